@@ -1,0 +1,242 @@
+//! Everything one participant can be told; one variant a receiver.
+//!
+//! Each message has a line of the log ([`Message::body`]), which is written before the message is delivered.
+
+use std::net::SocketAddrV4;
+
+use crate::event::BusSummary;
+use crate::fault::{Channel, Direction, FaultAction, FaultId, LatencyRange, Signal};
+use crate::id::{ActorId, Host, NodeId};
+use crate::op::OpId;
+use crate::time::SimTime;
+
+/// One end of a connection: its owner, and the owner's own name for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct End {
+    /// A node, a client, the operator or the validator.
+    pub owner: ActorId,
+    /// Unique among the owner's ends.
+    pub handle: u64,
+}
+
+/// Bytes on their way: what one `write` sent, or one message of the cluster bus.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chunk {
+    /// The bytes.
+    pub bytes: Vec<u8>,
+    /// What the cluster bus message says, if it is one.
+    pub bus: Option<BusSummary>,
+}
+
+/// What happens at one end of a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Arrival {
+    /// A new connection from `peer` waits at the listening port; the receiver knows it by the message's handle.
+    Incoming { port: u16, peer: SocketAddrV4 },
+    /// The dialled connection is there.
+    Connected,
+    /// Nobody listens.
+    Refused,
+    /// Nobody answered in time.
+    TimedOut,
+    /// Bytes.
+    Data(Chunk),
+    /// The other end sends nothing more.
+    Eof,
+    /// The other end is gone.
+    Reset,
+    /// The other end has read so many bytes: there is room for as many more.
+    Credit { len: u64 },
+}
+
+/// Something arrived at an end of the receiver's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Arrived {
+    /// The connection's number, for the log.
+    pub conn: u64,
+    /// The receiver's name for its end.
+    pub handle: u64,
+    /// What arrived.
+    pub arrival: Arrival,
+}
+
+/// A message to the network: what owners of ends do, and what faults change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NetworkMessage {
+    /// A node listens at a port; connections to it become `Incoming`.
+    Listen { node: NodeId, port: u16 },
+    /// A node listens no more.
+    Unlisten { node: NodeId, port: u16 },
+    /// An end is dialled; `Connected`, `Refused` or `TimedOut` comes back to it.
+    Dial { from: End, local_port: u16, to: SocketAddrV4 },
+    /// An end wrote a chunk.
+    Sent { from: End, chunk: Chunk },
+    /// An end's owner read so many bytes.
+    Consumed { from: End, len: u64 },
+    /// An end sends nothing more, but still reads.
+    Shut { from: End },
+    /// An end is gone; with unread bytes or an abort the peer sees a reset.
+    Closed { from: End, reset: bool },
+    /// A fault cuts or slows links.
+    SetRule { fault: FaultId, rule: Rule },
+    /// A fault heals.
+    ClearRule { fault: FaultId },
+    /// A dialled connection's request reaches the other host.
+    Knock { conn: u64 },
+}
+
+/// What a fault makes of links.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// Bytes from `a` to `b` (and back, if `direction` says so) are held.
+    Cut { a: Vec<Host>, b: Vec<Host>, direction: Direction, channels: Vec<Channel> },
+    /// Links between `a` and `b` have another latency.
+    Slow { a: Vec<Host>, b: Vec<Host>, latency: LatencyRange },
+}
+
+/// A message to a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NodeMessage {
+    /// Start the server.
+    Start,
+    /// The process's own deadline is due.
+    Wake,
+    /// The turn, because the process was busy when something arrived.
+    Turn,
+    /// End the process.
+    Signal { signal: Signal },
+    /// Stop running.
+    Pause,
+    /// Run again.
+    Unpause,
+    /// The process ended.
+    Exited { status: String },
+    /// The process never blocked again.
+    Livelock { detail: String },
+    /// The process wrote a line to its log.
+    Log { line: String },
+    /// A child of the process came or went.
+    Child { pid: u32, state: String },
+}
+
+/// A message to the injector of faults.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChaosMessage {
+    /// The workload begins: the plan's clock starts.
+    Begin,
+    /// A fault's time has come.
+    Fire { fault: FaultId },
+    /// A fault's duration is over.
+    Heal { fault: FaultId },
+    /// A killed node's time to come back.
+    Restart { fault: FaultId, node: NodeId },
+    /// The next operation's time has come; the operator waits for an answer.
+    OperationDue { op: OpId },
+    /// The cluster accepted an operation.
+    OperationAccepted { op: OpId },
+    /// A step of the operation in flight showed on the cluster bus.
+    BusStep { op: OpId, step: u8 },
+    /// An operation ended, done or not.
+    OperationEnded { op: OpId },
+    /// The roles that the cluster has right now, as the operator looked them up for a fault.
+    Resolved { fault: FaultId, nodes: Vec<NodeId> },
+    /// A node's process ended.
+    NodeExited { node: NodeId },
+}
+
+/// A message to the operator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OperatorMessage {
+    /// Form the cluster.
+    Form,
+    /// The workload begins: start with the operations.
+    Begin,
+    /// The next operation may be sent.
+    Go { op: OpId },
+    /// Tell chaos whom a fault hits.
+    Resolve { fault: FaultId, action: FaultAction },
+    /// A message of the cluster bus went by that belongs to an operation.
+    BusSeen { node: NodeId, summary: BusSummary },
+    /// A timer of the operator's own.
+    Tick { token: u64 },
+}
+
+/// A message to a workload client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClientMessage {
+    /// Start working.
+    Begin,
+    /// The next operation is due.
+    Next,
+    /// An operation has waited too long.
+    TimedOut { sequence: u64 },
+    /// Try again what the cluster put off.
+    Retry { sequence: u64 },
+    /// Finish what is open and stop.
+    Stop,
+}
+
+/// A message to the validator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ValidatorMessage {
+    /// Probe from now on.
+    Begin,
+    /// A fault fired, healed, or an operation ended: the cluster may have to converge again.
+    Disturbed { why: String },
+    /// Every fault is gone and every client has stopped: wait for convergence, then read and judge.
+    Settle,
+    /// A node's process ended.
+    NodeExited { node: NodeId, status: String, expected: bool },
+    /// A node's process was started.
+    NodeStarted { node: NodeId },
+    /// A node's process does not run for a while.
+    NodePaused { node: NodeId, paused: bool },
+    /// A node never blocked again.
+    Livelock { node: NodeId, detail: String },
+    /// A node wrote a line that may be a bug report.
+    Suspicious { node: NodeId, line: String },
+    /// A timer of the validator's own.
+    Tick { token: u64 },
+}
+
+/// A message to the director of the phases.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DirectorMessage {
+    /// The run begins.
+    Begin,
+    /// The cluster is formed.
+    Formed,
+    /// The cluster could not be formed.
+    FormationFailed { why: String },
+    /// All operations ended.
+    OperationsDone,
+    /// All faults fired and healed.
+    FaultsDone,
+    /// A client has stopped.
+    ClientDone,
+    /// Everything is judged.
+    Judged,
+    /// The run has lasted longer than any plan may.
+    Overdue,
+}
+
+/// Anything a participant can be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Message {
+    /// For the owner of a connection's end.
+    Arrived(Arrived),
+    /// For the network.
+    Network(NetworkMessage),
+    /// For a node.
+    Node(NodeMessage),
+    /// For the injector of faults.
+    Chaos(ChaosMessage),
+    /// For the operator.
+    Operator(OperatorMessage),
+    /// For a workload client.
+    Client(ClientMessage),
+    /// For the validator.
+    Validator(ValidatorMessage),
+    /// For the director.
+    Director(DirectorMessage),
+}

@@ -1,0 +1,65 @@
+//! What an actor is: a state machine, message in, messages and acts out.
+//!
+//! An actor reads no clock, draws only from streams of its own, and sends nothing by itself: what it puts into its
+//! [`Out`] is queued, performed and logged by the scheduler. It does not know the world it acts on.
+
+pub mod message;
+
+use crate::event::Body;
+use crate::id::{ActorId, NodeId};
+use crate::time::{SimDuration, SimTime};
+use message::{Arrival, Message};
+
+/// A participant of a run.
+pub trait Actor {
+    /// Takes one message at the instant `now` and says what comes of it.
+    fn handle(&mut self, now: SimTime, message: Message, out: &mut Out);
+}
+
+/// What an actor wants the world to do. The world reports what it saw as further messages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// Start the node's server; its data directory is kept from one incarnation to the next.
+    Start { node: NodeId, incarnation: u32 },
+    /// Give the node's processes the turn until they block.
+    Resume { node: NodeId },
+    /// Something arrived at one of the node's sockets.
+    Socket { node: NodeId, handle: u64, arrival: Arrival },
+    /// Send a signal to the node's server.
+    Signal { node: NodeId, signal: crate::fault::Signal },
+    /// End the run after this event.
+    Finish,
+}
+
+/// Collects what comes of one message.
+#[derive(Debug, Default)]
+pub struct Out {
+    /// Messages with the delay after which they are delivered, in order.
+    pub sends: Vec<(SimDuration, ActorId, Message)>,
+    /// Acts for the world, performed in order after the actor returned.
+    pub acts: Vec<Act>,
+    /// Further lines of the log, caused by the message.
+    pub notes: Vec<Body>,
+}
+
+impl Out {
+    /// Sends `message` to `to` now.
+    pub fn send(&mut self, to: ActorId, message: Message) {
+        self.send_after(SimDuration::ZERO, to, message);
+    }
+
+    /// Sends `message` to `to`, to be delivered after `delay`.
+    pub fn send_after(&mut self, delay: SimDuration, to: ActorId, message: Message) {
+        self.sends.push((delay, to, message));
+    }
+
+    /// Lets the world act.
+    pub fn act(&mut self, act: Act) {
+        self.acts.push(act);
+    }
+
+    /// Adds a line to the log.
+    pub fn note(&mut self, body: Body) {
+        self.notes.push(body);
+    }
+}

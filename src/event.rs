@@ -1,0 +1,193 @@
+//! The closed vocabulary of the event log: one [`Event`] is one line.
+//!
+//! The four kinds say who is speaking: the harness decided, the harness acted, a server or client was seen to do
+//! something, or an invariant was judged. Everything is an integer or a text that the run itself determines;
+//! no value of the wall clock, no pointer and no path of the host ever stands here.
+
+use serde::{Deserialize, Serialize};
+
+use crate::fault::{Channel, FaultId};
+use crate::history::{Outcome, Request};
+use crate::id::{ActorId, Host, NodeId};
+use crate::op::OpId;
+use crate::time::{SimDuration, SimTime};
+
+/// One line of the log after its header.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// Its number, from 0, without gaps.
+    pub i: u64,
+    /// When it happened.
+    pub at: SimTime,
+    /// Whom it was delivered to, or who spoke.
+    pub actor: ActorId,
+    /// Which class of statement it is; follows from `body`.
+    pub kind: Kind,
+    /// The event that queued or provoked this one; absent for the first ones of a run.
+    pub cause: Option<u64>,
+    /// What happened.
+    #[serde(flatten)]
+    pub body: Body,
+}
+
+/// The classes of events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// The harness chose something; a replay takes the choice from here.
+    Decision,
+    /// The harness did something.
+    Effect,
+    /// Something was seen at a server or a client.
+    Observation,
+    /// An invariant was judged.
+    Verdict,
+}
+
+/// The part of a run that is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Servers start and are joined to a cluster.
+    Form,
+    /// Clients run, operations and faults happen.
+    Run,
+    /// Faults are gone; the cluster may settle.
+    Settle,
+    /// Data and views are read and judged.
+    Validate,
+    /// Nothing is left to do.
+    Done,
+}
+
+/// What the first bytes of a cluster bus message say.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BusSummary {
+    /// The message's type, in the server's words, lower case (`ping`, `failover_auth_ack`).
+    pub r#type: String,
+    /// The sender's current epoch; absent in light messages.
+    pub current_epoch: Option<u64>,
+    /// The sender's (or its primary's) config epoch; absent in light messages.
+    pub config_epoch: Option<u64>,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "snake_case")]
+pub enum Body {
+    /// Decision: how long a chunk, or a step of a connection's life, takes to the other end.
+    Latency { conn: u64, ns: SimDuration },
+    /// Decision: a cut link holds what was sent until it heals.
+    Held { conn: u64, len: u64 },
+    /// Decision: whom a fault or operation hits, looked up now.
+    Picked { node: NodeId, why: String },
+
+    /// Effect: a phase of the run begins.
+    Phase { phase: Phase },
+    /// Effect: a server process is started.
+    Start { incarnation: u32 },
+    /// Effect: a node's timer is due and it gets the turn.
+    Wake,
+    /// Effect: bytes reach the other end.
+    Deliver { conn: u64, len: u64 },
+    /// Effect: a connection's state changes at this end.
+    Link { conn: u64, state: LinkState },
+    /// Effect: a process gets a signal.
+    Signal { signal: String },
+    /// Effect: a process stops running for a while, or runs again.
+    Pause { paused: bool },
+    /// Effect: a rule of the network is set or removed.
+    Rule { fault: FaultId, on: bool },
+    /// Effect: an actor's own timer is due.
+    Timer { purpose: String },
+    /// Effect: a fault fires.
+    Fault { fault: FaultId, text: String },
+    /// Effect: what a fault did is undone.
+    Heal { fault: FaultId, text: String },
+    /// Effect: an operation is sent to the cluster.
+    Operation { op: OpId, text: String },
+    /// Effect: an actor tells another that something is so.
+    Tell { text: String },
+
+    /// Observation: a process or client asks for a connection.
+    Dial { conn: u64, to: Host, port: u16 },
+    /// Observation: a process listens at a port.
+    Listen { port: u16 },
+    /// Observation: one chunk, or one message of the cluster bus, was written.
+    Sent {
+        conn: u64,
+        channel: Channel,
+        to: Host,
+        len: u64,
+        digest: String,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        bus: Option<BusSummary>,
+    },
+    /// Observation: an end was closed by its owner.
+    Closed { conn: u64, how: String },
+    /// Observation: a line of a server's log, as written.
+    Log { line: String },
+    /// Observation: a process ended.
+    Exited { status: String },
+    /// Observation: a process forked, or its child ended.
+    Child { pid: u32, state: String },
+    /// Observation: a process used the CPU without end and never blocked again.
+    Livelock { detail: String },
+    /// Observation: a server answered the operator.
+    Reply { op: Option<OpId>, text: String },
+    /// Observation: an operation ended.
+    OperationEnded { op: OpId, done: bool, text: String },
+    /// Observation: a client invokes an operation.
+    Invoke { sequence: u64, request: Request },
+    /// Observation: a client's operation is complete.
+    Complete { sequence: u64, outcome: Outcome, node: Option<NodeId> },
+    /// Observation: what a probe saw of a node.
+    Probe { node: NodeId, text: String },
+
+    /// Verdict: an invariant was judged.
+    Verdict { invariant: String, verdict: String, detail: String },
+}
+
+/// What becomes of a connection at one end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkState {
+    /// A new connection waits at a listening port.
+    Incoming,
+    /// The dialled connection is there.
+    Connected,
+    /// Nobody listens at the port.
+    Refused,
+    /// The other end sends nothing more.
+    Eof,
+    /// The other end is gone.
+    Reset,
+    /// Nobody answered in time.
+    TimedOut,
+    /// The other end made room for more.
+    Credit,
+}
+
+impl Body {
+    /// The class of this statement.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Body::Latency { .. } | Body::Held { .. } | Body::Picked { .. } => Kind::Decision,
+            Body::Phase { .. }
+            | Body::Start { .. }
+            | Body::Wake
+            | Body::Deliver { .. }
+            | Body::Link { .. }
+            | Body::Signal { .. }
+            | Body::Pause { .. }
+            | Body::Rule { .. }
+            | Body::Timer { .. }
+            | Body::Fault { .. }
+            | Body::Heal { .. }
+            | Body::Operation { .. }
+            | Body::Tell { .. } => Kind::Effect,
+            Body::Verdict { .. } => Kind::Verdict,
+            _ => Kind::Observation,
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! What clients asked for and what they were told: the input of the data checkers.
+//!
+//! An operation is `Ok` when the server said so, `Fail` when it surely had no effect, and `Info` when nobody can
+//! know (the connection broke, the time ran out). A checker may use an `Info` write or leave it, at any later moment.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{ClientId, NodeId};
+use crate::time::SimTime;
+
+/// What a client asks of one key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Request {
+    /// `SET key value`; the value names its writer and sequence number, so that no two writes are alike.
+    Set {
+        /// The key.
+        key: String,
+        /// The value, `<client>:<sequence>` padded.
+        value: String,
+    },
+    /// `GET key`.
+    Get {
+        /// The key.
+        key: String,
+    },
+}
+
+impl Request {
+    /// The key it is about.
+    pub fn key(&self) -> &str {
+        match self {
+            Request::Set { key, .. } | Request::Get { key } => key,
+        }
+    }
+}
+
+/// How an operation of a client ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Done; a read carries what it saw (nothing for an absent key).
+    Ok(Option<String>),
+    /// Surely not done, with the server's error or the reason.
+    Fail(String),
+    /// Cannot be known, with the reason.
+    Info(String),
+}
+
+/// One operation of one client, from invocation to completion.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Who asked.
+    pub client: ClientId,
+    /// The client's own count, from 1.
+    pub sequence: u64,
+    /// What was asked.
+    pub request: Request,
+    /// When it was asked.
+    pub invoked_at: SimTime,
+    /// When the outcome was known; absent while it is open, which counts as `Info`.
+    pub completed_at: Option<SimTime>,
+    /// How it ended; absent while it is open, which counts as `Info`.
+    pub outcome: Option<Outcome>,
+    /// The node that answered last, if any did.
+    pub node: Option<NodeId>,
+}

@@ -1,0 +1,22 @@
+//! Deterministic-simulation fuzzer for Valkey clusters: real servers under virtual time.
+//!
+//! Data flow: a scenario (what a person wrote) and a seed become a plan (every choice made); the scheduler runs the
+//! plan's actors over a world of real server processes and logs every event before it acts; the log and what
+//! validators collected are judged by invariants; the report says what came of it.
+//!
+//! Layers, lowest first; a module names its own layer and lower ones only (a test keeps it so):
+//! 0 `time rng id` · 1 `fault op event history` · 2 `scenario plan` · 3 `event_log wire` ·
+//! 4 `invariant report` · 5 `actor` · 6 `shim world servers` · 7 `scheduler` · 8 `commands` · 9 `cli`.
+//!
+//! Absent on purpose: actors do not know the world; invariants do not know the actors; `plan` does no I/O; only
+//! `actor::host` and `scheduler` name actix; only `wall` reads the wall clock; only `cli` reads the environment.
+
+pub mod actor;
+pub mod event;
+pub mod fault;
+pub mod history;
+pub mod id;
+pub mod op;
+pub mod plan;
+pub mod rng;
+pub mod time;

@@ -1,0 +1,62 @@
+//! What a plan lets the operator do to the cluster, each with every choice already made.
+//!
+//! Operations are what a person who runs the cluster would do on purpose; what is done to it is a fault
+//! (`fault.rs`). A new operation is one variant of [`OpAction`] and one arm in the operator.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{NodeId, ShardId};
+use crate::time::SimDuration;
+
+/// The number of an operation in its plan, from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct OpId(pub u16);
+
+/// One operation of a plan. Operations run one after the other, in the plan's order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Op {
+    /// Its place in the plan.
+    pub id: OpId,
+    /// How long after the end of the operation before it (or the start of the workload) its time comes.
+    pub delay_ns: SimDuration,
+    /// What is done.
+    pub action: OpAction,
+    /// Why the plan itself makes this operation impossible, if it does: it is then expected to fail.
+    pub expected_to_fail: Option<String>,
+}
+
+/// What an operation does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum OpAction {
+    /// `CLUSTER FAILOVER` at a replica of the shard, which is looked up when the time comes.
+    Failover {
+        /// The shard whose primary is replaced.
+        shard: ShardId,
+        /// How the failover is asked for.
+        mode: FailoverMode,
+        /// The node that is to take over; the first healthy replica if absent.
+        to: Option<NodeId>,
+    },
+    /// Any command to one node, as an operator or a saboteur would type it.
+    Command {
+        /// The node it is sent to.
+        node: NodeId,
+        /// The command's name and arguments.
+        args: Vec<String>,
+    },
+}
+
+/// The argument of `CLUSTER FAILOVER`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailoverMode {
+    /// The primary stops its clients and hands over; nothing is lost.
+    #[default]
+    Default,
+    /// The primary is not asked; the other primaries vote.
+    Force,
+    /// Nobody is asked.
+    Takeover,
+}

@@ -1,0 +1,134 @@
+//! A plan is a scenario and a seed with every choice made; it is the whole input of a run.
+//!
+//! Nothing in a plan is drawn again while it runs, and it does no I/O. It stands in the header of every log, so
+//! that a run can be repeated when the generator has long changed.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::fault::{Fault, LatencyRange};
+use crate::id::{NodeId, ShardId};
+use crate::op::Op;
+use crate::time::SimDuration;
+
+/// Everything a run is made of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The scenario's name.
+    pub name: String,
+    /// The seed of every stream drawn while the plan runs.
+    pub seed: u64,
+    /// When virtual time begins, in microseconds of the Unix epoch: derived from the seed.
+    pub epoch_us: u64,
+    /// The cluster.
+    pub cluster: ClusterPlan,
+    /// The network without faults.
+    pub network: NetworkPlan,
+    /// The operations, in the order they run.
+    pub operations: Vec<Op>,
+    /// The faults.
+    pub faults: Vec<Fault>,
+    /// The clients; none if absent.
+    pub workload: Option<WorkloadPlan>,
+    /// What must hold in the end, and within which limits.
+    pub limits: Limits,
+}
+
+/// The cluster a plan forms.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClusterPlan {
+    /// How many shards, 3 to 16.
+    pub shards: u16,
+    /// How many replicas each shard has, 0 to 2.
+    pub replicas: u16,
+    /// `cluster-node-timeout`.
+    pub node_timeout_ms: u64,
+    /// Further configuration of every server, by directive.
+    pub config: BTreeMap<String, String>,
+}
+
+/// The network a plan begins with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetworkPlan {
+    /// The latency of every link.
+    pub latency: LatencyRange,
+}
+
+/// The clients of a plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkloadPlan {
+    /// Reads and writes in which proportion.
+    pub pattern: Pattern,
+    /// Operations per second of all clients together.
+    pub rate_per_s: u64,
+    /// For how long.
+    pub duration_ns: SimDuration,
+    /// How many clients share the rate.
+    pub clients: u16,
+    /// How many keys they use.
+    pub keys: u64,
+    /// The length of a value in bytes, at least enough for its writer and sequence number.
+    pub value_bytes: u64,
+}
+
+/// The proportion of reads and writes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pattern {
+    /// Half and half.
+    #[default]
+    Mixed,
+    /// Nine reads to a write.
+    ReadHeavy,
+    /// Nine writes to a read.
+    WriteHeavy,
+}
+
+/// Which invariants are asked for, and their limits; an invariant that is `false` is not judged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Every slot has one live owner in every live node's view.
+    pub slot_coverage: bool,
+    /// Replicas are linked to their primaries, with equal offsets once quiet.
+    pub replica_sync: bool,
+    /// Replicas hold what their primaries hold, and acknowledged writes are there.
+    pub data_consistency: bool,
+    /// How long after the last fault or operation all live nodes agree at the latest.
+    pub max_convergence_ns: SimDuration,
+    /// The longest replication lag that is tolerated once nothing is wrong.
+    pub max_replication_lag_ns: SimDuration,
+}
+
+impl ClusterPlan {
+    /// How many nodes the cluster has.
+    pub fn node_count(&self) -> u16 {
+        self.shards * (1 + self.replicas)
+    }
+
+    /// All nodes, in order.
+    pub fn nodes(&self) -> impl Iterator<Item = NodeId> + use<> {
+        (1..=self.node_count()).map(NodeId)
+    }
+
+    /// All shards, in order.
+    pub fn shards(&self) -> impl Iterator<Item = ShardId> + use<> {
+        (1..=self.shards).map(ShardId)
+    }
+
+    /// The shard a node is laid out in.
+    pub fn shard_of(&self, node: NodeId) -> ShardId {
+        ShardId((node.0 - 1) / (1 + self.replicas) + 1)
+    }
+
+    /// The node that is made the primary of a shard.
+    pub fn first_primary(&self, shard: ShardId) -> NodeId {
+        NodeId((shard.0 - 1) * (1 + self.replicas) + 1)
+    }
+
+    /// The slots a shard is given, first and last, as even as 16384 allows.
+    pub fn slots_of(&self, shard: ShardId) -> (u16, u16) {
+        let edge = |n: u16| (u32::from(n) * 16_384 / u32::from(self.shards)) as u16;
+        (edge(shard.0 - 1), edge(shard.0) - 1)
+    }
+}
