@@ -1,0 +1,14 @@
+//! The scheduler's half of the shim: the preloaded object itself, and the page that both halves share.
+
+use sha2::{Digest, Sha256};
+
+pub mod page;
+
+/// The preloaded object, compiled by the build script.
+pub const OBJECT: &[u8] = include_bytes!(env!("SHIM_OBJECT"));
+
+/// Names the shim in a log's header: the first half of its SHA-256.
+pub fn build_id() -> String {
+    const HALF: usize = 16;
+    Sha256::digest(OBJECT).iter().take(HALF).map(|byte| format!("{byte:02x}")).collect()
+}

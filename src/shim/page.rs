@@ -1,0 +1,242 @@
+//! The shared page: the only thing the scheduler's side and a simulated server's side have in common.
+//!
+//! One page (a sparse memory file) belongs to one node and outlives none of its incarnations. Exactly one side works
+//! on it at any moment: the holder of the turn. So nothing in it is atomic but the turn words themselves. Both halves
+//! compile this file, so a change of layout cannot reach only one of them; [`VERSION`] catches a stale shim.
+
+use core::sync::atomic::AtomicU32;
+
+/// First word of a page.
+pub const MAGIC: u64 = 0x766b_667a_7061_6765;
+/// Layout version; the shim refuses another one.
+pub const VERSION: u32 = 1;
+/// The variable that names the page's descriptor to the shim.
+pub const PAGE_VARIABLE: &str = "VALKEY_FUZZER_PAGE";
+/// The variable that asks the shim to describe the process images it is loaded into, and do nothing else.
+pub const PROBE_VARIABLE: &str = "VALKEY_FUZZER_PROBE";
+
+/// Processes of one node that can live at once: the server and its forked children.
+pub const PARTICIPANTS: usize = 8;
+/// Sockets of one node that can be open at once.
+pub const SOCKETS: usize = 1024;
+/// Pipes of one node that can be open at once.
+pub const PIPES: usize = 32;
+/// Bytes a socket's receive window holds.
+pub const RX_BYTES: usize = 64 * 1024;
+/// Bytes a pipe holds, as on Linux.
+pub const PIPE_BYTES: usize = 64 * 1024;
+/// Bytes of records a turn can produce before it must hand them over.
+pub const OUTBOX_BYTES: usize = 1024 * 1024;
+/// Bytes a sender may have under way: its send buffer and the peer's receive buffer together.
+pub const WINDOW_BYTES: u64 = 512 * 1024;
+/// Bytes of a message for people.
+pub const TEXT_BYTES: usize = 512;
+/// No socket.
+pub const NOBODY: u16 = u16::MAX;
+
+/// The turn word's value while the scheduler has the turn.
+pub const TURN_SCHEDULER: u32 = 0;
+/// Set in the turn word while a process has it, beside its thread id: makes the kernel wake the scheduler if it dies.
+pub const TURN_WAITERS: u32 = 0x8000_0000;
+/// Set by the kernel in the turn word when the process that had the turn died.
+pub const TURN_DIED: u32 = 0x4000_0000;
+
+/// Check that no system call goes round the shim.
+pub const FLAG_CHECK: u32 = 1;
+
+/// Where everything is.
+#[repr(C)]
+pub struct Page {
+    pub magic: u64,
+    pub version: u32,
+    pub flags: u32,
+    /// Seed of everything random in this incarnation.
+    pub seed: [u64; 4],
+    /// Nanoseconds of the Unix epoch when virtual time is zero.
+    pub epoch_ns: u64,
+    /// Value of the monotonic clock when virtual time is zero.
+    pub monotonic_base_ns: u64,
+    /// What each look at a clock costs.
+    pub clock_cost_ns: u64,
+    /// The node's virtual time; advanced by the scheduler between turns, and by looks at a clock.
+    pub now_ns: u64,
+    /// Virtual time spent on looks at clocks: the process's CPU time.
+    pub busy_ns: u64,
+    /// The host's IPv4 address.
+    pub address: u32,
+    /// The process id of the next child.
+    pub next_pid: u32,
+    /// The next name a process gives to a socket of its own.
+    pub next_handle: u64,
+    /// The next local port of a dialled connection.
+    pub next_port: u32,
+    /// Counts what happened to pipes, so that blocked siblings look again.
+    pub pipe_activity: u32,
+    /// Set when something was written to the standard output.
+    pub printed: u32,
+    /// Bytes of records in the outbox.
+    pub outbox_len: u32,
+    /// The working directory as the server may know it, NUL-terminated.
+    pub directory: [u8; 64],
+    /// What the shim has to say when it gives up, NUL-terminated.
+    pub text: [u8; TEXT_BYTES],
+    pub participants: [Participant; PARTICIPANTS],
+    pub sockets: [Socket; SOCKETS],
+    pub pipes: [Pipe; PIPES],
+}
+
+/// Why a process gave the turn up, or what became of it.
+pub mod state {
+    /// Nobody.
+    pub const FREE: u32 = 0;
+    /// Wants the turn as soon as possible (a child that was just forked).
+    pub const READY: u32 = 1;
+    /// Blocked until its deadline, or until something happens at one of its descriptors.
+    pub const BLOCKED: u32 = 2;
+    /// Wants the outbox emptied and the turn back.
+    pub const FLUSH: u32 = 3;
+    /// The shim gave up; the page's text says why.
+    pub const GAVE_UP: u32 = 4;
+    /// Has ended.
+    pub const EXITED: u32 = 5;
+}
+
+/// A process of the node.
+#[repr(C)]
+pub struct Participant {
+    /// The kernel's robust-futex list entry; points back to the list's head in the process.
+    pub robust_next: u64,
+    /// Who has the turn: [`TURN_SCHEDULER`], or the process's `turn_value`.
+    pub turn: AtomicU32,
+    /// What the scheduler writes into `turn` to hand it over; 0 until the process is ready for it.
+    pub turn_value: AtomicU32,
+    /// One of [`state`].
+    pub state: u32,
+    /// The process id the kernel knows.
+    pub real_pid: u32,
+    /// The process id the server knows.
+    pub pid: u32,
+    /// `pipe_activity` when the process blocked.
+    pub seen_activity: u32,
+    /// When it wants the turn at the latest.
+    pub deadline_ns: u64,
+    /// Signals that wait, one bit each.
+    pub signals: u64,
+    /// Whether something happened at one of its sockets.
+    pub poked: u32,
+    /// Whether it waits for descriptors at all.
+    pub waits_io: u32,
+}
+
+/// The life of a socket.
+pub mod socket_state {
+    pub const FREE: u32 = 0;
+    /// Made, perhaps bound.
+    pub const FRESH: u32 = 1;
+    pub const LISTENING: u32 = 2;
+    pub const CONNECTING: u32 = 3;
+    pub const CONNECTED: u32 = 4;
+    /// Refused, timed out or reset.
+    pub const DEAD: u32 = 5;
+}
+
+/// A simulated socket.
+#[repr(C)]
+pub struct Socket {
+    /// The name the scheduler knows it by.
+    pub handle: u64,
+    /// Bytes that may still be sent.
+    pub credit: u64,
+    pub state: u32,
+    /// An `errno` that the next call reports.
+    pub error: i32,
+    pub local_address: u32,
+    pub peer_address: u32,
+    pub local_port: u16,
+    pub peer_port: u16,
+    /// The first connection that waits at this listening socket, or the next one behind this waiting connection.
+    pub pending: u16,
+    /// The last connection that waits at this listening socket.
+    pub pending_last: u16,
+    pub pending_count: u32,
+    pub backlog: u32,
+    /// The unread bytes within the receive area.
+    pub rx_start: u32,
+    pub rx_end: u32,
+    /// The peer sends nothing more, after what is unread.
+    pub rx_eof: u32,
+    /// This side sends nothing more.
+    pub tx_shut: u32,
+    /// More bytes wait outside the receive area.
+    pub rx_more: u32,
+    /// Closing aborts the connection.
+    pub linger_abort: u32,
+    /// Descriptors that name it, by process.
+    pub refs: [u16; PARTICIPANTS],
+}
+
+/// A simulated pipe.
+#[repr(C)]
+pub struct Pipe {
+    pub used: u32,
+    pub start: u32,
+    pub len: u32,
+    pub unused: u32,
+    /// Descriptors that read, by process.
+    pub readers: [u16; PARTICIPANTS],
+    /// Descriptors that write, by process.
+    pub writers: [u16; PARTICIPANTS],
+}
+
+/// What a record in the outbox says.
+pub mod record {
+    /// Listens at port `value`.
+    pub const LISTEN: u32 = 1;
+    /// Dials address `value >> 16`, port `value & 0xffff`; the local port is in `extra`.
+    pub const CONNECT: u32 = 2;
+    /// Wrote the payload.
+    pub const SEND: u32 = 3;
+    /// Read `value` bytes.
+    pub const CONSUMED: u32 = 4;
+    /// Sends nothing more.
+    pub const SHUT: u32 = 5;
+    /// Closed; `value` is 1 if the peer must see a reset.
+    pub const CLOSE: u32 = 6;
+    /// Forked; `value` is the child's participant.
+    pub const FORK: u32 = 7;
+    /// Sends signal `value` to the process with pid `extra`.
+    pub const SIGNAL: u32 = 8;
+    /// Listens at port `value` no more.
+    pub const UNLISTEN: u32 = 9;
+}
+
+/// A record in the outbox, followed by `len` bytes of payload, padded to 8.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Record {
+    pub kind: u32,
+    pub len: u32,
+    pub handle: u64,
+    pub value: u64,
+    pub extra: u64,
+}
+
+const ALIGN: usize = 4096;
+
+const fn align(bytes: usize) -> usize {
+    (bytes + ALIGN - 1) / ALIGN * ALIGN
+}
+
+/// Offset of the outbox.
+pub const OUTBOX_AT: usize = align(core::mem::size_of::<Page>());
+/// Offset of the sockets' receive areas.
+pub const RX_AT: usize = OUTBOX_AT + OUTBOX_BYTES;
+/// Offset of the pipes' contents.
+pub const PIPE_AT: usize = RX_AT + SOCKETS * RX_BYTES;
+/// Size of the whole memory file.
+pub const PAGE_BYTES: usize = PIPE_AT + PIPES * PIPE_BYTES;
+
+/// How many bytes a record with `len` bytes of payload takes.
+pub const fn record_bytes(len: usize) -> usize {
+    core::mem::size_of::<Record>() + (len + 7) / 8 * 8
+}

@@ -1,0 +1,240 @@
+//! The checking mode: any time, random, network or blocking system call that goes round the shim ends the run.
+//!
+//! A seccomp filter traps such calls unless their instruction is the shim's own. Clocks in the vDSO make no system
+//! call, so its functions are first rewritten to make one; and reading the time stamp counter is made to fault.
+
+use crate::page::FLAG_CHECK;
+use crate::start::{read_file, real};
+use crate::sys::{self, sys};
+use crate::{give_up, turn};
+
+/// Calls that must come from the shim: time, randomness, sockets, readiness, sleeping, the machine's identity.
+const WATCHED: &[u16] = &[
+    7, 22, 23, 24, 34, 35, 36, 37, 38, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 63, 96, 98, 99, 100,
+    201, 204, 213, 222, 228, 230, 232, 233, 270, 271, 281, 283, 284, 288, 289, 290, 291, 293, 299, 307, 309, 318, 425,
+    441,
+];
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Instruction {
+    code: u16,
+    if_true: u8,
+    if_false: u8,
+    operand: u32,
+}
+
+#[repr(C)]
+struct Program {
+    len: u16,
+    instructions: *const Instruction,
+}
+
+const LOAD: u16 = 0x20;
+const JUMP_EQUAL: u16 = 0x15;
+const JUMP_AT_LEAST: u16 = 0x35;
+const RETURN: u16 = 0x06;
+const ALLOW: u32 = 0x7fff_0000;
+const TRAP: u32 = 0x0003_0000;
+const NUMBER_AT: u32 = 0;
+const INSTRUCTION_LOW_AT: u32 = 8;
+const INSTRUCTION_HIGH_AT: u32 = 12;
+const FIXED: usize = 6;
+
+/// Installs the checks if the page asks for them.
+pub unsafe fn install() {
+    if turn::page().flags & FLAG_CHECK == 0 {
+        return;
+    }
+    redirect_vdso();
+    fault_on_counter();
+    report_traps();
+    filter(own_text());
+}
+
+/// A forked child inherits all but the fault on the counter.
+pub unsafe fn forked() {
+    if turn::page().flags & FLAG_CHECK != 0 {
+        fault_on_counter();
+    }
+}
+
+unsafe fn fault_on_counter() {
+    const PR_SET_TSC: usize = 26;
+    const PR_TSC_SIGSEGV: usize = 2;
+    sys!(sys::PRCTL, PR_SET_TSC, PR_TSC_SIGSEGV);
+}
+
+/// `struct siginfo` of a trapped system call.
+#[repr(C)]
+struct Trap {
+    signal: i32,
+    errno: i32,
+    code: i32,
+    pad: i32,
+    address: usize,
+    number: i32,
+}
+
+unsafe extern "C" fn trapped(_signal: i32, trap: *const Trap, _context: *mut u8) {
+    give_up!("system call {} at {:#x} went round the shim", (*trap).number, (*trap).address);
+}
+
+unsafe fn report_traps() {
+    const SIGSYS: i32 = 31;
+    #[repr(C)]
+    struct Action {
+        handler: usize,
+        mask: [u64; 16],
+        flags: i32,
+        restorer: usize,
+    }
+    const SA_SIGINFO: i32 = 4;
+    let action = Action { handler: trapped as *const () as usize, mask: [0; 16], flags: SA_SIGINFO, restorer: 0 };
+    real!("sigaction" as fn(i32, *const u8, *mut u8) -> i32)(
+        SIGSYS,
+        (&raw const action).cast(),
+        core::ptr::null_mut(),
+    );
+}
+
+/// First and last address of the mapping that holds the shim's instructions.
+unsafe fn own_text() -> (usize, usize) {
+    let mut buffer = [0u8; 65536];
+    let len = read_file(b"/proc/self/maps\0", &mut buffer);
+    let here = own_text as *const () as usize;
+    let text = core::str::from_utf8(&buffer[..len]).unwrap_or("");
+    for line in text.lines() {
+        let Some((start, rest)) = line.split_once('-') else { continue };
+        let Some((end, _)) = rest.split_once(' ') else { continue };
+        let bounds = (usize::from_str_radix(start, 16), usize::from_str_radix(end, 16));
+        if let (Ok(start), Ok(end)) = bounds {
+            if (start..end).contains(&here) {
+                return (start, end);
+            }
+        }
+    }
+    give_up!("the shim does not find itself in the memory map");
+}
+
+const fn jump(code: u16, operand: u32, if_true: u8, if_false: u8) -> Instruction {
+    Instruction { code, if_true, if_false, operand }
+}
+
+unsafe fn filter((start, end): (usize, usize)) {
+    const PR_SET_NO_NEW_PRIVS: usize = 38;
+    const SECCOMP_SET_MODE_FILTER: usize = 1;
+    let mut program = [jump(RETURN, ALLOW, 0, 0); FIXED + WATCHED.len() + 3];
+    // Within the shim's own text everything is allowed; the jumps lead behind the fixed part otherwise.
+    program[0] = jump(LOAD, INSTRUCTION_HIGH_AT, 0, 0);
+    program[1] = jump(JUMP_EQUAL, (start >> 32) as u32, 0, 4);
+    program[2] = jump(LOAD, INSTRUCTION_LOW_AT, 0, 0);
+    program[3] = jump(JUMP_AT_LEAST, start as u32, 0, 2);
+    program[4] = jump(JUMP_AT_LEAST, end as u32, 1, 0);
+    program[5] = jump(RETURN, ALLOW, 0, 0);
+    program[FIXED] = jump(LOAD, NUMBER_AT, 0, 0);
+    for (i, number) in WATCHED.iter().enumerate() {
+        let to_trap = (WATCHED.len() - i) as u8;
+        program[FIXED + 1 + i] = jump(JUMP_EQUAL, u32::from(*number), to_trap, 0);
+    }
+    program[FIXED + 1 + WATCHED.len()] = jump(RETURN, ALLOW, 0, 0);
+    program[FIXED + 2 + WATCHED.len()] = jump(RETURN, TRAP, 0, 0);
+    let whole = Program { len: program.len() as u16, instructions: program.as_ptr() };
+    sys!(sys::PRCTL, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    if sys!(sys::SECCOMP, SECCOMP_SET_MODE_FILTER, 0, &raw const whole) != 0 {
+        give_up!("the kernel refuses the seccomp filter of the checking mode");
+    }
+}
+
+#[repr(C)]
+struct ElfHeader {
+    identity: [u8; 16],
+    kind: [u16; 2],
+    version: u32,
+    entry: u64,
+    program_headers: u64,
+    section_headers: u64,
+    flags: u32,
+    header_bytes: u16,
+    program_header_bytes: u16,
+    program_header_count: u16,
+    section_header_bytes: u16,
+    section_header_count: u16,
+    names: u16,
+}
+
+#[repr(C)]
+struct Section {
+    name: u32,
+    kind: u32,
+    flags: u64,
+    address: u64,
+    offset: u64,
+    size: u64,
+    link: u32,
+    info: u32,
+    align: u64,
+    entry_bytes: u64,
+}
+
+#[repr(C)]
+struct Symbol {
+    name: u32,
+    info: u8,
+    other: u8,
+    section: u16,
+    value: u64,
+    size: u64,
+}
+
+/// The functions of the vDSO and the system calls that they stand for.
+const REDIRECTED: [(&[u8], u32); 5] = [
+    (b"__vdso_clock_gettime", 228),
+    (b"__vdso_gettimeofday", 96),
+    (b"__vdso_time", 201),
+    (b"__vdso_clock_getres", 229),
+    (b"__vdso_getcpu", 309),
+];
+
+unsafe fn redirect_vdso() {
+    extern "C" {
+        fn getauxval(kind: u64) -> u64;
+    }
+    const AT_SYSINFO_EHDR: u64 = 33;
+    const DYNAMIC_SYMBOLS: u32 = 11;
+    let base = getauxval(AT_SYSINFO_EHDR) as usize;
+    if base == 0 {
+        return;
+    }
+    let header = &*(base as *const ElfHeader);
+    let section = |i: usize| &*((base + header.section_headers as usize) as *const Section).add(i);
+    for i in 0..header.section_header_count as usize {
+        if section(i).kind != DYNAMIC_SYMBOLS {
+            continue;
+        }
+        let symbols = (base + section(i).offset as usize) as *const Symbol;
+        let names = base + section(section(i).link as usize).offset as usize;
+        for n in 0..section(i).size as usize / core::mem::size_of::<Symbol>() {
+            redirect(base, names, &*symbols.add(n));
+        }
+    }
+}
+
+unsafe fn redirect(base: usize, names: usize, symbol: &Symbol) {
+    let name = core::ffi::CStr::from_ptr((names + symbol.name as usize) as *const _).to_bytes();
+    let Some((_, number)) = REDIRECTED.iter().find(|(known, _)| *known == name) else {
+        return;
+    };
+    let at = (base + symbol.value as usize) as *mut u8;
+    const READ_WRITE_EXECUTE: usize = 7;
+    const PAGE_MASK: usize = !4095;
+    let first = at as usize & PAGE_MASK;
+    if sys!(sys::MPROTECT, first, 8192, READ_WRITE_EXECUTE) != 0
+        && sys!(sys::MPROTECT, first, 4096, READ_WRITE_EXECUTE) != 0
+    {
+        give_up!("the vDSO cannot be rewritten, so the checking mode cannot see its clocks");
+    }
+    // mov eax, number; syscall; ret
+    let [a, b, c, d] = number.to_le_bytes();
+    core::ptr::copy_nonoverlapping([0xb8, a, b, c, d, 0x0f, 0x05, 0xc3].as_ptr(), at, 8);
+}

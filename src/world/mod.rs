@@ -1,0 +1,105 @@
+//! The world that actors act on: it starts servers, gives them the turn, and says what it saw them do.
+//!
+//! Today there is one real implementor, [`simulated::Simulated`]: unmodified servers under virtual time. The trait
+//! keeps the scheduler from knowing it, so that a world of real time and real sockets can stand in its place.
+
+pub mod simulated;
+
+use std::net::SocketAddrV4;
+
+use crate::actor::message::{Arrival, Chunk};
+use crate::fault::Signal;
+use crate::id::NodeId;
+use crate::time::SimTime;
+
+/// Something a node was seen to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// It listens at a port.
+    Listen { port: u16 },
+    /// It listens no more.
+    Unlisten { port: u16 },
+    /// It dials.
+    Dial { handle: u64, local_port: u16, to: SocketAddrV4 },
+    /// It wrote a chunk.
+    Sent { handle: u64, chunk: Chunk },
+    /// It read so many bytes.
+    Consumed { handle: u64, len: u64 },
+    /// It sends nothing more on a connection.
+    Shut { handle: u64 },
+    /// It closed a connection, or ended.
+    Closed { handle: u64, reset: bool },
+    /// It wrote a line to its log.
+    Log { line: String },
+    /// A child came or went.
+    Child { pid: u32, state: String },
+}
+
+/// What a node does next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Nothing, until this instant or until something arrives.
+    Blocked(SimTime),
+    /// Nothing ever again: its process ended.
+    Exited(String),
+    /// It never blocked again and was killed.
+    Livelock(String),
+}
+
+/// A turn of a node, from its resumption until nothing of it can run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Turn {
+    /// The node's time at the end of the turn.
+    pub ended_at: SimTime,
+    /// What was seen, in order.
+    pub seen: Vec<Seen>,
+    /// What comes next.
+    pub next: Next,
+}
+
+/// Why the world could not do its part; the run cannot be judged then.
+#[derive(Debug, thiserror::Error)]
+pub enum WorldError {
+    /// A system call of ours failed.
+    #[error("{what}: {source}")]
+    System {
+        /// What was tried.
+        what: String,
+        /// The kernel's answer.
+        source: std::io::Error,
+    },
+    /// The server did not come up under the shim.
+    #[error("{node} did not start under the shim: {reason}")]
+    NoHello {
+        /// Which node.
+        node: NodeId,
+        /// What is known.
+        reason: String,
+    },
+    /// The shim met something that it does not simulate.
+    #[error("{node}: {reason}")]
+    GaveUp {
+        /// Which node.
+        node: NodeId,
+        /// The shim's words.
+        reason: String,
+    },
+}
+
+/// Servers and their processes.
+pub trait World {
+    /// Starts a node's server and says what there is to see of it so far; it has not had a turn yet.
+    fn start(&mut self, node: NodeId, incarnation: u32, now: SimTime) -> Result<(), WorldError>;
+
+    /// Gives the node the turn.
+    fn resume(&mut self, node: NodeId, now: SimTime) -> Result<Turn, WorldError>;
+
+    /// Lets something happen at one of the node's sockets; it takes effect with the node's next turn.
+    fn arrive(&mut self, node: NodeId, handle: u64, arrival: Arrival);
+
+    /// Sends a signal to the node's server; `None` where there is no process.
+    fn signal(&mut self, node: NodeId, signal: Signal, now: SimTime) -> Result<Option<Turn>, WorldError>;
+
+    /// How many turns have been given so far.
+    fn turns(&self) -> u64;
+}

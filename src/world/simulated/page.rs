@@ -1,0 +1,174 @@
+//! The scheduler's view of a node's page: mapping, futexes, records, receive areas.
+//!
+//! All raw access to shared memory is in this file. It is sound because the scheduler touches a page only while it has
+//! the turn; the turn word's sequentially consistent stores and loads order everything else.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::ptr;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use memmap2::{MmapOptions, MmapRaw};
+
+use crate::shim::page::{self, Page, Participant, Record, Socket};
+
+/// A node's page, mapped.
+pub struct SharedPage {
+    file: OwnedFd,
+    map: MmapRaw,
+}
+
+/// A record and its payload.
+pub struct Reported {
+    /// What the record says.
+    pub record: Record,
+    /// The bytes behind it.
+    pub payload: Vec<u8>,
+}
+
+impl SharedPage {
+    /// A new page, all zero.
+    pub fn new() -> io::Result<Self> {
+        // SAFETY: the name is NUL-terminated; the call makes a descriptor of ours or fails.
+        let fd = unsafe { libc::memfd_create(c"valkey-fuzzer-page".as_ptr(), libc::MFD_CLOEXEC) };
+        if fd < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: the descriptor was just made and belongs to nobody else.
+        let file = File::from(unsafe { OwnedFd::from_raw_fd(fd) });
+        file.set_len(page::PAGE_BYTES as u64)?;
+        let map = MmapOptions::new().len(page::PAGE_BYTES).map_raw(&file)?;
+        Ok(SharedPage { file: file.into(), map })
+    }
+
+    /// The descriptor that the server inherits.
+    pub fn fd(&self) -> RawFd {
+        self.file.as_fd().as_raw_fd()
+    }
+
+    /// The page's fixed part.
+    pub fn get(&mut self) -> &mut Page {
+        // SAFETY: the mapping is larger than a `Page`, aligned to a memory page, valid for any bytes, and nobody else
+        // works on it while the scheduler has the turn.
+        unsafe { &mut *self.map.as_mut_ptr().cast::<Page>() }
+    }
+
+    /// One process's part.
+    pub fn participant(&mut self, i: usize) -> &mut Participant {
+        &mut self.get().participants[i]
+    }
+
+    /// One socket.
+    pub fn socket(&mut self, i: usize) -> &mut Socket {
+        &mut self.get().sockets[i]
+    }
+
+    /// The turn word of a process, usable while the process has the turn.
+    fn turn_word(&self, i: usize) -> &AtomicU32 {
+        // SAFETY: `addr_of!` makes no reference to the page; the word itself is atomic.
+        unsafe { &(*ptr::addr_of!((*self.map.as_ptr().cast::<Page>()).participants[i].turn)) }
+    }
+
+    /// The word that a process sets once it can take turns.
+    fn ready_word(&self, i: usize) -> &AtomicU32 {
+        // SAFETY: as for `turn_word`.
+        unsafe { &(*ptr::addr_of!((*self.map.as_ptr().cast::<Page>()).participants[i].turn_value)) }
+    }
+
+    /// Waits up to `timeout` for a process to be able to take turns; whether it is.
+    pub fn await_ready(&self, i: usize, timeout: Duration) -> bool {
+        let word = self.ready_word(i);
+        if word.load(Ordering::SeqCst) == 0 {
+            futex_wait(word, 0, timeout);
+        }
+        word.load(Ordering::SeqCst) != 0
+    }
+
+    /// Hands the turn to a process.
+    pub fn hand_over(&self, i: usize) {
+        let value = self.ready_word(i).load(Ordering::SeqCst);
+        self.turn_word(i).store(value, Ordering::SeqCst);
+        futex_wake(self.turn_word(i));
+    }
+
+    /// Waits up to `timeout` for the turn to come back; the turn word if it did.
+    pub fn await_turn(&self, i: usize, timeout: Duration) -> Option<u32> {
+        let word = self.turn_word(i);
+        let held = self.ready_word(i).load(Ordering::SeqCst);
+        let now = word.load(Ordering::SeqCst);
+        if now != held {
+            return Some(now);
+        }
+        futex_wait(word, held, timeout);
+        Some(word.load(Ordering::SeqCst)).filter(|value| *value != held)
+    }
+
+    /// Takes all records out of the outbox, in order.
+    pub fn take_records(&mut self) -> Vec<Reported> {
+        let len = std::mem::take(&mut self.get().outbox_len) as usize;
+        let mut reported = Vec::new();
+        let mut at = 0;
+        while at < len {
+            let record = self.record_at(at);
+            let payload = self.copy(page::OUTBOX_AT + at + size_of::<Record>(), record.len as usize);
+            at += page::record_bytes(record.len as usize);
+            reported.push(Reported { record, payload });
+        }
+        reported
+    }
+
+    fn record_at(&self, at: usize) -> Record {
+        assert!(at + size_of::<Record>() <= page::OUTBOX_BYTES, "a record lies outside the outbox");
+        // SAFETY: the offset lies within the mapping; the record is plain bytes.
+        unsafe { self.map.as_ptr().add(page::OUTBOX_AT + at).cast::<Record>().read_unaligned() }
+    }
+
+    fn copy(&self, offset: usize, len: usize) -> Vec<u8> {
+        assert!(offset + len <= page::PAGE_BYTES, "a payload lies outside the page");
+        let mut bytes = vec![0; len];
+        // SAFETY: the range lies within the mapping, and `bytes` is as long.
+        unsafe { ptr::copy_nonoverlapping(self.map.as_ptr().add(offset), bytes.as_mut_ptr(), len) };
+        bytes
+    }
+
+    /// Moves as many of `bytes` as fit into a socket's receive area; how many.
+    pub fn fill_window(&mut self, i: usize, bytes: &[u8]) -> usize {
+        let (start, end) = (self.socket(i).rx_start as usize, self.socket(i).rx_end as usize);
+        let base = page::RX_AT + i * page::RX_BYTES;
+        let taken = bytes.len().min(page::RX_BYTES - (end - start));
+        let mut at = end;
+        // SAFETY: all ranges lie within the socket's receive area, which lies within the mapping.
+        unsafe {
+            let area = self.map.as_mut_ptr().add(base);
+            if end + taken > page::RX_BYTES {
+                ptr::copy(area.add(start), area, end - start);
+                at = end - start;
+                self.socket(i).rx_start = 0;
+            }
+            ptr::copy_nonoverlapping(bytes.as_ptr(), area.add(at), taken);
+        }
+        self.socket(i).rx_end = (at + taken) as u32;
+        taken
+    }
+
+    /// The shim's last words.
+    pub fn text(&mut self) -> String {
+        let text = &self.get().text;
+        let len = text.iter().position(|byte| *byte == 0).unwrap_or(text.len());
+        String::from_utf8_lossy(&text[..len]).into_owned()
+    }
+}
+
+fn futex_wait(word: &AtomicU32, while_value: u32, timeout: Duration) {
+    let time =
+        libc::timespec { tv_sec: timeout.as_secs() as i64, tv_nsec: i64::from(timeout.subsec_nanos()) };
+    // SAFETY: the word is valid memory; the kernel only compares it and sleeps.
+    unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAIT, while_value, &raw const time) };
+}
+
+fn futex_wake(word: &AtomicU32) {
+    // SAFETY: the word is valid memory; the kernel only looks up who sleeps at it.
+    unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAKE, 1) };
+}
