@@ -1,0 +1,54 @@
+//! What servers say, as typed values: the cluster bus, `CLUSTER NODES`, `INFO`.
+//!
+//! Bytes and texts come from processes that faults have been at, and some of them were altered on purpose. So nothing
+//! here panics on any input, memory is bounded by what was given, and what is not understood is kept or named.
+//! Nothing here knows connections or actors.
+
+pub mod cluster_bus;
+pub mod cluster_nodes;
+pub mod info;
+pub mod slots;
+
+use std::fmt;
+use std::str::FromStr;
+
+pub use slots::{SLOT_COUNT, SlotMap, SlotRange};
+
+/// What a server is to its data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// It takes writes.
+    Primary,
+    /// It follows a primary.
+    Replica,
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Role::Primary => "primary",
+            Role::Replica => "replica",
+        })
+    }
+}
+
+/// A text that names no role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a role")]
+pub struct UnknownRole;
+
+impl FromStr for Role {
+    type Err = UnknownRole;
+
+    /// Reads the server's words, the old ones as well.
+    fn from_str(text: &str) -> Result<Self, UnknownRole> {
+        match text {
+            "master" | "primary" => Ok(Role::Primary),
+            "slave" | "replica" => Ok(Role::Replica),
+            _ => Err(UnknownRole),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
