@@ -19,5 +19,7 @@ pub mod id;
 pub mod op;
 pub mod plan;
 pub mod rng;
+pub mod shim;
 pub mod time;
 pub mod wire;
+pub mod world;

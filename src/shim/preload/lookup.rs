@@ -1,6 +1,7 @@
 //! Name service: numeric addresses only, without a question to anybody.
 
 use crate::start::{alive, real};
+use crate::sys::{fail, EAFNOSUPPORT};
 
 const AF_INET: i32 = 2;
 const NO_NAME: i32 = -2;
@@ -57,6 +58,8 @@ unsafe extern "C" fn getaddrinfo(
     let wanted = if hints.is_null() { 0 } else { (*hints.cast::<Found>()).family };
     let port = core::str::from_utf8(text(service)).ok().and_then(|port| port.parse::<u16>().ok()).unwrap_or(0);
     let Some(ip) = parse_address(text(name)).filter(|_| wanted == 0 || wanted == AF_INET) else {
+        // A server skips a family that the machine does not have, if it is told so by `errno`.
+        fail(EAFNOSUPPORT);
         return NO_NAME;
     };
     let found = malloc(core::mem::size_of::<Found>()).cast::<Found>();

@@ -47,20 +47,23 @@ pub fn area(offset: usize) -> *mut u8 {
 
 /// Makes this process participant `participant`, in possession of the turn.
 pub unsafe fn adopt(participant: usize) {
-    enlist(participant);
+    let held = enlist(participant);
     me().real_pid = sys!(sys::GETPID) as u32;
-    me().turn.store(me().turn_value.load(Ordering::SeqCst), Ordering::SeqCst);
+    // In this order: whoever sees the value to hand over must also see that the turn is not his yet.
+    me().turn.store(held, Ordering::SeqCst);
+    me().turn_value.store(held, Ordering::SeqCst);
 }
 
 /// Makes this process participant `participant` while its parent still has the turn, and waits for its own.
 pub unsafe fn adopt_waiting(participant: usize) {
-    enlist(participant);
+    let held = enlist(participant);
+    me().turn_value.store(held, Ordering::SeqCst);
     sys!(sys::FUTEX, me().turn_value.as_ptr(), FUTEX_WAKE, 1);
     await_turn();
 }
 
-/// Tells the kernel which word to mark when this thread dies, and the scheduler what to write there.
-unsafe fn enlist(participant: usize) {
+/// Tells the kernel which word to mark when this thread dies; the word's value while this process has the turn.
+unsafe fn enlist(participant: usize) -> u32 {
     ME = participant;
     let me = me();
     let entry = &raw mut me.robust_next;
@@ -68,7 +71,7 @@ unsafe fn enlist(participant: usize) {
     ROBUST.futex_offset = (&raw mut me.turn) as i64 - entry as i64;
     me.robust_next = (&raw mut ROBUST) as u64;
     sys!(sys::SET_ROBUST_LIST, &raw mut ROBUST, core::mem::size_of::<RobustHead>());
-    me.turn_value.store(sys!(sys::GETTID) as u32 | page::TURN_WAITERS, Ordering::SeqCst);
+    sys!(sys::GETTID) as u32 | page::TURN_WAITERS
 }
 
 fn await_turn() {

@@ -1,0 +1,145 @@
+//! The world of virtual time: real server processes whose every look at the outside is answered by the scheduler.
+
+mod arguments;
+mod folder;
+mod log_tail;
+mod node;
+mod page;
+mod sockets;
+mod spawn;
+mod watchdog;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+pub use folder::RunFolder;
+pub use spawn::Program;
+
+use self::log_tail::LogTail;
+use self::node::{Process, Setting, system};
+use self::page::SharedPage;
+use self::spawn::{Launch, Stage};
+use super::{Next, Turn, World, WorldError};
+use crate::actor::message::Arrival;
+use crate::fault::Signal;
+use crate::id::NodeId;
+use crate::plan::Plan;
+use crate::time::SimTime;
+
+/// What a simulated world is made from.
+pub struct Options<'a> {
+    /// The plan whose cluster it holds.
+    pub plan: &'a Plan,
+    /// The server.
+    pub program: &'a Program,
+    /// Where each node's log is kept: a folder a node.
+    pub logs: PathBuf,
+    /// Whether calls that go round the shim end the run.
+    pub check: bool,
+}
+
+/// Servers under virtual time.
+pub struct Simulated {
+    // The processes end before the folder they live in goes.
+    processes: BTreeMap<NodeId, Process>,
+    stage: Stage,
+    folder: RunFolder,
+    arguments: Vec<String>,
+    logs: PathBuf,
+    seed: u64,
+    epoch_ns: u64,
+    check: bool,
+    turns: u64,
+}
+
+impl Simulated {
+    /// A world without servers yet.
+    pub fn new(options: &Options) -> Result<Self, WorldError> {
+        let folder = RunFolder::new().map_err(|e| system("make the run's folder", e))?;
+        let stage = Stage::new(folder.path(), options.program).map_err(|e| system("lay out the server", e))?;
+        Ok(Simulated {
+            processes: BTreeMap::new(),
+            stage,
+            folder,
+            arguments: arguments::of(&options.plan.cluster),
+            logs: options.logs.clone(),
+            seed: options.plan.seed,
+            epoch_ns: options.plan.epoch_us * 1_000,
+            check: options.check,
+            turns: 0,
+        })
+    }
+
+    fn launch(&self, setting: Setting) -> Result<Process, WorldError> {
+        let name = setting.node.to_string();
+        let (directory, logs) = (self.folder.path().join(&name), self.logs.join(&name));
+        for folder in [&directory, &logs] {
+            fs::create_dir_all(folder).map_err(|e| system("make a node's folder", e))?;
+        }
+        let output = logs.join("valkey.log");
+        let log = LogTail::at_end(&output).map_err(|e| system("open a node's log", e))?;
+        let mut page = SharedPage::new().map_err(|e| system("make a node's page", e))?;
+        node::prepare(&mut page, setting);
+        let launch =
+            Launch { directory: &directory, arguments: &self.arguments, output: &output, page: page.fd() };
+        let leader = self.stage.launch(&launch).map_err(|e| system("start the server", e))?;
+        let mut process = Process::greet(setting.node, page, leader, log)?;
+        process.stack_file = logs.join("stack.txt");
+        Ok(process)
+    }
+
+    /// Forgets a process whose turn was its last.
+    fn after(&mut self, node: NodeId, turn: Turn) -> Turn {
+        if !matches!(turn.next, Next::Blocked(_)) {
+            self.processes.remove(&node);
+        }
+        turn
+    }
+}
+
+impl World for Simulated {
+    fn start(&mut self, node: NodeId, incarnation: u32, now: SimTime) -> Result<(), WorldError> {
+        let setting = Setting {
+            node,
+            incarnation,
+            seed: self.seed,
+            epoch_ns: self.epoch_ns,
+            now,
+            check: self.check,
+        };
+        let process = self.launch(setting)?;
+        self.processes.insert(node, process);
+        Ok(())
+    }
+
+    fn resume(&mut self, node: NodeId, now: SimTime) -> Result<Turn, WorldError> {
+        let process = self.processes.get_mut(&node).expect("only a node that runs is given the turn");
+        let turn = process.turn(now, &mut self.turns)?;
+        Ok(self.after(node, turn))
+    }
+
+    fn arrive(&mut self, node: NodeId, handle: u64, arrival: Arrival) {
+        if let Some(process) = self.processes.get_mut(&node) {
+            process.arrive(handle, arrival);
+        }
+    }
+
+    fn signal(&mut self, node: NodeId, signal: Signal, now: SimTime) -> Result<Option<Turn>, WorldError> {
+        let Some(process) = self.processes.get_mut(&node) else {
+            return Ok(None);
+        };
+        let turn = match signal {
+            Signal::Kill => process.kill(now)?,
+            Signal::Term => {
+                process.mark_signal(libc::SIGTERM);
+                process.turn(now, &mut self.turns)?
+            }
+        };
+        Ok(Some(self.after(node, turn)))
+    }
+
+    fn turns(&self) -> u64 {
+        self.turns
+    }
+}

@@ -1,0 +1,428 @@
+//! One node's processes: started, given turns, signalled, buried.
+
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::path::PathBuf;
+use std::process::{Child, ExitStatus};
+use std::time::Duration;
+
+use nix::sys::signal::{self, Signal as UnixSignal};
+use nix::unistd::Pid;
+
+use super::log_tail::LogTail;
+use super::page::{Reported, SharedPage};
+use super::sockets::Sockets;
+use super::watchdog;
+use crate::actor::message::Arrival;
+use crate::id::NodeId;
+use crate::rng::Stream;
+use crate::shim::page::{self, PARTICIPANTS, record, state};
+use crate::time::SimTime;
+use crate::world::{Next, Seen, Turn, WorldError};
+
+/// How often the scheduler looks whether a process that does not give its turn back is alive at all.
+const LOOK: Duration = Duration::from_millis(200);
+/// How long a server may take to load its libraries and say hello.
+const HELLO: Duration = Duration::from_secs(30);
+/// Turns that the processes of one node can take in a row at one instant, before that is a livelock.
+const ROUNDS: u32 = 1_000_000;
+
+/// What a process's pages are set up with.
+#[derive(Clone, Copy)]
+pub struct Setting {
+    /// The node.
+    pub node: NodeId,
+    /// Which start of the node's server this is, from 1.
+    pub incarnation: u32,
+    /// The run's seed.
+    pub seed: u64,
+    /// When virtual time began, in nanoseconds of the Unix epoch.
+    pub epoch_ns: u64,
+    /// Now.
+    pub now: SimTime,
+    /// Whether calls that go round the shim end the run.
+    pub check: bool,
+}
+
+/// A node whose server runs.
+pub struct Process {
+    node: NodeId,
+    page: SharedPage,
+    leader: Child,
+    sockets: Sockets,
+    log: LogTail,
+    children: Vec<ChildProcess>,
+    seen: Vec<Seen>,
+    /// Where a stack is left if the server never blocks again.
+    pub stack_file: PathBuf,
+}
+
+struct ChildProcess {
+    participant: usize,
+    pid: u32,
+    handle: OwnedFd,
+}
+
+/// How a process gave its turn up.
+enum Pause {
+    Blocked,
+    Died,
+    Livelock(String),
+}
+
+/// Prepares a page for the first turn of an incarnation.
+pub fn prepare(page: &mut SharedPage, setting: Setting) {
+    const CLOCK_COST_NS: u64 = 100;
+    let mut identity =
+        Stream::new(setting.seed, &setting.node.to_string(), &format!("incarnation {}", setting.incarnation));
+    let first_handle = u64::from(setting.incarnation) << 32;
+    let fixed = page.get();
+    fixed.magic = page::MAGIC;
+    fixed.version = page::VERSION;
+    fixed.flags = if setting.check { page::FLAG_CHECK } else { 0 };
+    fixed.seed = [identity.bits(), identity.bits(), identity.bits(), identity.bits() | 1];
+    fixed.epoch_ns = setting.epoch_ns;
+    fixed.monotonic_base_ns = identity.range(1_000_000_000_000..=900_000_000_000_000);
+    fixed.clock_cost_ns = CLOCK_COST_NS;
+    fixed.now_ns = setting.now.as_ns();
+    fixed.address = u32::from(crate::id::Host::Node(setting.node).address());
+    fixed.next_pid = identity.range(1_000..=30_000) as u32;
+    fixed.next_handle = first_handle;
+    fixed.next_port = identity.below(20_000) as u32;
+    let directory = format!("/simulated/{}\0", setting.node);
+    fixed.directory[..directory.len()].copy_from_slice(directory.as_bytes());
+    fixed.participants[0].pid = fixed.next_pid;
+    fixed.next_pid += 1;
+}
+
+impl Process {
+    /// Takes over a server that was just launched, once its shim has said hello.
+    pub fn greet(node: NodeId, page: SharedPage, leader: Child, log: LogTail) -> Result<Self, WorldError> {
+        let stack_file = PathBuf::new();
+        let mut process = Process {
+            node,
+            page,
+            leader,
+            sockets: Sockets::default(),
+            log,
+            children: Vec::new(),
+            seen: Vec::new(),
+            stack_file,
+        };
+        process.await_hello()?;
+        Ok(process)
+    }
+
+    fn await_hello(&mut self) -> Result<(), WorldError> {
+        let mut waited = Duration::ZERO;
+        while !(self.page.await_ready(0, LOOK) && self.page.await_turn(0, LOOK).is_some()) {
+            waited += LOOK;
+            let ended = self.leader.try_wait().map_err(|e| system("wait for the server", e))?;
+            if let Some(status) = ended {
+                return Err(self.no_hello(format!("it ended at once ({status})")));
+            }
+            if waited > HELLO {
+                return Err(self.no_hello("the loader ignored the preloaded shim".to_owned()));
+            }
+        }
+        match self.page.participant(0).real_pid == self.leader.id() {
+            true => Ok(()),
+            false => Err(self.no_hello("another process answered in its place".to_owned())),
+        }
+    }
+
+    fn no_hello(&mut self, what: String) -> WorldError {
+        let lines = self.log.lines().unwrap_or_default();
+        let last = lines.last().map(|line| format!("; its last words: {line}")).unwrap_or_default();
+        WorldError::NoHello { node: self.node, reason: format!("{what}{last}") }
+    }
+
+    /// Lets something happen at one of the node's sockets.
+    pub fn arrive(&mut self, handle: u64, arrival: Arrival) {
+        self.sockets.arrive(&mut self.page, handle, arrival);
+    }
+
+    /// Marks a signal; its handler runs when the process next has the turn.
+    pub fn mark_signal(&mut self, number: i32) {
+        self.page.participant(0).signals |= 1 << number;
+        self.page.participant(0).poked = 1;
+    }
+
+    /// Lets all processes of the node run until none can.
+    pub fn turn(&mut self, now: SimTime, turns: &mut u64) -> Result<Turn, WorldError> {
+        /// What getting the turn costs a process in virtual time.
+        const TURN_COST_NS: u64 = 1_000;
+        let fixed = self.page.get();
+        fixed.now_ns = fixed.now_ns.max(now.as_ns()) + TURN_COST_NS;
+        self.sockets.refill(&mut self.page);
+        let mut next = None;
+        for round in 0.. {
+            let Some(participant) = self.who_is_due() else {
+                break;
+            };
+            *turns += 1;
+            next = self.give_turn(participant)?;
+            if round > ROUNDS {
+                next = Some(self.livelock("its processes wake each other without end".to_owned())?);
+            }
+            if next.is_some() {
+                break;
+            }
+        }
+        let next = next.unwrap_or_else(|| Next::Blocked(self.deadline()));
+        self.read_log()?;
+        let ended_at = SimTime::from_ns(self.page.get().now_ns);
+        Ok(Turn { ended_at, seen: std::mem::take(&mut self.seen), next })
+    }
+
+    /// The first process that has something to do.
+    fn who_is_due(&mut self) -> Option<usize> {
+        let (now, activity) = (self.page.get().now_ns, self.page.get().pipe_activity);
+        (0..PARTICIPANTS).find(|i| {
+            let p = self.page.participant(*i);
+            match p.state {
+                state::READY => true,
+                state::BLOCKED => {
+                    let news = p.poked != 0 || p.seen_activity != activity;
+                    p.deadline_ns <= now || p.signals != 0 || (p.waits_io != 0 && news)
+                }
+                _ => false,
+            }
+        })
+    }
+
+    fn deadline(&mut self) -> SimTime {
+        let blocked = |p: &&page::Participant| p.state == state::BLOCKED;
+        let earliest = self.page.get().participants.iter().filter(blocked).map(|p| p.deadline_ns).min();
+        SimTime::from_ns(earliest.unwrap_or(u64::MAX))
+    }
+
+    /// One process runs until it blocks or ends; what that means for the node, if the node is no more.
+    fn give_turn(&mut self, participant: usize) -> Result<Option<Next>, WorldError> {
+        loop {
+            self.await_first(participant)?;
+            self.page.hand_over(participant);
+            let pause = self.await_pause(participant)?;
+            self.take_records();
+            match pause {
+                Pause::Livelock(detail) => return self.livelock(detail).map(Some),
+                Pause::Died if participant == 0 => return self.buried().map(Some),
+                Pause::Died => return self.child_ended(participant).map(|()| None),
+                Pause::Blocked if self.page.participant(participant).state == state::FLUSH => {
+                    self.sockets.refill(&mut self.page);
+                }
+                Pause::Blocked => return Ok(None),
+            }
+        }
+    }
+
+    /// A forked child may not have come far enough to take a turn.
+    fn await_first(&mut self, participant: usize) -> Result<(), WorldError> {
+        let mut waited = Duration::ZERO;
+        while !self.page.await_ready(participant, LOOK) {
+            waited += LOOK;
+            if waited > HELLO {
+                return Err(self.no_hello("a forked child never came alive".to_owned()));
+            }
+        }
+        Ok(())
+    }
+
+    fn await_pause(&mut self, participant: usize) -> Result<Pause, WorldError> {
+        let mut watch = watchdog::Watch::new(self.page.participant(participant).real_pid);
+        loop {
+            if let Some(word) = self.page.await_turn(participant, LOOK) {
+                let died = word & page::TURN_DIED != 0;
+                return Ok(if died { Pause::Died } else { Pause::Blocked });
+            }
+            if participant == 0 && self.has_ended() {
+                return Ok(Pause::Died);
+            }
+            if let Some(detail) = watch.is_stuck() {
+                watchdog::leave_stack(self.page.participant(participant).real_pid, &self.stack_file);
+                return Ok(Pause::Livelock(detail));
+            }
+        }
+    }
+
+    fn has_ended(&self) -> bool {
+        use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
+        let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+        let status = waitid(Id::Pid(Pid::from_raw(self.leader.id() as i32)), flags);
+        !matches!(status, Ok(WaitStatus::StillAlive))
+    }
+
+    fn take_records(&mut self) {
+        for Reported { record, payload } in self.page.take_records() {
+            self.take_record(record, payload);
+        }
+    }
+
+    fn take_record(&mut self, record: page::Record, payload: Vec<u8>) {
+        let handle = record.handle;
+        match record.kind {
+            record::LISTEN => self.seen.push(Seen::Listen { port: record.value as u16 }),
+            record::UNLISTEN => self.seen.push(Seen::Unlisten { port: record.value as u16 }),
+            record::CONNECT => {
+                self.sockets.dialled(&mut self.page, handle);
+                let to = std::net::SocketAddrV4::new(((record.value >> 16) as u32).into(), record.value as u16);
+                self.seen.push(Seen::Dial { handle, local_port: record.extra as u16, to });
+            }
+            record::SEND => {
+                let chunks = self.sockets.sent(handle, payload);
+                self.seen.extend(chunks.into_iter().map(|chunk| Seen::Sent { handle, chunk }));
+            }
+            record::CONSUMED => {
+                let room = self.sockets.consumed(handle, record.value);
+                self.seen.extend(room.map(|len| Seen::Consumed { handle, len }));
+            }
+            record::SHUT => self.seen.push(Seen::Shut { handle }),
+            record::CLOSE => {
+                let closed = self.sockets.close_seen(handle, record.value != 0);
+                self.seen.extend(closed);
+            }
+            record::FORK => self.forked(record.value as usize, record.extra as u32),
+            // The signal stands in the child's own part of the page; it is due by that.
+            record::SIGNAL => {}
+            unknown => unreachable!("the shim of this build makes no record {unknown}"),
+        }
+    }
+
+    fn forked(&mut self, participant: usize, pid: u32) {
+        let real = self.page.participant(participant).real_pid;
+        // SAFETY: a plain system call that makes a descriptor of ours or fails.
+        let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, real, 0) };
+        assert!(fd >= 0, "a child that its parent has not reaped has a descriptor");
+        // SAFETY: the descriptor was just made and belongs to nobody else.
+        let handle = unsafe { OwnedFd::from_raw_fd(fd as i32) };
+        self.children.push(ChildProcess { participant, pid, handle });
+        self.seen.push(Seen::Child { pid, state: "forked".to_owned() });
+    }
+
+    /// A child's turn ended with its life: its descriptors close, and its parent may reap it.
+    fn child_ended(&mut self, participant: usize) -> Result<(), WorldError> {
+        if self.page.participant(participant).state == state::GAVE_UP {
+            return Err(self.gave_up());
+        }
+        if let Some(i) = self.children.iter().position(|child| child.participant == participant) {
+            let child = self.children.remove(i);
+            await_end(&child.handle);
+            self.seen.push(Seen::Child { pid: child.pid, state: "ended".to_owned() });
+        }
+        self.page.participant(participant).state = state::EXITED;
+        self.drop_references(participant);
+        self.page.participant(0).poked = 1;
+        Ok(())
+    }
+
+    fn drop_references(&mut self, participant: usize) {
+        for i in 0..page::PIPES {
+            let pipe = &mut self.page.get().pipes[i];
+            pipe.readers[participant] = 0;
+            pipe.writers[participant] = 0;
+            if pipe.readers.iter().chain(&pipe.writers).all(|count| *count == 0) {
+                pipe.used = 0;
+            }
+        }
+        self.page.get().pipe_activity += 1;
+        for slot in 0..page::SOCKETS {
+            let socket = self.page.socket(slot);
+            if std::mem::take(&mut socket.refs[participant]) > 0 && socket.refs.iter().all(|count| *count == 0) {
+                let unread = socket.rx_end > socket.rx_start;
+                let handle = std::mem::replace(&mut socket.state, page::socket_state::FREE);
+                debug_assert_ne!(handle, page::socket_state::FREE);
+                let closed = self.page.socket(slot).handle;
+                let closed = self.sockets.close_seen(closed, unread);
+                self.seen.extend(closed);
+            }
+        }
+    }
+
+    fn gave_up(&mut self) -> WorldError {
+        WorldError::GaveUp { node: self.node, reason: self.page.text() }
+    }
+
+    fn livelock(&mut self, detail: String) -> Result<Next, WorldError> {
+        self.kill_all();
+        self.bury()?;
+        Ok(Next::Livelock(detail))
+    }
+
+    /// The server ended in its own turn.
+    fn buried(&mut self) -> Result<Next, WorldError> {
+        let gave_up = self.page.participant(0).state == state::GAVE_UP;
+        let status = self.kill_all();
+        if gave_up {
+            return Err(self.gave_up());
+        }
+        self.bury()?;
+        Ok(Next::Exited(describe(status)))
+    }
+
+    /// What is seen of a dead server: its last words, and the end of all its connections.
+    fn bury(&mut self) -> Result<(), WorldError> {
+        self.page.get().printed = 1;
+        self.read_log()?;
+        self.seen.extend(self.log.last_line().map(|line| Seen::Log { line }));
+        let gone = self.sockets.abandon(&mut self.page);
+        self.seen.extend(gone);
+        Ok(())
+    }
+
+    /// Ends the server and its children at once.
+    pub fn kill(&mut self, now: SimTime) -> Result<Turn, WorldError> {
+        let status = self.kill_all();
+        self.bury()?;
+        Ok(Turn { ended_at: now, seen: std::mem::take(&mut self.seen), next: Next::Exited(describe(status)) })
+    }
+
+    /// Kills the process group and waits until nothing of it is left.
+    fn kill_all(&mut self) -> Option<ExitStatus> {
+        let group = Pid::from_raw(self.leader.id() as i32);
+        // The group may be gone already; that is what is wanted.
+        let _ = signal::killpg(group, UnixSignal::SIGKILL);
+        let status = self.leader.wait().ok();
+        for child in self.children.drain(..) {
+            await_end(&child.handle);
+        }
+        status
+    }
+
+    fn read_log(&mut self) -> Result<(), WorldError> {
+        if std::mem::take(&mut self.page.get().printed) != 0 {
+            let lines = self.log.lines().map_err(|e| system("read the server's log", e))?;
+            self.seen.extend(lines.into_iter().map(|line| Seen::Log { line }));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill_all();
+    }
+}
+
+/// Waits until a process that is not our child is a zombie or gone.
+fn await_end(process: &OwnedFd) {
+    let mut entry = libc::pollfd { fd: process.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+    // SAFETY: one valid entry.
+    while unsafe { libc::poll(&raw mut entry, 1, -1) } < 0 {}
+}
+
+fn describe(status: Option<ExitStatus>) -> String {
+    use std::os::unix::process::ExitStatusExt;
+    match status.map(|status| (status.code(), status.signal())) {
+        Some((Some(code), _)) => format!("exit {code}"),
+        Some((_, Some(number))) => match UnixSignal::try_from(number) {
+            Ok(signal) => signal.as_str().to_owned(),
+            Err(_) => format!("signal {number}"),
+        },
+        _ => "unknown".to_owned(),
+    }
+}
+
+/// An error of a system call of ours.
+pub fn system(what: &str, source: io::Error) -> WorldError {
+    WorldError::System { what: what.to_owned(), source }
+}

@@ -1,0 +1,242 @@
+//! A node's sockets as the network sees them: names, bytes that do not fit the window yet, and message boundaries.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddrV4;
+
+use super::page::SharedPage;
+use crate::actor::message::{Arrival, Chunk};
+use crate::id::BUS_PORT;
+use crate::shim::page::{self, NOBODY, SOCKETS, Socket, socket_state as state};
+use crate::wire::cluster_bus::{Framer, summarise};
+use crate::world::Seen;
+
+/// Bytes a reader takes before its peer is told that there is room again.
+const CREDIT_STEP: u64 = page::WINDOW_BYTES / 4;
+
+/// One open socket.
+struct Link {
+    slot: usize,
+    /// What arrived but does not fit the receive area.
+    waiting: VecDeque<u8>,
+    /// The end of the stream waits behind those bytes.
+    ends: Option<Ending>,
+    /// Read since the last credit.
+    consumed: u64,
+    /// Cuts what is sent on the cluster bus into messages.
+    framer: Option<Framer>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Ending {
+    Eof,
+    Reset,
+}
+
+/// All open sockets of one node, by the names that the network knows.
+#[derive(Default)]
+pub struct Sockets {
+    links: BTreeMap<u64, Link>,
+}
+
+impl Sockets {
+    fn add(&mut self, page: &mut SharedPage, handle: u64, slot: usize) {
+        let socket = page.socket(slot);
+        let on_bus = socket.peer_port == BUS_PORT || socket.local_port == BUS_PORT;
+        let framer = on_bus.then(Framer::new);
+        self.links.insert(handle, Link { slot, waiting: VecDeque::new(), ends: None, consumed: 0, framer });
+    }
+
+    /// The server dials: its socket gets a name in the network.
+    pub fn dialled(&mut self, page: &mut SharedPage, handle: u64) {
+        if let Some(slot) = (0..SOCKETS).find(|slot| {
+            let socket = page.socket(*slot);
+            socket.state != state::FREE && socket.handle == handle
+        }) {
+            self.add(page, handle, slot);
+        }
+    }
+
+    /// The chunks that a write makes: on the bus one a message, elsewhere the bytes as they are.
+    pub fn sent(&mut self, handle: u64, bytes: Vec<u8>) -> Vec<Chunk> {
+        match self.links.get_mut(&handle).and_then(|link| link.framer.as_mut()) {
+            None => vec![Chunk { bytes, bus: None }],
+            Some(framer) => {
+                framer.push(&bytes);
+                cut(framer)
+            }
+        }
+    }
+
+    /// The server read: how much room that makes for the peer, once it is worth telling.
+    pub fn consumed(&mut self, handle: u64, len: u64) -> Option<u64> {
+        let link = self.links.get_mut(&handle)?;
+        link.consumed += len;
+        (link.consumed >= CREDIT_STEP).then(|| std::mem::take(&mut link.consumed))
+    }
+
+    /// The server closed: what it had not completed, and whether its peer must see a reset.
+    pub fn closed(&mut self, handle: u64, unread: bool) -> (Vec<Chunk>, bool) {
+        let Some(mut link) = self.links.remove(&handle) else {
+            return (Vec::new(), unread);
+        };
+        let rest = link.framer.as_mut().map(Framer::take_rest).unwrap_or_default();
+        let chunks = if rest.is_empty() { Vec::new() } else { vec![Chunk { bytes: rest, bus: None }] };
+        (chunks, unread || !link.waiting.is_empty())
+    }
+
+    /// Something happens at a socket; it is lost if the socket is gone by now.
+    pub fn arrive(&mut self, page: &mut SharedPage, handle: u64, arrival: Arrival) {
+        if let Arrival::Incoming { port, peer } = arrival {
+            return self.incoming(page, handle, port, peer);
+        }
+        let Some(link) = self.links.get_mut(&handle) else {
+            return;
+        };
+        let slot = link.slot;
+        match arrival {
+            Arrival::Connected => {
+                page.socket(slot).state = state::CONNECTED;
+                page.socket(slot).credit = page::WINDOW_BYTES;
+            }
+            Arrival::Refused => die(page.socket(slot), libc::ECONNREFUSED),
+            Arrival::TimedOut => die(page.socket(slot), libc::ETIMEDOUT),
+            Arrival::Data(chunk) => link.waiting.extend(chunk.bytes),
+            Arrival::Eof => link.ends = Some(Ending::Eof),
+            Arrival::Reset => link.ends = Some(Ending::Reset),
+            Arrival::Credit { len } => page.socket(slot).credit += len,
+            Arrival::Incoming { .. } => unreachable!("handled above"),
+        }
+        link.refill(page);
+        poke(page, slot);
+    }
+
+    /// A new connection waits at a listening port.
+    fn incoming(&mut self, page: &mut SharedPage, handle: u64, port: u16, peer: SocketAddrV4) {
+        let listening = |page: &mut SharedPage, slot: &usize| {
+            page.socket(*slot).state == state::LISTENING && page.socket(*slot).local_port == port
+        };
+        let listener = (0..SOCKETS).find(|slot| listening(page, slot));
+        let free = (0..SOCKETS).find(|slot| page.socket(*slot).state == state::FREE);
+        let (Some(listener), Some(slot)) = (listener, free) else {
+            return;
+        };
+        let address = page.get().address;
+        *page.socket(slot) = Socket {
+            handle,
+            credit: page::WINDOW_BYTES,
+            state: state::CONNECTED,
+            error: 0,
+            local_address: address,
+            peer_address: u32::from(*peer.ip()),
+            local_port: port,
+            peer_port: peer.port(),
+            pending: NOBODY,
+            pending_last: NOBODY,
+            pending_count: 0,
+            backlog: 0,
+            rx_start: 0,
+            rx_end: 0,
+            rx_eof: 0,
+            tx_shut: 0,
+            rx_more: 0,
+            linger_abort: 0,
+            refs: [0; page::PARTICIPANTS],
+        };
+        enqueue(page, listener, slot);
+        self.add(page, handle, slot);
+        poke(page, listener);
+    }
+
+    /// Moves waiting bytes up into every receive area that has room.
+    pub fn refill(&mut self, page: &mut SharedPage) {
+        for link in self.links.values_mut().filter(|link| !link.waiting.is_empty()) {
+            link.refill(page);
+        }
+    }
+
+    /// Everything is gone with the process: what each peer sees of it, in the order of the names.
+    pub fn abandon(&mut self, page: &mut SharedPage) -> Vec<Seen> {
+        let handles: Vec<u64> = self.links.keys().copied().collect();
+        let mut seen = Vec::new();
+        for handle in handles {
+            let slot = self.links[&handle].slot;
+            let unread = page.socket(slot).rx_end > page.socket(slot).rx_start;
+            seen.extend(self.close_seen(handle, unread));
+        }
+        for slot in 0..SOCKETS {
+            if page.socket(slot).state == state::LISTENING {
+                seen.push(Seen::Unlisten { port: page.socket(slot).local_port });
+            }
+        }
+        seen
+    }
+
+    /// What is seen when a socket closes.
+    pub fn close_seen(&mut self, handle: u64, unread: bool) -> Vec<Seen> {
+        let (chunks, reset) = self.closed(handle, unread);
+        let mut seen: Vec<Seen> = chunks.into_iter().map(|chunk| Seen::Sent { handle, chunk }).collect();
+        seen.push(Seen::Closed { handle, reset });
+        seen
+    }
+}
+
+impl Link {
+    /// Moves what waits into the receive area, and the end of the stream behind it.
+    fn refill(&mut self, page: &mut SharedPage) {
+        while !self.waiting.is_empty() {
+            let (front, _) = self.waiting.as_slices();
+            let moved = page.fill_window(self.slot, front);
+            if moved == 0 {
+                break;
+            }
+            self.waiting.drain(..moved);
+        }
+        let socket = page.socket(self.slot);
+        socket.rx_more = u32::from(!self.waiting.is_empty());
+        match self.ends {
+            Some(Ending::Eof) if self.waiting.is_empty() => socket.rx_eof = 1,
+            // A reset overtakes nothing: what arrived before it can still be read.
+            Some(Ending::Reset) if self.waiting.is_empty() && socket.state != state::DEAD => {
+                die(socket, libc::ECONNRESET);
+            }
+            _ => {}
+        }
+    }
+}
+
+fn cut(framer: &mut Framer) -> Vec<Chunk> {
+    let mut chunks = Vec::new();
+    while let Some(Ok(bytes)) = framer.next_message() {
+        let bus = summarise(&bytes);
+        chunks.push(Chunk { bytes, bus });
+    }
+    if framer.is_broken() {
+        chunks.push(Chunk { bytes: framer.take_rest(), bus: None });
+    }
+    chunks
+}
+
+fn die(socket: &mut Socket, error: i32) {
+    socket.state = state::DEAD;
+    socket.error = error;
+}
+
+fn enqueue(page: &mut SharedPage, listener: usize, slot: usize) {
+    let last = std::mem::replace(&mut page.socket(listener).pending_last, slot as u16);
+    if last == NOBODY {
+        page.socket(listener).pending = slot as u16;
+    } else {
+        page.socket(usize::from(last)).pending = slot as u16;
+    }
+    page.socket(listener).pending_count += 1;
+}
+
+/// Whoever names the socket looks again in the node's next turn.
+fn poke(page: &mut SharedPage, slot: usize) {
+    for i in 0..page::PARTICIPANTS {
+        // A connection that waits to be accepted is named by nobody yet; the server is woken for it.
+        if i == 0 || page.socket(slot).refs[i] > 0 {
+            page.participant(i).poked = 1;
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Tells a server that never blocks again from one that is merely slow, by the CPU time it has used in one turn.
+//!
+//! Only the fuzzer's own patience is measured in real time; nothing of it reaches a run that ends otherwise.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+/// CPU time that one turn may use.
+const LIMIT: Duration = Duration::from_secs(20);
+/// Looks (each a fifth of a second) without end of the turn after which even an idle process is stuck.
+const LOOKS: u32 = 1500;
+
+/// Watches one turn of one process.
+pub struct Watch {
+    pid: u32,
+    begun: Option<Duration>,
+    looks: u32,
+}
+
+impl Watch {
+    /// Begins to watch; costs nothing until the first look.
+    pub fn new(pid: u32) -> Self {
+        Watch { pid, begun: None, looks: 0 }
+    }
+
+    /// Looks at the process; why it is stuck, if it is.
+    pub fn is_stuck(&mut self) -> Option<String> {
+        let used = cpu_time(self.pid)?;
+        let begun = *self.begun.get_or_insert(used);
+        self.looks += 1;
+        if used.saturating_sub(begun) > LIMIT {
+            return Some(format!("used {} s of CPU time in one turn", LIMIT.as_secs()));
+        }
+        (self.looks > LOOKS).then(|| "neither blocks nor computes".to_owned())
+    }
+}
+
+/// User and system time of a process, from its `stat` file.
+fn cpu_time(pid: u32) -> Option<Duration> {
+    const TICKS_PER_SECOND: u64 = 100;
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, fields) = stat.rsplit_once(')')?;
+    let mut times = fields.split_whitespace().skip(11).map_while(|field| field.parse::<u64>().ok());
+    let ticks = times.next()? + times.next()?;
+    Some(Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND))
+}
+
+/// Leaves the stacks of a stuck process in `file`, if a debugger can be had.
+#[expect(clippy::disallowed_methods, reason = "the debugger is started for a process that is to be killed next")]
+pub fn leave_stack(pid: u32, file: &Path) {
+    let arguments = ["-p", &pid.to_string(), "-batch", "-ex", "thread apply all backtrace"];
+    if let Ok(output) = Command::new("gdb").args(arguments).output() {
+        // Without the stack the verdict is the same; it only says less.
+        let _ = fs::write(file, output.stdout);
+    }
+}
