@@ -1,12 +1,12 @@
 //! The checking mode: any time, random, network or blocking system call that goes round the shim ends the run.
 //!
 //! A seccomp filter traps such calls unless their instruction is the shim's own. Clocks in the vDSO make no system
-//! call, so its functions are first rewritten to make one; and reading the time stamp counter is made to fault.
+//! call, so its functions are first rewritten to make one.
 
 use crate::page::FLAG_CHECK;
 use crate::start::{read_file, real};
 use crate::sys::{self, sys};
-use crate::{give_up, turn};
+use crate::{give_up, signal, turn};
 
 /// Calls that must come from the shim: time, randomness, sockets, readiness, sleeping, the machine's identity.
 const WATCHED: &[u16] = &[
@@ -46,23 +46,19 @@ pub unsafe fn install() {
     if turn::page().flags & FLAG_CHECK == 0 {
         return;
     }
+    use_up_library_randomness();
     redirect_vdso();
-    fault_on_counter();
     report_traps();
     filter(own_text());
 }
 
-/// A forked child inherits all but the fault on the counter.
-pub unsafe fn forked() {
-    if turn::page().flags & FLAG_CHECK != 0 {
-        fault_on_counter();
+/// The C library's allocator draws a key for its own double-free check with its first allocation; nothing sees it.
+unsafe fn use_up_library_randomness() {
+    extern "C" {
+        fn malloc(bytes: usize) -> *mut u8;
+        fn free(memory: *mut u8);
     }
-}
-
-unsafe fn fault_on_counter() {
-    const PR_SET_TSC: usize = 26;
-    const PR_TSC_SIGSEGV: usize = 2;
-    sys!(sys::PRCTL, PR_SET_TSC, PR_TSC_SIGSEGV);
+    free(core::hint::black_box(malloc(64)));
 }
 
 /// `struct siginfo` of a trapped system call.
@@ -82,15 +78,7 @@ unsafe extern "C" fn trapped(_signal: i32, trap: *const Trap, _context: *mut u8)
 
 unsafe fn report_traps() {
     const SIGSYS: i32 = 31;
-    #[repr(C)]
-    struct Action {
-        handler: usize,
-        mask: [u64; 16],
-        flags: i32,
-        restorer: usize,
-    }
-    const SA_SIGINFO: i32 = 4;
-    let action = Action { handler: trapped as *const () as usize, mask: [0; 16], flags: SA_SIGINFO, restorer: 0 };
+    let action = signal::Action::with_info(trapped as *const () as usize);
     real!("sigaction" as fn(i32, *const u8, *mut u8) -> i32)(
         SIGSYS,
         (&raw const action).cast(),

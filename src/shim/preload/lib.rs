@@ -15,6 +15,7 @@ mod page;
 
 mod check;
 mod clock;
+mod counter;
 mod descriptor;
 mod entropy;
 mod epoll;

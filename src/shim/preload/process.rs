@@ -4,7 +4,7 @@ use crate::page::{record, state, Participant, PARTICIPANTS};
 use crate::start::{alive, real};
 use crate::sys::{self, fail, reported, sys};
 use crate::thread::{wait, Wait};
-use crate::{check, descriptor, entropy, thread, turn};
+use crate::{counter, descriptor, entropy, thread, turn};
 
 const WNOHANG: i32 = 1;
 const PR_SET_PDEATHSIG: usize = 1;
@@ -77,7 +77,7 @@ unsafe fn become_child(child: usize, pid: u32) {
     // The parent still has the turn: nothing of the page but this participant's own part may be touched yet.
     turn::adopt_waiting(child);
     entropy::fork(pid);
-    check::forked();
+    counter::fault_on_read();
 }
 
 #[no_mangle]

@@ -7,7 +7,7 @@ use core::ptr;
 
 use crate::page::{self, Page};
 use crate::sys::{self, sys};
-use crate::{check, clock, entropy, give_up, identity, probe, thread, turn};
+use crate::{check, clock, counter, entropy, give_up, identity, probe, thread, turn};
 
 const PROT_READ_WRITE: usize = 3;
 const MAP_SHARED: usize = 1;
@@ -31,6 +31,7 @@ extern "C" fn constructor() {
         if alive() {
             identity::overwrite_auxiliary_random();
             thread::prepare();
+            counter::install();
             check::install();
         } else {
             probe::describe();
