@@ -20,3 +20,4 @@ pub mod op;
 pub mod plan;
 pub mod rng;
 pub mod time;
+pub mod wire;
