@@ -8,7 +8,6 @@ use crate::event::BusSummary;
 use crate::fault::{Channel, Direction, FaultAction, FaultId, LatencyRange, Signal};
 use crate::id::{ActorId, Host, NodeId};
 use crate::op::OpId;
-use crate::time::SimTime;
 
 /// One end of a connection: its owner, and the owner's own name for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -4,6 +4,7 @@
 //! [`Out`] is queued, performed and logged by the scheduler. It does not know the world it acts on.
 
 pub mod message;
+pub mod session;
 
 use crate::event::Body;
 use crate::id::{ActorId, NodeId};
