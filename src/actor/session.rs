@@ -42,6 +42,13 @@ pub struct Answer {
     pub result: Result<Value, SessionError>,
 }
 
+impl Answer {
+    /// Whether the node said anything, be it an error.
+    pub fn is_reply(&self) -> bool {
+        matches!(self.result, Ok(_) | Err(SessionError::Server(_)))
+    }
+}
+
 /// The connections of one actor, at most one to each node.
 #[derive(Debug)]
 pub struct Sessions {
@@ -70,11 +77,11 @@ impl Sessions {
     /// Asks `node`; the answer carries `tag`.
     pub fn ask<A: AsRef<[u8]>>(&mut self, node: NodeId, args: &[A], tag: u64, out: &mut Out) {
         let bytes = resp::pack(args);
-        let connection = match self.connections.remove(&node) {
-            Some(connection) => connection,
-            None => self.dial(node, out),
-        };
-        self.connections.entry(node).or_insert(connection).ask(bytes, tag, out);
+        if !self.has(node) {
+            let connection = self.dial(node, out);
+            self.connections.insert(node, connection);
+        }
+        self.connections.get_mut(&node).expect("it was dialled if it was missing").ask(bytes, tag, out);
     }
 
     fn dial(&mut self, node: NodeId, out: &mut Out) -> Connection {
