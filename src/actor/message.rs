@@ -5,7 +5,7 @@
 use std::net::SocketAddrV4;
 
 use crate::event::BusSummary;
-use crate::fault::{Channel, Direction, FaultAction, FaultId, LatencyRange, Signal};
+use crate::fault::{Channel, Direction, FaultId, LatencyRange, Signal, Target};
 use crate::id::{ActorId, Host, NodeId};
 use crate::op::OpId;
 
@@ -70,7 +70,7 @@ pub enum NetworkMessage {
     Dial { from: End, local_port: u16, to: SocketAddrV4 },
     /// An end wrote a chunk.
     Sent { from: End, chunk: Chunk },
-    /// An end's owner read so many bytes.
+    /// A process read so many bytes; actors read all they get at once, and do not say so.
     Consumed { from: End, len: u64 },
     /// An end sends nothing more, but still reads.
     Shut { from: End },
@@ -82,6 +82,8 @@ pub enum NetworkMessage {
     ClearRule { fault: FaultId },
     /// A dialled connection's request reaches the other host.
     Knock { conn: u64 },
+    /// A dialled connection's request has gone unanswered for as long as the kernel tries.
+    GiveUp { conn: u64 },
 }
 
 /// What a fault makes of links.
@@ -137,8 +139,9 @@ pub enum ChaosMessage {
     BusStep { op: OpId, step: u8 },
     /// An operation ended, done or not.
     OperationEnded { op: OpId },
-    /// The roles that the cluster has right now, as the operator looked them up for a fault.
-    Resolved { fault: FaultId, nodes: Vec<NodeId> },
+    /// Whom the targets of a fault are right now, in the order asked, as the operator looked them up; nothing for a
+    /// role that nobody has.
+    Resolved { fault: FaultId, nodes: Vec<Option<NodeId>> },
     /// A node's process ended.
     NodeExited { node: NodeId },
 }
@@ -152,10 +155,12 @@ pub enum OperatorMessage {
     Begin,
     /// The next operation may be sent.
     Go { op: OpId },
-    /// Tell chaos whom a fault hits.
-    Resolve { fault: FaultId, action: FaultAction },
-    /// A message of the cluster bus went by that belongs to an operation.
-    BusSeen { node: NodeId, summary: BusSummary },
+    /// Tell chaos who these targets are right now.
+    Resolve { fault: FaultId, targets: Vec<Target> },
+    /// A message of the cluster bus went by that belongs to a failover.
+    BusSeen { node: NodeId, to: NodeId, summary: BusSummary },
+    /// A node's process ended, or was started again.
+    NodeLife { node: NodeId, alive: bool },
     /// A timer of the operator's own.
     Tick { token: u64 },
 }

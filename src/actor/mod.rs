@@ -3,21 +3,29 @@
 //! An actor reads no clock, draws only from streams of its own, and sends nothing by itself: what it puts into its
 //! [`Out`] is queued, performed and logged by the scheduler. It does not know the world it acts on.
 
+pub mod client;
 pub mod message;
+pub mod session;
 
 use crate::event::Body;
+use crate::invariant::evidence::Findings;
 use crate::id::{ActorId, NodeId};
 use crate::time::{SimDuration, SimTime};
 use message::{Arrival, Message};
 
 /// A participant of a run.
 pub trait Actor {
+    /// The line of the log for a message that is about to be handled.
+    fn describe(&self, message: &Message) -> Body {
+        message.body()
+    }
+
     /// Takes one message at the instant `now` and says what comes of it.
     fn handle(&mut self, now: SimTime, message: Message, out: &mut Out);
 }
 
 /// What an actor wants the world to do. The world reports what it saw as further messages.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Act {
     /// Start the node's server; its data directory is kept from one incarnation to the next.
     Start { node: NodeId, incarnation: u32 },
@@ -27,8 +35,10 @@ pub enum Act {
     Socket { node: NodeId, handle: u64, arrival: Arrival },
     /// Send a signal to the node's server.
     Signal { node: NodeId, signal: crate::fault::Signal },
-    /// End the run after this event.
-    Finish,
+    /// Here is what the validator found; it is judged with the log when the run ends.
+    Present { findings: Box<Findings> },
+    /// End the run after this event; nothing if all phases are through, else why not.
+    Finish { unfinished: Option<String> },
 }
 
 /// Collects what comes of one message.

@@ -1,4 +1,4 @@
-//! What servers say, as typed values: the cluster bus, `CLUSTER NODES`, `INFO`.
+//! What servers say, as typed values: replies, the cluster bus, `CLUSTER NODES`, `INFO`.
 //!
 //! Bytes and texts come from processes that faults have been at, and some of them were altered on purpose. So nothing
 //! here panics on any input, memory is bounded by what was given, and what is not understood is kept or named.
@@ -7,6 +7,7 @@
 pub mod cluster_bus;
 pub mod cluster_nodes;
 pub mod info;
+pub mod resp;
 pub mod slots;
 
 use std::fmt;

@@ -1,0 +1,164 @@
+//! One operation of a client while it is open, and what an answer means for it.
+//!
+//! This is where honesty is decided. A write that may have reached a server and got no definite reply is `Info` and is
+//! never tried again: a second try could apply it twice, or after a later write. Everything else that ends badly
+//! surely had no effect: it was not sent, or the server said that it would not do it.
+
+use redis::Value;
+
+use super::slot_owners::node_at;
+use crate::actor::session::SessionError;
+use crate::history::{Outcome, Request};
+use crate::id::NodeId;
+use crate::time::{SimDuration, SimTime};
+use crate::wire::resp::{self, ServerError};
+
+/// How long one attempt may take.
+const ATTEMPT_MAX: SimDuration = SimDuration::from_secs(1);
+/// How long an operation may take with all its attempts.
+const OPERATION_MAX: SimDuration = SimDuration::from_secs(5);
+/// How often an operation is tried at most.
+const ATTEMPTS_MAX: u32 = 32;
+/// How many redirections are followed without a pause: nodes that disagree may send a client to and fro.
+const HOPS_MAX: u32 = 5;
+/// The pause before the first attempt that is put off, doubled for each further one.
+const PAUSE_MS: u64 = 10;
+/// The longest pause.
+const PAUSE_MS_MAX: u64 = 500;
+
+/// An operation between its invocation and its completion.
+#[derive(Debug)]
+pub struct Operation {
+    /// The client's own count, from 1.
+    pub sequence: u64,
+    /// What is asked.
+    pub request: Request,
+    /// What it is waiting for.
+    pub state: State,
+    /// The node that answered last.
+    pub answered: Option<NodeId>,
+    deadline: SimTime,
+    attempts: u32,
+    hops: u32,
+    pauses: u32,
+}
+
+/// What an open operation is waiting for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// The answer of `node` under `tag`, not longer than `until`.
+    Asked { node: NodeId, tag: u64, until: SimTime },
+    /// The end of a pause.
+    Paused { until: SimTime },
+}
+
+/// What an answer makes of an operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// It is complete.
+    Complete(Outcome),
+    /// The slot has another owner.
+    Moved { slot: u16, node: NodeId },
+    /// Another node is to be asked this once.
+    Ask { node: NodeId },
+    /// It was not done, and another attempt does no harm; `stale` if it may have been the wrong node to ask.
+    PutOff { why: String, stale: bool },
+}
+
+impl Operation {
+    /// An operation that is invoked now.
+    pub fn new(sequence: u64, request: Request, now: SimTime) -> Self {
+        Operation {
+            sequence,
+            request,
+            state: State::Paused { until: now },
+            answered: None,
+            deadline: now + OPERATION_MAX,
+            attempts: 0,
+            hops: 0,
+            pauses: 0,
+        }
+    }
+
+    /// The slot of its key.
+    pub fn slot(&self) -> u16 {
+        resp::key_slot(self.request.key().as_bytes())
+    }
+
+    /// Its command.
+    pub fn command(&self) -> Vec<&str> {
+        match &self.request {
+            Request::Set { key, value } => vec!["SET", key, value],
+            Request::Get { key } => vec!["GET", key],
+        }
+    }
+
+    /// Counts an attempt at `node` and says how long it may take; nothing if there may be no further one.
+    pub fn attempt(&mut self, node: NodeId, tag: u64, now: SimTime) -> Option<SimDuration> {
+        if self.attempts >= ATTEMPTS_MAX || now >= self.deadline {
+            return None;
+        }
+        self.attempts += 1;
+        let until = self.deadline.min(now + ATTEMPT_MAX);
+        self.state = State::Asked { node, tag, until };
+        Some(until.since(now))
+    }
+
+    /// Counts a redirection; false if it should not be followed at once.
+    pub fn hop(&mut self) -> bool {
+        self.hops += 1;
+        self.hops <= HOPS_MAX
+    }
+
+    /// How long to wait before the next attempt; nothing if there is no time left for one.
+    pub fn pause(&mut self, now: SimTime) -> Option<SimDuration> {
+        let pause = SimDuration::from_ms((PAUSE_MS << self.pauses.min(10)).min(PAUSE_MS_MAX));
+        self.pauses += 1;
+        self.hops = 0;
+        self.state = State::Paused { until: now + pause };
+        (now + pause < self.deadline).then_some(pause)
+    }
+
+    /// What `result` makes of it.
+    pub fn judge(&self, result: Result<Value, SessionError>) -> Step {
+        let write = matches!(self.request, Request::Set { .. });
+        match result {
+            Ok(value) => Step::Complete(if write { written(&value) } else { read(value) }),
+            Err(SessionError::Server(error)) => refused(&error),
+            Err(error @ SessionError::Lost(_)) if write => Step::Complete(Outcome::Info(error.to_string())),
+            Err(error) => Step::PutOff { why: error.to_string(), stale: true },
+        }
+    }
+}
+
+fn written(value: &Value) -> Outcome {
+    match value {
+        Value::Okay => Outcome::Ok(None),
+        other => Outcome::Info(format!("unexpected reply: {other:?}")),
+    }
+}
+
+fn read(value: Value) -> Outcome {
+    match value {
+        Value::Nil => Outcome::Ok(None),
+        Value::BulkString(bytes) => Outcome::Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+        other => Outcome::Fail(format!("unexpected reply: {other:?}")),
+    }
+}
+
+/// Whatever error a server answers a `GET` or a `SET` with, it has not done it.
+fn refused(error: &ServerError) -> Step {
+    let why = error.to_string();
+    match error.code.as_str() {
+        "MOVED" | "ASK" => redirected(error).unwrap_or(Step::PutOff { why, stale: true }),
+        "CLUSTERDOWN" | "MASTERDOWN" | "READONLY" | "LOADING" => Step::PutOff { why, stale: true },
+        "TRYAGAIN" => Step::PutOff { why, stale: false },
+        _ => Step::Complete(Outcome::Fail(why)),
+    }
+}
+
+fn redirected(error: &ServerError) -> Option<Step> {
+    let redirect = error.redirect()?;
+    let node = node_at(redirect.to)?;
+    Some(if redirect.ask { Step::Ask { node } } else { Step::Moved { slot: redirect.slot, node } })
+}

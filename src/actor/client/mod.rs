@@ -1,0 +1,266 @@
+//! A client of the workload: one operation after the other, sent to whom it takes for the owner of the key's slot.
+//!
+//! It follows redirections, waits out what passes, turns to other nodes when one is gone, and notes every invocation and
+//! completion: those notes are the history that data checkers judge, so they must be true even where that is
+//! inconvenient (`attempt.rs` decides). Nothing it keeps grows with the length of a run.
+
+mod attempt;
+mod draws;
+mod route;
+mod slot_owners;
+
+use self::attempt::{Operation, State, Step};
+use self::draws::Draws;
+use self::route::Route;
+use super::message::{ClientMessage, DirectorMessage, Message};
+use super::session::{Answer, Sessions};
+use super::{Actor, Out};
+use crate::event::Body;
+use crate::history::Outcome;
+use crate::id::{ActorId, ClientId, NodeId};
+use crate::plan::Plan;
+use crate::time::{SimDuration, SimTime};
+
+/// One simulated client.
+#[derive(Debug)]
+pub struct Client {
+    me: ActorId,
+    phase: Phase,
+    draws: Draws,
+    sessions: Sessions,
+    route: Route,
+    /// Operations invoked so far.
+    sequence: u64,
+    /// Asks made so far; each has the next number as its tag.
+    tags: u64,
+    open: Option<Operation>,
+    /// The next operation was due while one was open.
+    late: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Idle,
+    Working,
+    Stopping,
+    Done,
+}
+
+impl Client {
+    /// The client `id` of the plan's workload; nothing if there is none.
+    pub fn new(id: ClientId, plan: &Plan) -> Option<Self> {
+        let me = ActorId::Client(id);
+        Some(Client {
+            me,
+            phase: Phase::Idle,
+            draws: Draws::new(id, plan)?,
+            sessions: Sessions::new(me),
+            route: Route::laid_out(&plan.cluster),
+            sequence: 0,
+            tags: 0,
+            open: None,
+            late: false,
+        })
+    }
+
+    fn told(&mut self, now: SimTime, message: ClientMessage, out: &mut Out) {
+        match message {
+            ClientMessage::Begin => self.begin(out),
+            ClientMessage::Next => self.next(now, out),
+            ClientMessage::TimedOut { sequence } => self.timed_out(now, sequence, out),
+            ClientMessage::Retry { sequence } => self.retry(now, sequence, out),
+            ClientMessage::Stop => self.stop(out),
+        }
+    }
+
+    fn begin(&mut self, out: &mut Out) {
+        if self.phase == Phase::Idle {
+            self.phase = Phase::Working;
+            self.tell_self(self.draws.first_gap(), ClientMessage::Next, out);
+            self.tell_self(self.draws.duration(), ClientMessage::Stop, out);
+        }
+    }
+
+    fn next(&mut self, now: SimTime, out: &mut Out) {
+        if self.phase != Phase::Working {
+            return;
+        }
+        self.late = self.open.is_some();
+        if !self.late {
+            let gap = self.draws.gap();
+            self.tell_self(gap, ClientMessage::Next, out);
+            self.invoke(now, out);
+        }
+    }
+
+    fn invoke(&mut self, now: SimTime, out: &mut Out) {
+        self.sequence += 1;
+        let request = self.draws.request(self.sequence);
+        out.note(Body::Invoke { sequence: self.sequence, request: request.clone() });
+        self.open = Some(Operation::new(self.sequence, request, now));
+        self.attempt_at_owner(now, out);
+    }
+
+    fn complete(&mut self, outcome: Outcome, out: &mut Out) {
+        let operation = self.open.take().expect("an open operation is completed");
+        out.note(Body::Complete { sequence: operation.sequence, outcome, node: operation.answered });
+        if self.phase == Phase::Stopping {
+            self.finish(out);
+        } else if self.late {
+            self.tell_self(SimDuration::ZERO, ClientMessage::Next, out);
+        }
+    }
+
+    fn stop(&mut self, out: &mut Out) {
+        if self.phase == Phase::Done {
+            return;
+        }
+        self.phase = Phase::Stopping;
+        if self.open.is_none() {
+            self.finish(out);
+        }
+    }
+
+    fn finish(&mut self, out: &mut Out) {
+        self.phase = Phase::Done;
+        self.sessions.close_all(out);
+        out.send(ActorId::Director, Message::Director(DirectorMessage::ClientDone));
+    }
+
+    fn attempt_at_owner(&mut self, now: SimTime, out: &mut Out) {
+        let operation = self.open.as_ref().expect("an open operation is tried");
+        let node = self.route.node_for(operation.slot(), &mut self.draws);
+        self.attempt(now, node, false, out);
+    }
+
+    fn attempt(&mut self, now: SimTime, node: NodeId, asking: bool, out: &mut Out) {
+        let (before, tag) = (self.tag(), self.tag());
+        let operation = self.open.as_mut().expect("an open operation is tried");
+        let Some(limit) = operation.attempt(node, tag, now) else {
+            return self.complete(Outcome::Fail("too many attempts".to_owned()), out);
+        };
+        if asking {
+            // Nobody waits for its answer: what the command gets tells it all.
+            self.sessions.ask(node, &["ASKING"], before, out);
+        }
+        self.sessions.ask(node, &operation.command(), tag, out);
+        let sequence = operation.sequence;
+        self.tell_self(limit, ClientMessage::TimedOut { sequence }, out);
+    }
+
+    /// The time of an attempt is up, unless the timer belongs to an earlier one.
+    fn timed_out(&mut self, now: SimTime, sequence: u64, out: &mut Out) {
+        match self.state_of(sequence) {
+            Some(State::Asked { node, until, .. }) if now >= until => {
+                let answers = self.sessions.drop_connection(node, out);
+                self.answered(now, answers, out);
+            }
+            _ => {}
+        }
+    }
+
+    fn retry(&mut self, now: SimTime, sequence: u64, out: &mut Out) {
+        match self.state_of(sequence) {
+            Some(State::Paused { until }) if now >= until => self.attempt_at_owner(now, out),
+            _ => {}
+        }
+    }
+
+    fn state_of(&self, sequence: u64) -> Option<State> {
+        self.open.as_ref().filter(|operation| operation.sequence == sequence).map(|operation| operation.state)
+    }
+
+    fn answered(&mut self, now: SimTime, answers: Vec<Answer>, out: &mut Out) {
+        for answer in answers {
+            let asked = self.open.as_ref().map(|operation| operation.state);
+            if matches!(asked, Some(State::Asked { tag, .. }) if tag == answer.tag) {
+                self.step(now, answer, out);
+            } else {
+                self.route.answered(&answer);
+            }
+        }
+    }
+
+    fn step(&mut self, now: SimTime, answer: Answer, out: &mut Out) {
+        let (node, replied) = (answer.node, answer.is_reply());
+        let operation = self.open.as_mut().expect("its answer was just recognised");
+        let step = operation.judge(answer.result);
+        if replied {
+            operation.answered = Some(node);
+        } else {
+            self.route.failed(node);
+        }
+        let stale = !replied || matches!(step, Step::PutOff { stale: true, .. });
+        match step {
+            Step::Complete(outcome) => self.complete(outcome, out),
+            Step::Moved { slot, node } => {
+                self.route.moved(slot, node);
+                self.redirected(now, node, false, out);
+            }
+            Step::Ask { node } => self.redirected(now, node, true, out),
+            Step::PutOff { why, .. } => self.put_off(now, &why, out),
+        }
+        self.route.tried(node, !stale);
+        if stale {
+            self.refresh(now, out);
+        }
+    }
+
+    fn redirected(&mut self, now: SimTime, node: NodeId, asking: bool, out: &mut Out) {
+        let operation = self.open.as_mut().expect("an open operation is redirected");
+        if operation.hop() {
+            self.attempt(now, node, asking, out);
+        } else {
+            self.put_off(now, "redirected to and fro", out);
+        }
+    }
+
+    /// Tries again after a pause, if there is time for one.
+    fn put_off(&mut self, now: SimTime, why: &str, out: &mut Out) {
+        let operation = self.open.as_mut().expect("an open operation is put off");
+        let sequence = operation.sequence;
+        match operation.pause(now) {
+            Some(pause) => self.tell_self(pause, ClientMessage::Retry { sequence }, out),
+            None => self.complete(Outcome::Fail(format!("no time left: {why}")), out),
+        }
+    }
+
+    /// Asks some node for the owners of all slots, unless that was done a moment ago.
+    fn refresh(&mut self, now: SimTime, out: &mut Out) {
+        if self.phase == Phase::Done || !self.route.refresh_due(now) {
+            return;
+        }
+        if let Some(node) = self.route.silent() {
+            // No operation is being asked when this is called, so none is lost with the connection.
+            self.sessions.drop_connection(node, out);
+        }
+        let tag = self.tag();
+        let node = self.route.refresh(now, tag, &mut self.draws);
+        self.sessions.ask(node, &["CLUSTER", "SLOTS"], tag, out);
+    }
+
+    fn tag(&mut self) -> u64 {
+        self.tags += 1;
+        self.tags
+    }
+
+    fn tell_self(&self, delay: SimDuration, message: ClientMessage, out: &mut Out) {
+        out.send_after(delay, self.me, Message::Client(message));
+    }
+}
+
+impl Actor for Client {
+    fn handle(&mut self, now: SimTime, message: Message, out: &mut Out) {
+        match message {
+            Message::Client(message) => self.told(now, message, out),
+            Message::Arrived(arrived) => {
+                let answers = self.sessions.arrived(arrived, out);
+                self.answered(now, answers, out);
+            }
+            other => panic!("a client was told {other:?}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,201 @@
+//! Speaks RESP with nodes over simulated connections, for any actor that embeds it.
+//!
+//! One connection a node, dialled when it is first needed; commands wait until it is there, then go out in order,
+//! and replies come back in the same order. What matters is how an ask fails: `NotSent` was surely never seen by the
+//! server, `Lost` may have been. An actor that takes one for the other tells a history that is not true.
+//! Time-outs are the embedding actor's business, and so is what a reply means. The room that the other end has left
+//! (`Credit`) is not watched: what actors ask is small beside a socket's buffer.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::mem;
+use std::net::SocketAddrV4;
+
+use redis::Value;
+
+use super::Out;
+use super::message::{Arrival, Arrived, Chunk, End, Message, NetworkMessage};
+use crate::id::{ActorId, CLIENT_PORT, Host, NodeId};
+use crate::wire::resp::{self, Decoder, ServerError};
+
+/// Why an ask has no reply to show.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SessionError {
+    /// No byte of it left this actor.
+    #[error("not sent: {0}")]
+    NotSent(String),
+    /// It was sent, and nobody can know whether the server did it.
+    #[error("lost: {0}")]
+    Lost(String),
+    /// The server answered with an error.
+    #[error("{0}")]
+    Server(ServerError),
+}
+
+/// What became of one ask.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// Who was asked.
+    pub node: NodeId,
+    /// The asker's name for the ask.
+    pub tag: u64,
+    /// The reply, or why there is none.
+    pub result: Result<Value, SessionError>,
+}
+
+impl Answer {
+    /// Whether the node said anything, be it an error.
+    pub fn is_reply(&self) -> bool {
+        matches!(self.result, Ok(_) | Err(SessionError::Server(_)))
+    }
+}
+
+/// The connections of one actor, at most one to each node.
+#[derive(Debug)]
+pub struct Sessions {
+    owner: ActorId,
+    /// Handles given out so far; a handle is never used again.
+    handles: u64,
+    connections: BTreeMap<NodeId, Connection>,
+}
+
+#[derive(Debug)]
+struct Connection {
+    end: End,
+    /// Commands for when the connection is there; absent once it is.
+    unsent: Option<Vec<u8>>,
+    /// Tags of what was asked and not answered, oldest first.
+    pending: VecDeque<u64>,
+    decoder: Decoder,
+}
+
+impl Sessions {
+    /// No connections yet, for `owner`.
+    pub fn new(owner: ActorId) -> Self {
+        Sessions { owner, handles: 0, connections: BTreeMap::new() }
+    }
+
+    /// Asks `node`; the answer carries `tag`.
+    pub fn ask<A: AsRef<[u8]>>(&mut self, node: NodeId, args: &[A], tag: u64, out: &mut Out) {
+        let bytes = resp::pack(args);
+        if !self.has(node) {
+            let connection = self.dial(node, out);
+            self.connections.insert(node, connection);
+        }
+        self.connections.get_mut(&node).expect("it was dialled if it was missing").ask(bytes, tag, out);
+    }
+
+    fn dial(&mut self, node: NodeId, out: &mut Out) -> Connection {
+        self.handles += 1;
+        let end = End { owner: self.owner, handle: self.handles };
+        let to = SocketAddrV4::new(Host::Node(node).address(), CLIENT_PORT);
+        tell(NetworkMessage::Dial { from: end, local_port: 0, to }, out);
+        Connection { end, unsent: Some(Vec::new()), pending: VecDeque::new(), decoder: Decoder::default() }
+    }
+
+    /// Takes what arrived at one of the owner's ends; ends already closed are passed over.
+    pub fn arrived(&mut self, arrived: Arrived, out: &mut Out) -> Vec<Answer> {
+        let Some(node) = self.node_of(arrived.handle) else {
+            return Vec::new();
+        };
+        match arrived.arrival {
+            Arrival::Connected => self.connected(node, out),
+            Arrival::Data(chunk) => return self.data(node, &chunk.bytes, out),
+            Arrival::Refused => return self.end(node, false, "connection refused", out),
+            Arrival::TimedOut => return self.end(node, false, "connection timed out", out),
+            Arrival::Eof => return self.end(node, false, "connection closed by the server", out),
+            Arrival::Reset => return self.end(node, false, "connection reset", out),
+            Arrival::Incoming { .. } | Arrival::Credit { .. } => {}
+        }
+        Vec::new()
+    }
+
+    fn node_of(&self, handle: u64) -> Option<NodeId> {
+        self.connections.iter().find(|(_, connection)| connection.end.handle == handle).map(|(node, _)| *node)
+    }
+
+    fn connected(&mut self, node: NodeId, out: &mut Out) {
+        let connection = self.connections.get_mut(&node).expect("the handle was just found");
+        if let Some(bytes) = connection.unsent.take() {
+            connection.send(bytes, out);
+        }
+    }
+
+    fn data(&mut self, node: NodeId, bytes: &[u8], out: &mut Out) -> Vec<Answer> {
+        let connection = self.connections.get_mut(&node).expect("the handle was just found");
+        connection.decoder.push(bytes);
+        let mut answers = Vec::new();
+        let trouble = loop {
+            match connection.decoder.pop() {
+                Ok(None) => return answers,
+                Err(malformed) => break malformed.to_string(),
+                Ok(Some(value)) => match connection.pending.pop_front() {
+                    Some(tag) => answers.push(Answer { node, tag, result: sorted(value) }),
+                    None => break "a reply that nobody asked for".to_owned(),
+                },
+            }
+        };
+        answers.extend(self.end(node, true, &trouble, out));
+        answers
+    }
+
+    /// Gives the connection to `node` up, as after a time-out: what is open fails, and the server sees a reset.
+    pub fn drop_connection(&mut self, node: NodeId, out: &mut Out) -> Vec<Answer> {
+        self.end(node, true, "timed out", out)
+    }
+
+    /// Closes all connections in good order; what is open is forgotten without an answer.
+    pub fn close_all(&mut self, out: &mut Out) {
+        for connection in mem::take(&mut self.connections).into_values() {
+            tell(NetworkMessage::Closed { from: connection.end, reset: false }, out);
+        }
+    }
+
+    /// True if there is a connection to `node` or one is being dialled.
+    pub fn has(&self, node: NodeId) -> bool {
+        self.connections.contains_key(&node)
+    }
+
+    /// Drops the connection; everything open on it fails because of `why`.
+    fn end(&mut self, node: NodeId, reset: bool, why: &str, out: &mut Out) -> Vec<Answer> {
+        let Some(connection) = self.connections.remove(&node) else {
+            return Vec::new();
+        };
+        tell(NetworkMessage::Closed { from: connection.end, reset }, out);
+        let error = if connection.unsent.is_some() {
+            SessionError::NotSent(why.to_owned())
+        } else {
+            SessionError::Lost(why.to_owned())
+        };
+        let failed = |tag| Answer { node, tag, result: Err(error.clone()) };
+        connection.pending.into_iter().map(failed).collect()
+    }
+}
+
+impl Connection {
+    fn ask(&mut self, bytes: Vec<u8>, tag: u64, out: &mut Out) {
+        self.pending.push_back(tag);
+        match &mut self.unsent {
+            Some(unsent) => unsent.extend_from_slice(&bytes),
+            None => self.send(bytes, out),
+        }
+    }
+
+    fn send(&self, bytes: Vec<u8>, out: &mut Out) {
+        tell(NetworkMessage::Sent { from: self.end, chunk: Chunk { bytes, bus: None } }, out);
+    }
+}
+
+/// Tells an error of the server from a reply.
+fn sorted(value: Value) -> Result<Value, SessionError> {
+    match value {
+        Value::ServerError(error) => Err(SessionError::Server((&error).into())),
+        value => Ok(value),
+    }
+}
+
+fn tell(message: NetworkMessage, out: &mut Out) {
+    out.send(ActorId::Network, Message::Network(message));
+}
+
+#[cfg(test)]
+mod tests;
