@@ -16,6 +16,7 @@ pub mod event;
 pub mod fault;
 pub mod history;
 pub mod id;
+pub mod invariant;
 pub mod op;
 pub mod plan;
 pub mod rng;
