@@ -309,6 +309,13 @@ impl Evidence {
         self.agreement.get(after).map(|a| a.at)
     }
 
+    /// When the live nodes last stopped agreeing for good; the end of the run if they agreed then. Where to look first
+    /// for what broke a property that is judged at the end.
+    pub fn broken_since(&self) -> SimTime {
+        let after = self.agreement.iter().rposition(|a| a.agreed).map_or(0, |last| last + 1);
+        self.agreement.get(after).map_or(self.ended_at, |a| a.at)
+    }
+
     /// The shard that the plan gives a slot to.
     pub fn shard_of_slot(&self, slot: u16) -> ShardId {
         let cluster = &self.plan.cluster;
