@@ -19,5 +19,6 @@ pub mod id;
 pub mod invariant;
 pub mod op;
 pub mod plan;
+pub mod report;
 pub mod rng;
 pub mod time;

@@ -37,28 +37,8 @@ fn check(case: &Case) -> Verdict {
         return Verdict::holds(format!("{losses}; the cluster cannot be ok again"));
     }
     let mut findings = Findings::default();
-    let mut slowest: Option<(SimDuration, &Disturbance)> = None;
-    for disturbance in &evidence.disturbances {
-        let Some((ended, next)) = window(evidence, disturbance) else { continue };
-        match recovery(evidence, ended, next) {
-            Recovery::After(took) if took > limit => {
-                findings.wrong(ended + limit, format!("{} {}", told(took, limit), after(disturbance)));
-            }
-            Recovery::After(took) if slowest.is_none_or(|(t, _)| took > t) => {
-                slowest = Some((took, disturbance))
-            }
-            Recovery::NotWithin(watched) if watched >= limit => {
-                let text = format!("no agreement within {} {}", seconds(watched), after(disturbance));
-                findings.wrong(ended + limit, text);
-            }
-            Recovery::NotWithin(watched) if next.is_none() => {
-                let text =
-                    format!("no agreement when the run ended, {} {}", seconds(watched), after(disturbance));
-                findings.missing(text);
-            }
-            _ => {}
-        }
-    }
+    let judged = evidence.disturbances.iter().map(|d| (judge_one(evidence, d, &mut findings), d));
+    let slowest = judged.filter_map(|(took, d)| took.map(|took| (took, d))).max_by_key(|(took, _)| *took);
     if let (State::Open, Some(doubts)) = (case.expectation.state(), case.expectation.doubts()) {
         findings.missing(doubts);
     }
@@ -71,6 +51,29 @@ fn check(case: &Case) -> Verdict {
         }
         _ => told(last, limit),
     })
+}
+
+/// Judges the time after one disturbance, and tells it if it is within the limit.
+fn judge_one(evidence: &Evidence, disturbance: &Disturbance, findings: &mut Findings) -> Option<SimDuration> {
+    let limit = evidence.plan.limits.max_convergence_ns;
+    let (ended, next) = window(evidence, disturbance)?;
+    match recovery(evidence, ended, next) {
+        Recovery::After(took) if took <= limit => return Some(took),
+        Recovery::After(took) => {
+            findings.wrong(ended + limit, format!("{} {}", told(took, limit), after(disturbance)));
+        }
+        Recovery::NotWithin(watched) if watched >= limit => {
+            let text = format!("no agreement within {} {}", seconds(watched), after(disturbance));
+            findings.wrong(ended + limit, text);
+        }
+        Recovery::NotWithin(watched) if next.is_none() => {
+            let text =
+                format!("no agreement when the run ended, {} {}", seconds(watched), after(disturbance));
+            findings.missing(text);
+        }
+        Recovery::NotWithin(_) => {}
+    }
+    None
 }
 
 /// Without any disturbance there is nothing to wait for.
@@ -120,6 +123,7 @@ fn after(disturbance: &Disturbance) -> String {
 mod tests {
     use super::super::sample::{at, disturb, healthy, kill_both, looks};
     use super::*;
+    use crate::id::NodeId;
 
     #[test]
     fn the_time_counts_from_the_end_of_the_last_disturbance() {
@@ -176,6 +180,4 @@ mod tests {
         evidence.agreement.clear();
         assert!(check(&Case::of(&evidence)).is_unknown());
     }
-
-    use crate::id::NodeId;
 }

@@ -243,3 +243,117 @@ fn moments(evidence: &Evidence, from: SimTime) -> Vec<SimTime> {
     all.dedup();
     all
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{at, healthy, healthy_of, hit, kill, kill_both, lag, promote};
+    use super::*;
+
+    fn fate_of(evidence: &Evidence, shard: u16) -> Fate {
+        Expectation::of(evidence).fate(ShardId(shard)).clone()
+    }
+
+    fn is_lost(fate: &Fate) -> bool {
+        matches!(fate, Fate::Lost(_))
+    }
+
+    #[test]
+    fn everything_is_expected_of_a_cluster_that_was_left_alone() {
+        let expectation = Expectation::of(&healthy());
+        assert_eq!(
+            (expectation.losses(), expectation.doubts(), expectation.state()),
+            (None, None, State::Ok)
+        );
+    }
+
+    #[test]
+    fn a_shard_whose_members_all_died_is_lost() {
+        let mut evidence = healthy();
+        kill_both(&mut evidence, NodeId(3), 20);
+        assert_eq!(fate_of(&evidence, 2), Fate::Lost("shard 2 lost all its members".to_owned()));
+        assert_eq!(Expectation::of(&evidence).state(), State::Fail);
+        let partial = ("cluster-require-full-coverage".to_owned(), "no".to_owned());
+        evidence.plan.cluster.config.extend([partial]);
+        assert_eq!(Expectation::of(&evidence).state(), State::Ok);
+    }
+
+    #[test]
+    fn a_shard_without_replicas_is_lost_with_its_primary() {
+        let mut evidence = healthy_of(3, 0);
+        kill(&mut evidence, NodeId(2), 20);
+        assert!(is_lost(&fate_of(&evidence, 2)));
+    }
+
+    #[test]
+    fn a_promotion_that_a_majority_had_time_for_is_owed() {
+        let mut evidence = healthy();
+        kill(&mut evidence, NodeId(3), 20);
+        assert_eq!(fate_of(&evidence, 2), Fate::Served);
+    }
+
+    #[test]
+    fn a_majority_that_died_at_once_owes_nothing() {
+        let mut evidence = healthy();
+        kill(&mut evidence, NodeId(1), 20);
+        kill(&mut evidence, NodeId(3), 21);
+        assert!(is_lost(&fate_of(&evidence, 1)) && is_lost(&fate_of(&evidence, 2)));
+        assert_eq!(fate_of(&evidence, 3), Fate::Served);
+        assert_eq!(Expectation::of(&evidence).state(), State::Fail);
+    }
+
+    #[test]
+    fn a_majority_that_died_long_after_does_not_excuse_the_first_shard() {
+        let mut evidence = healthy();
+        kill(&mut evidence, NodeId(1), 20);
+        kill(&mut evidence, NodeId(3), 60);
+        assert_eq!(fate_of(&evidence, 1), Fate::Served);
+        assert!(is_lost(&fate_of(&evidence, 2)));
+    }
+
+    #[test]
+    fn primaries_that_died_one_after_the_other_were_replaced_and_so_is_the_last() {
+        let mut evidence = healthy();
+        kill(&mut evidence, NodeId(1), 10);
+        promote_dead(&mut evidence, NodeId(2), 15);
+        kill(&mut evidence, NodeId(3), 50);
+        assert_eq!(fate_of(&evidence, 1), Fate::Served);
+        assert_eq!(fate_of(&evidence, 2), Fate::Served);
+    }
+
+    /// A replica takes over from a primary that is dead.
+    fn promote_dead(evidence: &mut Evidence, node: NodeId, s: u64) {
+        let dead = evidence.nodes[usize::from(node.0) - 2].clone();
+        promote(evidence, node, s, false);
+        evidence.nodes[usize::from(node.0) - 2] = dead;
+    }
+
+    #[test]
+    fn a_promotion_that_had_too_little_time_is_neither_owed_nor_excused() {
+        let mut evidence = healthy();
+        kill(&mut evidence, NodeId(3), 95);
+        assert!(matches!(fate_of(&evidence, 2), Fate::Open(_)));
+        assert_eq!(Expectation::of(&evidence).state(), State::Open);
+    }
+
+    #[test]
+    fn a_replica_that_came_back_after_its_primary_had_died_cannot_stand() {
+        let mut evidence = healthy();
+        kill(&mut evidence, NodeId(3), 20);
+        let back =
+            super::super::evidence::ExitReport { node: NodeId(4), at: at(15), ..evidence.exits[0].clone() };
+        evidence.exits.push(super::super::evidence::ExitReport { restarted_at: Some(at(25)), ..back });
+        assert!(is_lost(&fate_of(&evidence, 2)));
+        evidence.exits[1].restarted_at = Some(at(17));
+        assert!(matches!(fate_of(&evidence, 2), Fate::Open(_)), "it may not have had the time to copy");
+        evidence.lag_samples = vec![lag(4, 3, 19, 0)];
+        assert_eq!(fate_of(&evidence, 2), Fate::Served);
+    }
+
+    #[test]
+    fn a_majority_that_was_always_disturbed_owes_nothing_yet() {
+        let mut evidence = healthy();
+        kill(&mut evidence, NodeId(3), 20);
+        hit(&mut evidence, NodeId(1), 20, Some(80));
+        assert!(matches!(fate_of(&evidence, 2), Fate::Open(_)));
+    }
+}

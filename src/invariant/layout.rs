@@ -63,7 +63,7 @@ pub(super) fn last_primary(evidence: &Evidence, shard: ShardId) -> NodeId {
 
 /// The shard a node serves in the end: by the slots it claims, or those of the primary it replicates, or, if
 /// neither is known, as laid out.
-pub(super) fn shard_served(evidence: &Evidence, node: &NodeEvidence) -> ShardId {
+pub fn shard_served(evidence: &Evidence, node: &NodeEvidence) -> ShardId {
     let claimed = |n: &NodeEvidence| n.own_slots().first().map(|(first, _)| evidence.shard_of_slot(*first));
     if let Some(shard) = claimed(node) {
         return shard;

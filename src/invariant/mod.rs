@@ -15,7 +15,7 @@ pub mod reads;
 pub mod replica_sync;
 pub mod replication_lag;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 pub mod single_owner;
 pub mod slot_coverage;
 pub mod verdict;
@@ -74,7 +74,7 @@ pub struct Judged {
 }
 
 /// Every invariant, in the order of the report.
-pub const CATALOGUE: [Invariant; 10] = [
+pub static CATALOGUE: [Invariant; 10] = [
     slot_coverage::INVARIANT,
     replica_sync::INVARIANT,
     data_consistency::INVARIANT,
@@ -87,12 +87,10 @@ pub const CATALOGUE: [Invariant; 10] = [
     no_livelock::INVARIANT,
 ];
 
-static ALL: [Invariant; 10] = CATALOGUE;
-
 /// Judges a run by every invariant that its plan asks for.
 pub fn judge(evidence: &Evidence) -> Vec<Judged> {
     let case = Case::of(evidence);
-    let asked = ALL.iter().filter(|invariant| (invariant.asked)(&evidence.plan.limits));
+    let asked = CATALOGUE.iter().filter(|invariant| (invariant.asked)(&evidence.plan.limits));
     asked.map(|invariant| Judged { invariant, verdict: invariant.judge(&case) }).collect()
 }
 
@@ -133,4 +131,39 @@ impl Invariant {
 /// For invariants that every plan asks for.
 fn always_asked(_: &Limits) -> bool {
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sample::{at, disturb, healthy, lag};
+    use super::*;
+
+    #[test]
+    fn a_healthy_cluster_holds_everything_it_was_asked_for() {
+        let mut evidence = healthy();
+        evidence.lag_samples = vec![lag(2, 1, 10, 0)];
+        let judged = judge(&evidence);
+        assert!(judged.iter().all(|j| j.verdict.name() == "holds") && judged.len() == CATALOGUE.len());
+        evidence.plan.limits.data_consistency = false;
+        assert!(judge(&evidence).iter().all(|j| j.invariant.name != "reads"));
+    }
+
+    #[test]
+    fn what_must_hold_once_healed_is_unknown_while_something_is_under_way() {
+        let mut evidence = healthy();
+        disturb(&mut evidence, 10, 20);
+        evidence.disturbances[0].ended_at = None;
+        let coverage = slot_coverage::INVARIANT.judge(&Case::of(&evidence));
+        assert_eq!(coverage, Verdict::unknown("disturbance was still under way at the end"));
+        evidence.disturbances[0].ended_at = Some(at(20));
+        evidence.settle_began_at = None;
+        assert!(slot_coverage::INVARIANT.judge(&Case::of(&evidence)).is_unknown());
+        assert_eq!(no_crash::INVARIANT.judge(&Case::of(&evidence)).name(), "holds");
+    }
+
+    #[test]
+    fn names_are_unique() {
+        let names = CATALOGUE.iter().map(|i| i.name).collect::<std::collections::BTreeSet<_>>();
+        assert_eq!(names.len(), CATALOGUE.len());
+    }
 }

@@ -78,7 +78,6 @@ fn seconds(duration: SimDuration) -> String {
 mod tests {
     use super::super::sample::{at, disturb, healthy, lag};
     use super::*;
-    use crate::id::NodeId;
 
     #[test]
     fn the_average_and_the_longest_are_told() {
@@ -115,10 +114,5 @@ mod tests {
         assert!(check(&Case::of(&evidence)).is_unknown());
         evidence.plan.cluster.replicas = 0;
         assert_eq!(check(&Case::of(&evidence)).name(), "holds");
-    }
-
-    #[test]
-    fn the_sample_builder_names_its_node() {
-        assert_eq!(lag(2, 1, 10, 0).node, NodeId(2));
     }
 }
