@@ -1,0 +1,357 @@
+//! What a run left behind for the invariants: the only thing they see.
+//!
+//! Whoever ran the cluster fills it once, after the last probe; nothing here asks a server or knows an actor. A
+//! field that could not be read is `None` or empty, and an invariant that needs it answers `Unknown`: evidence that
+//! is missing must never look like evidence that is good.
+
+use std::collections::BTreeMap;
+
+use crate::fault::FaultId;
+use crate::history;
+use crate::id::{NodeId, ShardId};
+use crate::op::OpId;
+use crate::plan::Plan;
+use crate::time::{SimDuration, SimTime};
+
+/// How many hash slots a cluster has.
+pub const SLOT_COUNT: u16 = 16_384;
+
+/// Everything that is known about a run when it is judged.
+#[derive(Clone, Debug)]
+pub struct Evidence {
+    /// What was to be done, and the limits.
+    pub plan: Plan,
+    /// When the last probe was answered.
+    pub ended_at: SimTime,
+    /// When faults were gone and the cluster was left alone; `None` if the run ended before that.
+    pub settle_began_at: Option<SimTime>,
+    /// Every node of the plan, in order, as the last probe found it.
+    pub nodes: Vec<NodeEvidence>,
+    /// What clients asked for and were told.
+    pub history: Vec<history::Entry>,
+    /// What was done to the cluster, faults and operations alike, in order of `at`.
+    pub disturbances: Vec<Disturbance>,
+    /// Whether all live nodes agreed and were ok, from the end of formation on, in order of `at`.
+    pub agreement: Vec<Agreement>,
+    /// Who became the primary of a shard after formation, in order of `at`.
+    pub primary_changes: Vec<PrimaryChange>,
+    /// How far replicas were behind, in order of `at`.
+    pub lag_samples: Vec<LagSample>,
+    /// What became of each fault of the plan, in the plan's order.
+    pub faults: Vec<FaultReport>,
+    /// What became of each operation of the plan, in the plan's order.
+    pub operations: Vec<OperationReport>,
+    /// Every end of a server process before the harness itself ended the run, in order of `at`.
+    pub exits: Vec<ExitReport>,
+    /// Processes that used the CPU without end.
+    pub livelocks: Vec<LivelockReport>,
+    /// Log lines for which [`is_suspicious`](super::no_crash::is_suspicious) is true.
+    pub suspicious_log_lines: Vec<LogLine>,
+    /// The last lines of every node's log, for the report; in any order.
+    pub log_tail: Vec<LogLine>,
+}
+
+/// One node as the last probe found it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeEvidence {
+    /// Who it is.
+    pub node: NodeId,
+    /// Whether its process exists.
+    pub alive: bool,
+    /// Whether its process is stopped by a fault that has not ended.
+    pub paused: bool,
+    /// Whether it answered the last probe.
+    pub reachable: bool,
+    /// Its cluster node id, 40 hexadecimal digits.
+    pub node_id: Option<String>,
+    /// Its role as `INFO replication` (not `CLUSTER NODES`) says.
+    pub role: Option<Role>,
+    /// Whom it replicates as `INFO replication` says, found by address; `None` at a primary.
+    pub primary: Option<NodeId>,
+    /// `cluster_state` of `CLUSTER INFO` is `ok`.
+    pub cluster_state_ok: Option<bool>,
+    /// Its `CLUSTER NODES`, its own row included; empty if it could not be read.
+    pub view: Vec<ViewEntry>,
+    /// `master_link_status` of a replica is `up`; `None` at a primary.
+    pub link_up: Option<bool>,
+    /// `master_repl_offset` of a primary, `slave_repl_offset` of a replica. All primaries are asked before the first
+    /// replica, so that a replica in sync can be ahead by what the primary sent meanwhile, and never behind.
+    pub offset: Option<u64>,
+    /// What it stores, by key.
+    pub keys: Option<BTreeMap<String, Content>>,
+    /// What a client got that asked a primary about the ranges it claims.
+    pub slot_answers: Vec<SlotAnswer>,
+}
+
+/// What a node is to its shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// It owns slots, or could.
+    Primary,
+    /// It copies a primary.
+    Replica,
+}
+
+/// One row of `CLUSTER NODES`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ViewEntry {
+    /// The cluster node id, 40 hexadecimal digits.
+    pub id: String,
+    /// The node with this id, if it is one of the plan's.
+    pub node: Option<NodeId>,
+    /// It is flagged `master`.
+    pub is_primary: bool,
+    /// The id of the primary it is said to replicate.
+    pub primary_id: Option<String>,
+    /// The flags as printed (`myself`, `fail?`, `handshake`).
+    pub flags: Vec<String>,
+    /// Its config epoch.
+    pub config_epoch: u64,
+    /// The slots it owns: first and last of each range.
+    pub slots: Vec<(u16, u16)>,
+    /// Slots on the move, as printed (`[93->-…]`); only in the node's own row.
+    pub open_slots: Vec<String>,
+    /// It is flagged `fail`: a majority says so.
+    pub fail: bool,
+    /// It is flagged `fail?`: this view suspects it.
+    pub pfail: bool,
+    /// `connected`.
+    pub link_up: bool,
+}
+
+/// What a key holds.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Content {
+    /// A string.
+    Text(String),
+    /// Any other type, with a digest of its value that does not depend on its encoding.
+    Other {
+        /// The answer of `TYPE`.
+        kind: String,
+        /// `DEBUG DIGEST-VALUE`.
+        digest: String,
+    },
+}
+
+/// What a primary answered when it was asked about a range that it claims.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SlotAnswer {
+    /// The first slot of the range.
+    pub first: u16,
+    /// The last slot of the range.
+    pub last: u16,
+    /// The error, if it did not serve the range (`CLUSTERDOWN …`, `MOVED …`, no answer).
+    pub answer: Result<(), String>,
+}
+
+/// Something that was done to the cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Disturbance {
+    /// When it began.
+    pub at: SimTime,
+    /// When it was over: a heal, a restart, the end of an operation, or `at` for a kill without restart. `None` if
+    /// it went on when the run ended.
+    pub ended_at: Option<SimTime>,
+    /// What it was, as in the report.
+    pub what: String,
+}
+
+/// What one look at all live nodes showed. Looks that repeat the one before may be left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Agreement {
+    /// When they were asked.
+    pub at: SimTime,
+    /// All live nodes answered, say the cluster is ok, and describe the same cluster.
+    pub agreed: bool,
+}
+
+/// A shard got another primary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PrimaryChange {
+    /// When the new primary took over, by its own log.
+    pub at: SimTime,
+    /// The shard whose slots it took.
+    pub shard: ShardId,
+    /// The primary until then.
+    pub from: NodeId,
+    /// The primary from then on.
+    pub to: NodeId,
+    /// The old primary stopped its clients and the new one had all it wrote (`CLUSTER FAILOVER` without an argument,
+    /// carried through to the end). An election after a timeout, `FORCE` and `TAKEOVER` are not coordinated.
+    pub coordinated: bool,
+    /// When the old primary became a replica, by its own log; `None` if it never did.
+    pub stepped_down_at: Option<SimTime>,
+}
+
+/// How far a replica was behind its primary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LagSample {
+    /// When the *primary's* offset was read; the replica's was read then or later.
+    pub at: SimTime,
+    /// The replica.
+    pub node: NodeId,
+    /// The primary it was compared with, which must be the one it replicates.
+    pub primary: NodeId,
+    /// How many bytes the replica had not got.
+    pub offset_behind_bytes: u64,
+    /// How long before `at` the primary had what the replica has; zero if nothing was missing.
+    pub lag: SimDuration,
+}
+
+/// What became of a fault.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FaultReport {
+    /// Which one.
+    pub id: FaultId,
+    /// In words, as in the report: `Process Kill (shard 2, primary, SIGKILL)`.
+    pub text: String,
+    /// When it fired; `None` if its moment never came.
+    pub fired_at: Option<SimTime>,
+    /// When it was undone; `None` if it was not, or has nothing to undo.
+    pub healed_at: Option<SimTime>,
+    /// The nodes it hit, looked up when it fired: both sides of a partition.
+    pub hit: Vec<NodeId>,
+    /// What else there is to say (`coordinated`, `missed: the operation was over`).
+    pub note: String,
+}
+
+/// What became of an operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OperationReport {
+    /// Which one.
+    pub id: OpId,
+    /// In words, as in the report: `Failover (shard 1, primary)`.
+    pub text: String,
+    /// When it was sent; `None` if it never was.
+    pub sent_at: Option<SimTime>,
+    /// When it was done or given up.
+    pub ended_at: Option<SimTime>,
+    /// It did what it was asked for.
+    pub done: bool,
+    /// The plan itself makes it impossible.
+    pub expected_to_fail: bool,
+    /// Why it failed, or what else there is to say.
+    pub detail: String,
+}
+
+/// A server process ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExitReport {
+    /// Whose.
+    pub node: NodeId,
+    /// When.
+    pub at: SimTime,
+    /// Its exit status or signal.
+    pub status: String,
+    /// A fault or the harness ended it, and it ended the way it was told to.
+    pub expected: bool,
+    /// When it was started again; `None` if it was not.
+    pub restarted_at: Option<SimTime>,
+}
+
+/// A process used the CPU without end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LivelockReport {
+    /// Whose.
+    pub node: NodeId,
+    /// When it was found.
+    pub at: SimTime,
+    /// What is known of where it was.
+    pub detail: String,
+}
+
+/// A line of a server's log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogLine {
+    /// Whose.
+    pub node: NodeId,
+    /// When it was written.
+    pub at: SimTime,
+    /// The line, as written.
+    pub line: String,
+}
+
+impl Evidence {
+    /// The node's last probe.
+    pub fn node(&self, node: NodeId) -> Option<&NodeEvidence> {
+        self.nodes.iter().find(|n| n.node == node)
+    }
+
+    /// Nodes whose process exists and runs, whether they answered or not.
+    pub fn live(&self) -> impl Iterator<Item = &NodeEvidence> {
+        self.nodes.iter().filter(|n| n.is_live())
+    }
+
+    /// Live nodes whose view was read.
+    pub fn seen(&self) -> impl Iterator<Item = &NodeEvidence> {
+        self.live().filter(|n| n.reachable && !n.view.is_empty())
+    }
+
+    /// Live nodes whose view was not read, by name; empty if there are none.
+    pub fn unseen(&self) -> String {
+        let unseen = self.live().filter(|n| !n.reachable || n.view.is_empty());
+        unseen.map(|n| n.node.to_string()).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Whether the node's process exists and runs.
+    pub fn is_live(&self, node: NodeId) -> bool {
+        self.node(node).is_some_and(NodeEvidence::is_live)
+    }
+
+    /// When the last disturbance was over; `None` if there was none.
+    pub fn last_disturbance_ended_at(&self) -> Option<SimTime> {
+        self.disturbances.iter().map(|d| d.ended_at.unwrap_or(self.ended_at)).max()
+    }
+
+    /// The first look from which on all live nodes agreed; `None` if the last look found them disagreeing.
+    pub fn converged_at(&self) -> Option<SimTime> {
+        let after = self.agreement.iter().rposition(|a| !a.agreed).map_or(0, |last| last + 1);
+        self.agreement.get(after).map(|a| a.at)
+    }
+
+    /// When the live nodes last stopped agreeing for good; the end of the run if they agreed then. Where to look first
+    /// for what broke a property that is judged at the end.
+    pub fn broken_since(&self) -> SimTime {
+        let after = self.agreement.iter().rposition(|a| a.agreed).map_or(0, |last| last + 1);
+        self.agreement.get(after).map_or(self.ended_at, |a| a.at)
+    }
+
+    /// The shard that the plan gives a slot to.
+    pub fn shard_of_slot(&self, slot: u16) -> ShardId {
+        let cluster = &self.plan.cluster;
+        let holds = |shard: &ShardId| cluster.slots_of(*shard).1 >= slot;
+        cluster.shards().find(holds).expect("the plan's shards cover every slot")
+    }
+}
+
+impl NodeEvidence {
+    /// Whether its process exists and runs.
+    pub fn is_live(&self) -> bool {
+        self.alive && !self.paused
+    }
+
+    /// Its own row of its view.
+    pub fn own_row(&self) -> Option<&ViewEntry> {
+        self.view.iter().find(|row| row.is_myself())
+    }
+
+    /// The slots it claims for itself, as a primary.
+    pub fn own_slots(&self) -> &[(u16, u16)] {
+        match self.own_row() {
+            Some(row) if row.is_primary => &row.slots,
+            _ => &[],
+        }
+    }
+}
+
+impl ViewEntry {
+    /// Whether this is the row of the node that was asked.
+    pub fn is_myself(&self) -> bool {
+        self.flags.iter().any(|flag| flag == "myself")
+    }
+
+    /// Whether the row is of a node that is not a member yet, or whose address is lost.
+    pub fn is_stranger(&self) -> bool {
+        self.flags.iter().any(|flag| flag == "handshake" || flag == "noaddr")
+    }
+}

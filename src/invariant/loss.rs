@@ -1,0 +1,223 @@
+//! Which acknowledged writes a cluster with asynchronous replication may lose, and why.
+//!
+//! A primary acknowledges before its replicas have the write. The cluster specification allows the loss of such
+//! writes when another node takes over without having got them. Nothing else is allowed, so the windows are drawn as
+//! tightly as the evidence permits, and never tighter:
+//!
+//! - **A takeover that was not coordinated** (election after a kill, pause or partition; `FORCE`; `TAKEOVER`) may
+//!   lose a write to its shard that was acknowledged after the last sample that proves the new primary had
+//!   everything, and before the old primary stopped. It stops when it steps down by its own log; one cut off from the
+//!   majority refuses writes after the node timeout, and 1.5 of them pass before it can suspect the last of the others
+//!   (a ping may have gone out half a timeout before); one that was paused or cut off can acknowledge what waited in
+//!   its sockets when it comes back, until the others correct it. So: until two node timeouts after the takeover, and
+//!   again from each heal of a fault that hit it until two node timeouts later.
+//! - **A coordinated handover** loses nothing.
+//! - **A primary that comes back before anyone took over** and has no append-only file comes back with what its last
+//!   snapshot held, and its replicas copy that: it may lose everything acknowledged until its end. (The documented
+//!   danger of restarts without persistence.)
+//!
+//! A write counts as executed at some moment between its invocation and its completion; each bound is compared with
+//! the end that cannot accuse the server wrongly.
+
+use super::evidence::{Evidence, ExitReport, PrimaryChange};
+use super::layout::key_slot;
+use crate::history::Entry;
+use crate::id::{NodeId, ShardId};
+use crate::time::{SimDuration, SimTime};
+
+/// The windows of a run in which acknowledged writes may be lost.
+pub(super) struct Excuses<'a> {
+    evidence: &'a Evidence,
+    windows: Vec<Window>,
+}
+
+/// One of them.
+struct Window {
+    shard: ShardId,
+    /// What was executed until then, the new primary has.
+    after: SimTime,
+    /// Writes acknowledged by any earlier primary of the shard are excused until then.
+    until: SimTime,
+    /// The old primary, and when it could still acknowledge.
+    old: Option<(NodeId, Vec<(SimTime, SimTime)>)>,
+    why: String,
+}
+
+impl<'a> Excuses<'a> {
+    /// Draws the windows of a run.
+    pub fn of(evidence: &'a Evidence) -> Self {
+        let takeovers = evidence.primary_changes.iter().filter(|c| !c.coordinated);
+        let takeovers = takeovers.map(|change| takeover(evidence, change));
+        let restarts = evidence.exits.iter().filter_map(|exit| restart(evidence, exit));
+        Excuses { evidence, windows: takeovers.chain(restarts).collect() }
+    }
+
+    /// Why an acknowledged write may be lost, if it may.
+    pub fn of_write(&self, write: &Entry) -> Option<&str> {
+        let shard = self.evidence.shard_of_slot(key_slot(write.request.key()));
+        let windows = self.windows.iter().filter(|w| w.shard == shard);
+        windows.filter(|w| w.covers(write)).map(|w| w.why.as_str()).next()
+    }
+}
+
+impl Window {
+    fn covers(&self, write: &Entry) -> bool {
+        let completed = write.completed_at.unwrap_or(SimTime::NEVER);
+        if completed <= self.after {
+            return false;
+        }
+        let by_old = |(old, _): &&(NodeId, _)| write.node.is_none_or(|n| n == *old);
+        match self.old.as_ref().filter(by_old) {
+            None => write.invoked_at <= self.until,
+            Some((_, spans)) => {
+                spans.iter().any(|(begin, end)| completed >= *begin && write.invoked_at <= *end)
+            }
+        }
+    }
+}
+
+fn takeover(evidence: &Evidence, change: &PrimaryChange) -> Window {
+    let after = in_sync_until(evidence, change);
+    let spans = spans_of_old(evidence, change);
+    let why = format!("{} took {} over from {} at {}", change.to, change.shard, change.from, change.at);
+    Window { shard: change.shard, after, until: change.at, old: Some((change.from, spans)), why }
+}
+
+/// The latest moment of which a sample proves that the new primary had everything the old one had executed. A sample
+/// from before the new primary's process was started proves nothing, since it came back without that data.
+fn in_sync_until(evidence: &Evidence, change: &PrimaryChange) -> SimTime {
+    let starts = evidence.exits.iter().filter(|e| e.node == change.to && e.at <= change.at);
+    let started = starts.filter_map(|e| e.restarted_at).max().unwrap_or(SimTime::ZERO);
+    let samples = evidence.lag_samples.iter().filter(|s| s.node == change.to && s.primary == change.from);
+    let samples = samples.filter(|s| s.at >= started && s.at <= change.at);
+    let had = samples.map(|s| s.at.as_ns().saturating_sub(s.lag.as_ns())).max();
+    had.map_or(SimTime::ZERO, SimTime::from_ns)
+}
+
+/// When the old primary could still acknowledge writes that the new one will never see.
+fn spans_of_old(evidence: &Evidence, change: &PrimaryChange) -> Vec<(SimTime, SimTime)> {
+    let grace = SimDuration::from_ms(2 * evidence.plan.cluster.node_timeout_ms);
+    let last = change.stepped_down_at.unwrap_or(SimTime::NEVER);
+    let hits = evidence.faults.iter().filter(|f| f.hit.contains(&change.from));
+    let heals = hits.filter_map(|f| f.healed_at).filter(|healed| *healed > change.at);
+    let first = (SimTime::ZERO, (change.at + grace).min(last));
+    let later = heals.map(|healed| (healed, (healed + grace).min(last)));
+    std::iter::once(first).chain(later.filter(|(begin, end)| begin <= end)).collect()
+}
+
+/// The window of a primary that ended and came back while it was still the primary.
+fn restart(evidence: &Evidence, exit: &ExitReport) -> Option<Window> {
+    let back = exit.restarted_at?;
+    let keeps_all = evidence.plan.cluster.config.get("appendonly").is_some_and(|value| value == "yes");
+    let shard = shard_led(evidence, exit.node, exit.at)?;
+    let taken = evidence.primary_changes.iter().any(|c| c.shard == shard && c.at > exit.at && c.at <= back);
+    if keeps_all || taken {
+        return None;
+    }
+    let why =
+        format!("{} was restarted at {back} without its data before anyone took {shard} over", exit.node);
+    Some(Window { shard, after: SimTime::ZERO, until: exit.at, old: None, why })
+}
+
+/// The shard whose primary a node was at an instant.
+fn shard_led(evidence: &Evidence, node: NodeId, at: SimTime) -> Option<ShardId> {
+    let cluster = &evidence.plan.cluster;
+    let primary = |shard: ShardId| {
+        let changes = evidence.primary_changes.iter().rev();
+        let last = changes.filter(|c| c.shard == shard && c.at <= at).map(|c| c.to).next();
+        last.unwrap_or_else(|| cluster.first_primary(shard))
+    };
+    cluster.shards().find(|shard| primary(*shard) == node)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{at, healthy, hit, kill, lag, ok_at, promote};
+    use super::*;
+
+    /// Slot 2950: shard 1, which node-1 leads and node-2 copies.
+    const KEY: &str = "k27";
+
+    /// Node-2 was in sync at 10 s and takes over at 20 s; the node timeout is 2 s.
+    fn failed_over(coordinated: bool) -> Evidence {
+        let mut evidence = healthy();
+        evidence.lag_samples = vec![lag(2, 1, 10, 0)];
+        promote(&mut evidence, NodeId(2), 20, coordinated);
+        evidence
+    }
+
+    fn excused(evidence: &Evidence, node: u16, invoked: u64, completed: u64) -> bool {
+        Excuses::of(evidence).of_write(&ok_at(KEY, "v", node, invoked, completed)).is_some()
+    }
+
+    #[test]
+    fn the_key_of_these_tests_is_in_the_first_shard() {
+        assert!(key_slot(KEY) <= 5460, "{}", key_slot(KEY));
+    }
+
+    #[test]
+    fn a_write_between_the_last_sync_and_the_takeover_may_be_lost() {
+        let evidence = failed_over(false);
+        assert!(excused(&evidence, 1, 15, 16));
+        assert!(excused(&evidence, 1, 9, 11), "it may have been executed after the sample");
+    }
+
+    #[test]
+    fn a_write_that_the_new_primary_had_may_not_be_lost() {
+        assert!(!excused(&failed_over(false), 1, 8, 9));
+    }
+
+    #[test]
+    fn a_coordinated_handover_loses_nothing() {
+        assert!(!excused(&failed_over(true), 1, 15, 16));
+    }
+
+    #[test]
+    fn a_write_that_the_new_primary_took_may_not_be_lost() {
+        assert!(!excused(&failed_over(false), 2, 21, 22));
+    }
+
+    #[test]
+    fn the_old_primary_may_take_writes_until_it_must_know() {
+        let mut evidence = failed_over(false);
+        assert!(excused(&evidence, 1, 23, 24));
+        assert!(!excused(&evidence, 1, 25, 26), "two node timeouts after the takeover it must have stopped");
+        evidence.primary_changes[0].stepped_down_at = Some(at(22));
+        assert!(!excused(&evidence, 1, 23, 24));
+    }
+
+    #[test]
+    fn a_primary_that_wakes_up_may_answer_what_waited() {
+        let mut evidence = failed_over(false);
+        hit(&mut evidence, NodeId(1), 12, Some(40));
+        assert!(!excused(&evidence, 1, 30, 31));
+        assert!(excused(&evidence, 1, 30, 40), "it waited in the socket");
+        assert!(!excused(&evidence, 1, 45, 46));
+    }
+
+    #[test]
+    fn another_shards_takeover_excuses_nothing() {
+        let mut evidence = healthy();
+        promote(&mut evidence, NodeId(4), 20, false);
+        assert!(!excused(&evidence, 1, 15, 16));
+    }
+
+    #[test]
+    fn a_restart_before_anyone_took_over_loses_memory_but_not_an_append_only_file() {
+        let mut evidence = healthy();
+        kill(&mut evidence, NodeId(1), 20);
+        evidence.exits[0].restarted_at = Some(at(21));
+        assert!(excused(&evidence, 1, 15, 16));
+        assert!(!excused(&evidence, 1, 22, 23));
+        evidence.plan.cluster.config.insert("appendonly".to_owned(), "yes".to_owned());
+        assert!(!excused(&evidence, 1, 15, 16));
+    }
+
+    #[test]
+    fn samples_from_before_the_new_primarys_own_restart_prove_nothing() {
+        let mut evidence = failed_over(false);
+        kill(&mut evidence, NodeId(2), 12);
+        evidence.exits[0].restarted_at = Some(at(13));
+        assert!(excused(&evidence, 1, 8, 9));
+    }
+}

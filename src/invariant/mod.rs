@@ -1,0 +1,169 @@
+//! Invariants: pure functions over the evidence of a run, one property a file.
+//!
+//! They know nothing of actors, servers or logs, so that any world that fills an [`Evidence`] can be judged, and
+//! every verdict can be tested without one. A new invariant is one file, one line in [`CATALOGUE`] and two tests.
+
+pub mod convergence_time;
+pub mod data_consistency;
+pub mod evidence;
+pub mod expectation;
+pub mod layout;
+mod loss;
+pub mod no_crash;
+pub mod no_livelock;
+pub mod reads;
+pub mod replica_sync;
+pub mod replication_lag;
+#[cfg(test)]
+pub(crate) mod sample;
+pub mod single_owner;
+pub mod slot_coverage;
+pub mod verdict;
+pub mod views_agree;
+
+pub use evidence::Evidence;
+pub use expectation::Expectation;
+pub use verdict::Verdict;
+
+use crate::plan::Limits;
+
+/// When an invariant must hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Applies {
+    /// At every moment of the run.
+    Always,
+    /// After the last disturbance is over and the cluster had its time to settle.
+    OnceHealed,
+    /// At every moment at which nothing is wrong, during the run and after it.
+    UnderNoFault,
+}
+
+/// What is judged: a run, and what its own plan allows to ask of it.
+#[derive(Clone, Debug)]
+pub struct Case<'a> {
+    /// What is known of the run.
+    pub evidence: &'a Evidence,
+    /// What can be expected of it in the end.
+    pub expectation: Expectation,
+}
+
+/// One property of a cluster.
+#[derive(Clone, Copy, Debug)]
+pub struct Invariant {
+    /// Its key in `report.json` and in the log.
+    pub name: &'static str,
+    /// Its name in the report.
+    pub title: &'static str,
+    /// What it says, in one sentence.
+    pub statement: &'static str,
+    /// When it must hold.
+    pub applies: Applies,
+    /// Whether a plan asks for it.
+    pub asked: fn(&Limits) -> bool,
+    /// The judgement.
+    pub check: fn(&Case) -> Verdict,
+}
+
+/// An invariant and what it answered.
+#[derive(Clone, Debug)]
+pub struct Judged {
+    /// Which one.
+    pub invariant: &'static Invariant,
+    /// Its answer.
+    pub verdict: Verdict,
+}
+
+/// Every invariant, in the order of the report.
+pub static CATALOGUE: [Invariant; 10] = [
+    slot_coverage::INVARIANT,
+    replica_sync::INVARIANT,
+    data_consistency::INVARIANT,
+    convergence_time::INVARIANT,
+    replication_lag::INVARIANT,
+    reads::INVARIANT,
+    single_owner::INVARIANT,
+    views_agree::INVARIANT,
+    no_crash::INVARIANT,
+    no_livelock::INVARIANT,
+];
+
+/// Judges a run by every invariant that its plan asks for.
+pub fn judge(evidence: &Evidence) -> Vec<Judged> {
+    let case = Case::of(evidence);
+    let asked = CATALOGUE.iter().filter(|invariant| (invariant.asked)(&evidence.plan.limits));
+    asked.map(|invariant| Judged { invariant, verdict: invariant.judge(&case) }).collect()
+}
+
+impl<'a> Case<'a> {
+    /// The case of a run.
+    pub fn of(evidence: &'a Evidence) -> Self {
+        Case { evidence, expectation: Expectation::of(evidence) }
+    }
+
+    /// Why the end of the run cannot be judged, if it cannot: it was never left alone.
+    fn not_healed(&self) -> Option<String> {
+        if self.evidence.settle_began_at.is_none() {
+            return Some("the run ended before its faults did".to_owned());
+        }
+        let open = self.evidence.disturbances.iter().find(|d| d.ended_at.is_none());
+        open.map(|d| format!("{} was still under way at the end", d.what))
+    }
+
+    /// `measured`, with the plan's own losses before it.
+    fn with_losses(&self, measured: String) -> String {
+        match self.expectation.losses() {
+            Some(losses) => format!("{losses}; {measured}"),
+            None => measured,
+        }
+    }
+}
+
+impl Invariant {
+    /// Judges a run, or says why it cannot be judged.
+    pub fn judge(&self, case: &Case) -> Verdict {
+        match (self.applies, case.not_healed()) {
+            (Applies::OnceHealed, Some(reason)) => Verdict::unknown(reason),
+            _ => (self.check)(case),
+        }
+    }
+}
+
+/// For invariants that every plan asks for.
+fn always_asked(_: &Limits) -> bool {
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sample::{at, disturb, healthy, lag};
+    use super::*;
+
+    #[test]
+    fn a_healthy_cluster_holds_everything_it_was_asked_for() {
+        let mut evidence = healthy();
+        evidence.lag_samples = vec![lag(2, 1, 10, 0)];
+        let judged = judge(&evidence);
+        assert!(judged.iter().all(|j| j.verdict.name() == "holds") && judged.len() == CATALOGUE.len());
+        evidence.plan.limits.data_consistency = false;
+        assert!(judge(&evidence).iter().all(|j| j.invariant.name != "reads"));
+    }
+
+    #[test]
+    fn what_must_hold_once_healed_is_unknown_while_something_is_under_way() {
+        let mut evidence = healthy();
+        disturb(&mut evidence, 10, 20);
+        evidence.disturbances[0].ended_at = None;
+        let coverage = slot_coverage::INVARIANT.judge(&Case::of(&evidence));
+        assert_eq!(coverage, Verdict::unknown("disturbance was still under way at the end"));
+        evidence.disturbances[0].ended_at = Some(at(20));
+        evidence.settle_began_at = None;
+        assert!(slot_coverage::INVARIANT.judge(&Case::of(&evidence)).is_unknown());
+        assert_eq!(no_crash::INVARIANT.judge(&Case::of(&evidence)).name(), "holds");
+    }
+
+    #[test]
+    fn names_are_unique() {
+        let names = CATALOGUE.iter().map(|i| i.name).collect::<std::collections::BTreeSet<_>>();
+        assert_eq!(names.len(), CATALOGUE.len());
+    }
+}

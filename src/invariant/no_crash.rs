@@ -1,0 +1,77 @@
+//! No server process ends unless it is told to, and none writes that it found itself broken.
+
+use super::verdict::Findings;
+use super::{Applies, Case, Invariant, Verdict, always_asked};
+
+pub(super) const INVARIANT: Invariant = Invariant {
+    name: "no_crash",
+    title: "No Crash",
+    statement: "no server ends unless it is told to, asserts, reports a bug or trips a sanitizer",
+    applies: Applies::Always,
+    asked: always_asked,
+    check,
+};
+
+fn check(case: &Case) -> Verdict {
+    let mut findings = Findings::default();
+    for exit in case.evidence.exits.iter().filter(|e| !e.expected) {
+        findings.wrong(exit.at, format!("{} ended at {} with {}", exit.node, exit.at, exit.status));
+    }
+    for line in &case.evidence.suspicious_log_lines {
+        findings.wrong(line.at, format!("{} wrote at {}: {}", line.node, line.at, line.line.trim()));
+    }
+    let told = case.evidence.exits.len();
+    findings.verdict(|| format!("No unexpected exit ({told} expected)"))
+}
+
+/// What a server or a sanitizer writes when it found itself broken.
+const SUSPICIOUS: [&str; 10] = [
+    "ASSERTION FAILED",
+    "Guru Meditation",
+    "crashed by signal",
+    "BUG REPORT START",
+    "Out Of Memory allocating",
+    "AddressSanitizer",
+    "LeakSanitizer",
+    "MemorySanitizer",
+    "ThreadSanitizer",
+    ": runtime error: ",
+];
+
+/// Whether a line of a server's log or standard error tells of an assertion, a crash or a sanitizer's find.
+pub fn is_suspicious(line: &str) -> bool {
+    SUSPICIOUS.iter().any(|text| line.contains(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::evidence::LogLine;
+    use super::super::sample::{at, healthy, kill};
+    use super::*;
+    use crate::id::NodeId;
+
+    #[test]
+    fn an_end_that_was_asked_for_is_no_crash() {
+        let mut evidence = healthy();
+        kill(&mut evidence, NodeId(2), 20);
+        assert_eq!(check(&Case::of(&evidence)), Verdict::holds("No unexpected exit (1 expected)"));
+    }
+
+    #[test]
+    fn an_end_that_nobody_asked_for_is_a_violation() {
+        let mut evidence = healthy();
+        kill(&mut evidence, NodeId(2), 20);
+        evidence.exits[0].expected = false;
+        let verdict = check(&Case::of(&evidence));
+        assert_eq!(verdict, Verdict::violated(at(20), "node-2 ended at 20.000000s with SIGKILL"));
+    }
+
+    #[test]
+    fn an_assertion_in_a_log_is_a_violation() {
+        let line = "1:M * === ASSERTION FAILED ===".to_owned();
+        assert!(is_suspicious(&line) && !is_suspicious("1:M * Ready to accept connections tcp"));
+        let mut evidence = healthy();
+        evidence.suspicious_log_lines = vec![LogLine { node: NodeId(1), at: at(3), line }];
+        assert!(check(&Case::of(&evidence)).is_violated());
+    }
+}

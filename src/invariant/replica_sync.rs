@@ -1,0 +1,188 @@
+//! Every live node that is no primary with slots replicates a primary of its own shard, and has all it wrote.
+//!
+//! "Its own shard" is the one it was laid out in. A failover does not move a node to another shard; a `CLUSTER
+//! REPLICATE` does, and is a violation. The server's own replica migration (`clusterHandleReplicaMigration`: a
+//! primary that lost all its replicas gets one from a primary that has two or more) is legal and is recognised.
+
+use super::evidence::{NodeEvidence, Role};
+use super::expectation::Fate;
+use super::layout::shard_served;
+use super::verdict::Findings;
+use super::{Applies, Case, Invariant, Verdict};
+use crate::id::{NodeId, ShardId};
+use crate::op::OpAction;
+
+pub(super) const INVARIANT: Invariant = Invariant {
+    name: "replica_sync",
+    title: "Replica Sync",
+    statement: "every live replica is linked to a live primary of its own shard and has all that it wrote",
+    applies: Applies::OnceHealed,
+    asked: |limits| limits.replica_sync,
+    check,
+};
+
+/// What a primary may send between the two looks (a `PING` is 14 bytes, a `REPLCONF GETACK` 37): a replica that is
+/// further ahead of its primary has another history.
+const AHEAD_BYTES_MAX: u64 = 1024;
+
+fn check(case: &Case) -> Verdict {
+    let mut findings = Findings::default();
+    let unseen = case.evidence.unseen();
+    if !unseen.is_empty() {
+        findings.missing(format!("no view of {unseen}"));
+    }
+    let mut synchronised = 0;
+    for node in case.evidence.seen() {
+        if case.expectation.fate(shard_served(case.evidence, node)) == &Fate::Served {
+            synchronised += usize::from(judge_node(case, node, &mut findings));
+        }
+    }
+    findings.verdict(|| match (case.evidence.plan.cluster.replicas, case.expectation.losses()) {
+        (0, _) => "No replicas configured".to_owned(),
+        (_, None) => format!("All replicas synchronized ({synchronised})"),
+        (_, Some(losses)) => format!("{losses}; all other replicas synchronized ({synchronised})"),
+    })
+}
+
+/// Judges one node and says whether it is a replica that was judged.
+fn judge_node(case: &Case, node: &NodeEvidence, findings: &mut Findings) -> bool {
+    let at = case.evidence.broken_since();
+    let mut wrong = |what: String| findings.wrong(at, format!("{} {what}", node.node));
+    let home = case.evidence.plan.cluster.shard_of(node.node);
+    let serves = shard_served(case.evidence, node);
+    if serves != home && !migration_is_legal(case, node.node, serves) {
+        wrong(format!("of {home} serves {serves}"));
+    }
+    let Some(row) = node.own_row() else {
+        findings.missing(format!("{} has no row of its own", node.node));
+        return false;
+    };
+    match (node.role, row.is_primary) {
+        (Some(Role::Primary), false) | (Some(Role::Replica), true) => {
+            wrong("has one role in INFO and another in CLUSTER NODES".to_owned());
+        }
+        (_, true) if row.slots.is_empty() => {
+            wrong(format!("is a primary without slots, not a replica of {home}"))
+        }
+        (None, _) => findings.missing(format!("the role of {} is not known", node.node)),
+        (_, true) => {}
+        (_, false) => link(case, node, findings),
+    }
+    !row.is_primary
+}
+
+/// Judges the link and the offset of a replica.
+fn link(case: &Case, node: &NodeEvidence, findings: &mut Findings) {
+    let at = case.evidence.broken_since();
+    let Some(primary) = node.primary.and_then(|p| case.evidence.node(p)) else {
+        return findings.wrong(at, format!("{} replicates nobody of the cluster", node.node));
+    };
+    if !primary.is_live() || primary.own_slots().is_empty() {
+        let what = if primary.is_live() { "owns no slots" } else { "is dead" };
+        return findings.wrong(at, format!("{} replicates {}, which {what}", node.node, primary.node));
+    }
+    match node.link_up {
+        Some(true) => offsets(case, node, primary, findings),
+        Some(false) => findings.wrong(at, format!("the link of {} to {} is down", node.node, primary.node)),
+        None => findings.missing(format!("the link of {} is not known", node.node)),
+    }
+}
+
+fn offsets(case: &Case, node: &NodeEvidence, primary: &NodeEvidence, findings: &mut Findings) {
+    let (Some(has), Some(wrote)) = (node.offset, primary.offset) else {
+        return findings.missing(format!("the offset of {} or {} is not known", node.node, primary.node));
+    };
+    let text = match (wrote.saturating_sub(has), has.saturating_sub(wrote)) {
+        (0, ..=AHEAD_BYTES_MAX) => return,
+        (0, ahead) => format!("{} is {ahead} bytes ahead of its primary {}", node.node, primary.node),
+        (behind, _) => format!("{} is {behind} bytes behind its primary {}", node.node, primary.node),
+    };
+    findings.wrong(case.evidence.ended_at, text);
+}
+
+/// Whether the server itself may have moved a replica to another shard: replica migration is on, the replica's old
+/// primary had another one, somebody of the other shard was out of order, and nobody typed `CLUSTER REPLICATE`.
+fn migration_is_legal(case: &Case, node: NodeId, to: ShardId) -> bool {
+    let cluster = &case.evidence.plan.cluster;
+    let typed = case.evidence.plan.operations.iter().any(|op| match &op.action {
+        OpAction::Command { node: at, args } => *at == node && is_replicate(args),
+        OpAction::Failover { .. } => false,
+    });
+    let hurt = |n: &NodeId| cluster.shard_of(*n) == to;
+    let orphaned = case.evidence.faults.iter().flat_map(|f| &f.hit).any(hurt)
+        || case.evidence.exits.iter().map(|e| &e.node).any(hurt);
+    let on = cluster.config.get("cluster-allow-replica-migration").is_none_or(|value| value != "no");
+    on && cluster.replicas >= 2 && orphaned && !typed
+}
+
+fn is_replicate(args: &[String]) -> bool {
+    matches!(args, [c, r, ..] if c.eq_ignore_ascii_case("cluster") && r.eq_ignore_ascii_case("replicate"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{healthy, healthy_of, hit, kill_both, promote, replicate};
+    use super::*;
+
+    fn violation(change: impl FnOnce(&mut super::super::Evidence)) -> String {
+        let mut evidence = healthy();
+        change(&mut evidence);
+        let verdict = check(&Case::of(&evidence));
+        assert!(verdict.is_violated(), "{verdict:?}");
+        verdict.detail().to_owned()
+    }
+
+    #[test]
+    fn a_healthy_cluster_is_in_sync() {
+        assert_eq!(check(&Case::of(&healthy())), Verdict::holds("All replicas synchronized (3)"));
+    }
+
+    #[test]
+    fn a_replica_with_its_link_down_or_behind_is_a_violation() {
+        let text = violation(|e| e.nodes[1].link_up = Some(false));
+        assert_eq!(text, "the link of node-2 to node-1 is down");
+        let text = violation(|e| e.nodes[1].offset = Some(990));
+        assert_eq!(text, "node-2 is 10 bytes behind its primary node-1");
+    }
+
+    #[test]
+    fn a_replica_moved_to_another_shard_by_a_command_is_a_violation() {
+        assert_eq!(violation(|e| replicate(e, NodeId(2), NodeId(3))), "node-2 of shard 1 serves shard 2");
+    }
+
+    #[test]
+    fn a_failover_inside_the_shard_is_fine() {
+        let mut evidence = healthy();
+        promote(&mut evidence, NodeId(2), 20, false);
+        assert_eq!(check(&Case::of(&evidence)), Verdict::holds("All replicas synchronized (3)"));
+    }
+
+    #[test]
+    fn the_servers_own_replica_migration_is_legal_and_a_typed_one_is_not() {
+        let mut evidence = healthy_of(3, 2);
+        replicate(&mut evidence, NodeId(2), NodeId(4));
+        assert!(check(&Case::of(&evidence)).is_violated());
+        hit(&mut evidence, NodeId(5), 10, Some(20));
+        assert_eq!(check(&Case::of(&evidence)).name(), "holds");
+    }
+
+    #[test]
+    fn roles_that_contradict_each_other_are_a_violation() {
+        let text = violation(|e| e.nodes[1].role = Some(Role::Primary));
+        assert_eq!(text, "node-2 has one role in INFO and another in CLUSTER NODES");
+    }
+
+    #[test]
+    fn a_link_that_was_not_read_is_unknown() {
+        let mut evidence = healthy();
+        evidence.nodes[1].link_up = None;
+        assert_eq!(check(&Case::of(&evidence)), Verdict::unknown("the link of node-2 is not known"));
+    }
+
+    #[test]
+    fn a_shard_that_the_plan_killed_is_not_asked() {
+        let mut evidence = healthy();
+        kill_both(&mut evidence, NodeId(1), 20);
+        assert_eq!(check(&Case::of(&evidence)).name(), "holds");
+    }
+}

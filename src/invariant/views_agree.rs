@@ -1,0 +1,179 @@
+//! All live nodes describe the same cluster, agree on its state, and no slot is left half migrated.
+//!
+//! When the plan itself took slots or the majority away, the survivors must still agree, and must all say `fail`: a
+//! minority that goes on calling itself ok is what loses data.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::evidence::{Evidence, NodeEvidence, ViewEntry};
+use super::expectation::State;
+use super::layout::ranges;
+use super::verdict::Findings;
+use super::{Applies, Case, Invariant, Verdict, always_asked};
+use crate::id::NodeId;
+
+pub(super) const INVARIANT: Invariant = Invariant {
+    name: "views_agree",
+    title: "Views Agree",
+    statement: "all live nodes describe the same cluster, agree on its state and have no slot half migrated",
+    applies: Applies::OnceHealed,
+    asked: always_asked,
+    check,
+};
+
+fn check(case: &Case) -> Verdict {
+    let mut findings = Findings::default();
+    let unseen = case.evidence.unseen();
+    if !unseen.is_empty() {
+        findings.missing(format!("no view of {unseen}"));
+    }
+    states(case, &mut findings);
+    for node in case.evidence.seen() {
+        open_slots(case, node, &mut findings);
+    }
+    agreement(case, &mut findings);
+    let count = case.evidence.seen().count();
+    findings.verdict(|| case.with_losses(format!("{count} nodes agree")))
+}
+
+fn states(case: &Case, findings: &mut Findings) {
+    let says = |ok: bool| {
+        let nodes = case.evidence.seen().filter(move |n| n.cluster_state_ok == Some(ok));
+        nodes.map(|n| n.node.to_string()).collect::<Vec<_>>().join(", ")
+    };
+    let at = case.evidence.broken_since();
+    let unread = case.evidence.seen().filter(|n| n.cluster_state_ok.is_none()).count();
+    if unread > 0 {
+        findings.missing(format!("cluster_state of {unread} nodes is not known"));
+    }
+    match (case.expectation.state(), says(true), says(false)) {
+        (State::Ok, _, fail) if !fail.is_empty() => {
+            findings.wrong(at, format!("cluster_state is fail on {fail}"));
+        }
+        (State::Fail, ok, _) if !ok.is_empty() => {
+            let why = case.expectation.losses().unwrap_or_else(|| "no majority is left".to_owned());
+            findings.wrong(at, format!("cluster_state is ok on {ok} ({why})"));
+        }
+        (State::Open, ok, fail) if !ok.is_empty() && !fail.is_empty() => {
+            findings.wrong(at, format!("cluster_state is ok on {ok} and fail on {fail}"));
+        }
+        _ => {}
+    }
+}
+
+fn open_slots(case: &Case, node: &NodeEvidence, findings: &mut Findings) {
+    let open = node.view.iter().flat_map(|row| &row.open_slots).cloned().collect::<Vec<_>>();
+    if !open.is_empty() {
+        findings
+            .wrong(case.evidence.broken_since(), format!("{} has open slots {}", node.node, open.join(" ")));
+    }
+}
+
+/// What must be the same in every view of one row: for live nodes all that is gossiped without delay once quiet, for
+/// dead ones only their slots, since without a majority a view can only suspect (`fail?`) and not declare (`fail`).
+fn describe(evidence: &Evidence, view: &NodeEvidence, row: &ViewEntry) -> String {
+    let slots = row.slots.iter().map(|(a, b)| format!("{a}-{b}")).collect::<Vec<_>>().join(",");
+    if !row.node.is_some_and(|n| evidence.is_live(n)) {
+        return format!("gone, slots [{slots}]");
+    }
+    let health = if row.fail { "fail" } else { "up" };
+    if row.is_primary {
+        return format!("primary at epoch {}, {health}, slots [{slots}]", row.config_epoch);
+    }
+    let id = row.primary_id.as_deref().unwrap_or("nobody");
+    let primary = view.view.iter().find(|r| r.id == id).and_then(|r| r.node);
+    format!("replica of {}, {health}", primary.map_or(id.to_owned(), |p| p.to_string()))
+}
+
+fn agreement(case: &Case, findings: &mut Findings) {
+    let evidence = case.evidence;
+    let at = evidence.broken_since();
+    let subjects = evidence.nodes.iter().map(|n| n.node).collect::<BTreeSet<_>>();
+    for subject in subjects {
+        let mut opinions: BTreeMap<String, Vec<NodeId>> = BTreeMap::new();
+        for node in evidence.seen() {
+            let row = node.view.iter().find(|r| r.node == Some(subject) && !r.is_stranger());
+            let text = row.map_or("not a member".to_owned(), |row| describe(evidence, node, row));
+            opinions.entry(text).or_default().push(node.node);
+        }
+        let missing = evidence.is_live(subject) && opinions.contains_key("not a member");
+        if opinions.len() > 1 || missing {
+            findings.wrong(at, format!("{subject} is {}", told(&opinions)));
+        }
+    }
+}
+
+/// Who says what, the rarer opinion first.
+fn told(opinions: &BTreeMap<String, Vec<NodeId>>) -> String {
+    let mut opinions = opinions.iter().collect::<Vec<_>>();
+    opinions.sort_by_key(|(_, nodes)| nodes.len());
+    let by = |nodes: &[NodeId]| ranges_of(nodes);
+    let text = opinions.iter().map(|(what, nodes)| format!("\"{what}\" to node {}", by(nodes)));
+    text.collect::<Vec<_>>().join(", ")
+}
+
+fn ranges_of(nodes: &[NodeId]) -> String {
+    ranges(&nodes.iter().map(|n| n.0).collect::<Vec<_>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{healthy, kill_both};
+    use super::*;
+
+    #[test]
+    fn a_healthy_cluster_agrees() {
+        assert_eq!(check(&Case::of(&healthy())), Verdict::holds("6 nodes agree"));
+    }
+
+    #[test]
+    fn a_view_with_an_old_epoch_is_a_violation() {
+        let mut evidence = healthy();
+        let row = evidence.nodes[5].view.iter_mut().find(|r| r.node == Some(NodeId(1))).expect("node-1");
+        row.config_epoch = 9;
+        let verdict = check(&Case::of(&evidence));
+        assert!(verdict.is_violated());
+        assert_eq!(
+            verdict.detail(),
+            "node-1 is \"primary at epoch 9, up, slots [0-5460]\" to node 6, \
+             \"primary at epoch 1, up, slots [0-5460]\" to node 1-5"
+        );
+    }
+
+    #[test]
+    fn a_slot_left_half_migrated_is_a_violation() {
+        let mut evidence = healthy();
+        let own = evidence.nodes[0].view.iter_mut().find(|r| r.is_myself()).expect("its own row");
+        own.open_slots = vec!["[93->-abc]".to_owned()];
+        let verdict = check(&Case::of(&evidence));
+        assert!(
+            verdict.is_violated() && verdict.detail() == "node-1 has open slots [93->-abc]",
+            "{verdict:?}"
+        );
+    }
+
+    #[test]
+    fn a_node_that_calls_the_cluster_down_is_a_violation() {
+        let mut evidence = healthy();
+        evidence.nodes[3].cluster_state_ok = Some(false);
+        assert_eq!(check(&Case::of(&evidence)).detail(), "cluster_state is fail on node-4");
+    }
+
+    #[test]
+    fn survivors_of_a_lost_shard_must_all_say_fail() {
+        let mut evidence = healthy();
+        kill_both(&mut evidence, NodeId(1), 20);
+        let verdict = check(&Case::of(&evidence));
+        assert_eq!(verdict, Verdict::holds("expected: shard 1 lost all its members; 4 nodes agree"));
+        evidence.nodes[3].cluster_state_ok = Some(true);
+        let verdict = check(&Case::of(&evidence));
+        assert!(verdict.is_violated() && verdict.detail().starts_with("cluster_state is ok on node-4"));
+    }
+
+    #[test]
+    fn a_forgotten_member_is_a_violation() {
+        let mut evidence = healthy();
+        evidence.nodes[0].view.retain(|row| row.node != Some(NodeId(6)));
+        assert!(check(&Case::of(&evidence)).is_violated());
+    }
+}

@@ -1,0 +1,306 @@
+//! Golden texts of the two reports and of `report.json`.
+
+use expect_test::{Expect, expect};
+
+use super::*;
+use crate::id::NodeId;
+use crate::invariant::evidence::FaultReport;
+use crate::invariant::judge;
+use crate::invariant::sample::{at, fill, healthy, kill, lag, ok, refused};
+use crate::op::OpId;
+
+fn meters() -> Meters {
+    Meters {
+        scenario_id: "sample_seed_42".to_owned(),
+        server_version: "8.1.1".to_owned(),
+        virtual_s: 100.04,
+        wall_s: 0.612,
+        events: 15_432,
+        turns: 987,
+        log_sha256: "ab".repeat(4),
+    }
+}
+
+fn done(id: u16, done: bool, expected_to_fail: bool, detail: &str) -> OperationReport {
+    OperationReport {
+        id: OpId(id),
+        text: format!("Failover (shard {id}, primary)"),
+        sent_at: Some(at(10)),
+        ended_at: Some(at(12)),
+        done,
+        expected_to_fail,
+        detail: detail.to_owned(),
+    }
+}
+
+/// A run with three operations, a fault that never fired, and a few client operations.
+fn passed() -> Evidence {
+    let mut evidence = healthy();
+    evidence.operations = vec![
+        done(1, true, false, ""),
+        done(2, false, true, "no replica"),
+        done(3, false, false, "timed out"),
+    ];
+    let (text, note) = ("Process Kill (shard 2, SIGKILL)".to_owned(), String::new());
+    let id = crate::fault::FaultId(1);
+    evidence.faults = vec![FaultReport { id, text, fired_at: None, healed_at: None, hit: vec![], note }];
+    evidence.lag_samples = vec![lag(2, 1, 10, 20)];
+    evidence.history = vec![ok("k27", "a", 1, 2), refused("k27", "b", 3, 4), ok("k27", "c", 5, 8)];
+    fill(&mut evidence, "k27", "c");
+    evidence
+}
+
+/// A primary dies, nobody takes over, and the logs say so.
+fn failed() -> Evidence {
+    let mut evidence = passed();
+    kill(&mut evidence, NodeId(3), 20);
+    evidence.agreement.push(crate::invariant::evidence::Agreement { at: at(23), agreed: false });
+    let line = |node, s, line: &str| LogLine { node: NodeId(node), at: at(s), line: line.to_owned() };
+    evidence.log_tail = vec![
+        line(4, 24, "# Failover auth denied"),
+        line(1, 23, "* Marking node as failing (quorum reached)."),
+    ];
+    evidence
+}
+
+fn report(evidence: &Evidence) -> RunReport {
+    let origin = Origin::Seed(evidence.plan.seed);
+    RunReport::new(evidence, &judge(evidence), meters(), &origin, |at| Some(at.as_ns() / 1_000_000_000))
+}
+
+fn check(actual: String, expected: Expect) {
+    expected.assert_eq(&actual);
+}
+
+#[test]
+fn a_run_that_passed_is_summed_up() {
+    check(
+        text::render(&report(&passed()), false),
+        expect![[r#"
+            === valkey-fuzzer Test Results ===
+            Scenario ID: sample_seed_42
+            Seed: 42
+            Duration: 100.0s virtual, 0.61s real
+            Status: PASSED
+            Server: 8.1.1
+            Events: 15,432, 987 turns
+            Log SHA-256: abababab
+
+            Cluster Configuration:
+            - Shards: 3
+            - Replicas: 1 per shard
+            - Total Nodes: 6
+
+            Operations Executed:
+            ✓ Failover (shard 1, primary) - 2.0s
+            ○ Failover (shard 2, primary) - 2.0s, expected to fail, no replica
+            ✗ Failover (shard 3, primary) - 2.0s, timed out
+            ✗ Process Kill (shard 2, SIGKILL) - its moment never came
+
+            Validation Results:
+            ✓ Slot Coverage: All 16384 slots assigned
+            ✓ Replica Sync: All replicas synchronized (3)
+            ✓ Data Consistency: 100% match across 3 replicas (1 keys compared); 2 of 2 acknowledged writes kept
+            ✓ Convergence Time: 0.0s (within 30.0s limit)
+            ✓ Replication Lag: 0.020s average, 0.020s max (1 samples)
+            ✓ Reads: 0 values read, all of them written before
+            ✓ Single Owner: No slot has two owners
+            ✓ Views Agree: 6 nodes agree
+            ✓ No Crash: No unexpected exit (0 expected)
+            ✓ No Livelock: No server spun
+
+            Workload Metrics:
+            - Operations: 3 total
+            - Success Rate: 66.7%
+            - Average Latency: 2000.0ms (p50 1000.3ms, p99 3000.0ms, max 3000.0ms)
+            - Throughput: 0.4 ops/sec
+        "#]],
+    );
+}
+
+#[test]
+fn a_run_that_failed_says_what_where_and_how_to_repeat_it() {
+    check(
+        text::failure(&report(&failed()), false),
+        expect![[r#"
+        === Test Failure Report ===
+        Scenario ID: sample_seed_42
+        Seed: 42
+        Duration: 100.0s virtual, 0.61s real
+        Status: FAILED
+
+        Failure Details:
+        ✗ Slot Coverage: Slots 5461-10921 owned by a dead or failed primary in the view of node-1, node-2, node-4, node-5, node-6
+        ✗ Replica Sync: node-4 replicates node-3, which is dead
+        ✗ Convergence Time: no agreement within 80.0s after Process Kill (node-3) at 20.000000s
+
+        First Event:
+        - event 23 at 23.000000s (Slot Coverage)
+
+        Cluster State at Failure:
+        - node-1 (primary, shard 1): CONNECTED, offset 1000, 1 keys
+        - node-2 (replica, shard 1): CONNECTED, offset 1000, 1 keys
+        - node-3 (shard 2): DEAD
+        - node-4 (replica, shard 2): CONNECTED, offset 1000, 0 keys
+        - node-5 (primary, shard 3): CONNECTED, offset 1000, 0 keys
+        - node-6 (replica, shard 3): CONNECTED, offset 1000, 0 keys
+
+        Error Log:
+        [23.000000s] node-1: * Marking node as failing (quorum reached).
+        [24.000000s] node-4: # Failover auth denied
+
+        Reproduction Command:
+        valkey-fuzzer run --seed 42
+    "#]],
+    );
+}
+
+#[test]
+fn the_json_report_has_every_measured_value() {
+    check(
+        json::render(&report(&passed())),
+        expect![[r#"
+            {
+              "status": "PASSED",
+              "seed": 42,
+              "scenario_id": "sample_seed_42",
+              "server_version": "8.1.1",
+              "virtual_s": 100.04,
+              "wall_s": 0.612,
+              "events": 15432,
+              "turns": 987,
+              "log_sha256": "abababab",
+              "cluster": {
+                "shards": 3,
+                "replicas": 1,
+                "nodes": 6
+              },
+              "validations": {
+                "slot_coverage": {
+                  "title": "Slot Coverage",
+                  "verdict": "holds",
+                  "detail": "All 16384 slots assigned"
+                },
+                "replica_sync": {
+                  "title": "Replica Sync",
+                  "verdict": "holds",
+                  "detail": "All replicas synchronized (3)"
+                },
+                "data_consistency": {
+                  "title": "Data Consistency",
+                  "verdict": "holds",
+                  "detail": "100% match across 3 replicas (1 keys compared); 2 of 2 acknowledged writes kept"
+                },
+                "convergence_time": {
+                  "title": "Convergence Time",
+                  "verdict": "holds",
+                  "detail": "0.0s (within 30.0s limit)"
+                },
+                "replication_lag": {
+                  "title": "Replication Lag",
+                  "verdict": "holds",
+                  "detail": "0.020s average, 0.020s max (1 samples)"
+                },
+                "reads": {
+                  "title": "Reads",
+                  "verdict": "holds",
+                  "detail": "0 values read, all of them written before"
+                },
+                "single_owner": {
+                  "title": "Single Owner",
+                  "verdict": "holds",
+                  "detail": "No slot has two owners"
+                },
+                "views_agree": {
+                  "title": "Views Agree",
+                  "verdict": "holds",
+                  "detail": "6 nodes agree"
+                },
+                "no_crash": {
+                  "title": "No Crash",
+                  "verdict": "holds",
+                  "detail": "No unexpected exit (0 expected)"
+                },
+                "no_livelock": {
+                  "title": "No Livelock",
+                  "verdict": "holds",
+                  "detail": "No server spun"
+                }
+              },
+              "operations": [
+                {
+                  "text": "Failover (shard 1, primary)",
+                  "outcome": "done",
+                  "began_s": 10.0,
+                  "duration_s": 2.0,
+                  "detail": ""
+                },
+                {
+                  "text": "Failover (shard 2, primary)",
+                  "outcome": "expected_not_done",
+                  "began_s": 10.0,
+                  "duration_s": 2.0,
+                  "detail": "no replica"
+                },
+                {
+                  "text": "Failover (shard 3, primary)",
+                  "outcome": "not_done",
+                  "began_s": 10.0,
+                  "duration_s": 2.0,
+                  "detail": "timed out"
+                }
+              ],
+              "faults": [
+                {
+                  "text": "Process Kill (shard 2, SIGKILL)",
+                  "outcome": "not_done",
+                  "began_s": null,
+                  "duration_s": null,
+                  "detail": "its moment never came"
+                }
+              ],
+              "workload": {
+                "operations": 3,
+                "ok": 2,
+                "failed": 1,
+                "unknown": 0,
+                "success_percent": 66.66666666666667,
+                "latency_ms_average": 2000.0,
+                "latency_ms_p50": 1000.341503,
+                "latency_ms_p99": 3000.0,
+                "latency_ms_max": 3000.0,
+                "throughput_per_s": 0.42857142857142855
+              },
+              "cluster_state": [
+                "node-1 (primary, shard 1): CONNECTED, offset 1000, 1 keys",
+                "node-2 (replica, shard 1): CONNECTED, offset 1000, 1 keys",
+                "node-3 (primary, shard 2): CONNECTED, offset 1000, 0 keys",
+                "node-4 (replica, shard 2): CONNECTED, offset 1000, 0 keys",
+                "node-5 (primary, shard 3): CONNECTED, offset 1000, 0 keys",
+                "node-6 (replica, shard 3): CONNECTED, offset 1000, 0 keys"
+              ],
+              "error_log": [],
+              "reproduction": "valkey-fuzzer run --seed 42"
+            }
+        "#]],
+    );
+}
+
+#[test]
+fn colours_come_only_when_asked_for() {
+    let report = report(&failed());
+    assert!(!text::render(&report, false).contains('\u{1b}'));
+    assert!(text::render(&report, true).contains("\u{1b}[31m✗"));
+}
+
+#[test]
+fn a_run_in_a_file_is_repeated_by_its_file() {
+    assert_eq!(Origin::File("a.yaml".to_owned()).to_string(), "valkey-fuzzer run a.yaml");
+}
+
+#[test]
+fn what_nobody_knows_is_neither_passed_nor_failed() {
+    let mut evidence = passed();
+    evidence.nodes[0].keys = None;
+    assert_eq!(report(&evidence).status, Status::Unknown);
+}

@@ -1,0 +1,145 @@
+//! The report for people: a summary of every run, and what went wrong when something did.
+
+use owo_colors::OwoColorize;
+
+use super::{Action, ActionOutcome, RunReport, Status, Workload};
+use crate::invariant::Verdict;
+
+/// The summary, and after it the failure report unless the run passed. Ends with a newline.
+pub fn render(report: &RunReport, colour: bool) -> String {
+    match report.status {
+        Status::Passed => summary(report, colour),
+        _ => format!("{}\n{}", summary(report, colour), failure(report, colour)),
+    }
+}
+
+/// What was done, and what every invariant answered.
+pub fn summary(report: &RunReport, colour: bool) -> String {
+    let paint = Paint { colour };
+    let mut text = heading("=== valkey-fuzzer Test Results ===", report, &paint);
+    let meters = &report.meters;
+    text += &format!("Server: {}\n", meters.server_version);
+    text += &format!("Events: {}, {} turns\n", grouped(meters.events), grouped(meters.turns));
+    text += &format!("Log SHA-256: {}\n", meters.log_sha256);
+    let shape = report.cluster;
+    text += &section("Cluster Configuration");
+    text += &format!("- Shards: {}\n- Replicas: {} per shard\n", shape.shards, shape.replicas);
+    text += &format!("- Total Nodes: {}\n", shape.nodes);
+    if !report.operations.is_empty() || !report.faults.is_empty() {
+        text += &section("Operations Executed");
+        report.operations.iter().chain(&report.faults).for_each(|a| text += &action_line(a, &paint));
+    }
+    text += &section("Validation Results");
+    for validation in &report.validations {
+        text += &verdict_line(validation.title, &validation.verdict, &paint);
+    }
+    if let Some(workload) = &report.workload {
+        text += &section("Workload Metrics");
+        text += &workload_lines(workload);
+    }
+    text
+}
+
+/// What went wrong, how the cluster stood, what it logged last, and how to see it again.
+pub fn failure(report: &RunReport, colour: bool) -> String {
+    let paint = Paint { colour };
+    let mut text = heading("=== Test Failure Report ===", report, &paint);
+    text += &section("Failure Details");
+    let bad = report.validations.iter().filter(|v| !matches!(v.verdict, Verdict::Holds { .. }));
+    bad.for_each(|v| text += &verdict_line(v.title, &v.verdict, &paint));
+    if let Some((validation, at)) = report.first_violation() {
+        text += &section("First Event");
+        let index = validation.first_event.map_or("no event".to_owned(), |i| format!("event {i}"));
+        text += &format!("- {index} at {at} ({})\n", validation.title);
+    }
+    text += &section("Cluster State at Failure");
+    report.cluster_state.iter().for_each(|line| text += &format!("- {line}\n"));
+    if !report.error_log.is_empty() {
+        text += &section("Error Log");
+        report.error_log.iter().for_each(|line| text += &format!("{line}\n"));
+    }
+    text += &section("Reproduction Command");
+    text += &format!("{}\n", report.reproduction);
+    text
+}
+
+fn heading(title: &str, report: &RunReport, paint: &Paint) -> String {
+    let meters = &report.meters;
+    let status = report.status.to_string();
+    let status = match report.status {
+        Status::Passed => paint.good(&status),
+        Status::Failed => paint.bad(&status),
+        Status::Unknown => paint.doubtful(&status),
+    };
+    let duration = format!("{:.1}s virtual, {:.2}s real", meters.virtual_s, meters.wall_s);
+    let (id, seed) = (&meters.scenario_id, report.seed);
+    format!("{title}\nScenario ID: {id}\nSeed: {seed}\nDuration: {duration}\nStatus: {status}\n")
+}
+
+fn section(title: &str) -> String {
+    format!("\n{title}:\n")
+}
+
+fn action_line(action: &Action, paint: &Paint) -> String {
+    let mark = match action.outcome {
+        ActionOutcome::Done => paint.good("✓"),
+        ActionOutcome::NotDone => paint.bad("✗"),
+        ActionOutcome::ExpectedNotDone => paint.doubtful("○"),
+    };
+    let expected = (action.outcome == ActionOutcome::ExpectedNotDone).then(|| "expected to fail".to_owned());
+    let duration = action.duration_s.map(|s| format!("{s:.1}s"));
+    let detail = Some(action.detail.clone()).filter(|detail| !detail.is_empty());
+    let rest = [duration, expected, detail].into_iter().flatten().collect::<Vec<_>>().join(", ");
+    let dash = if rest.is_empty() { "" } else { " - " };
+    format!("{mark} {}{dash}{rest}\n", action.text)
+}
+
+fn verdict_line(title: &str, verdict: &Verdict, paint: &Paint) -> String {
+    let mark = match verdict {
+        Verdict::Holds { .. } => paint.good("✓"),
+        Verdict::Unknown { .. } => paint.doubtful("?"),
+        Verdict::Violated { .. } => paint.bad("✗"),
+    };
+    format!("{mark} {title}: {}\n", verdict.detail())
+}
+
+fn workload_lines(w: &Workload) -> String {
+    let latency = format!(
+        "p50 {:.1}ms, p99 {:.1}ms, max {:.1}ms",
+        w.latency_ms_p50, w.latency_ms_p99, w.latency_ms_max
+    );
+    format!(
+        "- Operations: {} total\n- Success Rate: {:.1}%\n- Average Latency: {:.1}ms ({latency})\n\
+         - Throughput: {:.1} ops/sec\n",
+        grouped(w.operations),
+        w.success_percent,
+        w.latency_ms_average,
+        w.throughput_per_s
+    )
+}
+
+/// A number with a comma between its thousands.
+fn grouped(n: u64) -> String {
+    let digits = n.to_string();
+    let groups = digits.as_bytes().rchunks(3).rev().map(|group| String::from_utf8_lossy(group).into_owned());
+    groups.collect::<Vec<_>>().join(",")
+}
+
+/// Colours, or none.
+struct Paint {
+    colour: bool,
+}
+
+impl Paint {
+    fn good(&self, text: &str) -> String {
+        if self.colour { text.green().to_string() } else { text.to_owned() }
+    }
+
+    fn bad(&self, text: &str) -> String {
+        if self.colour { text.red().to_string() } else { text.to_owned() }
+    }
+
+    fn doubtful(&self, text: &str) -> String {
+        if self.colour { text.yellow().to_string() } else { text.to_owned() }
+    }
+}
