@@ -9,7 +9,7 @@ pub mod write;
 
 pub use diff::{Difference, chain, first_difference};
 pub use read::{LogReader, ReadError};
-pub use write::{LogWriter, Summary, event_line, write_event};
+pub use write::{LogWriter, Summary, event_line};
 
 use serde::{Deserialize, Serialize};
 

@@ -128,7 +128,7 @@ fn log_of(events: &[Event]) -> Vec<u8> {
     let mut text = serde_json::to_vec(&header()).expect("a header is plain data");
     for event in events {
         text.push(b'\n');
-        write_event(event, &mut text);
+        text.extend(event_line(event).into_bytes());
     }
     text.push(b'\n');
     text
@@ -427,7 +427,6 @@ proptest! {
     fn an_event_comes_back_as_it_was(event in any_event()) {
         let line = event_line(&event);
         prop_assert!(!line.contains('\n'));
-        prop_assert_eq!(&line, &serde_json::to_string(&event).expect("an event is plain data"));
         prop_assert_eq!(serde_json::from_str::<Event>(&line).expect("a line is an event"), event);
     }
 

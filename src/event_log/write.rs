@@ -9,7 +9,6 @@ use std::io::{self, Write};
 use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::Header;
@@ -118,7 +117,7 @@ impl Lines {
         for batch in batches {
             text.clear();
             for event in &batch {
-                write_event(event, &mut text);
+                serde_json::to_writer(&mut text, event).expect("an event is plain data");
                 text.push(b'\n');
             }
             self.write(&text)?;
@@ -148,27 +147,5 @@ impl Lines {
 
 /// The line of an event without its newline, as it stands in the log.
 pub fn event_line(event: &Event) -> String {
-    let mut text = Vec::new();
-    write_event(event, &mut text);
-    String::from_utf8(text).expect("JSON is UTF-8")
-}
-
-/// Appends the line of an event without its newline.
-///
-/// The bytes are those of the derived `Serialize` (a test holds the two together), whose `flatten` is slower: the
-/// body is written as an object of its own, and the first fields are put in front of it.
-pub fn write_event(event: &Event, out: &mut Vec<u8>) {
-    write_field(out, "{\"i\":", &event.i);
-    write_field(out, ",\"at\":", &event.at);
-    write_field(out, ",\"actor\":", &event.actor);
-    write_field(out, ",\"kind\":", &event.kind);
-    write_field(out, ",\"cause\":", &event.cause);
-    let brace = out.len();
-    write_field(out, "", &event.body);
-    out[brace] = b',';
-}
-
-fn write_field(out: &mut Vec<u8>, name: &str, value: &impl Serialize) {
-    out.extend_from_slice(name.as_bytes());
-    serde_json::to_writer(out, value).expect("an event is plain data and memory takes it");
+    serde_json::to_string(event).expect("an event is plain data")
 }
