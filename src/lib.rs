@@ -13,6 +13,7 @@
 
 pub mod actor;
 pub mod event;
+pub mod event_log;
 pub mod fault;
 pub mod history;
 pub mod id;

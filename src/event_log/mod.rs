@@ -1,0 +1,60 @@
+//! The event log: JSON Lines, the header first, then one event a line. `replay/FORMAT.md` describes it for people.
+//!
+//! The log is the run: it is written while the run happens, and a replay, a diff and every report read nothing else.
+//! The same run gives the same bytes, so keys have a fixed order and nothing of the host stands in it.
+
+pub mod diff;
+pub mod read;
+pub mod write;
+
+pub use diff::{Difference, chain, first_difference};
+pub use read::{LogReader, ReadError};
+pub use write::{LogWriter, Summary, event_line};
+
+use serde::{Deserialize, Serialize};
+
+use crate::plan::Plan;
+
+/// The version of the format that this tool writes, and the only one it reads.
+pub const FORMAT: u64 = 1;
+
+/// The first line of a log: everything that the run depends on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Header {
+    /// The version of the format.
+    pub format: u64,
+    /// The tool's name and version.
+    pub tool: String,
+    /// The plan's seed once more, where people look for it.
+    pub seed: u64,
+    /// The plan.
+    pub plan: Plan,
+    /// The server that ran.
+    pub server: ServerIdentity,
+    /// The build id of the shim.
+    pub shim: String,
+}
+
+/// Which server ran; two with the same digest are the same program.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerIdentity {
+    /// What it calls itself (`valkey`, `redis`).
+    pub name: String,
+    /// Its version (`8.1.1`).
+    pub version: String,
+    /// The build id it reports.
+    pub build_id: String,
+    /// The SHA-256 of its binary, hexadecimal.
+    pub sha256: String,
+}
+
+impl Header {
+    /// The header of a run by this version of the tool.
+    pub fn new(plan: Plan, server: ServerIdentity, shim: String) -> Self {
+        let tool = concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")).to_owned();
+        Header { format: FORMAT, tool, seed: plan.seed, plan, server, shim }
+    }
+}
+
+#[cfg(test)]
+mod tests;

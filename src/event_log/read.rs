@@ -1,0 +1,200 @@
+//! Reads a log line by line and believes nothing: logs are kept for years, cut off by crashes and edited by hand.
+//!
+//! Memory is bounded by one line. Each error names the line; only a last line without its end, as a crash leaves it,
+//! is not an error.
+
+use std::io::{self, BufRead};
+
+use serde::Deserialize;
+
+use super::{FORMAT, Header};
+use crate::event::Event;
+use crate::time::SimTime;
+
+/// The longest line that is read.
+const LINE_BYTES_MAX: usize = 16 << 20;
+
+/// Why a log cannot be read (further). Lines count from 1, the header's.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The source failed.
+    #[error("line {line} of the event log cannot be read: {source}")]
+    Io { line: u64, source: io::Error },
+    /// The file is empty.
+    #[error("the event log is empty")]
+    Empty,
+    /// The first line is no header.
+    #[error("the first line is no header of an event log: {0}")]
+    BadHeader(String),
+    /// The log was written by a version that does it in another way.
+    #[error("event log format {found} is not known to this version (knows {FORMAT})")]
+    UnknownFormat { found: u64 },
+    /// The line is too long to be believed.
+    #[error("line {line} of the event log is longer than {LINE_BYTES_MAX} bytes")]
+    TooLong { line: u64 },
+    /// The line is no text.
+    #[error("line {line} of the event log is not UTF-8")]
+    NotUtf8 { line: u64 },
+    /// The line is text, but no event.
+    #[error("line {line} of the event log is no event: {reason}")]
+    BadEvent { line: u64, reason: String },
+    /// An event is missing, doubled or out of place.
+    #[error("line {line} of the event log has event {found} where {expected} should be")]
+    WrongIndex { line: u64, expected: u64, found: u64 },
+    /// The event happened before the one above it.
+    #[error("line {line} of the event log: time goes back from {before_ns} ns to {at_ns} ns")]
+    TimeGoesBack { line: u64, before_ns: u64, at_ns: u64 },
+    /// The event was caused by itself or a later one.
+    #[error("line {line} of the event log: event {i} names event {cause} as its cause")]
+    CauseNotBefore { line: u64, i: u64, cause: u64 },
+    /// The event's kind is not the one of what happened.
+    #[error("line {line} of the event log: the kind of event {i} does not fit what happened")]
+    WrongKind { line: u64, i: u64 },
+}
+
+/// Reads a log from its beginning; an iterator over its events, which ends after the first error.
+#[derive(Debug)]
+pub struct LogReader<R> {
+    lines: Lines<R>,
+    header: Header,
+    next: u64,
+    now: SimTime,
+    truncated: bool,
+    ended: bool,
+}
+
+/// The one key that every version of the format has.
+#[derive(Deserialize)]
+struct Version {
+    format: u64,
+}
+
+impl<R: BufRead> LogReader<R> {
+    /// Reads the header.
+    pub fn new(input: R) -> Result<Self, ReadError> {
+        let mut lines = Lines { input, text: Vec::new(), number: 0, terminated: true };
+        if !lines.advance()? {
+            return Err(ReadError::Empty);
+        }
+        let header = parse_header(&lines.text)?;
+        Ok(LogReader { lines, header, next: 0, now: SimTime::ZERO, truncated: false, ended: false })
+    }
+
+    /// What the run depended on.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// Whether the last line was cut off and left out. Known once the iterator has ended.
+    pub fn truncated(&self) -> bool {
+        self.truncated
+    }
+
+    fn read_event(&mut self) -> Result<Option<Event>, ReadError> {
+        if !self.lines.advance()? {
+            return Ok(None);
+        }
+        match parse_event(&self.lines.text, self.lines.number) {
+            Ok(event) => self.check(event).map(Some),
+            Err(_) if !self.lines.terminated => {
+                self.truncated = true;
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Holds the event against those above it.
+    fn check(&mut self, event: Event) -> Result<Event, ReadError> {
+        let (line, i) = (self.lines.number, event.i);
+        if i != self.next {
+            return Err(ReadError::WrongIndex { line, expected: self.next, found: i });
+        }
+        if event.at < self.now {
+            return Err(ReadError::TimeGoesBack {
+                line,
+                before_ns: self.now.as_ns(),
+                at_ns: event.at.as_ns(),
+            });
+        }
+        if let Some(cause) = event.cause.filter(|cause| *cause >= i) {
+            return Err(ReadError::CauseNotBefore { line, i, cause });
+        }
+        if event.kind != event.body.kind() {
+            return Err(ReadError::WrongKind { line, i });
+        }
+        self.next += 1;
+        self.now = event.at;
+        Ok(event)
+    }
+}
+
+impl<R: BufRead> Iterator for LogReader<R> {
+    type Item = Result<Event, ReadError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        let event = self.read_event().transpose();
+        self.ended = !matches!(event, Some(Ok(_)));
+        event
+    }
+}
+
+fn parse_header(line: &[u8]) -> Result<Header, ReadError> {
+    let bad = |error| ReadError::BadHeader(reason(&error));
+    let Version { format: found } = serde_json::from_slice(line).map_err(bad)?;
+    if found != FORMAT {
+        return Err(ReadError::UnknownFormat { found });
+    }
+    let header: Header = serde_json::from_slice(line).map_err(bad)?;
+    match header.seed == header.plan.seed {
+        true => Ok(header),
+        false => Err(ReadError::BadHeader("its seed is not its plan's".to_owned())),
+    }
+}
+
+fn parse_event(line: &[u8], number: u64) -> Result<Event, ReadError> {
+    let text = str::from_utf8(line).map_err(|_| ReadError::NotUtf8 { line: number })?;
+    serde_json::from_str(text).map_err(|error| ReadError::BadEvent { line: number, reason: reason(&error) })
+}
+
+/// What the parser says. It sees one line, so its own count of lines would mislead.
+fn reason(error: &serde_json::Error) -> String {
+    error.to_string().replace(" at line 1 column ", " at column ")
+}
+
+/// The lines of a source, one at a time.
+#[derive(Debug)]
+struct Lines<R> {
+    input: R,
+    /// The line without its newline.
+    text: Vec<u8>,
+    /// Its number, from 1.
+    number: u64,
+    /// Whether it had a newline.
+    terminated: bool,
+}
+
+impl<R: BufRead> Lines<R> {
+    /// Goes to the next line; false at the end.
+    fn advance(&mut self) -> Result<bool, ReadError> {
+        let line = self.number + 1;
+        self.text.clear();
+        self.terminated = false;
+        let limit = LINE_BYTES_MAX as u64 + 1;
+        io::Read::take(&mut self.input, limit)
+            .read_until(b'\n', &mut self.text)
+            .map_err(|source| ReadError::Io { line, source })?;
+        if self.text.is_empty() {
+            return Ok(false);
+        }
+        self.number = line;
+        self.terminated = self.text.pop_if(|last| *last == b'\n').is_some();
+        match self.text.len() > LINE_BYTES_MAX {
+            true => Err(ReadError::TooLong { line }),
+            false => Ok(true),
+        }
+    }
+}
