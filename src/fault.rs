@@ -144,6 +144,16 @@ pub enum Signal {
     Term,
 }
 
+impl Signal {
+    /// Its name, as in a scenario.
+    pub fn name(self) -> &'static str {
+        match self {
+            Signal::Kill => "SIGKILL",
+            Signal::Term => "SIGTERM",
+        }
+    }
+}
+
 /// Which way a partition cuts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -51,6 +51,21 @@ pub struct Evidence {
     pub log_tail: Vec<LogLine>,
 }
 
+/// What the validator saw with its own probes; the rest of the evidence is in the log.
+#[derive(Clone, Debug)]
+pub struct Findings {
+    /// When the last probe was answered.
+    pub ended_at: SimTime,
+    /// When faults were gone and the cluster was left alone; `None` if the run ended before that.
+    pub settle_began_at: Option<SimTime>,
+    /// Every node of the plan, in order, as the last probe found it.
+    pub nodes: Vec<NodeEvidence>,
+    /// Whether all live nodes agreed and were ok, from the end of formation on, in order of `at`.
+    pub agreement: Vec<Agreement>,
+    /// How far replicas were behind, in order of `at`.
+    pub lag_samples: Vec<LagSample>,
+}
+
 /// One node as the last probe found it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeEvidence {
