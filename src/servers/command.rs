@@ -20,8 +20,8 @@ pub enum CommandError {
     NotInstalled(String),
     #[error("{program} did not end within {seconds} s")]
     TimedOut { program: String, seconds: u64 },
-    #[error("{program} failed: {last_line}")]
-    Failed { program: String, last_line: String },
+    #[error("{program} failed: {line}")]
+    Failed { program: String, line: String },
     #[error("{program} cannot be run: {source}")]
     Io { program: String, source: io::Error },
 }
@@ -36,10 +36,14 @@ pub(super) struct Finished {
 }
 
 impl Finished {
-    /// The last line that says something, of the errors if there are any.
-    pub fn last_line(&self) -> String {
-        let line =
-            |text: &str| text.lines().rev().find(|l| !l.trim().is_empty()).map(|l| l.trim().to_owned());
+    /// The line that tells most, of the errors if there are any: the last one, but apt's first error (`E:`), whose
+    /// last one only says that there were errors.
+    pub fn telling_line(&self) -> String {
+        let line = |text: &str| {
+            let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+            let first_error = lines.clone().find(|line| line.starts_with("E: "));
+            first_error.or_else(|| lines.next_back()).map(str::to_owned)
+        };
         line(&self.stderr).or_else(|| line(&self.stdout)).unwrap_or_else(|| self.status.to_string())
     }
 }
@@ -51,12 +55,12 @@ pub(super) fn command(program: impl AsRef<OsStr>) -> Command {
     command
 }
 
-/// Runs `command` and returns its standard output; a status other than 0 is an error with its last line.
+/// Runs `command` and returns its standard output; a status other than 0 is an error that quotes it.
 pub(super) fn output(command: &mut Command, limit: Duration) -> Result<String, CommandError> {
     let finished = run(command, limit)?;
     match finished.status.success() {
         true => Ok(finished.stdout),
-        false => Err(CommandError::Failed { program: name(command), last_line: finished.last_line() }),
+        false => Err(CommandError::Failed { program: name(command), line: finished.telling_line() }),
     }
 }
 
@@ -121,6 +125,15 @@ mod tests {
         let error =
             output(command("sh").args(["-c", "echo one >&2; echo two >&2; exit 3"]), Duration::from_secs(5));
         assert_eq!(error.expect_err("it fails").to_string(), "sh failed: two");
+    }
+
+    #[test]
+    fn the_first_error_of_apt_is_quoted() {
+        let error = output(
+            command("sh").args(["-c", "echo E: cause >&2; echo E: many >&2; exit 1"]),
+            Duration::from_secs(5),
+        );
+        assert_eq!(error.expect_err("it fails").to_string(), "sh failed: E: cause");
     }
 
     #[test]

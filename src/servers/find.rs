@@ -39,11 +39,16 @@ pub fn find(options: &Options, notify: Notify<'_>) -> Result<Server, ServerError
     }
 }
 
-/// Makes sure that the store holds a version such as `8.1` or `redis-7.0`.
+/// Makes sure that the store holds a version such as `8.1` or `redis-7.0`. A lower one that matches is kept and will do,
+/// unless the version that is known to be obtainable is higher.
 pub fn install(spec: &str, options: &Options, notify: Notify<'_>) -> Result<Server, ServerError> {
     let store = Store::below(&options.cache_dir)?;
-    let spec = spec.parse().map_err(|()| ServerError::BadSpec(spec.to_owned()))?;
-    of_version(&spec, &store, notify)
+    let spec: Spec = spec.parse().map_err(|()| ServerError::BadSpec(spec.to_owned()))?;
+    let higher = fetch::default_spec().filter(|known| spec.matches(known.family, &known.version));
+    match higher.map(|known| of_version(&known, &store, notify)) {
+        Some(Ok(server)) => Ok(server),
+        _ => of_version(&spec, &store, notify),
+    }
 }
 
 /// Everything found here, usable or not, in the order of preference. Nothing is fetched.
@@ -125,8 +130,8 @@ fn executables(options: &Options, program: &str) -> Vec<PathBuf> {
 
 /// The version that would be fetched, else the highest Valkey, else the highest Redis.
 fn preferred(store: &Store) -> Option<Server> {
-    let default = fetch::wheel_version().map(|version| Spec { family: Family::Valkey, version });
-    let specs = default.into_iter().chain([Spec::any(Family::Valkey), Spec::any(Family::Redis)]);
+    let specs =
+        fetch::default_spec().into_iter().chain([Spec::any(Family::Valkey), Spec::any(Family::Redis)]);
     specs.into_iter().find_map(|spec| store.best(&spec))
 }
 

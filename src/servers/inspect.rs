@@ -12,21 +12,14 @@ use sha2::{Digest, Sha256};
 use super::command::{self, Finished};
 use super::elf::{self, ElfFacts};
 use super::error::{Reason, Refusal};
+use super::folder::file_name;
 use super::libc_version;
 use super::probe;
-use super::server::{self, Loader, Origin, Server};
+use super::server::{Launch, Origin, Server};
 use super::version::{Family, Version};
 
 const VERSION_LIMIT: Duration = Duration::from_secs(20);
 const FIRST_REDIS_WITH_CLUSTER: u32 = 3;
-
-/// How a server is started: its real file, its name, and the loader if it takes one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Launch {
-    pub binary: PathBuf,
-    pub argv0: String,
-    pub loader: Option<Loader>,
-}
 
 /// Inspects the binary or wrapper script at `path`. Only a script needs the `shim`, to see what it executes.
 pub fn inspect(path: &Path, shim: Option<&Path>) -> Result<Server, Refusal> {
@@ -77,10 +70,6 @@ fn is_executable(metadata: &Metadata) -> bool {
     metadata.is_file() && metadata.permissions().mode() & 0o111 != 0
 }
 
-pub(super) fn file_name(path: &Path) -> String {
-    path.file_name().map_or(String::new(), |name| name.to_string_lossy().into_owned())
-}
-
 fn loader_of(launch: &Launch, facts: &ElfFacts) -> PathBuf {
     launch.loader.as_ref().map_or_else(|| PathBuf::from(&facts.interpreter), |loader| loader.program.clone())
 }
@@ -95,9 +84,8 @@ struct Said {
 
 /// Starts the server as the simulation will: directly, and with nothing of our environment.
 fn ask_version(launch: &Launch) -> Result<Said, Reason> {
-    let argv = server::argv_prefix(&launch.binary, &launch.argv0, launch.loader.as_ref());
-    let program = launch.loader.as_ref().map_or(&launch.binary, |loader| &loader.program);
-    let mut command = command::command(program);
+    let argv = launch.argv_prefix();
+    let mut command = command::command(launch.program());
     command.env_clear().arg0(&argv[0]).args(&argv[1..]).arg("--version");
     let finished =
         command::run(&mut command, VERSION_LIMIT).map_err(|error| Reason::DoesNotStart(error.to_string()))?;
@@ -107,7 +95,7 @@ fn ask_version(launch: &Launch) -> Result<Said, Reason> {
 fn not_a_server(finished: &Finished) -> Reason {
     match finished.status.success() {
         true => Reason::NotAServer(finished.stdout.lines().next().unwrap_or_default().to_owned()),
-        false => Reason::DoesNotStart(finished.last_line()),
+        false => Reason::DoesNotStart(finished.telling_line()),
     }
 }
 

