@@ -22,6 +22,7 @@ pub mod op;
 pub mod plan;
 pub mod report;
 pub mod rng;
+pub mod servers;
 pub mod shim;
 pub mod time;
 pub mod wire;
