@@ -4,7 +4,11 @@
 //! [`Out`] is queued, performed and logged by the scheduler. It does not know the world it acts on.
 
 pub mod client;
+pub mod director;
+pub mod host;
 pub mod message;
+pub mod network;
+pub mod node;
 pub mod session;
 
 use crate::event::Body;
@@ -33,6 +37,8 @@ pub enum Act {
     Resume { node: NodeId },
     /// Something arrived at one of the node's sockets.
     Socket { node: NodeId, handle: u64, arrival: Arrival },
+    /// Note a signal that a stopped server takes when it runs again.
+    Mark { node: NodeId, signal: crate::fault::Signal },
     /// Send a signal to the node's server.
     Signal { node: NodeId, signal: crate::fault::Signal },
     /// Here is what the validator found; it is judged with the log when the run ends.

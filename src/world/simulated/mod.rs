@@ -98,6 +98,13 @@ impl Simulated {
     }
 }
 
+fn number(signal: Signal) -> i32 {
+    match signal {
+        Signal::Kill => libc::SIGKILL,
+        Signal::Term => libc::SIGTERM,
+    }
+}
+
 impl World for Simulated {
     fn start(&mut self, node: NodeId, incarnation: u32, now: SimTime) -> Result<(), WorldError> {
         let setting = Setting {
@@ -113,10 +120,12 @@ impl World for Simulated {
         Ok(())
     }
 
-    fn resume(&mut self, node: NodeId, now: SimTime) -> Result<Turn, WorldError> {
-        let process = self.processes.get_mut(&node).expect("only a node that runs is given the turn");
+    fn resume(&mut self, node: NodeId, now: SimTime) -> Result<Option<Turn>, WorldError> {
+        let Some(process) = self.processes.get_mut(&node) else {
+            return Ok(None);
+        };
         let turn = process.turn(now, &mut self.turns)?;
-        Ok(self.after(node, turn))
+        Ok(Some(self.after(node, turn)))
     }
 
     fn arrive(&mut self, node: NodeId, handle: u64, arrival: Arrival) {
@@ -132,11 +141,17 @@ impl World for Simulated {
         let turn = match signal {
             Signal::Kill => process.kill(now)?,
             Signal::Term => {
-                process.mark_signal(libc::SIGTERM);
+                process.mark_signal(number(signal));
                 process.turn(now, &mut self.turns)?
             }
         };
         Ok(Some(self.after(node, turn)))
+    }
+
+    fn mark(&mut self, node: NodeId, signal: Signal) {
+        if let Some(process) = self.processes.get_mut(&node) {
+            process.mark_signal(number(signal));
+        }
     }
 
     fn turns(&self) -> u64 {
