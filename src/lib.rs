@@ -19,4 +19,5 @@ pub mod id;
 pub mod op;
 pub mod plan;
 pub mod rng;
+pub mod scenario;
 pub mod time;

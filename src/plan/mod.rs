@@ -12,6 +12,8 @@ use crate::id::{NodeId, ShardId};
 use crate::op::Op;
 use crate::time::SimDuration;
 
+pub use crate::scenario::Pattern;
+
 /// Everything a run is made of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
@@ -70,19 +72,6 @@ pub struct WorkloadPlan {
     pub keys: u64,
     /// The length of a value in bytes, at least enough for its writer and sequence number.
     pub value_bytes: u64,
-}
-
-/// The proportion of reads and writes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Pattern {
-    /// Half and half.
-    #[default]
-    Mixed,
-    /// Nine reads to a write.
-    ReadHeavy,
-    /// Nine writes to a read.
-    WriteHeavy,
 }
 
 /// Which invariants are asked for, and their limits; an invariant that is `false` is not judged.
