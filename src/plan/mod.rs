@@ -3,6 +3,12 @@
 //! Nothing in a plan is drawn again while it runs, and it does no I/O. It stands in the header of every log, so
 //! that a run can be repeated when the generator has long changed.
 
+mod epoch;
+mod faults;
+mod foresee;
+pub mod generate;
+pub mod resolve;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -13,6 +19,8 @@ use crate::op::Op;
 use crate::time::SimDuration;
 
 pub use crate::scenario::Pattern;
+pub use generate::{Overrides, generate};
+pub use resolve::{ResolveError, resolve};
 
 /// Everything a run is made of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

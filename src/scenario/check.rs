@@ -6,7 +6,9 @@
 mod chaos;
 
 use super::error::{Place, Problem};
-use super::{Cluster, LatencyMs, Operation, OperationKind, Scenario, TargetKind, Timing, Validation, Workload};
+use super::{
+    Cluster, LatencyMs, Operation, OperationKind, Scenario, TargetKind, Timing, Validation, Workload,
+};
 use super::{directive, keys};
 
 /// How many shards a cluster has if the scenario does not say it.
@@ -199,10 +201,18 @@ impl Finds {
 
     fn failover(&mut self, place: &Place, operation: &Operation) {
         if self.shape.replicas == 0 {
-            self.add(place, "a failover needs replicas, and there are none", "set `cluster.replicas` to 1 or 2");
+            self.add(
+                place,
+                "a failover needs replicas, and there are none",
+                "set `cluster.replicas` to 1 or 2",
+            );
         }
         if operation.target == Some(TargetKind::Random) {
-            self.add(&place.key("target"), "a failover names its shard", "write `target: primary` and `shard:`");
+            self.add(
+                &place.key("target"),
+                "a failover names its shard",
+                "write `target: primary` and `shard:`",
+            );
         }
         match (operation.shard, operation.node) {
             (None, None) => self.add(place, "it is not said which shard", "add `shard:`, or `node:`"),

@@ -44,7 +44,9 @@ pub(super) fn stray_in_chaos(place: &Place, chaos: &Chaos) -> Vec<Problem> {
     let (kind, own): (_, &[&str]) = match chaos.kind {
         ChaosKind::ProcessKill => ("process_kill", &["signal", "restart_after"]),
         ChaosKind::ProcessPause => ("process_pause", &["duration"]),
-        ChaosKind::NetworkPartition => ("network_partition", &["a", "b", "direction", "channels", "duration"]),
+        ChaosKind::NetworkPartition => {
+            ("network_partition", &["a", "b", "direction", "channels", "duration"])
+        }
         ChaosKind::NetworkLatency => ("network_latency", &["latency_ms", "peer", "duration"]),
     };
     let allowed = [own, &TARGET, &EVERY_FAULT].concat();

@@ -6,8 +6,8 @@
 
 mod budget;
 pub mod check;
-pub mod entry;
 mod directive;
+pub mod entry;
 mod error;
 mod keys;
 mod locate;

@@ -11,12 +11,12 @@ use serde::Deserialize;
 use serde::de::DeserializeSeed;
 use serde_yaml::{Deserializer, Value};
 
+use super::Scenario;
 use super::budget::{Budget, Walk};
 use super::check::check;
 use super::error::{Place, Problem, ScenarioError};
 use super::locate::Probe;
 use super::reword::reword;
-use super::Scenario;
 
 /// The largest file that is read.
 const MAX_BYTES: u64 = 256 << 10;
@@ -77,7 +77,12 @@ fn unreadable(name: &str, source: io::Error) -> ScenarioError {
         io::ErrorKind::PermissionDenied => ("may not be read", "check the permissions of the file"),
         _ => ("cannot be read", "check the file and the disk it is on"),
     };
-    ScenarioError::Unreadable { name: name.to_owned(), message: message.to_owned(), advice, source: Some(source) }
+    ScenarioError::Unreadable {
+        name: name.to_owned(),
+        message: message.to_owned(),
+        advice,
+        source: Some(source),
+    }
 }
 
 fn not_utf8(name: &str, bytes: &[u8]) -> ScenarioError {
@@ -98,7 +103,8 @@ fn read_text(text: &str) -> Result<Scenario, Problem> {
         ));
     }
     let budget = Budget::new();
-    let walked = Walk(&budget).deserialize(Deserializer::from_str(text)).map_err(|error| problem(text, &error));
+    let walked =
+        Walk(&budget).deserialize(Deserializer::from_str(text)).map_err(|error| problem(text, &error));
     if is_blank(text) {
         return Err(top.problem("the scenario is empty", "begin with `scenario:` and below it `name:`"));
     }

@@ -103,9 +103,13 @@ fn passed_on(text: &str) -> (String, String) {
         _ if text.contains("more than one document") => "keep one document: no second `---`",
         _ if text.contains("stands twice") => "keep one of them",
         _ if text.contains("recursion limit") => "a scenario is never nested so deep",
-        _ if text.contains("aliases") || text.contains("repetition limit") => "write values out instead of aliases",
+        _ if text.contains("aliases") || text.contains("repetition limit") => {
+            "write values out instead of aliases"
+        }
         _ if text.contains("unknown anchor") => "put texts that begin with `*` in quotes",
-        _ if text.contains("cannot start any token") => "indent with spaces, and put special characters in quotes",
+        _ if text.contains("cannot start any token") => {
+            "indent with spaces, and put special characters in quotes"
+        }
         _ if text.contains("quotes") => "a version such as 8.10 would be read as the number 8.1",
         _ if text.contains("side of a partition") => "for example `a: [1, 2]` and `b: [clients]`",
         _ => "check the indentation, colons and quotes of this line and the one before",

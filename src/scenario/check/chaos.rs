@@ -10,7 +10,8 @@ use crate::scenario::{Chaos, ChaosKind, Coordination, Member, Operation, Operati
 impl Finds {
     pub(super) fn chaos(&mut self, place: &Place, chaos: &Chaos, operations: &[Operation]) {
         self.problems.extend(keys::stray_in_chaos(place, chaos));
-        for (key, value) in [("restart_after", chaos.restart_after), ("delay", chaos.delay), ("at", chaos.at)] {
+        for (key, value) in [("restart_after", chaos.restart_after), ("delay", chaos.delay), ("at", chaos.at)]
+        {
             self.seconds(&place.key(key), value);
         }
         self.duration(&place.key("duration"), chaos.duration);
@@ -112,7 +113,11 @@ impl Finds {
                 self.node(&place.index(index), Some(number));
             }
             if !seen.insert(number) {
-                self.add(&place.index(index), format!("{name} stands twice"), "everybody is on one side at most");
+                self.add(
+                    &place.index(index),
+                    format!("{name} stands twice"),
+                    "everybody is on one side at most",
+                );
             }
         }
     }
