@@ -4,12 +4,15 @@
 //! [`Out`] is queued, performed and logged by the scheduler. It does not know the world it acts on.
 
 pub mod client;
+pub mod chaos;
 pub mod director;
 pub mod host;
 pub mod message;
 pub mod network;
 pub mod node;
+pub mod operator;
 pub mod session;
+pub mod validator;
 
 use crate::event::Body;
 use crate::invariant::evidence::Findings;

@@ -6,6 +6,7 @@
 pub mod convergence_time;
 pub mod data_consistency;
 pub mod evidence;
+pub mod gather;
 pub mod expectation;
 pub mod layout;
 mod loss;

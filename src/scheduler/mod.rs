@@ -9,7 +9,7 @@ mod recorder;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use actix::{Actor as _, Addr};
 
@@ -31,6 +31,14 @@ use crate::invariant::evidence::Findings;
 use crate::plan::Plan;
 use crate::time::SimTime;
 use crate::world::{Next, Seen, Turn, World, WorldError};
+
+/// Virtual time, for the tool's own diagnostics only; where several runs go on at once, the latest step of any.
+static NOW_NS: AtomicU64 = AtomicU64::new(0);
+
+/// Virtual time, for the tool's own diagnostics only.
+pub fn virtual_now() -> SimTime {
+    SimTime::from_ns(NOW_NS.load(Ordering::Relaxed))
+}
 
 /// What a run came to.
 #[derive(Debug)]
@@ -108,6 +116,7 @@ impl<W: World> Scheduler<W> {
                 continue;
             }
             now = queued.at;
+            NOW_NS.store(now.as_ns(), Ordering::Relaxed);
             self.step(queued).await?;
             taken += 1;
             if taken.is_multiple_of(2_000) {

@@ -30,5 +30,5 @@ pub use error::{Attempt, FetchError, Reason, Refusal, ServerError};
 pub use find::{Listed, find, install, list};
 pub use inspect::inspect;
 pub use options::{Notify, Options};
-pub use server::{Identity, Loader, Origin, Server};
+pub use server::{Loader, Origin, Server};
 pub use version::{Family, Spec, Version};

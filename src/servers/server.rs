@@ -4,10 +4,9 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
-
 use super::libc_version;
 use super::version::Family;
+use crate::event_log::ServerIdentity;
 
 /// A server that can be simulated, and how to start it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,24 +53,11 @@ pub enum Origin {
     Store(String),
 }
 
-/// What a log says of the server it was recorded with: never a path.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Identity {
-    /// `valkey` or `redis`.
-    pub name: Family,
-    /// As `--version` says.
-    pub version: String,
-    /// See [`Server::build_id`].
-    pub build_id: String,
-    /// SHA-256 of the binary, in hex.
-    pub sha256: String,
-}
-
 impl Server {
     /// What makes two servers the same one for a recording.
-    pub fn identity(&self) -> Identity {
-        Identity {
-            name: self.name,
+    pub fn identity(&self) -> ServerIdentity {
+        ServerIdentity {
+            name: self.name.to_string(),
             version: self.version.clone(),
             build_id: self.build_id.clone(),
             sha256: self.sha256.clone(),

@@ -14,7 +14,6 @@ use std::fs;
 use std::path::PathBuf;
 
 pub use folder::RunFolder;
-pub use spawn::Program;
 
 use self::log_tail::LogTail;
 use self::node::{Process, Setting, system};
@@ -25,6 +24,7 @@ use crate::actor::message::Arrival;
 use crate::fault::Signal;
 use crate::id::NodeId;
 use crate::plan::Plan;
+use crate::servers::Server;
 use crate::time::SimTime;
 
 /// What a simulated world is made from.
@@ -32,7 +32,7 @@ pub struct Options<'a> {
     /// The plan whose cluster it holds.
     pub plan: &'a Plan,
     /// The server.
-    pub program: &'a Program,
+    pub server: &'a Server,
     /// Where each node's log is kept: a folder a node.
     pub logs: PathBuf,
     /// Whether calls that go round the shim end the run.
@@ -57,7 +57,7 @@ impl Simulated {
     /// A world without servers yet.
     pub fn new(options: &Options) -> Result<Self, WorldError> {
         let folder = RunFolder::new().map_err(|e| system("make the run's folder", e))?;
-        let stage = Stage::new(folder.path(), options.program).map_err(|e| system("lay out the server", e))?;
+        let stage = Stage::new(folder.path(), options.server).map_err(|e| system("lay out the server", e))?;
         Ok(Simulated {
             processes: BTreeMap::new(),
             stage,
