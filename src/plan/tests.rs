@@ -169,7 +169,7 @@ fn what_the_plan_makes_impossible_is_foreseen() {
     let before = "coordination: before_operation, delay: 1";
     check_foreseen(
         &(failover.to_owned() + &kill("target: primary, shard: 1", before)),
-        expect!["the primary of shard 1 is killed before and cannot hand over"],
+        expect!["the hand-over of shard 1 needs a node that is killed before"],
     );
     check_foreseen(
         &(failover.to_owned() + &kill("target: replica, shard: 1", "at: 1")),
@@ -178,6 +178,10 @@ fn what_the_plan_makes_impossible_is_foreseen() {
     check_foreseen(
         &(failover.to_owned() + &kill("node: 2", "at: 1")),
         expect!["no replica of shard 1 is left"],
+    );
+    check_foreseen(
+        &("cluster: {replicas: 2}\n".to_owned() + failover + &kill("target: primary, shard: 1", before)),
+        expect!["the hand-over of shard 1 needs a node that is killed before"],
     );
     let command = "operations: [{type: command, node: 4, args: [PING], delay: 5}]\n";
     check_foreseen(
@@ -196,6 +200,10 @@ fn what_may_succeed_is_not_called_hopeless() {
     let failover = "operations: [{type: failover, shard: 1, delay: 5}]\n".to_owned();
     let forced = "operations: [{type: failover, shard: 1, mode: force, delay: 5}]\n";
     let primary = "target: primary, shard: 1";
+    let kills = |one: &str, other: &str| {
+        let typed = |kill: &str| kill.replacen('{', "{type: process_kill, ", 1);
+        format!("chaos: [{}, {}]\n", typed(one), typed(other))
+    };
     let cases = [
         failover.clone(),
         failover.clone() + &kill(primary, "at: 1, restart_after: 2"),
@@ -205,6 +213,10 @@ fn what_may_succeed_is_not_called_hopeless() {
         failover.clone() + &kill(primary, "at: 1, signal: SIGTERM"),
         forced.to_owned() + &kill(primary, "at: 1"),
         "cluster: {replicas: 2}\n".to_owned() + &failover + &kill(primary, "at: 1"),
+        forced.to_owned() + &kills("{target: primary, shard: 2, at: 0}", "{target: primary, shard: 3, at: 4.5}"),
+        "operations: [{type: failover, shard: 2, mode: takeover, delay: 2}, {type: failover, shard: 1, mode: force}]\n"
+            .to_owned()
+            + &kills("{target: primary, shard: 2, at: 1}", "{target: primary, shard: 3, at: 1}"),
         "cluster: {replicas: 2}\n".to_owned() + &failover + &kill("target: replica, shard: 1", "at: 1"),
     ];
     for case in cases {
@@ -308,7 +320,7 @@ fn a_generated_scenario_reads_like_one_a_person_wrote() {
           restart_after: 6.7
           coordination: during_operation
           operation: 2
-          delay: 1.4
+          delay: 0.209
         workload:
           enabled: true
           pattern: read_heavy
