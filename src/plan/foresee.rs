@@ -10,15 +10,18 @@ use crate::id::{NodeId, ShardId};
 use crate::op::{FailoverMode, Op, OpAction};
 use crate::time::SimDuration;
 
-use super::ClusterPlan;
+use super::{ClusterPlan, NetworkPlan};
 
 /// How much sooner than the node timeout a primary counts as not yet replaced.
-const MARGIN_NS: u64 = 1_000_000_000;
+const MARGIN: SimDuration = SimDuration::from_secs(1);
 
 /// Says of each operation whether it is expected to fail, and why.
-pub(super) fn mark(cluster: &ClusterPlan, operations: &mut [Op], faults: &[Fault]) {
+pub(super) fn mark(cluster: &ClusterPlan, network: &NetworkPlan, operations: &mut [Op], faults: &[Fault]) {
+    let round_trip = network.latency.max_ns + network.latency.max_ns;
+    // A ping that was under way when its node died counts towards the timeout.
+    let no_election = SimDuration::from_ms(cluster.node_timeout_ms) - MARGIN - round_trip;
     for index in 0..operations.len() {
-        let outlook = Outlook { cluster, operations, faults, index };
+        let outlook = Outlook { cluster, operations, faults, index, no_election };
         let reason = outlook.reason();
         operations[index].expected_to_fail = reason;
     }
@@ -30,6 +33,8 @@ struct Outlook<'p> {
     operations: &'p [Op],
     faults: &'p [Fault],
     index: usize,
+    /// A time in which no replica can be elected after a primary died; none if the timeout is short.
+    no_election: SimDuration,
 }
 
 impl Outlook<'_> {
@@ -53,8 +58,8 @@ impl Outlook<'_> {
         if self.has_no_replica_left(shard) {
             return Some(format!("no replica of {shard} is left"));
         }
-        if mode == FailoverMode::Default && self.has_lost_its_primary(shard) {
-            return Some(format!("the primary of {shard} is killed before and cannot hand over"));
+        if mode == FailoverMode::Default && self.cannot_hand_over(shard) {
+            return Some(format!("the hand-over of {shard} needs a node that is killed before"));
         }
         (mode != FailoverMode::Takeover && self.is_quorum_lost())
             .then(|| "a majority of the primaries is killed before and cannot vote".to_owned())
@@ -94,23 +99,25 @@ impl Outlook<'_> {
     /// shards may have moved in.
     fn has_no_replica_left(&self, shard: ShardId) -> bool {
         let first = self.cluster.first_primary(shard);
+        let is_replica = |fault: &Fault, target: Target| match target {
+            Target::Replica(of, _) => of == shard,
+            Target::Node(node) => node != first && self.cluster.shard_of(node) == shard,
+            _ => false,
+        } && self.is_alone(fault, shard) && !self.is_failed_over(shard);
+        let mut dead = self.cluster.nodes().filter(|node| self.is_dead(*node));
         self.cluster.replicas == 1
-            && self.kills().any(|(fault, target)| match target {
-                Target::Replica(of, _) => of == shard && self.is_alone(fault, shard),
-                Target::Node(node) if self.cluster.shard_of(node) == shard => {
-                    let other = NodeId(if node == first { first.0 + 1 } else { first.0 });
-                    self.is_dead(other)
-                        || node != first && self.is_alone(fault, shard) && !self.is_failed_over(shard)
-                }
-                _ => false,
-            })
+            && (self.kills().any(|(fault, target)| is_replica(fault, target))
+                || dead.by_ref().filter(|node| self.cluster.shard_of(*node) == shard).count() == 2)
     }
 
-    /// A primary that is dead and that no election can have replaced, or whose only replica is all that is left.
-    fn has_lost_its_primary(&self, shard: ShardId) -> bool {
+    /// A hand-over needs two live nodes. In a shard of two any death ends that, whoever is primary by now; in a
+    /// larger one the death of the primary does, until another one is elected.
+    fn cannot_hand_over(&self, shard: ShardId) -> bool {
         self.kills().any(|(fault, target)| {
-            let is_primary = self.is_primary(fault, target, shard);
-            is_primary && (self.cluster.replicas == 1 || self.is_too_early_to_be_replaced(fault))
+            let is_surely_here = matches!(target, Target::Node(_)) || self.is_alone(fault, shard);
+            let is_last_but_one = self.cluster.replicas == 1 && self.shard_of(target) == Some(shard);
+            is_last_but_one && is_surely_here
+                || self.is_primary(fault, target, shard) && self.is_too_early_to_be_replaced(fault)
         })
     }
 
@@ -208,25 +215,20 @@ impl Outlook<'_> {
         });
         // Several leads may be waited for one after the other; so their sum is the most it can be.
         let most = leads.fold(SimDuration::ZERO, |sum, lead| sum + lead);
-        matches!(fault.trigger, Trigger::BeforeOp { op, .. } if op == id) && most < self.no_election()
+        matches!(fault.trigger, Trigger::BeforeOp { op, .. } if op == id) && most < self.no_election
     }
 
     /// Whether `fault` fires with `first` or so shortly after it that no election fits in between.
     fn is_soon_after(&self, first: &Fault, fault: &Fault) -> bool {
         match (first.trigger, fault.trigger) {
             (Trigger::At { delay_ns: one }, Trigger::At { delay_ns: other }) => {
-                other >= one && other - one < self.no_election()
+                other >= one && other - one < self.no_election
             }
             (Trigger::BeforeOp { op: one, lead_ns: lead }, Trigger::BeforeOp { op: other, lead_ns }) => {
-                one == other && lead + lead_ns < self.no_election()
+                one == other && lead + lead_ns < self.no_election
             }
             (one, other) => one == other,
         }
-    }
-
-    /// A time in which no replica can be elected after a primary died; none if the timeout is short.
-    fn no_election(&self) -> SimDuration {
-        SimDuration::from_ms(self.cluster.node_timeout_ms) - SimDuration::from_ns(MARGIN_NS)
     }
 }
 

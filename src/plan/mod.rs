@@ -129,3 +129,6 @@ impl ClusterPlan {
         (edge(shard.0 - 1), edge(shard.0) - 1)
     }
 }
+
+#[cfg(test)]
+mod tests;

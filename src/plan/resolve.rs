@@ -45,13 +45,14 @@ pub fn resolve(scenario: &Scenario, seed: Option<u64>) -> Result<Plan, ResolveEr
     let draw = faults::Draw { seed, cluster: &cluster, operations: &operations, workload: workload.as_ref() };
     let faults: Vec<Fault> =
         (1..).zip(&scenario.chaos).map(|(number, chaos)| draw.fault(FaultId(number), chaos)).collect();
-    foresee::mark(&cluster, &mut operations, &faults);
+    let network = NetworkPlan { latency: latency(&scenario.network.latency_ms.unwrap_or(QUIET_LINK)) };
+    foresee::mark(&cluster, &network, &mut operations, &faults);
     Ok(Plan {
         name: scenario.head.name.clone(),
         seed,
         epoch_us: epoch::epoch_us(seed),
         cluster,
-        network: NetworkPlan { latency: latency(&scenario.network.latency_ms.unwrap_or(QUIET_LINK)) },
+        network,
         operations,
         faults,
         workload,

@@ -10,7 +10,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 /// The most values a scenario may have.
-const MAX_VALUES: u64 = 50_000;
+const MAX_VALUES: u64 = 200_000;
 /// The most bytes its texts may have together.
 const MAX_TEXT_BYTES: u64 = 2 << 20;
 

@@ -5,8 +5,8 @@
 use super::error::{Place, Problem};
 use super::{Chaos, ChaosKind, Operation, OperationKind};
 
-/// Keys of every fault.
-const EVERY_FAULT: [&str; 5] = ["type", "coordination", "operation", "delay", "at"];
+/// Keys that every fault has beside `type` and its target.
+const EVERY_FAULT: [&str; 4] = ["coordination", "operation", "delay", "at"];
 /// Keys that say whom a fault hits.
 const TARGET: [&str; 3] = ["target", "shard", "node"];
 
@@ -14,7 +14,7 @@ const TARGET: [&str; 3] = ["target", "shard", "node"];
 pub(super) fn nearest<'a>(found: &str, allowed: &[&'a str]) -> Option<&'a str> {
     let found: String = found.chars().take(40).flat_map(char::to_lowercase).collect();
     let near = |word: &&str| strsim::damerau_levenshtein(&found, word);
-    let best = allowed.iter().copied().min_by_key(|word| near(&word))?;
+    let best = allowed.iter().copied().min_by_key(|word| near(word))?;
     (near(&best) <= 1 + best.len() / 4).then_some(best)
 }
 
@@ -49,7 +49,7 @@ pub(super) fn stray_in_chaos(place: &Place, chaos: &Chaos) -> Vec<Problem> {
         }
         ChaosKind::NetworkLatency => ("network_latency", &["latency_ms", "peer", "duration"]),
     };
-    let allowed = [own, &TARGET, &EVERY_FAULT].concat();
+    let allowed = [&["type"], own, &TARGET, &EVERY_FAULT].concat();
     stray(place, kind, &allowed, &present_in_chaos(chaos))
 }
 

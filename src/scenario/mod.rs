@@ -152,3 +152,6 @@ pub struct Validation {
     /// Seconds.
     pub max_replication_lag: Option<f64>,
 }
+
+#[cfg(test)]
+mod tests;

@@ -110,9 +110,13 @@ fn passed_on(text: &str) -> (String, String) {
         _ if text.contains("cannot start any token") => {
             "indent with spaces, and put special characters in quotes"
         }
-        _ if text.contains("quotes") => "a version such as 8.10 would be read as the number 8.1",
         _ if text.contains("side of a partition") => "for example `a: [1, 2]` and `b: [clients]`",
         _ => "check the indentation, colons and quotes of this line and the one before",
+    };
+    let text = match text {
+        _ if text.contains("more than one document") => "there is more than one document",
+        _ if text.contains("repetition limit") => "the aliases stand for too much",
+        _ => text,
     };
     (text.to_owned(), advice.to_owned())
 }

@@ -21,11 +21,7 @@ pub(super) fn null_as_default<'de, D: Deserializer<'de>, T: Default + Deserializ
 
 /// A version or path, which must not be written as a number: 8.10 would become 8.1.
 pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    match Option::<Scalar>::deserialize(deserializer)? {
-        Some(Scalar::Text(text)) => Ok(Some(text)),
-        Some(_) => Err(D::Error::custom("a version is text: put it in quotes, as in \"8.1\"")),
-        None => Ok(None),
-    }
+    deserializer.deserialize_any(QuotedVisitor)
 }
 
 /// A list of texts, numbers and booleans, all taken as texts.
@@ -67,6 +63,24 @@ impl Scalar {
 impl<'de> Deserialize<'de> for Scalar {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(ScalarVisitor)
+    }
+}
+
+struct QuotedVisitor;
+
+impl Visitor<'_> for QuotedVisitor {
+    type Value = Option<String>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a version or a path, a version in quotes, as in \"8.1\"")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Option<String>, E> {
+        Ok(None)
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<Option<String>, E> {
+        Ok(Some(value.to_owned()))
     }
 }
 

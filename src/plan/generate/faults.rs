@@ -172,7 +172,7 @@ fn time(stream: &mut Stream, fault: &mut Chaos, operations: &[Operation]) {
     fault.operation = Some(number);
     fault.coordination = Some(coordination);
     fault.delay = match coordination {
-        Coordination::DuringOperation => stream.chance(1, 4).then(|| tenths(stream, 0..=20)),
+        Coordination::DuringOperation => stream.chance(1, 4).then(|| stream.range(0..=300) as f64 / 1000.0),
         _ => Some(tenths(stream, 0..=60)),
     };
 }
