@@ -135,15 +135,12 @@ impl Simulation<'_> {
             turns: ending.turns,
             log_sha256: String::new(),
         };
-        let mut report = RunReport::new(&evidence, &judged, meters, self.reproduction.clone(), |at| recorder.event_at(at));
+        let mut report =
+            RunReport::new(&evidence, &judged, meters, self.reproduction.clone(), |at| recorder.event_at(at));
         let summary = recorder.into_writer().finish().map_err(|source| output(&log_path, source))?;
         report.meters.log_sha256 = summary.sha256;
         report.meters.wall_s = watch.elapsed().as_secs_f64();
-        Ok(Outcome {
-            report,
-            unfinished: ending.unfinished,
-            interrupted: ending.interrupted,
-        })
+        Ok(Outcome { report, unfinished: ending.unfinished, interrupted: ending.interrupted })
     }
 }
 

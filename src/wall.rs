@@ -1,18 +1,17 @@
 //! The only wall clock: how long a run took for whoever waited for it. Nothing of it reaches an event.
 
+#![expect(clippy::disallowed_types, reason = "this is the wall clock's one place")]
+
 use std::time::Duration;
-#[expect(clippy::disallowed_types, reason = "this is the wall clock's one place")]
 use std::time::Instant;
 
 /// Measures real time.
 #[derive(Clone, Copy, Debug)]
-#[expect(clippy::disallowed_types, reason = "this is the wall clock's one place")]
 pub struct Stopwatch(Instant);
 
 impl Stopwatch {
     /// Starts to measure.
-    #[expect(clippy::disallowed_types, reason = "this is the wall clock's one place")]
-    pub fn start() -> Self {
+        pub fn start() -> Self {
         Stopwatch(Instant::now())
     }
 

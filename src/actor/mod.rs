@@ -3,8 +3,8 @@
 //! An actor reads no clock, draws only from streams of its own, and sends nothing by itself: what it puts into its
 //! [`Out`] is queued, performed and logged by the scheduler. It does not know the world it acts on.
 
-pub mod client;
 pub mod chaos;
+pub mod client;
 pub mod director;
 pub mod host;
 pub mod message;
@@ -15,8 +15,8 @@ pub mod session;
 pub mod validator;
 
 use crate::event::Body;
-use crate::invariant::evidence::Findings;
 use crate::id::{ActorId, NodeId};
+use crate::invariant::evidence::Findings;
 use crate::time::{SimDuration, SimTime};
 use message::{Arrival, Message};
 

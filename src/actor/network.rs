@@ -261,16 +261,17 @@ impl Actor for Network {
         let Message::Network(inner) = message else {
             return message.body();
         };
-        let known = match inner {
-            NetworkMessage::Sent { from, chunk } => self.describe_sent(*from, chunk),
-            NetworkMessage::Closed { from, reset: true } => self.describe_closed(*from, "reset"),
-            NetworkMessage::Closed { from, reset: false } => self.describe_closed(*from, "closed"),
-            NetworkMessage::Shut { from } => self.describe_closed(*from, "half-closed"),
-            NetworkMessage::Listen { node, port } => Some(Body::Listen { node: *node, port: *port }),
-            NetworkMessage::Dial { from, to, .. } => Host::from_address(*to.ip())
-                .map(|host| Body::Dial { from: from.owner, conn: self.next, to: host, port: to.port() }),
-            _ => None,
-        };
+        let known =
+            match inner {
+                NetworkMessage::Sent { from, chunk } => self.describe_sent(*from, chunk),
+                NetworkMessage::Closed { from, reset: true } => self.describe_closed(*from, "reset"),
+                NetworkMessage::Closed { from, reset: false } => self.describe_closed(*from, "closed"),
+                NetworkMessage::Shut { from } => self.describe_closed(*from, "half-closed"),
+                NetworkMessage::Listen { node, port } => Some(Body::Listen { node: *node, port: *port }),
+                NetworkMessage::Dial { from, to, .. } => Host::from_address(*to.ip())
+                    .map(|host| Body::Dial { from: from.owner, conn: self.next, to: host, port: to.port() }),
+                _ => None,
+            };
         known.unwrap_or_else(|| message.body())
     }
 

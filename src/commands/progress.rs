@@ -13,7 +13,8 @@ impl ProgressLine {
         if !wanted {
             return ProgressLine(ProgressBar::hidden());
         }
-        let style = ProgressStyle::with_template("{spinner} {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
+        let style = ProgressStyle::with_template("{spinner} {msg}")
+            .unwrap_or_else(|_| ProgressStyle::default_spinner());
         ProgressLine(ProgressBar::new_spinner().with_style(style))
     }
 

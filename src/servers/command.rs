@@ -49,6 +49,7 @@ impl Finished {
 }
 
 /// A command in a language whose messages are the same everywhere.
+#[expect(clippy::disallowed_methods, reason = "fetching and probing start the machine's own tools")]
 pub(super) fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     command.env("LC_ALL", "C").stdin(Stdio::null());
@@ -82,6 +83,7 @@ fn run_to_end(command: &mut Command, limit: Duration) -> io::Result<Finished> {
 }
 
 /// Counts its own sleeps instead of reading a clock, so the limit is a lower bound.
+#[expect(clippy::disallowed_methods, reason = "no server is running yet: only a download waits here")]
 fn wait(child: &mut Child, limit: Duration) -> io::Result<ExitStatus> {
     let mut waited = Duration::ZERO;
     loop {

@@ -107,14 +107,8 @@ fn number(signal: Signal) -> i32 {
 
 impl World for Simulated {
     fn start(&mut self, node: NodeId, incarnation: u32, now: SimTime) -> Result<(), WorldError> {
-        let setting = Setting {
-            node,
-            incarnation,
-            seed: self.seed,
-            epoch_ns: self.epoch_ns,
-            now,
-            check: self.check,
-        };
+        let setting =
+            Setting { node, incarnation, seed: self.seed, epoch_ns: self.epoch_ns, now, check: self.check };
         let process = self.launch(setting)?;
         self.processes.insert(node, process);
         Ok(())
