@@ -5,11 +5,12 @@
 
 pub mod client;
 pub mod message;
+pub mod operator;
 pub mod session;
 
 use crate::event::Body;
-use crate::invariant::evidence::Findings;
 use crate::id::{ActorId, NodeId};
+use crate::invariant::evidence::Findings;
 use crate::time::{SimDuration, SimTime};
 use message::{Arrival, Message};
 
