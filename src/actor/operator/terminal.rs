@@ -1,0 +1,63 @@
+//! The operator's terminal: its connections to nodes, and the numbers that its asks and timers go by.
+//!
+//! The parts of the operator share one terminal. Each remembers the numbers that it was given and passes over all
+//! others, so an answer or a timer that comes too late does no harm.
+
+use std::collections::BTreeMap;
+
+use crate::actor::Out;
+use crate::actor::message::{Arrived, Message, OperatorMessage};
+use crate::actor::session::{Answer, Sessions};
+use crate::id::{ActorId, NodeId};
+use crate::time::SimDuration;
+
+/// Connections, asks and timers of the operator.
+#[derive(Debug)]
+pub(super) struct Terminal {
+    sessions: Sessions,
+    /// Numbers given to asks and timers so far.
+    numbers: u64,
+    /// What the timers under way are for.
+    timers: BTreeMap<u64, &'static str>,
+}
+
+impl Terminal {
+    pub fn new() -> Self {
+        Terminal { sessions: Sessions::new(ActorId::Operator), numbers: 0, timers: BTreeMap::new() }
+    }
+
+    /// Asks `node`; the answer carries the number that is returned.
+    pub fn ask<A: AsRef<[u8]>>(&mut self, node: NodeId, args: &[A], out: &mut Out) -> u64 {
+        let tag = self.number();
+        self.sessions.ask(node, args, tag, out);
+        tag
+    }
+
+    /// Sets a timer; it is due under the number that is returned.
+    pub fn set_timer(&mut self, delay: SimDuration, purpose: &'static str, out: &mut Out) -> u64 {
+        let token = self.number();
+        self.timers.insert(token, purpose);
+        out.send_after(delay, ActorId::Operator, Message::Operator(OperatorMessage::Tick { token }));
+        token
+    }
+
+    /// What a timer is for that has not been due yet.
+    pub fn purpose(&self, token: u64) -> Option<&'static str> {
+        self.timers.get(&token).copied()
+    }
+
+    /// Forgets a timer that is due now.
+    pub fn due(&mut self, token: u64) {
+        self.timers.remove(&token);
+    }
+
+    /// Takes what arrived at one of the connections.
+    pub fn arrived(&mut self, arrived: Arrived, out: &mut Out) -> Vec<Answer> {
+        self.sessions.arrived(arrived, out)
+    }
+
+    fn number(&mut self) -> u64 {
+        self.numbers += 1;
+        self.numbers
+    }
+}
