@@ -3,7 +3,7 @@
 //! The parts of the operator share one terminal. Each remembers the numbers that it was given and passes over all
 //! others, so an answer or a timer that comes too late does no harm.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::actor::Out;
 use crate::actor::message::{Arrived, Message, OperatorMessage};
@@ -19,11 +19,14 @@ pub(super) struct Terminal {
     numbers: u64,
     /// What the timers under way are for.
     timers: BTreeMap<u64, &'static str>,
+    /// Answers that nobody has looked at yet.
+    answers: VecDeque<Answer>,
 }
 
 impl Terminal {
     pub fn new() -> Self {
-        Terminal { sessions: Sessions::new(ActorId::Operator), numbers: 0, timers: BTreeMap::new() }
+        let sessions = Sessions::new(ActorId::Operator);
+        Terminal { sessions, numbers: 0, timers: BTreeMap::new(), answers: VecDeque::new() }
     }
 
     /// Asks `node`; the answer carries the number that is returned.
@@ -52,8 +55,18 @@ impl Terminal {
     }
 
     /// Takes what arrived at one of the connections.
-    pub fn arrived(&mut self, arrived: Arrived, out: &mut Out) -> Vec<Answer> {
-        self.sessions.arrived(arrived, out)
+    pub fn arrived(&mut self, arrived: Arrived, out: &mut Out) {
+        self.answers.extend(self.sessions.arrived(arrived, out));
+    }
+
+    /// Gives the connection to `node` up; everything open on it fails.
+    pub fn hang_up(&mut self, node: NodeId, out: &mut Out) {
+        self.answers.extend(self.sessions.drop_connection(node, out));
+    }
+
+    /// The next answer that nobody has looked at.
+    pub fn next_answer(&mut self) -> Option<Answer> {
+        self.answers.pop_front()
     }
 
     fn number(&mut self) -> u64 {

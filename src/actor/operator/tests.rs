@@ -12,7 +12,9 @@ use crate::plan::{ClusterPlan, Limits, NetworkPlan, Plan};
 use crate::time::SimDuration;
 use crate::wire::resp::Decoder;
 
+mod failover;
 mod form;
+mod resolve;
 
 pub fn plan(shards: u16, replicas: u16) -> Plan {
     let latency = LatencyRange { min_ns: SimDuration::from_ms(1), max_ns: SimDuration::from_ms(1) };
@@ -51,8 +53,16 @@ struct Servers {
     /// The shard whose slots each owns.
     owners: BTreeMap<NodeId, ShardId>,
     primaries: BTreeMap<NodeId, NodeId>,
+    /// What a failover does.
+    failover: Failing,
     /// What is answered instead of the usual, by the beginning of a command.
     instead: BTreeMap<String, String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Failing {
+    Succeeds,
+    Hangs,
 }
 
 fn id(node: NodeId) -> String {
@@ -63,8 +73,9 @@ impl Servers {
     /// Servers that know nothing yet.
     fn fresh(cluster: &ClusterPlan) -> Self {
         let (down, mute, loading, met, epochs, owners, primaries, instead) = Default::default();
+        let failover = Failing::Succeeds;
         let cluster = cluster.clone();
-        Servers { cluster, down, mute, loading, met, epochs, owners, primaries, instead }
+        Servers { cluster, down, mute, loading, met, epochs, owners, primaries, failover, instead }
     }
 
     /// A cluster as the plan lays it out.
@@ -136,7 +147,8 @@ impl Servers {
                 let primary = self.cluster.nodes().find(|other| id(*other) == *primary);
                 self.primaries.insert(node, primary.expect("a node"));
             }
-            ["FAILOVER", ..] => self.take_over(node),
+            ["FAILOVER", ..] if self.failover == Failing::Succeeds => self.take_over(node),
+            ["FAILOVER", ..] => {}
             other => panic!("{other:?} is not played"),
         }
     }
@@ -312,4 +324,9 @@ fn words(command: &Value) -> String {
         other => panic!("{other:?} is no word"),
     };
     words.iter().map(word).collect::<Vec<_>>().join(" ")
+}
+
+/// The instant `ms` milliseconds after the beginning.
+fn ms(ms: u64) -> SimTime {
+    SimTime::ZERO + SimDuration::from_ms(ms)
 }

@@ -43,7 +43,8 @@ fn the_commands_are_those_of_a_person() {
         CLUSTER MEET 10.0.0.6 6379
         CLUSTER NODES
         CLUSTER NODES
-        CLUSTER INFO"#]].assert_eq(&of("node-1 "));
+        CLUSTER INFO"#]]
+    .assert_eq(&of("node-1 "));
     expect_test::expect![[r#"
         PING
         CLUSTER MYID
@@ -52,7 +53,8 @@ fn the_commands_are_those_of_a_person() {
         CLUSTER REPLICATE 00000000000000000000000000000000000abc01
         CLUSTER NODES
         CLUSTER INFO
-        INFO replication"#]].assert_eq(&of("node-2 "));
+        INFO replication"#]]
+    .assert_eq(&of("node-2 "));
 }
 
 #[test]
