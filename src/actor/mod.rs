@@ -3,6 +3,7 @@
 //! An actor reads no clock, draws only from streams of its own, and sends nothing by itself: what it puts into its
 //! [`Out`] is queued, performed and logged by the scheduler. It does not know the world it acts on.
 
+pub mod chaos;
 pub mod client;
 pub mod message;
 pub mod operator;
