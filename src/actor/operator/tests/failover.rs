@@ -42,7 +42,9 @@ fn no_operation_is_done_at_once() {
 fn failovers_follow_each_other_and_find_the_roles_of_the_moment() {
     let takeover =
         OpAction::Failover { shard: ShardId(1), mode: FailoverMode::Takeover, to: Some(NodeId(1)) };
-    check(rig(vec![failover(None), takeover]), expect_test::expect![[r#"
+    check(
+        rig(vec![failover(None), takeover]),
+        expect_test::expect![[r#"
         100 ms: to chaos: OperationDue { op: OpId(1) }
         104 ms: Picked { node: NodeId(2), why: "first healthy replica of node-1, the primary of shard 1" }
         104 ms: Operation { op: OpId(1), text: "CLUSTER FAILOVER to node-2, a replica of node-1 in shard 1" }
@@ -56,7 +58,8 @@ fn failovers_follow_each_other_and_find_the_roles_of_the_moment() {
         214 ms: to chaos: OperationAccepted { op: OpId(2) }
         216 ms: OperationEnded { op: OpId(2), done: true, text: "node-1 took over shard 1 from node-2 in 0.004 s, epoch 10 -> 11" }
         216 ms: to chaos: OperationEnded { op: OpId(2) }
-        216 ms: to director: OperationsDone"#]]);
+        216 ms: to director: OperationsDone"#]],
+    );
 }
 
 #[test]
@@ -64,34 +67,43 @@ fn a_replica_that_is_held_for_dead_is_not_picked() {
     let mut rig = rig(vec![failover(None)]);
     rig.servers.down.insert(NodeId(2));
     rig.tell(SimTime::ZERO, OperatorMessage::NodeLife { node: NodeId(3), alive: false });
-    check(rig, expect_test::expect![[r#"
+    check(
+        rig,
+        expect_test::expect![[r#"
         100 ms: to chaos: OperationDue { op: OpId(1) }
         104 ms: OperationEnded { op: OpId(1), done: false, text: "shard 1 has no healthy replica" }
         104 ms: to chaos: OperationEnded { op: OpId(1) }
-        104 ms: to director: OperationsDone"#]]);
+        104 ms: to director: OperationsDone"#]],
+    );
 }
 
 #[test]
 fn a_failover_that_cannot_be_is_not_sent() {
-    check(rig(vec![failover(Some(1)), failover(Some(4))]), expect_test::expect![[r#"
+    check(
+        rig(vec![failover(Some(1)), failover(Some(4))]),
+        expect_test::expect![[r#"
         100 ms: to chaos: OperationDue { op: OpId(1) }
         104 ms: OperationEnded { op: OpId(1), done: false, text: "node-1 is the primary of shard 1 already" }
         104 ms: to chaos: OperationEnded { op: OpId(1) }
         204 ms: to chaos: OperationDue { op: OpId(2) }
         206 ms: OperationEnded { op: OpId(2), done: false, text: "node-4 is no replica of shard 1" }
         206 ms: to chaos: OperationEnded { op: OpId(2) }
-        206 ms: to director: OperationsDone"#]]);
+        206 ms: to director: OperationsDone"#]],
+    );
 }
 
 #[test]
 fn nobody_who_answers_is_no_failover() {
     let mut rig = rig(vec![failover(None)]);
     rig.servers.down.extend((1..=9).map(NodeId));
-    check(rig, expect_test::expect![[r#"
+    check(
+        rig,
+        expect_test::expect![[r#"
         100 ms: to chaos: OperationDue { op: OpId(1) }
         118 ms: OperationEnded { op: OpId(1), done: false, text: "nobody answers" }
         118 ms: to chaos: OperationEnded { op: OpId(1) }
-        118 ms: to director: OperationsDone"#]]);
+        118 ms: to director: OperationsDone"#]],
+    );
 }
 
 #[test]
@@ -99,21 +111,26 @@ fn a_refusal_is_recorded() {
     let mut rig = rig(vec![failover(None)]);
     let reply = "-ERR Master is down or failed, please use CLUSTER FAILOVER FORCE".to_owned();
     rig.servers.instead.insert("CLUSTER FAILOVER".to_owned(), reply);
-    check(rig, expect_test::expect![[r#"
+    check(
+        rig,
+        expect_test::expect![[r#"
         100 ms: to chaos: OperationDue { op: OpId(1) }
         104 ms: Picked { node: NodeId(2), why: "first healthy replica of node-1, the primary of shard 1" }
         104 ms: Operation { op: OpId(1), text: "CLUSTER FAILOVER to node-2, a replica of node-1 in shard 1" }
         108 ms: Reply { op: Some(OpId(1)), text: "(error) ERR Master is down or failed, please use CLUSTER FAILOVER FORCE" }
         108 ms: OperationEnded { op: OpId(1), done: false, text: "node-2 refused: ERR Master is down or failed, please use CLUSTER FAILOVER FORCE" }
         108 ms: to chaos: OperationEnded { op: OpId(1) }
-        108 ms: to director: OperationsDone"#]]);
+        108 ms: to director: OperationsDone"#]],
+    );
 }
 
 #[test]
 fn a_failover_that_never_completes_is_given_up() {
     let mut rig = rig(vec![failover(None)]);
     rig.servers.failover = Failing::Hangs;
-    check(rig, expect_test::expect![[r#"
+    check(
+        rig,
+        expect_test::expect![[r#"
         100 ms: to chaos: OperationDue { op: OpId(1) }
         104 ms: Picked { node: NodeId(2), why: "first healthy replica of node-1, the primary of shard 1" }
         104 ms: Operation { op: OpId(1), text: "CLUSTER FAILOVER to node-2, a replica of node-1 in shard 1" }
@@ -121,19 +138,23 @@ fn a_failover_that_never_completes_is_given_up() {
         108 ms: to chaos: OperationAccepted { op: OpId(1) }
         25104 ms: OperationEnded { op: OpId(1), done: false, text: "node-2 did not take over shard 1 from node-1 within 25 s" }
         25104 ms: to chaos: OperationEnded { op: OpId(1) }
-        25104 ms: to director: OperationsDone"#]]);
+        25104 ms: to director: OperationsDone"#]],
+    );
 }
 
 #[test]
 fn a_paused_replica_does_not_hold_the_failover_for_ever() {
     let mut rig = rig(vec![failover(Some(2))]);
     rig.servers.mute.insert(NodeId(2));
-    check(rig, expect_test::expect![[r#"
+    check(
+        rig,
+        expect_test::expect![[r#"
         100 ms: to chaos: OperationDue { op: OpId(1) }
         104 ms: Operation { op: OpId(1), text: "CLUSTER FAILOVER to node-2, a replica of node-1 in shard 1" }
         25104 ms: OperationEnded { op: OpId(1), done: false, text: "node-2 did not take over shard 1 from node-1 within 25 s" }
         25104 ms: to chaos: OperationEnded { op: OpId(1) }
-        25104 ms: to director: OperationsDone"#]]);
+        25104 ms: to director: OperationsDone"#]],
+    );
 }
 
 #[test]
@@ -141,7 +162,9 @@ fn a_replica_that_ends_meanwhile_has_not_taken_over() {
     let mut rig = rig(vec![failover(None)]);
     rig.servers.failover = Failing::Hangs;
     rig.tell(ms(150), OperatorMessage::NodeLife { node: NodeId(2), alive: false });
-    check(rig, expect_test::expect![[r#"
+    check(
+        rig,
+        expect_test::expect![[r#"
         100 ms: to chaos: OperationDue { op: OpId(1) }
         104 ms: Picked { node: NodeId(2), why: "first healthy replica of node-1, the primary of shard 1" }
         104 ms: Operation { op: OpId(1), text: "CLUSTER FAILOVER to node-2, a replica of node-1 in shard 1" }
@@ -149,7 +172,8 @@ fn a_replica_that_ends_meanwhile_has_not_taken_over() {
         108 ms: to chaos: OperationAccepted { op: OpId(1) }
         150 ms: OperationEnded { op: OpId(1), done: false, text: "node-2 ended before it took over shard 1" }
         150 ms: to chaos: OperationEnded { op: OpId(1) }
-        150 ms: to director: OperationsDone"#]]);
+        150 ms: to director: OperationsDone"#]],
+    );
 }
 
 #[test]
@@ -159,10 +183,13 @@ fn another_replica_may_take_over_instead() {
     let before = rig.run(ms(150));
     assert!(before.contains("CLUSTER FAILOVER to node-2"), "{before}");
     rig.servers.take_over(NodeId(3));
-    check(rig, expect_test::expect![[r#"
+    check(
+        rig,
+        expect_test::expect![[r#"
         154 ms: OperationEnded { op: OpId(1), done: false, text: "node-3 took over shard 1 instead of node-2" }
         154 ms: to chaos: OperationEnded { op: OpId(1) }
-        154 ms: to director: OperationsDone"#]]);
+        154 ms: to director: OperationsDone"#]],
+    );
 }
 
 #[test]
@@ -190,7 +217,8 @@ fn steps_on_the_cluster_bus_are_told_once_each() {
         200 ms: to chaos: BusStep { op: OpId(1), step: 0 }
         203 ms: to chaos: BusStep { op: OpId(1), step: 1 }
         205 ms: to chaos: BusStep { op: OpId(1), step: 2 }
-        208 ms: to chaos: BusStep { op: OpId(1), step: 3 }"#]].assert_eq(&steps.join("\n"));
+        208 ms: to chaos: BusStep { op: OpId(1), step: 3 }"#]]
+    .assert_eq(&steps.join("\n"));
 }
 
 #[test]
@@ -199,7 +227,9 @@ fn commands_are_sent_and_their_replies_recorded() {
     let reply = "*3\r\n$2\r\na\"\r\n:7\r\n*2\r\n$-1\r\n+b".to_owned();
     rig.servers.instead.insert("GET".to_owned(), reply);
     rig.servers.mute.insert(NodeId(5));
-    check(rig, expect_test::expect![[r#"
+    check(
+        rig,
+        expect_test::expect![[r#"
         100 ms: to chaos: OperationDue { op: OpId(1) }
         100 ms: Operation { op: OpId(1), text: "GET k to node-4" }
         104 ms: Reply { op: Some(OpId(1)), text: "1) \"a\\\"\"\n2) (integer) 7\n3) 1) (nil)\n   2) b" }
@@ -215,7 +245,8 @@ fn commands_are_sent_and_their_replies_recorded() {
         10308 ms: Reply { op: Some(OpId(3)), text: "(error) ERR unknown command" }
         10308 ms: OperationEnded { op: OpId(3), done: false, text: "node-6 refused: ERR unknown command" }
         10308 ms: to chaos: OperationEnded { op: OpId(3) }
-        10308 ms: to director: OperationsDone"#]]);
+        10308 ms: to director: OperationsDone"#]],
+    );
 }
 
 #[test]

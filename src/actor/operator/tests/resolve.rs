@@ -64,7 +64,8 @@ fn an_unhealthy_view_is_better_than_none() {
     let (rig, lines) = resolve(vec![Target::Primary(ShardId(1)), Target::Primary(ShardId(3))], |rig| {
         rig.servers.owners.remove(&NodeId(7));
     });
-    expect_test::expect!["136 ms: to chaos: Resolved { fault: FaultId(1), nodes: [Some(NodeId(1)), None] }"].assert_eq(&lines);
+    expect_test::expect!["136 ms: to chaos: Resolved { fault: FaultId(1), nodes: [Some(NodeId(1)), None] }"]
+        .assert_eq(&lines);
     assert_eq!(rig.asked.len(), 18, "everybody was asked for a better one");
 }
 
@@ -82,5 +83,6 @@ fn the_last_view_serves_when_nobody_answers() {
         rig.tell(ms(2000), OperatorMessage::NodeLife { node, alive: false });
     }
     rig.tell(ms(2001), again);
-    expect_test::expect!["2001 ms: to chaos: Resolved { fault: FaultId(2), nodes: [Some(NodeId(1))] }"].assert_eq(&rig.run(SimTime::NEVER));
+    expect_test::expect!["2001 ms: to chaos: Resolved { fault: FaultId(2), nodes: [Some(NodeId(1))] }"]
+        .assert_eq(&rig.run(SimTime::NEVER));
 }
