@@ -31,7 +31,7 @@ pub struct Evidence {
     pub history: Vec<history::Entry>,
     /// What was done to the cluster, faults and operations alike, in order of `at`.
     pub disturbances: Vec<Disturbance>,
-    /// Whether all live nodes agreed and were ok, from the end of formation on, in order of `at`.
+    /// Whether all live nodes agreed and were ok ([`agree`](super::views_agree::agree)), from the end of formation on, in order of `at`.
     pub agreement: Vec<Agreement>,
     /// Who became the primary of a shard after formation, in order of `at`.
     pub primary_changes: Vec<PrimaryChange>,
@@ -222,7 +222,8 @@ pub struct FaultReport {
     pub text: String,
     /// When it fired; `None` if its moment never came.
     pub fired_at: Option<SimTime>,
-    /// When it was undone; `None` if it was not, or has nothing to undo.
+    /// When it was undone; a kill is undone by the restart. `None` if it was not: the nodes it hit count as held by it
+    /// until the end.
     pub healed_at: Option<SimTime>,
     /// The nodes it hit, looked up when it fired: both sides of a partition.
     pub hit: Vec<NodeId>,

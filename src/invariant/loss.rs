@@ -135,7 +135,7 @@ mod tests {
     use super::super::sample::{at, healthy, hit, kill, lag, ok_at, promote};
     use super::*;
 
-    /// Slot 2950: shard 1, which node-1 leads and node-2 copies.
+    /// Slot 3801: shard 1, which node-1 leads and node-2 copies.
     const KEY: &str = "k27";
 
     /// Node-2 was in sync at 10 s and takes over at 20 s; the node timeout is 2 s.

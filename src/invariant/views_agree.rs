@@ -3,9 +3,9 @@
 //! When the plan itself took slots or the majority away, the survivors must still agree, and must all say `fail`: a
 //! minority that goes on calling itself ok is what loses data.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use super::evidence::{Evidence, NodeEvidence, ViewEntry};
+use super::evidence::NodeEvidence;
 use super::expectation::State;
 use super::layout::ranges;
 use super::verdict::Findings;
@@ -69,11 +69,46 @@ fn open_slots(case: &Case, node: &NodeEvidence, findings: &mut Findings) {
     }
 }
 
-/// What must be the same in every view of one row: for live nodes all that is gossiped without delay once quiet, for
+/// Whether all live nodes of one look answered, say the cluster is ok, and describe the same cluster: what an
+/// [`Agreement`](super::evidence::Agreement) records, by the same measure that judges the end.
+pub fn agree(nodes: &[NodeEvidence]) -> bool {
+    let ok = |n: &NodeEvidence| n.reachable && !n.view.is_empty() && n.cluster_state_ok == Some(true);
+    nodes.iter().filter(|n| n.is_live()).all(ok) && disagreements(nodes).is_empty()
+}
+
+fn agreement(case: &Case, findings: &mut Findings) {
+    for text in disagreements(&case.evidence.nodes) {
+        findings.wrong(case.evidence.broken_since(), text);
+    }
+}
+
+/// Every node of which two views say different things, or which lives and is no member to all.
+fn disagreements(nodes: &[NodeEvidence]) -> Vec<String> {
+    let seen = || nodes.iter().filter(|n| n.is_live() && n.reachable && !n.view.is_empty());
+    let mut found = Vec::new();
+    for subject in nodes {
+        let mut opinions: BTreeMap<String, Vec<NodeId>> = BTreeMap::new();
+        for viewer in seen() {
+            opinions.entry(opinion(viewer, subject)).or_default().push(viewer.node);
+        }
+        let missing = subject.is_live() && opinions.contains_key(STRANGER);
+        if opinions.len() > 1 || missing {
+            found.push(format!("{} is {}", subject.node, told(&opinions)));
+        }
+    }
+    found
+}
+
+const STRANGER: &str = "not a member";
+
+/// What must be the same in every view of one node: for live nodes all that is gossiped without delay once quiet, for
 /// dead ones only their slots, since without a majority a view can only suspect (`fail?`) and not declare (`fail`).
-fn describe(evidence: &Evidence, view: &NodeEvidence, row: &ViewEntry) -> String {
+fn opinion(viewer: &NodeEvidence, subject: &NodeEvidence) -> String {
+    let Some(row) = viewer.view.iter().find(|r| r.node == Some(subject.node) && !r.is_stranger()) else {
+        return if subject.is_live() { STRANGER.to_owned() } else { "gone, slots []".to_owned() };
+    };
     let slots = row.slots.iter().map(|(a, b)| format!("{a}-{b}")).collect::<Vec<_>>().join(",");
-    if !row.node.is_some_and(|n| evidence.is_live(n)) {
+    if !subject.is_live() {
         return format!("gone, slots [{slots}]");
     }
     let health = if row.fail { "fail" } else { "up" };
@@ -81,34 +116,15 @@ fn describe(evidence: &Evidence, view: &NodeEvidence, row: &ViewEntry) -> String
         return format!("primary at epoch {}, {health}, slots [{slots}]", row.config_epoch);
     }
     let id = row.primary_id.as_deref().unwrap_or("nobody");
-    let primary = view.view.iter().find(|r| r.id == id).and_then(|r| r.node);
+    let primary = viewer.view.iter().find(|r| r.id == id).and_then(|r| r.node);
     format!("replica of {}, {health}", primary.map_or(id.to_owned(), |p| p.to_string()))
-}
-
-fn agreement(case: &Case, findings: &mut Findings) {
-    let evidence = case.evidence;
-    let at = evidence.broken_since();
-    let subjects = evidence.nodes.iter().map(|n| n.node).collect::<BTreeSet<_>>();
-    for subject in subjects {
-        let mut opinions: BTreeMap<String, Vec<NodeId>> = BTreeMap::new();
-        for node in evidence.seen() {
-            let row = node.view.iter().find(|r| r.node == Some(subject) && !r.is_stranger());
-            let text = row.map_or("not a member".to_owned(), |row| describe(evidence, node, row));
-            opinions.entry(text).or_default().push(node.node);
-        }
-        let missing = evidence.is_live(subject) && opinions.contains_key("not a member");
-        if opinions.len() > 1 || missing {
-            findings.wrong(at, format!("{subject} is {}", told(&opinions)));
-        }
-    }
 }
 
 /// Who says what, the rarer opinion first.
 fn told(opinions: &BTreeMap<String, Vec<NodeId>>) -> String {
     let mut opinions = opinions.iter().collect::<Vec<_>>();
     opinions.sort_by_key(|(_, nodes)| nodes.len());
-    let by = |nodes: &[NodeId]| ranges_of(nodes);
-    let text = opinions.iter().map(|(what, nodes)| format!("\"{what}\" to node {}", by(nodes)));
+    let text = opinions.iter().map(|(what, nodes)| format!("\"{what}\" to node {}", ranges_of(nodes)));
     text.collect::<Vec<_>>().join(", ")
 }
 
@@ -168,6 +184,16 @@ mod tests {
         evidence.nodes[3].cluster_state_ok = Some(true);
         let verdict = check(&Case::of(&evidence));
         assert!(verdict.is_violated() && verdict.detail().starts_with("cluster_state is ok on node-4"));
+    }
+
+    #[test]
+    fn one_look_agrees_only_if_every_live_node_answered_and_is_ok() {
+        let mut evidence = healthy();
+        assert!(agree(&evidence.nodes));
+        evidence.nodes[2].reachable = false;
+        assert!(!agree(&evidence.nodes));
+        evidence.nodes[2].alive = false;
+        assert!(agree(&evidence.nodes), "nobody asks a dead node");
     }
 
     #[test]
