@@ -7,6 +7,7 @@ pub mod convergence_time;
 pub mod data_consistency;
 pub mod evidence;
 pub mod expectation;
+pub mod gather;
 pub mod layout;
 mod loss;
 pub mod no_crash;
