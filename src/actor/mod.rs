@@ -6,10 +6,11 @@
 pub mod client;
 pub mod message;
 pub mod session;
+pub mod validator;
 
 use crate::event::Body;
-use crate::invariant::evidence::Findings;
 use crate::id::{ActorId, NodeId};
+use crate::invariant::evidence::Findings;
 use crate::time::{SimDuration, SimTime};
 use message::{Arrival, Message};
 

@@ -57,7 +57,8 @@ impl Simulated {
     /// A world without servers yet.
     pub fn new(options: &Options) -> Result<Self, WorldError> {
         let folder = RunFolder::new().map_err(|e| system("make the run's folder", e))?;
-        let stage = Stage::new(folder.path(), options.program).map_err(|e| system("lay out the server", e))?;
+        let stage =
+            Stage::new(folder.path(), options.program).map_err(|e| system("lay out the server", e))?;
         Ok(Simulated {
             processes: BTreeMap::new(),
             stage,
@@ -100,14 +101,8 @@ impl Simulated {
 
 impl World for Simulated {
     fn start(&mut self, node: NodeId, incarnation: u32, now: SimTime) -> Result<(), WorldError> {
-        let setting = Setting {
-            node,
-            incarnation,
-            seed: self.seed,
-            epoch_ns: self.epoch_ns,
-            now,
-            check: self.check,
-        };
+        let setting =
+            Setting { node, incarnation, seed: self.seed, epoch_ns: self.epoch_ns, now, check: self.check };
         let process = self.launch(setting)?;
         self.processes.insert(node, process);
         Ok(())

@@ -265,7 +265,8 @@ impl Process {
             record::UNLISTEN => self.seen.push(Seen::Unlisten { port: record.value as u16 }),
             record::CONNECT => {
                 self.sockets.dialled(&mut self.page, handle);
-                let to = std::net::SocketAddrV4::new(((record.value >> 16) as u32).into(), record.value as u16);
+                let to =
+                    std::net::SocketAddrV4::new(((record.value >> 16) as u32).into(), record.value as u16);
                 self.seen.push(Seen::Dial { handle, local_port: record.extra as u16, to });
             }
             record::SEND => {
@@ -327,7 +328,9 @@ impl Process {
         self.page.get().pipe_activity += 1;
         for slot in 0..page::SOCKETS {
             let socket = self.page.socket(slot);
-            if std::mem::take(&mut socket.refs[participant]) > 0 && socket.refs.iter().all(|count| *count == 0) {
+            if std::mem::take(&mut socket.refs[participant]) > 0
+                && socket.refs.iter().all(|count| *count == 0)
+            {
                 let unread = socket.rx_end > socket.rx_start;
                 let handle = std::mem::replace(&mut socket.state, page::socket_state::FREE);
                 debug_assert_ne!(handle, page::socket_state::FREE);

@@ -48,7 +48,10 @@ fn cpu_time(pid: u32) -> Option<Duration> {
 }
 
 /// Leaves the stacks of a stuck process in `file`, if a debugger can be had.
-#[expect(clippy::disallowed_methods, reason = "the debugger is started for a process that is to be killed next")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the debugger is started for a process that is to be killed next"
+)]
 pub fn leave_stack(pid: u32, file: &Path) {
     let arguments = ["-p", &pid.to_string(), "-batch", "-ex", "thread apply all backtrace"];
     if let Ok(output) = Command::new("gdb").args(arguments).output() {
