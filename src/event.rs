@@ -103,8 +103,13 @@ pub enum Body {
     Rule { fault: FaultId, on: bool },
     /// Effect: an actor's own timer is due.
     Timer { purpose: String },
-    /// Effect: a fault fires.
-    Fault { fault: FaultId, text: String },
+    /// Effect: a fault fires, and hits these nodes.
+    Fault {
+        fault: FaultId,
+        text: String,
+        #[serde(skip_serializing_if = "Vec::is_empty", default)]
+        hit: Vec<NodeId>,
+    },
     /// Effect: what a fault did is undone.
     Heal { fault: FaultId, text: String },
     /// Effect: an operation is sent to the cluster.

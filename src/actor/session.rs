@@ -76,12 +76,22 @@ impl Sessions {
 
     /// Asks `node`; the answer carries `tag`.
     pub fn ask<A: AsRef<[u8]>>(&mut self, node: NodeId, args: &[A], tag: u64, out: &mut Out) {
-        let bytes = resp::pack(args);
+        self.ask_packed(node, resp::pack(args), &[tag], out);
+    }
+
+    /// Asks `node` several things in one chunk; the answers carry the tags.
+    pub fn ask_all<A: AsRef<[u8]>>(&mut self, node: NodeId, asks: &[(u64, Vec<A>)], out: &mut Out) {
+        let bytes = asks.iter().flat_map(|(_, args)| resp::pack(args)).collect();
+        let tags = asks.iter().map(|(tag, _)| *tag).collect::<Vec<_>>();
+        self.ask_packed(node, bytes, &tags, out);
+    }
+
+    fn ask_packed(&mut self, node: NodeId, bytes: Vec<u8>, tags: &[u64], out: &mut Out) {
         if !self.has(node) {
             let connection = self.dial(node, out);
             self.connections.insert(node, connection);
         }
-        self.connections.get_mut(&node).expect("it was dialled if it was missing").ask(bytes, tag, out);
+        self.connections.get_mut(&node).expect("it was dialled if it was missing").ask(bytes, tags, out);
     }
 
     fn dial(&mut self, node: NodeId, out: &mut Out) -> Connection {
@@ -172,8 +182,8 @@ impl Sessions {
 }
 
 impl Connection {
-    fn ask(&mut self, bytes: Vec<u8>, tag: u64, out: &mut Out) {
-        self.pending.push_back(tag);
+    fn ask(&mut self, bytes: Vec<u8>, tags: &[u64], out: &mut Out) {
+        self.pending.extend(tags);
         match &mut self.unsent {
             Some(unsent) => unsent.extend_from_slice(&bytes),
             None => self.send(bytes, out),

@@ -1,0 +1,198 @@
+//! Reads every key of one node and what it holds: page by page, each page's values in one go.
+//!
+//! What a node stores and what it serves are not the same: keys in slots it does not own are read with `DEBUG
+//! DIGEST-VALUE`, which asks for no slot, and stand in the evidence as [`Content::Other`] of the kind `MOVED`. A node
+//! that refuses its own keys (`CLUSTERDOWN`, `LOADING`) has no keys to show: nobody can know what it holds.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use redis::Value;
+
+use super::super::session::{Answer, SessionError};
+use super::line::Scene;
+use super::survey::text_of;
+use crate::id::NodeId;
+use crate::invariant::evidence::Content;
+
+/// How many keys a page has, about.
+const PAGE: &str = "200";
+
+/// The keys of one node as far as they were read.
+#[derive(Debug)]
+pub(super) struct KeyReader {
+    node: NodeId,
+    cursor: Vec<u8>,
+    open: BTreeMap<u64, Ask>,
+    seen: BTreeSet<Vec<u8>>,
+    found: BTreeMap<String, Content>,
+    state: State,
+    /// Whether anything was answered since it was last asked about.
+    moved: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Reading,
+    Read,
+    Refused,
+}
+
+#[derive(Debug)]
+enum Ask {
+    /// Whatever the answer is, the reading goes on.
+    Prepare,
+    Scan,
+    Get {
+        key: Vec<u8>,
+    },
+    Type {
+        key: Vec<u8>,
+    },
+    Digest {
+        key: Vec<u8>,
+        kind: String,
+    },
+}
+
+impl KeyReader {
+    /// Begins. Reading goes on in a cluster that is down, and at replicas: from here on nothing else is asked of it.
+    pub fn begin(node: NodeId, scene: &mut Scene) -> Self {
+        let mut reader = KeyReader {
+            node,
+            cursor: b"0".to_vec(),
+            open: BTreeMap::new(),
+            seen: BTreeSet::new(),
+            found: BTreeMap::new(),
+            state: State::Reading,
+            moved: true,
+        };
+        let set = ["CONFIG", "SET", "cluster-allow-reads-when-down", "yes"];
+        reader.open.insert(scene.ask(node, &set), Ask::Prepare);
+        reader.open.insert(scene.ask(node, &["READONLY"]), Ask::Prepare);
+        reader.scan(scene);
+        reader
+    }
+
+    /// Whether nothing is left to read.
+    pub fn is_done(&self) -> bool {
+        self.state != State::Reading
+    }
+
+    /// What the node holds; nothing if that could not be read.
+    pub fn into_keys(self) -> Option<BTreeMap<String, Content>> {
+        (self.state == State::Read).then_some(self.found)
+    }
+
+    /// Whether it waits and nothing came since this was last asked.
+    pub fn is_stuck(&mut self) -> bool {
+        !std::mem::take(&mut self.moved) && !self.is_done()
+    }
+
+    /// Takes an answer to one of its questions; others are passed over.
+    pub fn answered(&mut self, answer: &Answer, scene: &mut Scene) {
+        let Some(ask) = self.open.remove(&answer.tag) else {
+            return;
+        };
+        self.moved = true;
+        if self.is_done() {
+            return;
+        }
+        if self.take(ask, answer, scene).is_none() {
+            self.state = State::Refused;
+        } else if self.open.is_empty() {
+            self.turn_page(scene);
+        }
+    }
+
+    /// Nothing if the node cannot be read.
+    fn take(&mut self, ask: Ask, answer: &Answer, scene: &mut Scene) -> Option<()> {
+        match (ask, &answer.result) {
+            (Ask::Prepare, _) if answer.is_reply() => {}
+            (Ask::Scan, Ok(page)) => self.page(page, scene)?,
+            (Ask::Get { key }, result) => self.value(key, result, scene)?,
+            (Ask::Type { key }, result) => {
+                let kind = text_of(result)?;
+                self.digest(key, kind, scene);
+            }
+            (Ask::Digest { key, kind }, result) if answer.is_reply() => {
+                self.found.insert(printable(&key), Content::Other { kind, digest: digest_of(result) });
+            }
+            _ => return None,
+        }
+        Some(())
+    }
+
+    fn page(&mut self, page: &Value, scene: &mut Scene) -> Option<()> {
+        let Value::Array(parts) = page else { return None };
+        let [Value::BulkString(cursor), Value::Array(keys)] = parts.as_slice() else { return None };
+        self.cursor = cursor.clone();
+        let keys = keys.iter().filter_map(|key| match key {
+            Value::BulkString(key) => Some(key.clone()),
+            _ => None,
+        });
+        let new = keys.filter(|key| self.seen.insert(key.clone())).collect::<Vec<_>>();
+        let asks = new.iter().map(|key| vec![b"GET".to_vec(), key.clone()]).collect();
+        let tags = scene.ask_all(self.node, asks);
+        self.open.extend(tags.into_iter().zip(new.into_iter().map(|key| Ask::Get { key })));
+        Some(())
+    }
+
+    fn value(&mut self, key: Vec<u8>, result: &Result<Value, SessionError>, scene: &mut Scene) -> Option<()> {
+        match result {
+            // It expired since its page was read.
+            Ok(Value::Nil) => {}
+            Ok(Value::BulkString(bytes)) => {
+                self.found.insert(printable(&key), Content::Text(printable(bytes)));
+            }
+            Err(SessionError::Server(error)) if error.code == "WRONGTYPE" => {
+                let tags = scene.ask_all(self.node, vec![vec![b"TYPE".to_vec(), key.clone()]]);
+                self.open.extend(tags.into_iter().map(|tag| (tag, Ask::Type { key: key.clone() })));
+            }
+            Err(SessionError::Server(error)) if matches!(error.code.as_str(), "MOVED" | "ASK") => {
+                self.digest(key, error.code.clone(), scene);
+            }
+            _ => return None,
+        }
+        Some(())
+    }
+
+    fn digest(&mut self, key: Vec<u8>, kind: String, scene: &mut Scene) {
+        let args = vec![b"DEBUG".to_vec(), b"DIGEST-VALUE".to_vec(), key.clone()];
+        let tags = scene.ask_all(self.node, vec![args]);
+        let ask = |tag| (tag, Ask::Digest { key: key.clone(), kind: kind.clone() });
+        self.open.extend(tags.into_iter().map(ask));
+    }
+
+    fn turn_page(&mut self, scene: &mut Scene) {
+        if self.cursor == b"0" {
+            self.state = State::Read;
+        } else {
+            self.scan(scene);
+        }
+    }
+
+    fn scan(&mut self, scene: &mut Scene) {
+        let args = vec![b"SCAN".to_vec(), self.cursor.clone(), b"COUNT".to_vec(), PAGE.into()];
+        let tags = scene.ask_all(self.node, vec![args]);
+        self.open.extend(tags.into_iter().map(|tag| (tag, Ask::Scan)));
+    }
+}
+
+/// The one digest of the reply, or the error that stands for it.
+fn digest_of(result: &Result<Value, SessionError>) -> String {
+    match result {
+        Ok(Value::Array(digests)) => {
+            digests.first().cloned().and_then(|d| text_of(&Ok(d))).unwrap_or_default()
+        }
+        Ok(_) => text_of(result).unwrap_or_default(),
+        Err(error) => error.to_string(),
+    }
+}
+
+/// The bytes as text; those that are none are escaped.
+fn printable(bytes: &[u8]) -> String {
+    match str::from_utf8(bytes) {
+        Ok(text) => text.to_owned(),
+        Err(_) => bytes.escape_ascii().to_string(),
+    }
+}

@@ -1,0 +1,184 @@
+//! One look at all live nodes: what each says of the cluster, as evidence, and whether they agree.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use redis::Value;
+
+use super::super::session::{Answer, SessionError};
+use super::line::{Members, Scene};
+use crate::id::NodeId;
+use crate::invariant::evidence::{NodeEvidence, ViewEntry};
+use crate::invariant::views_agree;
+use crate::time::SimTime;
+use crate::wire::cluster_nodes::{ClusterNodes, Health, NodeEntry, NodeFlag, OpenDirection, OpenSlot};
+use crate::wire::info::ClusterInfo;
+
+/// A look under way.
+#[derive(Debug)]
+pub(super) struct Survey {
+    /// When the nodes were asked.
+    pub asked_at: SimTime,
+    open: BTreeMap<u64, (NodeId, Question)>,
+    looks: BTreeMap<NodeId, Look>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Question {
+    Nodes,
+    Info,
+}
+
+/// What one node said.
+#[derive(Clone, Debug, Default)]
+struct Look {
+    replied: bool,
+    nodes: Option<ClusterNodes>,
+    ok: Option<bool>,
+}
+
+impl Survey {
+    /// Asks all live nodes.
+    pub fn ask(scene: &mut Scene) -> Self {
+        let mut survey = Survey { asked_at: scene.now, open: BTreeMap::new(), looks: BTreeMap::new() };
+        for node in scene.members.live() {
+            survey.open.insert(scene.ask(node, &["CLUSTER", "NODES"]), (node, Question::Nodes));
+            survey.open.insert(scene.ask(node, &["CLUSTER", "INFO"]), (node, Question::Info));
+            survey.looks.insert(node, Look::default());
+        }
+        survey
+    }
+
+    /// Takes an answer to one of its questions; others are passed over.
+    pub fn answered(&mut self, answer: &Answer, members: &mut Members) {
+        let Some((_, question)) = self.open.remove(&answer.tag) else {
+            return;
+        };
+        let look = self.looks.entry(answer.node).or_default();
+        look.replied |= answer.is_reply();
+        let Some(text) = text_of(&answer.result) else {
+            return;
+        };
+        match question {
+            Question::Info => look.ok = ClusterInfo::parse(&text).ok().map(|info| info.ok),
+            Question::Nodes => look.nodes = ClusterNodes::parse(&text).ok(),
+        }
+        if let Some(myself) = look.nodes.as_ref().and_then(ClusterNodes::myself) {
+            members.learn_id(answer.node, &myself.id);
+        }
+    }
+
+    /// Whether nothing is left to wait for.
+    pub fn is_done(&self) -> bool {
+        self.open.is_empty()
+    }
+
+    /// Who was asked and did not answer everything yet.
+    pub fn unanswered(&self) -> BTreeSet<NodeId> {
+        self.open.values().map(|(node, _)| *node).collect()
+    }
+
+    /// Every node of the plan as this look found it.
+    pub fn evidence(&self, members: &Members) -> Vec<NodeEvidence> {
+        members.nodes().map(|node| self.of_node(node, members)).collect()
+    }
+
+    fn of_node(&self, node: NodeId, members: &Members) -> NodeEvidence {
+        let unseen = unseen(node, members);
+        match self.looks.get(&node).filter(|_| unseen.is_live()) {
+            None => unseen,
+            Some(look) => NodeEvidence {
+                reachable: look.replied,
+                cluster_state_ok: look.ok,
+                view: look.nodes.iter().flat_map(|view| &view.nodes).map(|row| entry(row, members)).collect(),
+                ..unseen
+            },
+        }
+    }
+}
+
+/// Evidence of a node of which nothing was read.
+pub(super) fn unseen(node: NodeId, members: &Members) -> NodeEvidence {
+    let (alive, paused) = members.state(node);
+    NodeEvidence {
+        node,
+        alive,
+        paused,
+        reachable: false,
+        node_id: members.id(node).map(str::to_owned),
+        role: None,
+        primary: None,
+        cluster_state_ok: None,
+        view: Vec::new(),
+        link_up: None,
+        offset: None,
+        keys: None,
+        slot_answers: Vec::new(),
+    }
+}
+
+/// Whether all live nodes agree, and not merely because nobody noticed yet that the owner of slots is gone.
+pub(super) fn agreed(nodes: &[NodeEvidence]) -> bool {
+    nodes.iter().any(NodeEvidence::is_live) && views_agree::agree(nodes) && !awaits_failover(nodes)
+}
+
+/// Whether a view gives slots to a node that does not run and either does not know that it failed, or knows a live
+/// replica that could take over. Both pass.
+fn awaits_failover(nodes: &[NodeEvidence]) -> bool {
+    let gone: BTreeSet<NodeId> = nodes.iter().filter(|n| !n.is_live()).map(|n| n.node).collect();
+    let lives = |row: &ViewEntry| row.node.is_some_and(|node| !gone.contains(&node));
+    let views = nodes.iter().filter(|n| n.is_live()).map(|n| &n.view);
+    views.into_iter().any(|view| {
+        let owners = view.iter().filter(|r| !r.slots.is_empty() && r.node.is_some_and(|n| gone.contains(&n)));
+        owners.into_iter().any(|owner| {
+            !owner.fail || view.iter().any(|r| lives(r) && r.primary_id.as_deref() == Some(&owner.id))
+        })
+    })
+}
+
+/// The text of a reply; nothing for an error, or if it is no text.
+pub(super) fn text_of(result: &Result<Value, SessionError>) -> Option<String> {
+    match result.as_ref().ok()? {
+        Value::BulkString(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
+        Value::SimpleString(text) => Some(text.clone()),
+        Value::VerbatimString { text, .. } => Some(text.clone()),
+        _ => None,
+    }
+}
+
+fn entry(row: &NodeEntry, members: &Members) -> ViewEntry {
+    ViewEntry {
+        id: row.id.clone(),
+        node: members.node_of(&row.id),
+        is_primary: row.has(&NodeFlag::Primary),
+        primary_id: row.primary.clone(),
+        flags: row.flags.iter().map(|flag| flag_text(flag).to_owned()).collect(),
+        config_epoch: row.config_epoch,
+        slots: row.slots.iter().map(|range| (range.first, range.last)).collect(),
+        open_slots: row.open_slots.iter().map(open_slot_text).collect(),
+        fail: row.health() == Health::Failed,
+        pfail: row.health() == Health::Suspected,
+        link_up: row.connected,
+    }
+}
+
+fn flag_text(flag: &NodeFlag) -> &str {
+    match flag {
+        NodeFlag::Myself => "myself",
+        NodeFlag::Primary => "master",
+        NodeFlag::Replica => "slave",
+        NodeFlag::Pfail => "fail?",
+        NodeFlag::Fail => "fail",
+        NodeFlag::Handshake => "handshake",
+        NodeFlag::Noaddr => "noaddr",
+        NodeFlag::Nofailover => "nofailover",
+        NodeFlag::Other(text) => text,
+    }
+}
+
+fn open_slot_text(open: &OpenSlot) -> String {
+    let arrow = match open.direction {
+        OpenDirection::Importing => "<",
+        OpenDirection::Migrating => ">",
+    };
+    format!("[{}-{arrow}-{}]", open.slot, open.peer)
+}

@@ -1,0 +1,154 @@
+//! Gathers evidence from the events of a run, as they happen; what the validator found is added in the end.
+//!
+//! It needs the events once and in order, and keeps no more than the evidence does, so that it works beside a run as
+//! well as over its log. It judges nothing.
+
+mod actions;
+mod processes;
+mod takeovers;
+mod words;
+
+use std::collections::BTreeMap;
+
+use self::actions::Actions;
+use self::processes::Processes;
+use self::takeovers::Takeovers;
+use super::Evidence;
+use super::evidence::{Findings, NodeEvidence};
+use crate::event::{Body, Event, Phase};
+use crate::history::{Entry, Outcome, Request};
+use crate::id::{ActorId, ClientId, NodeId};
+use crate::plan::Plan;
+use crate::time::SimTime;
+
+/// What was seen so far.
+#[derive(Debug)]
+pub struct Gatherer {
+    plan: Plan,
+    last_at: SimTime,
+    /// The run is over; what processes do now is the harness's doing.
+    done: bool,
+    history: History,
+    actions: Actions,
+    processes: Processes,
+    takeovers: Takeovers,
+}
+
+/// Operations of clients, and which of them are open.
+#[derive(Debug, Default)]
+struct History {
+    entries: Vec<Entry>,
+    open: BTreeMap<(ClientId, u64), usize>,
+}
+
+impl Gatherer {
+    /// Nothing was seen yet of a run of `plan`.
+    pub fn new(plan: &Plan) -> Self {
+        Gatherer {
+            plan: plan.clone(),
+            last_at: SimTime::ZERO,
+            done: false,
+            history: History::default(),
+            actions: Actions::default(),
+            processes: Processes::default(),
+            takeovers: Takeovers::default(),
+        }
+    }
+
+    /// Takes the next event.
+    pub fn see(&mut self, event: &Event) {
+        self.last_at = event.at;
+        match (event.actor, &event.body) {
+            (_, Body::Phase { phase }) => self.done = *phase == Phase::Done,
+            (ActorId::Client(client), Body::Invoke { sequence, request }) => {
+                self.history.invoke((client, *sequence), request, event.at);
+            }
+            (ActorId::Client(client), Body::Complete { sequence, outcome, node }) => {
+                self.history.complete((client, *sequence), outcome, (event.at, *node));
+            }
+            (ActorId::Node(node), body) if !self.done => {
+                self.processes.see(node, event.at, body);
+                self.takeovers.see(node, event.at, body);
+            }
+            (_, body) => self.actions.see(event.at, body),
+        }
+    }
+
+    /// Everything that is known of the run. Without findings nothing is known of how the cluster was in the end.
+    pub fn finish(self, findings: Option<Findings>) -> Evidence {
+        let findings = findings.unwrap_or_else(|| self.no_findings());
+        let ids = findings.nodes.iter().filter_map(|n| Some((n.node_id.clone()?, n.node))).collect();
+        let starts = self.processes.starts();
+        Evidence {
+            ended_at: findings.ended_at,
+            settle_began_at: findings.settle_began_at,
+            nodes: findings.nodes,
+            agreement: findings.agreement,
+            lag_samples: findings.lag_samples,
+            history: self.history.entries,
+            disturbances: self.actions.disturbances(&self.plan, starts),
+            faults: self.actions.faults(&self.plan, starts),
+            operations: self.actions.operations(&self.plan),
+            primary_changes: self.takeovers.changes(&self.plan.cluster, &ids),
+            log_tail: self.processes.log_tail(),
+            exits: self.processes.exits,
+            livelocks: self.processes.livelocks,
+            suspicious_log_lines: self.processes.suspicious,
+            plan: self.plan,
+        }
+    }
+
+    fn no_findings(&self) -> Findings {
+        Findings {
+            ended_at: self.last_at,
+            settle_began_at: None,
+            nodes: self.plan.cluster.nodes().map(|node| self.unknown(node)).collect(),
+            agreement: Vec::new(),
+            lag_samples: Vec::new(),
+        }
+    }
+
+    /// A node that nobody looked at.
+    fn unknown(&self, node: NodeId) -> NodeEvidence {
+        NodeEvidence {
+            node,
+            alive: self.processes.is_alive(node),
+            paused: false,
+            reachable: false,
+            node_id: None,
+            role: None,
+            primary: None,
+            cluster_state_ok: None,
+            view: Vec::new(),
+            link_up: None,
+            offset: None,
+            keys: None,
+            slot_answers: Vec::new(),
+        }
+    }
+}
+
+impl History {
+    fn invoke(&mut self, (client, sequence): (ClientId, u64), request: &Request, at: SimTime) {
+        self.open.insert((client, sequence), self.entries.len());
+        self.entries.push(Entry {
+            client,
+            sequence,
+            request: request.clone(),
+            invoked_at: at,
+            completed_at: None,
+            outcome: None,
+            node: None,
+        });
+    }
+
+    fn complete(&mut self, who: (ClientId, u64), outcome: &Outcome, (at, node): (SimTime, Option<NodeId>)) {
+        if let Some(index) = self.open.remove(&who) {
+            let entry = &mut self.entries[index];
+            (entry.completed_at, entry.outcome, entry.node) = (Some(at), Some(outcome.clone()), node);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,133 @@
+//! What was done to the cluster: faults and operations, when they began and when they were over.
+
+use std::collections::BTreeMap;
+
+use super::super::evidence::{Disturbance, FaultReport, OperationReport};
+use super::words;
+use crate::event::Body;
+use crate::fault::{Fault, FaultAction, FaultId};
+use crate::id::NodeId;
+use crate::op::{Op, OpId};
+use crate::plan::Plan;
+use crate::time::SimTime;
+
+/// When processes were started.
+pub(super) type Starts = [(NodeId, SimTime)];
+
+/// What became of the plan's faults and operations so far.
+#[derive(Debug, Default)]
+pub(super) struct Actions {
+    faults: BTreeMap<FaultId, SeenFault>,
+    operations: BTreeMap<OpId, SeenOperation>,
+}
+
+#[derive(Debug, Default)]
+struct SeenFault {
+    fired_at: Option<SimTime>,
+    healed_at: Option<SimTime>,
+    hit: Vec<NodeId>,
+    notes: Vec<String>,
+}
+
+#[derive(Debug, Default)]
+struct SeenOperation {
+    sent_at: Option<SimTime>,
+    ended_at: Option<SimTime>,
+    done: bool,
+    detail: String,
+}
+
+impl Actions {
+    /// Takes what an event says of them.
+    pub fn see(&mut self, at: SimTime, body: &Body) {
+        match body {
+            Body::Fault { fault, text, hit } => {
+                let seen = self.faults.entry(*fault).or_default();
+                (seen.fired_at, seen.hit) = (Some(at), hit.clone());
+                seen.notes.push(text.clone());
+            }
+            Body::Heal { fault, text } => {
+                let seen = self.faults.entry(*fault).or_default();
+                seen.healed_at = seen.fired_at.map(|_| at);
+                if seen.fired_at.is_none() {
+                    seen.notes.push(text.clone());
+                }
+            }
+            Body::Operation { op, .. } => {
+                self.operations.entry(*op).or_default().sent_at.get_or_insert(at);
+            }
+            Body::OperationEnded { op, done, text } => {
+                let seen = self.operations.entry(*op).or_default();
+                (seen.ended_at, seen.done, seen.detail) = (Some(at), *done, text.clone());
+            }
+            _ => {}
+        }
+    }
+
+    /// What became of each fault of the plan.
+    pub fn faults(&self, plan: &Plan, starts: &Starts) -> Vec<FaultReport> {
+        plan.faults.iter().map(|fault| self.fault(fault, starts)).collect()
+    }
+
+    fn fault(&self, fault: &Fault, starts: &Starts) -> FaultReport {
+        let text = words::fault(&fault.action);
+        let none = SeenFault::default();
+        let seen = self.faults.get(&fault.id).unwrap_or(&none);
+        let notes = seen.notes.iter().filter(|note| **note != text).cloned().collect::<Vec<_>>();
+        FaultReport {
+            id: fault.id,
+            text,
+            fired_at: seen.fired_at,
+            healed_at: seen.healed_at.or_else(|| restarted_at(fault, seen, starts)),
+            hit: seen.hit.clone(),
+            note: notes.join("; "),
+        }
+    }
+
+    /// What became of each operation of the plan.
+    pub fn operations(&self, plan: &Plan) -> Vec<OperationReport> {
+        plan.operations.iter().map(|op| self.operation(op)).collect()
+    }
+
+    fn operation(&self, op: &Op) -> OperationReport {
+        let none = SeenOperation::default();
+        let seen = self.operations.get(&op.id).unwrap_or(&none);
+        OperationReport {
+            id: op.id,
+            text: words::operation(&op.action),
+            sent_at: seen.sent_at,
+            ended_at: seen.ended_at,
+            done: seen.done,
+            expected_to_fail: op.expected_to_fail.is_some(),
+            detail: seen.detail.clone(),
+        }
+    }
+
+    /// Faults and operations that happened, in order.
+    pub fn disturbances(&self, plan: &Plan, starts: &Starts) -> Vec<Disturbance> {
+        let faults = plan.faults.iter().filter_map(|fault| {
+            let report = self.fault(fault, starts);
+            let at = report.fired_at?;
+            let ended_at = report.healed_at.or(is_final(fault).then_some(at));
+            Some(Disturbance { at, ended_at, what: report.text })
+        });
+        let operations = self.operations(plan).into_iter().filter_map(|report| {
+            Some(Disturbance { at: report.sent_at?, ended_at: report.ended_at, what: report.text })
+        });
+        let mut all: Vec<Disturbance> = faults.chain(operations).collect();
+        all.sort_by_key(|disturbance| disturbance.at);
+        all
+    }
+}
+
+/// Whether a fault is over at once and never undone: a kill without a restart.
+fn is_final(fault: &Fault) -> bool {
+    matches!(fault.action, FaultAction::ProcessKill { restart_after_ns: None, .. })
+}
+
+/// When the node that a kill hit was started again, if nobody said that the kill is undone.
+fn restarted_at(fault: &Fault, seen: &SeenFault, starts: &Starts) -> Option<SimTime> {
+    let fired_at = seen.fired_at.filter(|_| matches!(fault.action, FaultAction::ProcessKill { .. }))?;
+    let after = |(node, at): &&(NodeId, SimTime)| seen.hit.contains(node) && *at > fired_at;
+    starts.iter().find(after).map(|(_, at)| *at)
+}

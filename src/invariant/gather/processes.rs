@@ -1,0 +1,93 @@
+//! What became of the server processes: their ends, whether they were told to end, and what they wrote.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::super::evidence::{ExitReport, LivelockReport, LogLine};
+use super::super::no_crash::is_suspicious;
+use crate::event::Body;
+use crate::fault::Signal;
+use crate::id::NodeId;
+use crate::time::SimTime;
+
+/// How many of a node's last lines are kept.
+const TAIL: usize = 20;
+
+/// What was seen of the processes so far.
+#[derive(Debug, Default)]
+pub(super) struct Processes {
+    pub exits: Vec<ExitReport>,
+    pub livelocks: Vec<LivelockReport>,
+    pub suspicious: Vec<LogLine>,
+    /// Signals since the process was started.
+    signals: BTreeMap<NodeId, Vec<String>>,
+    starts: Vec<(NodeId, SimTime)>,
+    alive: BTreeMap<NodeId, bool>,
+    tails: BTreeMap<NodeId, VecDeque<LogLine>>,
+}
+
+impl Processes {
+    /// Takes what an event says of a node.
+    pub fn see(&mut self, node: NodeId, at: SimTime, body: &Body) {
+        match body {
+            Body::Start { .. } => self.start(node, at),
+            Body::Signal { signal } => self.signals.entry(node).or_default().push(signal.clone()),
+            Body::Exited { status } => self.exit(node, at, status),
+            Body::Livelock { detail } => {
+                self.alive.insert(node, false);
+                self.livelocks.push(LivelockReport { node, at, detail: detail.clone() });
+            }
+            Body::Log { line } => self.log(LogLine { node, at, line: line.clone() }),
+            _ => {}
+        }
+    }
+
+    fn start(&mut self, node: NodeId, at: SimTime) {
+        self.signals.remove(&node);
+        self.alive.insert(node, true);
+        self.starts.push((node, at));
+        let last = self.exits.iter_mut().rev().find(|exit| exit.node == node);
+        if let Some(exit) = last {
+            exit.restarted_at.get_or_insert(at);
+        }
+    }
+
+    fn exit(&mut self, node: NodeId, at: SimTime, status: &str) {
+        let signals = self.signals.remove(&node).unwrap_or_default();
+        let expected = signals.iter().any(|signal| ends_with(signal, status));
+        self.alive.insert(node, false);
+        self.exits.push(ExitReport { node, at, status: status.to_owned(), expected, restarted_at: None });
+    }
+
+    fn log(&mut self, line: LogLine) {
+        if is_suspicious(&line.line) {
+            self.suspicious.push(line.clone());
+        }
+        let tail = self.tails.entry(line.node).or_default();
+        if tail.len() == TAIL {
+            tail.pop_front();
+        }
+        tail.push_back(line);
+    }
+
+    /// When processes were started, in order.
+    pub fn starts(&self) -> &[(NodeId, SimTime)] {
+        &self.starts
+    }
+
+    /// Whether the node's process exists; one that was never started does not.
+    pub fn is_alive(&self, node: NodeId) -> bool {
+        self.alive.get(&node).copied().unwrap_or(false)
+    }
+
+    /// The last lines of every node.
+    pub fn log_tail(&self) -> Vec<LogLine> {
+        self.tails.values().flatten().cloned().collect()
+    }
+}
+
+/// Whether a process that got the signal may end with the status: killed, or shut down in order. One that has not set
+/// its handlers up yet ends by the signal itself.
+fn ends_with(signal: &str, status: &str) -> bool {
+    let in_order = signal == Signal::Term.name() && status == "exit 0";
+    in_order || status == signal
+}
