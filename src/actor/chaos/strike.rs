@@ -52,15 +52,15 @@ impl FaultAction {
 /// Fires a fault; gives what is to be undone, if anything is.
 pub(super) fn fire(fault: &Fault, nodes: &[Option<NodeId>], fleet: &mut Fleet, out: &mut Out) -> Option<Hit> {
     let strike = Strike { fault, targets: fault.action.targets(), nodes };
-    let (text, hit) = match strike.perform(fleet, out) {
-        Ok((text, hit)) => {
+    let (text, hit, lasting) = match strike.perform(fleet, out) {
+        Ok((text, lasting)) => {
             disturbed(text.clone(), out);
-            (text, hit)
+            (text, nodes.iter().flatten().copied().collect(), lasting)
         }
-        Err(why) => (format!("hit nobody: {why}"), None),
+        Err(why) => (format!("hit nobody: {why}"), Vec::new(), None),
     };
-    out.note(Body::Fault { fault: fault.id, text });
-    hit
+    out.note(Body::Fault { fault: fault.id, text, hit });
+    lasting
 }
 
 /// A process that was sent a signal ended; gives what is to be undone, if anything is.
