@@ -69,6 +69,9 @@ pub struct BusSummary {
     pub current_epoch: Option<u64>,
     /// The sender's (or its primary's) config epoch; absent in light messages.
     pub config_epoch: Option<u64>,
+    /// The sender has paused its clients for a manual failover; absent if it has not.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub paused: Option<bool>,
 }
 
 /// What happened.
@@ -115,11 +118,12 @@ pub enum Body {
     Tell { text: String },
 
     /// Observation: a process or client asks for a connection.
-    Dial { conn: u64, to: Host, port: u16 },
+    Dial { from: ActorId, conn: u64, to: Host, port: u16 },
     /// Observation: a process listens at a port.
-    Listen { port: u16 },
+    Listen { node: NodeId, port: u16 },
     /// Observation: one chunk, or one message of the cluster bus, was written.
     Sent {
+        from: ActorId,
         conn: u64,
         channel: Channel,
         to: Host,
@@ -129,7 +133,7 @@ pub enum Body {
         bus: Option<BusSummary>,
     },
     /// Observation: an end was closed by its owner.
-    Closed { conn: u64, how: String },
+    Closed { from: ActorId, conn: u64, how: String },
     /// Observation: a line of a server's log, as written.
     Log { line: String },
     /// Observation: a process ended.

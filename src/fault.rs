@@ -25,6 +25,25 @@ pub struct Fault {
     pub action: FaultAction,
 }
 
+impl Fault {
+    /// The longest it can take from the moment its trigger is armed to its heal, its operation's own time aside.
+    pub fn longest_ns(&self) -> SimDuration {
+        let wait = match self.trigger {
+            Trigger::At { delay_ns } | Trigger::AfterOp { delay_ns, .. } => delay_ns,
+            Trigger::BeforeOp { lead_ns, .. } => lead_ns,
+            Trigger::DuringOp { moment: Moment::After { delay_ns }, .. } => delay_ns,
+            Trigger::DuringOp { moment: Moment::BusStep { .. }, .. } => SimDuration::ZERO,
+        };
+        let lasts = match &self.action {
+            FaultAction::ProcessKill { restart_after_ns, .. } => restart_after_ns.unwrap_or_default(),
+            FaultAction::ProcessPause { duration_ns, .. }
+            | FaultAction::NetworkPartition { duration_ns, .. }
+            | FaultAction::NetworkLatency { duration_ns, .. } => *duration_ns,
+        };
+        wait + lasts
+    }
+}
+
 /// When a fault fires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "when", rename_all = "snake_case")]

@@ -12,6 +12,8 @@
 //! `actor::host` and `scheduler` name actix; only `wall` reads the wall clock; only `cli` reads the environment.
 
 pub mod actor;
+pub mod cli;
+pub mod commands;
 pub mod event;
 pub mod event_log;
 pub mod fault;
@@ -22,7 +24,12 @@ pub mod op;
 pub mod plan;
 pub mod report;
 pub mod rng;
+pub mod scenario;
+pub mod scheduler;
+pub mod servers;
 pub mod shim;
+pub mod simulation;
 pub mod time;
+pub mod wall;
 pub mod wire;
 pub mod world;

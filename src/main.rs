@@ -1,1 +1,7 @@
-fn main() {}
+//! Parses the command line, dispatches, and decides the exit code; nothing else.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    valkey_fuzzer::cli::main()
+}

@@ -67,6 +67,13 @@ impl Stream {
     }
 }
 
+/// A seed that nobody chose, for a run that names none; short enough to type. It comes from the system's randomness
+/// by way of the standard library's hasher, and is printed with the run.
+pub fn fresh_seed() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(std::process::id()) % 1_000_000_000
+}
+
 #[cfg(test)]
 mod tests {
     use super::Stream;

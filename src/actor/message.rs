@@ -142,6 +142,8 @@ pub enum ChaosMessage {
     Resolved { fault: FaultId, nodes: Vec<Option<NodeId>> },
     /// A node's process ended.
     NodeExited { node: NodeId },
+    /// A timer of chaos's own.
+    Tick { token: u64 },
 }
 
 /// A message to the operator.

@@ -3,8 +3,14 @@
 //! An actor reads no clock, draws only from streams of its own, and sends nothing by itself: what it puts into its
 //! [`Out`] is queued, performed and logged by the scheduler. It does not know the world it acts on.
 
+pub mod chaos;
 pub mod client;
+pub mod director;
+pub mod host;
 pub mod message;
+pub mod network;
+pub mod node;
+pub mod operator;
 pub mod session;
 pub mod validator;
 
@@ -34,6 +40,8 @@ pub enum Act {
     Resume { node: NodeId },
     /// Something arrived at one of the node's sockets.
     Socket { node: NodeId, handle: u64, arrival: Arrival },
+    /// Note a signal that a stopped server takes when it runs again.
+    Mark { node: NodeId, signal: crate::fault::Signal },
     /// Send a signal to the node's server.
     Signal { node: NodeId, signal: crate::fault::Signal },
     /// Here is what the validator found; it is judged with the log when the run ends.

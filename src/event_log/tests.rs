@@ -57,7 +57,8 @@ fn bodies(number: u64, small: u16, flag: bool, text: &str, host: Host) -> Vec<Bo
     let (conn, len, op, fault, node) = (number, u64::from(small), OpId(small), FaultId(small), NodeId(small));
     let text = || text.to_owned();
     let epoch = flag.then_some(number);
-    let bus = BusSummary { r#type: text(), current_epoch: epoch, config_epoch: epoch };
+    let bus =
+        BusSummary { r#type: text(), current_epoch: epoch, config_epoch: epoch, paused: epoch.map(|_| true) };
     let channel = if flag { Channel::Bus } else { Channel::Replication };
     vec![
         Body::Latency { conn, ns: SimDuration::from_ns(number) },
@@ -76,10 +77,18 @@ fn bodies(number: u64, small: u16, flag: bool, text: &str, host: Host) -> Vec<Bo
         Body::Heal { fault, text: text() },
         Body::Operation { op, text: text() },
         Body::Tell { text: text() },
-        Body::Dial { conn, to: host, port: small },
-        Body::Listen { port: small },
-        Body::Sent { conn, channel, to: host, len, digest: text(), bus: flag.then_some(bus) },
-        Body::Closed { conn, how: text() },
+        Body::Dial { from: ActorId::Operator, conn, to: host, port: small },
+        Body::Listen { node, port: small },
+        Body::Sent {
+            from: ActorId::Node(node),
+            conn,
+            channel,
+            to: host,
+            len,
+            digest: text(),
+            bus: flag.then_some(bus),
+        },
+        Body::Closed { from: ActorId::Node(node), conn, how: text() },
         Body::Log { line: text() },
         Body::Exited { status: text() },
         Body::Child { pid: number as u32, state: text() },

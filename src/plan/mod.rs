@@ -3,6 +3,12 @@
 //! Nothing in a plan is drawn again while it runs, and it does no I/O. It stands in the header of every log, so
 //! that a run can be repeated when the generator has long changed.
 
+mod epoch;
+mod faults;
+mod foresee;
+pub mod generate;
+pub mod resolve;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -11,6 +17,10 @@ use crate::fault::{Fault, LatencyRange};
 use crate::id::{NodeId, ShardId};
 use crate::op::Op;
 use crate::time::SimDuration;
+
+pub use crate::scenario::Pattern;
+pub use generate::{Overrides, generate};
+pub use resolve::{ResolveError, resolve};
 
 /// Everything a run is made of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,19 +82,6 @@ pub struct WorkloadPlan {
     pub value_bytes: u64,
 }
 
-/// The proportion of reads and writes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Pattern {
-    /// Half and half.
-    #[default]
-    Mixed,
-    /// Nine reads to a write.
-    ReadHeavy,
-    /// Nine writes to a read.
-    WriteHeavy,
-}
-
 /// Which invariants are asked for, and their limits; an invariant that is `false` is not judged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
@@ -132,3 +129,6 @@ impl ClusterPlan {
         (edge(shard.0 - 1), edge(shard.0) - 1)
     }
 }
+
+#[cfg(test)]
+mod tests;

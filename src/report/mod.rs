@@ -51,15 +51,6 @@ pub struct Meters {
     pub log_sha256: String,
 }
 
-/// Where a run came from, and so how to repeat it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Origin {
-    /// A scenario generated from a seed.
-    Seed(u64),
-    /// A scenario in a file, as typed.
-    File(String),
-}
-
 /// A verdict as it is reported.
 #[derive(Clone, Debug, Serialize)]
 pub struct Validation {
@@ -149,7 +140,7 @@ impl RunReport {
         evidence: &Evidence,
         judged: &[Judged],
         meters: Meters,
-        origin: &Origin,
+        reproduction: String,
         event_at: impl Fn(SimTime) -> Option<u64>,
     ) -> Self {
         let cluster = &evidence.plan.cluster;
@@ -168,7 +159,7 @@ impl RunReport {
             workload: Workload::of(&evidence.history),
             cluster_state: cluster_state(evidence),
             error_log: error_log(evidence),
-            reproduction: origin.to_string(),
+            reproduction,
         }
     }
 
@@ -199,15 +190,6 @@ impl fmt::Display for Status {
             Status::Failed => "FAILED",
             Status::Unknown => "UNKNOWN",
         })
-    }
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Origin::Seed(seed) => write!(f, "valkey-fuzzer run --seed {seed}"),
-            Origin::File(file) => write!(f, "valkey-fuzzer run {file}"),
-        }
     }
 }
 

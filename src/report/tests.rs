@@ -64,8 +64,8 @@ fn failed() -> Evidence {
 }
 
 fn report(evidence: &Evidence) -> RunReport {
-    let origin = Origin::Seed(evidence.plan.seed);
-    RunReport::new(evidence, &judge(evidence), meters(), &origin, |at| Some(at.as_ns() / 1_000_000_000))
+    let origin = format!("valkey-fuzzer run --seed {}", evidence.plan.seed);
+    RunReport::new(evidence, &judge(evidence), meters(), origin, |at| Some(at.as_ns() / 1_000_000_000))
 }
 
 fn check(actual: String, expected: Expect) {
@@ -291,11 +291,6 @@ fn colours_come_only_when_asked_for() {
     let report = report(&failed());
     assert!(!text::render(&report, false).contains('\u{1b}'));
     assert!(text::render(&report, true).contains("\u{1b}[31m✗"));
-}
-
-#[test]
-fn a_run_in_a_file_is_repeated_by_its_file() {
-    assert_eq!(Origin::File("a.yaml".to_owned()).to_string(), "valkey-fuzzer run a.yaml");
 }
 
 #[test]

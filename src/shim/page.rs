@@ -224,7 +224,7 @@ pub struct Record {
 const ALIGN: usize = 4096;
 
 const fn align(bytes: usize) -> usize {
-    (bytes + ALIGN - 1) / ALIGN * ALIGN
+    bytes.div_ceil(ALIGN) * ALIGN
 }
 
 /// Offset of the outbox.
@@ -238,5 +238,5 @@ pub const PAGE_BYTES: usize = PIPE_AT + PIPES * PIPE_BYTES;
 
 /// How many bytes a record with `len` bytes of payload takes.
 pub const fn record_bytes(len: usize) -> usize {
-    core::mem::size_of::<Record>() + (len + 7) / 8 * 8
+    core::mem::size_of::<Record>() + len.div_ceil(8) * 8
 }

@@ -91,14 +91,17 @@ pub trait World {
     /// Starts a node's server and says what there is to see of it so far; it has not had a turn yet.
     fn start(&mut self, node: NodeId, incarnation: u32, now: SimTime) -> Result<(), WorldError>;
 
-    /// Gives the node the turn.
-    fn resume(&mut self, node: NodeId, now: SimTime) -> Result<Turn, WorldError>;
+    /// Gives the node the turn; `None` where there is no process (any more).
+    fn resume(&mut self, node: NodeId, now: SimTime) -> Result<Option<Turn>, WorldError>;
 
     /// Lets something happen at one of the node's sockets; it takes effect with the node's next turn.
     fn arrive(&mut self, node: NodeId, handle: u64, arrival: Arrival);
 
     /// Sends a signal to the node's server; `None` where there is no process.
     fn signal(&mut self, node: NodeId, signal: Signal, now: SimTime) -> Result<Option<Turn>, WorldError>;
+
+    /// Notes a signal that the node's server takes with its next turn.
+    fn mark(&mut self, node: NodeId, signal: Signal);
 
     /// How many turns have been given so far.
     fn turns(&self) -> u64;

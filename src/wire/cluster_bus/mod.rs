@@ -33,6 +33,9 @@ pub const LIGHT_HEADER_BYTES: usize = 16;
 /// The longest message that is believed; a length above it is garbage.
 pub const MESSAGE_BYTES_MAX: usize = 64 << 20;
 
+/// Where the first byte of a full header's message flags stands; its lowest bit says that clients are paused.
+const MFLAGS_AT: usize = 2253;
+
 /// The bit of the type field that says: light header.
 const LIGHT: u16 = 0x8000;
 
@@ -191,6 +194,7 @@ pub fn summarise(bytes: &[u8]) -> Option<BusSummary> {
         r#type: r#type.to_string(),
         current_epoch: if light { None } else { Some(epoch(16)?) },
         config_epoch: if light { None } else { Some(epoch(24)?) },
+        paused: (!light && bytes.get(MFLAGS_AT)? & 1 == 1).then_some(true),
     })
 }
 

@@ -14,7 +14,6 @@ use std::fs;
 use std::path::PathBuf;
 
 pub use folder::RunFolder;
-pub use spawn::Program;
 
 use self::log_tail::LogTail;
 use self::node::{Process, Setting, system};
@@ -25,6 +24,7 @@ use crate::actor::message::Arrival;
 use crate::fault::Signal;
 use crate::id::NodeId;
 use crate::plan::Plan;
+use crate::servers::Server;
 use crate::time::SimTime;
 
 /// What a simulated world is made from.
@@ -32,7 +32,7 @@ pub struct Options<'a> {
     /// The plan whose cluster it holds.
     pub plan: &'a Plan,
     /// The server.
-    pub program: &'a Program,
+    pub server: &'a Server,
     /// Where each node's log is kept: a folder a node.
     pub logs: PathBuf,
     /// Whether calls that go round the shim end the run.
@@ -57,8 +57,7 @@ impl Simulated {
     /// A world without servers yet.
     pub fn new(options: &Options) -> Result<Self, WorldError> {
         let folder = RunFolder::new().map_err(|e| system("make the run's folder", e))?;
-        let stage =
-            Stage::new(folder.path(), options.program).map_err(|e| system("lay out the server", e))?;
+        let stage = Stage::new(folder.path(), options.server).map_err(|e| system("lay out the server", e))?;
         Ok(Simulated {
             processes: BTreeMap::new(),
             stage,
@@ -99,6 +98,13 @@ impl Simulated {
     }
 }
 
+fn number(signal: Signal) -> i32 {
+    match signal {
+        Signal::Kill => libc::SIGKILL,
+        Signal::Term => libc::SIGTERM,
+    }
+}
+
 impl World for Simulated {
     fn start(&mut self, node: NodeId, incarnation: u32, now: SimTime) -> Result<(), WorldError> {
         let setting =
@@ -108,10 +114,12 @@ impl World for Simulated {
         Ok(())
     }
 
-    fn resume(&mut self, node: NodeId, now: SimTime) -> Result<Turn, WorldError> {
-        let process = self.processes.get_mut(&node).expect("only a node that runs is given the turn");
+    fn resume(&mut self, node: NodeId, now: SimTime) -> Result<Option<Turn>, WorldError> {
+        let Some(process) = self.processes.get_mut(&node) else {
+            return Ok(None);
+        };
         let turn = process.turn(now, &mut self.turns)?;
-        Ok(self.after(node, turn))
+        Ok(Some(self.after(node, turn)))
     }
 
     fn arrive(&mut self, node: NodeId, handle: u64, arrival: Arrival) {
@@ -127,11 +135,17 @@ impl World for Simulated {
         let turn = match signal {
             Signal::Kill => process.kill(now)?,
             Signal::Term => {
-                process.mark_signal(libc::SIGTERM);
+                process.mark_signal(number(signal));
                 process.turn(now, &mut self.turns)?
             }
         };
         Ok(Some(self.after(node, turn)))
+    }
+
+    fn mark(&mut self, node: NodeId, signal: Signal) {
+        if let Some(process) = self.processes.get_mut(&node) {
+            process.mark_signal(number(signal));
+        }
     }
 
     fn turns(&self) -> u64 {

@@ -12,23 +12,19 @@ use std::process::{Child, Command, Stdio};
 
 use nix::sys::personality::{self, Persona};
 
+use crate::servers::{self, Server};
 use crate::shim::{self, page};
 
-/// A server program as it is to be started.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Program {
-    /// The real binary.
-    pub binary: PathBuf,
-    /// The loader to start it through, where the host's is too old.
-    pub loader: Option<PathBuf>,
-    /// Where libraries are looked for before the host's.
-    pub library_dirs: Vec<PathBuf>,
-}
-
-/// The program with its shim, laid out in a run's folder.
+/// The server with its shim, laid out in a run's folder.
 pub struct Stage {
     folder: PathBuf,
-    has_loader: bool,
+    argv0: String,
+    loader: Option<Loader>,
+}
+
+/// How the server's own loader is to be called.
+struct Loader {
+    takes_argv0: bool,
     library_path: String,
 }
 
@@ -54,24 +50,12 @@ const OPEN_FILES: u64 = 8192;
 const STACK_BYTES: u64 = 8 * 1024 * 1024;
 
 impl Stage {
-    /// Lays `program` and the shim out below `folder`.
-    pub fn new(folder: &Path, program: &Program) -> io::Result<Self> {
+    /// Lays `server` and the shim out below `folder`.
+    pub fn new(folder: &Path, server: &Server) -> io::Result<Self> {
         fs::write(folder.join(SHIM), shim::OBJECT)?;
-        symlink(&program.binary, folder.join(SERVER))?;
-        if let Some(loader) = &program.loader {
-            symlink(loader, folder.join(LOADER))?;
-        }
-        let mut libraries = Vec::new();
-        for (i, directory) in program.library_dirs.iter().enumerate() {
-            let name = format!("lib{i}");
-            symlink(directory, folder.join(&name))?;
-            libraries.push(format!("../{name}"));
-        }
-        Ok(Stage {
-            folder: folder.to_owned(),
-            has_loader: program.loader.is_some(),
-            library_path: libraries.join(":"),
-        })
+        symlink(&server.binary, folder.join(SERVER))?;
+        let loader = server.loader.as_ref().map(|loader| lay_out_loader(folder, loader)).transpose()?;
+        Ok(Stage { folder: folder.to_owned(), argv0: server.argv0.clone(), loader })
     }
 
     /// Starts a server.
@@ -91,9 +75,6 @@ impl Stage {
             .env("LC_ALL", "C")
             .env("MALLOC_CONF", "background_thread:false,narenas:1")
             .env("MALLOC_ARENA_MAX", "1");
-        if !self.has_loader && !self.library_path.is_empty() {
-            command.env("LD_LIBRARY_PATH", &self.library_path);
-        }
         let page = launch.page;
         let parent = std::process::id();
         // SAFETY: the closure makes system calls only; it neither allocates nor takes a lock.
@@ -103,20 +84,33 @@ impl Stage {
 
     #[expect(clippy::disallowed_methods, reason = "the one place where servers are started")]
     fn command(&self) -> Command {
-        let server = Path::new("..").join(SERVER);
-        if !self.has_loader {
+        let Some(loader) = &self.loader else {
             let mut command = Command::new(self.folder.join(SERVER));
-            command.arg0(SERVER);
+            command.arg0(&self.argv0);
             return command;
-        }
+        };
         let mut command = Command::new(self.folder.join(LOADER));
-        command.arg0(LOADER).args(["--argv0", SERVER]);
-        if !self.library_path.is_empty() {
-            command.args(["--library-path", &self.library_path]);
+        command.arg0(LOADER);
+        if loader.takes_argv0 {
+            command.args(["--argv0", &self.argv0]);
         }
-        command.arg(server);
+        if !loader.library_path.is_empty() {
+            command.args(["--library-path", &loader.library_path]);
+        }
+        command.arg(Path::new("..").join(SERVER));
         command
     }
+}
+
+fn lay_out_loader(folder: &Path, loader: &servers::Loader) -> io::Result<Loader> {
+    symlink(&loader.program, folder.join(LOADER))?;
+    let mut libraries = Vec::new();
+    for (i, directory) in loader.library_dirs.iter().enumerate() {
+        let name = format!("lib{i}");
+        symlink(directory, folder.join(&name))?;
+        libraries.push(format!("../{name}"));
+    }
+    Ok(Loader { takes_argv0: loader.takes_argv0, library_path: libraries.join(":") })
 }
 
 fn open_log(path: &Path) -> io::Result<File> {

@@ -1,0 +1,82 @@
+//! What chaos knows of the machines: which processes live, which it paused, and which hosts there are.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::id::{ClientId, Host, NodeId};
+use crate::plan::Plan;
+
+/// All hosts that faults may touch, and the processes on them.
+#[derive(Debug)]
+pub(super) struct Fleet {
+    nodes: BTreeMap<NodeId, Process>,
+    clients: u16,
+}
+
+/// A node's process.
+#[derive(Debug)]
+struct Process {
+    alive: bool,
+    /// Which start this is, from 1; the first is the director's.
+    incarnation: u32,
+    /// How many faults pause it.
+    pauses: u32,
+}
+
+impl Fleet {
+    pub fn new(plan: &Plan) -> Self {
+        let process = || Process { alive: true, incarnation: 1, pauses: 0 };
+        let clients = plan.workload.as_ref().map_or(0, |workload| workload.clients);
+        Fleet { nodes: plan.cluster.nodes().map(|node| (node, process())).collect(), clients }
+    }
+
+    fn process(&mut self, node: NodeId) -> &mut Process {
+        self.nodes.get_mut(&node).expect("only nodes of the plan are hit")
+    }
+
+    pub fn is_alive(&self, node: NodeId) -> bool {
+        self.nodes.get(&node).is_some_and(|process| process.alive)
+    }
+
+    pub fn incarnation(&self, node: NodeId) -> u32 {
+        self.nodes.get(&node).map_or(0, |process| process.incarnation)
+    }
+
+    /// A process ended; what paused it ended with it.
+    pub fn ended(&mut self, node: NodeId) {
+        let process = self.process(node);
+        process.alive = false;
+        process.pauses = 0;
+    }
+
+    /// A process is started again; gives its incarnation.
+    pub fn started(&mut self, node: NodeId) -> u32 {
+        let process = self.process(node);
+        process.alive = true;
+        process.incarnation += 1;
+        process.incarnation
+    }
+
+    /// One more fault pauses the process; says whether it ran before.
+    pub fn pause(&mut self, node: NodeId) -> bool {
+        let process = self.process(node);
+        process.pauses += 1;
+        process.pauses == 1
+    }
+
+    /// One fault less pauses the process; says whether it runs now.
+    pub fn unpause(&mut self, node: NodeId) -> bool {
+        let process = self.process(node);
+        process.pauses = process.pauses.saturating_sub(1);
+        process.pauses == 0
+    }
+
+    pub fn clients(&self) -> impl Iterator<Item = Host> + use<> {
+        (1..=self.clients).map(|n| Host::Client(ClientId(n)))
+    }
+
+    /// Every host but these; the operator's and the validator's are never among them.
+    pub fn everyone_but(&self, some: &BTreeSet<Host>) -> BTreeSet<Host> {
+        let all = self.nodes.keys().map(|node| Host::Node(*node)).chain(self.clients());
+        all.filter(|host| !some.contains(host)).collect()
+    }
+}

@@ -1,0 +1,277 @@
+//! Fires the faults of the plan when their triggers say so, and heals them.
+//!
+//! Every fault ends: it is healed, or it missed its moment, or it hit nobody. When all have, the director is told, so
+//! nothing here may wait for what might never come. Whom a role means is the operator's to find out; a fault that
+//! belongs to a moment of an operation is looked up beforehand, so that it is fired within that moment.
+
+mod approach;
+mod fleet;
+mod strike;
+mod words;
+
+use std::collections::BTreeMap;
+
+use self::approach::Approach;
+use self::fleet::Fleet;
+use self::strike::Hit;
+use super::message::{ChaosMessage, DirectorMessage, Message, OperatorMessage, ValidatorMessage};
+use super::{Actor, Out};
+use crate::event::Body;
+use crate::fault::{Fault, FaultId, Moment, Target, Trigger};
+use crate::id::{ActorId, NodeId};
+use crate::op::OpId;
+use crate::plan::Plan;
+use crate::time::{SimDuration, SimTime};
+
+/// The injector of faults.
+#[derive(Debug)]
+pub struct Chaos {
+    cases: BTreeMap<FaultId, Case>,
+    fleet: Fleet,
+    operations: Vec<OpId>,
+    /// The operation that waits for faults before it.
+    approach: Option<Approach>,
+    /// Timers set so far.
+    tokens: u64,
+    begun: bool,
+    /// The director knows that all faults are over.
+    told: bool,
+}
+
+/// A fault and what became of it.
+#[derive(Debug)]
+struct Case {
+    fault: Fault,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Its trigger was not pulled.
+    Armed,
+    /// The operator is looking up whom it hits; it is fired then, or kept.
+    Asking { fire: bool },
+    /// It waits for its moment in an operation.
+    Ready(Vec<Option<NodeId>>),
+    /// It was fired and is to be healed.
+    Lasting(Hit),
+    /// Nothing more comes of it.
+    Over,
+}
+
+impl Chaos {
+    /// The faults of `plan`.
+    pub fn new(plan: &Plan) -> Self {
+        let case = |fault: &Fault| (fault.id, Case { fault: fault.clone(), state: State::Armed });
+        Chaos {
+            cases: plan.faults.iter().map(case).collect(),
+            fleet: Fleet::new(plan),
+            operations: plan.operations.iter().map(|op| op.id).collect(),
+            approach: None,
+            tokens: 0,
+            begun: false,
+            told: false,
+        }
+    }
+
+    fn take(&mut self, message: ChaosMessage, out: &mut Out) {
+        match message {
+            ChaosMessage::Begin => self.begin(out),
+            ChaosMessage::Fire { fault } => self.due(fault, out),
+            ChaosMessage::Heal { fault } => self.heal(fault, out),
+            ChaosMessage::Restart { fault, .. } => self.restart(fault, out),
+            ChaosMessage::OperationDue { op } => self.approach(op, out),
+            ChaosMessage::OperationAccepted { op } => self.accepted(op, out),
+            ChaosMessage::BusStep { op, step } => self.stepped(op, step, out),
+            ChaosMessage::OperationEnded { op } => self.ended(op, out),
+            ChaosMessage::Resolved { fault, nodes } => self.resolved(fault, nodes, out),
+            ChaosMessage::NodeExited { node } => self.exited(node, out),
+            ChaosMessage::Tick { token } => self.ticked(token, out),
+        }
+    }
+
+    fn begin(&mut self, out: &mut Out) {
+        self.begun = true;
+        for fault in self.faults(|_| true) {
+            match self.case(fault).fault.trigger {
+                Trigger::At { delay_ns } => fire_after(delay_ns, fault, out),
+                Trigger::BeforeOp { op, .. } | Trigger::DuringOp { op, .. } | Trigger::AfterOp { op, .. } => {
+                    if !self.operations.contains(&op) {
+                        self.miss(fault, "there is no such operation", out);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The moment of a fault that waited for a point in time has come.
+    fn due(&mut self, fault: FaultId, out: &mut Out) {
+        match &self.case(fault).state {
+            State::Armed => self.ask(fault, true, out),
+            State::Ready(_) => self.moment(fault, out),
+            _ => {}
+        }
+    }
+
+    /// Finds out whom a fault hits, at once if no role has to be looked up.
+    fn ask(&mut self, fault: FaultId, fire: bool, out: &mut Out) {
+        let case = self.case(fault);
+        case.state = State::Asking { fire };
+        let targets = case.fault.action.targets();
+        let known = |target: &Target| match target {
+            Target::Node(node) => Some(Some(*node)),
+            Target::Clients => Some(None),
+            Target::Primary(_) | Target::Replica(..) => None,
+        };
+        match targets.iter().map(known).collect() {
+            Some(nodes) => self.resolved(fault, nodes, out),
+            None => {
+                let question = OperatorMessage::Resolve { fault, targets };
+                out.send(ActorId::Operator, Message::Operator(question));
+            }
+        }
+    }
+
+    fn resolved(&mut self, fault: FaultId, nodes: Vec<Option<NodeId>>, out: &mut Out) {
+        match self.case(fault).state {
+            State::Asking { fire: true } => self.fire(fault, &nodes, out),
+            State::Asking { fire: false } => self.case(fault).state = State::Ready(nodes),
+            _ => return,
+        }
+        self.heard_of(fault, out);
+    }
+
+    fn fire(&mut self, id: FaultId, nodes: &[Option<NodeId>], out: &mut Out) {
+        let case = self.cases.get_mut(&id).expect("only faults of the plan are fired");
+        let hit = strike::fire(&case.fault, nodes, &mut self.fleet, out);
+        case.state = hit.map_or(State::Over, State::Lasting);
+    }
+
+    /// A fault's time is over. A process that ended has a time of its own to come back.
+    fn heal(&mut self, fault: FaultId, out: &mut Out) {
+        self.undo(fault, |hit| !matches!(hit, Hit::Dead(_)), out);
+    }
+
+    fn restart(&mut self, fault: FaultId, out: &mut Out) {
+        self.undo(fault, |hit| matches!(hit, Hit::Dead(_)), out);
+    }
+
+    fn undo(&mut self, id: FaultId, which: impl Fn(&Hit) -> bool, out: &mut Out) {
+        let case = self.cases.get_mut(&id).expect("only faults of the plan are healed");
+        if let State::Lasting(hit) = case.state
+            && which(&hit)
+        {
+            strike::heal(id, hit, &mut self.fleet, out);
+            case.state = State::Over;
+        }
+    }
+
+    fn exited(&mut self, node: NodeId, out: &mut Out) {
+        self.fleet.ended(node);
+        for case in self.cases.values_mut() {
+            if matches!(case.state, State::Lasting(Hit::Dying(dying)) if dying == node) {
+                let hit = strike::died(&case.fault, node, out);
+                case.state = hit.map_or(State::Over, State::Lasting);
+            }
+        }
+    }
+
+    fn accepted(&mut self, op: OpId, out: &mut Out) {
+        for (fault, moment) in self.during(op) {
+            match moment {
+                Moment::After { delay_ns: SimDuration::ZERO } => self.moment(fault, out),
+                Moment::After { delay_ns } => fire_after(delay_ns, fault, out),
+                Moment::BusStep { .. } => {}
+            }
+        }
+    }
+
+    fn stepped(&mut self, op: OpId, step: u8, out: &mut Out) {
+        for (fault, moment) in self.during(op) {
+            if matches!(moment, Moment::BusStep { step: wanted } if step >= wanted) {
+                self.moment(fault, out);
+            }
+        }
+    }
+
+    /// Fires a fault whose moment within an operation has come.
+    fn moment(&mut self, fault: FaultId, out: &mut Out) {
+        match &mut self.case(fault).state {
+            State::Ready(nodes) => {
+                let nodes = std::mem::take(nodes);
+                self.fire(fault, &nodes, out);
+            }
+            State::Armed | State::Asking { .. } => {
+                self.miss(fault, "nobody could tell in time whom it hits", out);
+            }
+            State::Lasting(_) | State::Over => {}
+        }
+    }
+
+    fn ended(&mut self, op: OpId, out: &mut Out) {
+        self.approach = None;
+        disturbed(format!("operation {} ended", op.0), out);
+        for (fault, _) in self.during(op) {
+            if !matches!(self.case(fault).state, State::Lasting(_) | State::Over) {
+                self.miss(fault, "the operation had ended", out);
+            }
+        }
+        for fault in self.faults(|_| true) {
+            match self.case(fault).fault.trigger {
+                Trigger::AfterOp { op: after, delay_ns } if after == op => fire_after(delay_ns, fault, out),
+                _ => {}
+            }
+        }
+    }
+
+    fn miss(&mut self, fault: FaultId, why: &str, out: &mut Out) {
+        self.case(fault).state = State::Over;
+        out.note(Body::Fault { fault, text: format!("missed: {why}") });
+    }
+
+    /// The faults that belong to a moment of an operation.
+    fn during(&self, op: OpId) -> Vec<(FaultId, Moment)> {
+        let moment = |case: &Case| match case.fault.trigger {
+            Trigger::DuringOp { op: of, moment } if of == op => Some((case.fault.id, moment)),
+            _ => None,
+        };
+        self.cases.values().filter_map(moment).collect()
+    }
+
+    fn faults(&self, which: impl Fn(&Case) -> bool) -> Vec<FaultId> {
+        self.cases.values().filter(|case| which(case)).map(|case| case.fault.id).collect()
+    }
+
+    fn case(&mut self, fault: FaultId) -> &mut Case {
+        self.cases.get_mut(&fault).expect("only faults of the plan are spoken of")
+    }
+
+    fn tell_when_over(&mut self, out: &mut Out) {
+        let over = self.cases.values().all(|case| matches!(case.state, State::Over));
+        if self.begun && over && !self.told {
+            self.told = true;
+            out.send(ActorId::Director, Message::Director(DirectorMessage::FaultsDone));
+        }
+    }
+}
+
+fn fire_after(delay: SimDuration, fault: FaultId, out: &mut Out) {
+    out.send_after(delay, ActorId::Chaos, Message::Chaos(ChaosMessage::Fire { fault }));
+}
+
+fn disturbed(why: String, out: &mut Out) {
+    out.send(ActorId::Validator, Message::Validator(ValidatorMessage::Disturbed { why }));
+}
+
+impl Actor for Chaos {
+    fn handle(&mut self, _now: SimTime, message: Message, out: &mut Out) {
+        match message {
+            Message::Chaos(message) => self.take(message, out),
+            other => panic!("chaos was told {other:?}"),
+        }
+        self.tell_when_over(out);
+    }
+}
+
+#[cfg(test)]
+mod tests;

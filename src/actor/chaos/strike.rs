@@ -1,0 +1,224 @@
+//! What each fault does when it is fired, and what undoes it.
+
+use std::collections::BTreeSet;
+
+use super::fleet::Fleet;
+use super::{disturbed, words};
+use crate::actor::Out;
+use crate::actor::message::{ChaosMessage, Message, NetworkMessage, NodeMessage, Rule, ValidatorMessage};
+use crate::event::Body;
+use crate::fault::{Fault, FaultAction, FaultId, Signal, Target};
+use crate::id::{ActorId, Host, NodeId};
+use crate::time::SimDuration;
+
+/// After this long a process that was asked to end is taken to have refused.
+const END_WITHIN: SimDuration = SimDuration::from_secs(60);
+
+/// What a fault did, as far as it is to be undone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hit {
+    /// The process was sent a signal and has not ended.
+    Dying(NodeId),
+    /// The process ended and is to be started again.
+    Dead(NodeId),
+    /// The process of that incarnation does not run.
+    Paused(NodeId, u32),
+    /// The network has a rule.
+    Ruled,
+}
+
+/// What there is to do, once it is clear whom it hits.
+struct Strike<'a> {
+    fault: &'a Fault,
+    targets: Vec<Target>,
+    nodes: &'a [Option<NodeId>],
+}
+
+impl FaultAction {
+    /// Whom it hits, in the order in which they are looked up.
+    pub(super) fn targets(&self) -> Vec<Target> {
+        match self {
+            FaultAction::ProcessKill { target, .. } | FaultAction::ProcessPause { target, .. } => {
+                vec![*target]
+            }
+            FaultAction::NetworkPartition { a, b, .. } => a.iter().chain(b).copied().collect(),
+            FaultAction::NetworkLatency { target, peer, .. } => {
+                std::iter::once(*target).chain(*peer).collect()
+            }
+        }
+    }
+}
+
+/// Fires a fault; gives what is to be undone, if anything is.
+pub(super) fn fire(fault: &Fault, nodes: &[Option<NodeId>], fleet: &mut Fleet, out: &mut Out) -> Option<Hit> {
+    let strike = Strike { fault, targets: fault.action.targets(), nodes };
+    let (text, hit) = match strike.perform(fleet, out) {
+        Ok((text, hit)) => {
+            disturbed(text.clone(), out);
+            (text, hit)
+        }
+        Err(why) => (format!("hit nobody: {why}"), None),
+    };
+    out.note(Body::Fault { fault: fault.id, text });
+    hit
+}
+
+/// A process that was sent a signal ended; gives what is to be undone, if anything is.
+pub(super) fn died(fault: &Fault, node: NodeId, out: &mut Out) -> Option<Hit> {
+    let FaultAction::ProcessKill { restart_after_ns: Some(delay), .. } = fault.action else {
+        return None;
+    };
+    let restart = ChaosMessage::Restart { fault: fault.id, node };
+    out.send_after(delay, ActorId::Chaos, Message::Chaos(restart));
+    Some(Hit::Dead(node))
+}
+
+/// Undoes what a fault did.
+pub(super) fn heal(fault: FaultId, hit: Hit, fleet: &mut Fleet, out: &mut Out) {
+    let text = match hit {
+        Hit::Dying(node) => {
+            format!("{node} has not ended within {}: left alone", words::seconds(END_WITHIN))
+        }
+        Hit::Dead(node) if fleet.is_alive(node) => format!("{node} runs again already"),
+        Hit::Dead(node) => {
+            let incarnation = fleet.started(node);
+            out.send(ActorId::Node(node), Message::Node(NodeMessage::Start { incarnation }));
+            format!("{node} is started again")
+        }
+        Hit::Paused(node, incarnation) => unpause(node, incarnation, fleet, out),
+        Hit::Ruled => {
+            out.send(ActorId::Network, Message::Network(NetworkMessage::ClearRule { fault }));
+            "links are as before".to_owned()
+        }
+    };
+    disturbed(text.clone(), out);
+    out.note(Body::Heal { fault, text });
+}
+
+fn unpause(node: NodeId, incarnation: u32, fleet: &mut Fleet, out: &mut Out) -> String {
+    if !fleet.is_alive(node) || fleet.incarnation(node) != incarnation {
+        return format!("{node} ended while it was paused");
+    }
+    if !fleet.unpause(node) {
+        return format!("{node} stays paused by another fault");
+    }
+    out.send(ActorId::Node(node), Message::Node(NodeMessage::Unpause));
+    tell_paused(node, false, out);
+    format!("{node} runs again")
+}
+
+fn tell_paused(node: NodeId, paused: bool, out: &mut Out) {
+    out.send(ActorId::Validator, Message::Validator(ValidatorMessage::NodePaused { node, paused }));
+}
+
+type Performed = Result<(String, Option<Hit>), String>;
+
+impl Strike<'_> {
+    fn perform(&self, fleet: &mut Fleet, out: &mut Out) -> Performed {
+        match &self.fault.action {
+            FaultAction::ProcessKill { signal, restart_after_ns, .. } => {
+                self.kill(*signal, restart_after_ns.is_some(), fleet, out)
+            }
+            FaultAction::ProcessPause { duration_ns, .. } => self.pause(*duration_ns, fleet, out),
+            FaultAction::NetworkPartition { a, .. } => self.partition(a.len(), fleet, out),
+            FaultAction::NetworkLatency { .. } => self.slow(fleet, out),
+        }
+    }
+
+    fn kill(&self, signal: Signal, restarts: bool, fleet: &Fleet, out: &mut Out) -> Performed {
+        let node = self.living(fleet)?;
+        out.send(ActorId::Node(node), Message::Node(NodeMessage::Signal { signal }));
+        if signal == Signal::Term && restarts {
+            self.heal_after(END_WITHIN, out);
+        }
+        let text = format!("{} to {}", signal.name(), self.who());
+        Ok((text, restarts.then_some(Hit::Dying(node))))
+    }
+
+    fn pause(&self, duration: SimDuration, fleet: &mut Fleet, out: &mut Out) -> Performed {
+        let node = self.living(fleet)?;
+        if fleet.pause(node) {
+            out.send(ActorId::Node(node), Message::Node(NodeMessage::Pause));
+            tell_paused(node, true, out);
+        }
+        self.heal_after(duration, out);
+        let text = format!("pause of {} for {}", self.who(), words::seconds(duration));
+        Ok((text, Some(Hit::Paused(node, fleet.incarnation(node)))))
+    }
+
+    fn partition(&self, a_count: usize, fleet: &Fleet, out: &mut Out) -> Performed {
+        let FaultAction::NetworkPartition { direction, channels, duration_ns, .. } = &self.fault.action
+        else {
+            unreachable!("only partitions come here");
+        };
+        let (a, b) = self.sides(a_count, fleet)?;
+        let rule = Rule::Cut { a, b, direction: *direction, channels: channels.clone() };
+        self.rule(rule, *duration_ns, out);
+        let (cut, extent) = (self.between(a_count), words::extent(*direction, channels));
+        let text = format!("links cut between {cut} for {}, {extent}", words::seconds(*duration_ns));
+        Ok((text, Some(Hit::Ruled)))
+    }
+
+    fn slow(&self, fleet: &Fleet, out: &mut Out) -> Performed {
+        let FaultAction::NetworkLatency { latency, duration_ns, .. } = &self.fault.action else {
+            unreachable!("only latencies come here");
+        };
+        let (a, b) = self.sides(1, fleet)?;
+        self.rule(Rule::Slow { a, b, latency: *latency }, *duration_ns, out);
+        let (min_ms, max_ms) = (latency.min_ns.as_ms(), latency.max_ns.as_ms());
+        let text = format!("latency of {min_ms} to {max_ms} ms between {}", self.between(1));
+        Ok((format!("{text} for {}", words::seconds(*duration_ns)), Some(Hit::Ruled)))
+    }
+
+    fn rule(&self, rule: Rule, duration: SimDuration, out: &mut Out) {
+        let set = NetworkMessage::SetRule { fault: self.fault.id, rule };
+        out.send(ActorId::Network, Message::Network(set));
+        self.heal_after(duration, out);
+    }
+
+    fn heal_after(&self, delay: SimDuration, out: &mut Out) {
+        out.send_after(delay, ActorId::Chaos, Message::Chaos(ChaosMessage::Heal { fault: self.fault.id }));
+    }
+
+    /// The one node that is hit, if it has a process.
+    fn living(&self, fleet: &Fleet) -> Result<NodeId, String> {
+        let node = self.nodes.first().copied().flatten().ok_or_else(|| words::nobody(self.targets[0]))?;
+        if fleet.is_alive(node) { Ok(node) } else { Err(format!("{} is down already", self.who())) }
+    }
+
+    fn who(&self) -> String {
+        words::who(self.targets[0], self.nodes.first().copied().flatten())
+    }
+
+    /// The hosts of the first targets and those of the others, or everyone else's.
+    fn sides(&self, a_count: usize, fleet: &Fleet) -> Result<(Vec<Host>, Vec<Host>), String> {
+        let a = self.hosts(0..a_count, fleet);
+        let mut b = self.hosts(a_count..self.targets.len(), fleet);
+        if self.targets.len() == a_count {
+            b = fleet.everyone_but(&a);
+        }
+        b.retain(|host| !a.contains(host));
+        if a.is_empty() || b.is_empty() {
+            return Err(format!("there are no links between {}", self.between(a_count)));
+        }
+        Ok((a.into_iter().collect(), b.into_iter().collect()))
+    }
+
+    fn hosts(&self, which: std::ops::Range<usize>, fleet: &Fleet) -> BTreeSet<Host> {
+        let pairs = self.targets[which.clone()].iter().zip(&self.nodes[which]);
+        pairs
+            .flat_map(|(target, node)| match target {
+                Target::Clients => fleet.clients().collect(),
+                _ => node.map(Host::Node).into_iter().collect::<Vec<_>>(),
+            })
+            .collect()
+    }
+
+    fn between(&self, a_count: usize) -> String {
+        let a = words::all(&self.targets[..a_count], self.nodes);
+        match &self.targets[a_count..] {
+            [] => format!("{a} and everyone else"),
+            b => format!("{a} and {}", words::all(b, &self.nodes[a_count..])),
+        }
+    }
+}

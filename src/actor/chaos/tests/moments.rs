@@ -1,0 +1,213 @@
+//! When faults are fired, relative to operations.
+
+use super::*;
+
+fn before(lead_ms: u64) -> Trigger {
+    Trigger::BeforeOp { op: ONE, lead_ns: for_ms(lead_ms) }
+}
+
+fn during(delay_ms: u64) -> Trigger {
+    Trigger::DuringOp { op: ONE, moment: Moment::After { delay_ns: for_ms(delay_ms) } }
+}
+
+fn at_step(step: u8) -> Trigger {
+    Trigger::DuringOp { op: ONE, moment: Moment::BusStep { step } }
+}
+
+fn after(delay_ms: u64) -> Trigger {
+    Trigger::AfterOp { op: ONE, delay_ns: for_ms(delay_ms) }
+}
+
+/// A run in which the first operation is due at 10 ms, accepted at 1000 ms and ends at 1200 ms.
+fn operated(faults: Vec<(Trigger, FaultAction)>) -> Rig {
+    let mut rig = Rig::new(faults);
+    rig.tell(10, ChaosMessage::OperationDue { op: ONE });
+    rig.tell(1000, ChaosMessage::OperationAccepted { op: ONE });
+    rig.tell(1200, ChaosMessage::OperationEnded { op: ONE });
+    rig
+}
+
+#[test]
+fn an_operation_without_faults_goes_at_once() {
+    check(
+        operated(vec![(at(2000), pause(1))]),
+        expect_test::expect![[r#"
+        10 ms: to operator: Go { op: OpId(1) }
+        2000 ms: to node-4: Pause
+        2000 ms: to validator: NodePaused { node: NodeId(4), paused: true }
+        2000 ms: Fault { fault: FaultId(1), text: "pause of node-4 for 0.001 s" }
+        2001 ms: to node-4: Unpause
+        2001 ms: to validator: NodePaused { node: NodeId(4), paused: false }
+        2001 ms: to director: FaultsDone
+        2001 ms: Heal { fault: FaultId(1), text: "node-4 runs again" }"#]],
+    );
+}
+
+#[test]
+fn an_operation_waits_for_the_longest_lead_before_it() {
+    check(
+        operated(vec![(before(300), kill(None)), (before(500), pause(1))]),
+        expect_test::expect![[r#"
+        10 ms: to operator: Resolve { fault: FaultId(1), targets: [Primary(ShardId(1))] }
+        10 ms: to node-4: Pause
+        10 ms: to validator: NodePaused { node: NodeId(4), paused: true }
+        10 ms: Fault { fault: FaultId(2), text: "pause of node-4 for 0.001 s" }
+        11 ms: to node-4: Unpause
+        11 ms: to validator: NodePaused { node: NodeId(4), paused: false }
+        11 ms: Heal { fault: FaultId(2), text: "node-4 runs again" }
+        12 ms: to node-1: Signal { signal: Kill }
+        12 ms: to director: FaultsDone
+        12 ms: Fault { fault: FaultId(1), text: "SIGKILL to node-1, the primary of shard 1" }
+        512 ms: to operator: Go { op: OpId(1) }"#]],
+    );
+}
+
+#[test]
+fn whom_a_fault_within_an_operation_hits_is_known_before_it_goes() {
+    check(
+        operated(vec![(before(300), pause(1)), (during(0), kill(None))]),
+        expect_test::expect![[r#"
+        10 ms: to node-4: Pause
+        10 ms: to validator: NodePaused { node: NodeId(4), paused: true }
+        10 ms: Fault { fault: FaultId(1), text: "pause of node-4 for 0.001 s" }
+        11 ms: to node-4: Unpause
+        11 ms: to validator: NodePaused { node: NodeId(4), paused: false }
+        11 ms: Heal { fault: FaultId(1), text: "node-4 runs again" }
+        310 ms: to operator: Resolve { fault: FaultId(2), targets: [Primary(ShardId(1))] }
+        312 ms: to operator: Go { op: OpId(1) }
+        1000 ms: to node-1: Signal { signal: Kill }
+        1000 ms: to director: FaultsDone
+        1000 ms: Fault { fault: FaultId(2), text: "SIGKILL to node-1, the primary of shard 1" }"#]],
+    );
+}
+
+#[test]
+fn a_fault_after_the_acceptance_may_miss_the_end() {
+    check(
+        operated(vec![(during(100), kill(None)), (during(300), kill(None))]),
+        expect_test::expect![[r#"
+        10 ms: to operator: Resolve { fault: FaultId(1), targets: [Primary(ShardId(1))] }
+        10 ms: to operator: Resolve { fault: FaultId(2), targets: [Primary(ShardId(1))] }
+        12 ms: to operator: Go { op: OpId(1) }
+        1100 ms: to node-1: Signal { signal: Kill }
+        1100 ms: Fault { fault: FaultId(1), text: "SIGKILL to node-1, the primary of shard 1" }
+        1200 ms: to director: FaultsDone
+        1200 ms: Fault { fault: FaultId(2), text: "missed: the operation had ended" }"#]],
+    );
+}
+
+#[test]
+fn a_fault_waits_for_its_step_on_the_bus_or_a_later_one() {
+    let faults = vec![(at_step(0), kill(None)), (at_step(2), pause(1)), (at_step(3), pause(1))];
+    let mut rig = operated(faults);
+    for (at, op, step) in [(1001, OpId(2), 3), (1002, ONE, 1), (1003, ONE, 2), (1004, ONE, 2)] {
+        rig.tell(at, ChaosMessage::BusStep { op, step });
+    }
+    check(
+        rig,
+        expect_test::expect![[r#"
+        10 ms: to operator: Resolve { fault: FaultId(1), targets: [Primary(ShardId(1))] }
+        12 ms: to operator: Go { op: OpId(1) }
+        1002 ms: to node-1: Signal { signal: Kill }
+        1002 ms: Fault { fault: FaultId(1), text: "SIGKILL to node-1, the primary of shard 1" }
+        1003 ms: to node-4: Pause
+        1003 ms: to validator: NodePaused { node: NodeId(4), paused: true }
+        1003 ms: Fault { fault: FaultId(2), text: "pause of node-4 for 0.001 s" }
+        1004 ms: to node-4: Unpause
+        1004 ms: to validator: NodePaused { node: NodeId(4), paused: false }
+        1004 ms: Heal { fault: FaultId(2), text: "node-4 runs again" }
+        1200 ms: to director: FaultsDone
+        1200 ms: Fault { fault: FaultId(3), text: "missed: the operation had ended" }"#]],
+    );
+}
+
+#[test]
+fn an_operation_that_never_was_accepted_has_no_moments() {
+    let mut rig = Rig::new(vec![(during(0), kill(None)), (after(50), pause(1))]);
+    rig.tell(10, ChaosMessage::OperationDue { op: ONE });
+    rig.tell(100, ChaosMessage::OperationEnded { op: ONE });
+    check(
+        rig,
+        expect_test::expect![[r#"
+        10 ms: to operator: Resolve { fault: FaultId(1), targets: [Primary(ShardId(1))] }
+        12 ms: to operator: Go { op: OpId(1) }
+        100 ms: Fault { fault: FaultId(1), text: "missed: the operation had ended" }
+        150 ms: to node-4: Pause
+        150 ms: to validator: NodePaused { node: NodeId(4), paused: true }
+        150 ms: Fault { fault: FaultId(2), text: "pause of node-4 for 0.001 s" }
+        151 ms: to node-4: Unpause
+        151 ms: to validator: NodePaused { node: NodeId(4), paused: false }
+        151 ms: to director: FaultsDone
+        151 ms: Heal { fault: FaultId(2), text: "node-4 runs again" }"#]],
+    );
+}
+
+#[test]
+fn faults_after_an_operation_follow_its_end() {
+    check(
+        operated(vec![(after(0), kill(Some(10))), (after(50), pause(1))]),
+        expect_test::expect![[r#"
+        10 ms: to operator: Go { op: OpId(1) }
+        1200 ms: to operator: Resolve { fault: FaultId(1), targets: [Primary(ShardId(1))] }
+        1202 ms: to node-1: Signal { signal: Kill }
+        1202 ms: Fault { fault: FaultId(1), text: "SIGKILL to node-1, the primary of shard 1" }
+        1213 ms: to node-1: Start { incarnation: 2 }
+        1213 ms: Heal { fault: FaultId(1), text: "node-1 is started again" }
+        1250 ms: to node-4: Pause
+        1250 ms: to validator: NodePaused { node: NodeId(4), paused: true }
+        1250 ms: Fault { fault: FaultId(2), text: "pause of node-4 for 0.001 s" }
+        1251 ms: to node-4: Unpause
+        1251 ms: to validator: NodePaused { node: NodeId(4), paused: false }
+        1251 ms: to director: FaultsDone
+        1251 ms: Heal { fault: FaultId(2), text: "node-4 runs again" }"#]],
+    );
+}
+
+#[test]
+fn an_operator_who_never_answers_does_not_stop_the_operation() {
+    let mut rig = Rig::new(vec![(before(300), kill(None)), (during(0), kill(None)), (at(1), pause(1))]);
+    rig.looks_up_in = None;
+    rig.tell(10, ChaosMessage::OperationDue { op: ONE });
+    rig.tell(11_000, ChaosMessage::OperationAccepted { op: ONE });
+    rig.tell(11_100, ChaosMessage::OperationEnded { op: ONE });
+    check(
+        rig,
+        expect_test::expect![[r#"
+        1 ms: to node-4: Pause
+        1 ms: to validator: NodePaused { node: NodeId(4), paused: true }
+        1 ms: Fault { fault: FaultId(3), text: "pause of node-4 for 0.001 s" }
+        2 ms: to node-4: Unpause
+        2 ms: to validator: NodePaused { node: NodeId(4), paused: false }
+        2 ms: Heal { fault: FaultId(3), text: "node-4 runs again" }
+        10 ms: to operator: Resolve { fault: FaultId(1), targets: [Primary(ShardId(1))] }
+        5310 ms: to operator: Resolve { fault: FaultId(2), targets: [Primary(ShardId(1))] }
+        10310 ms: to operator: Go { op: OpId(1) }
+        11000 ms: Fault { fault: FaultId(2), text: "missed: nobody could tell in time whom it hits" }"#]],
+    );
+}
+
+#[test]
+fn a_late_answer_still_fires_a_fault_before_the_operation() {
+    let mut rig = operated(vec![(before(0), kill(None)), (during(0), kill(None))]);
+    rig.looks_up_in = Some(SimDuration::from_secs(20));
+    check(
+        rig,
+        expect_test::expect![[r#"
+        10 ms: to operator: Resolve { fault: FaultId(1), targets: [Primary(ShardId(1))] }
+        1000 ms: Fault { fault: FaultId(2), text: "missed: nobody could tell in time whom it hits" }
+        20010 ms: to node-1: Signal { signal: Kill }
+        20010 ms: to director: FaultsDone
+        20010 ms: Fault { fault: FaultId(1), text: "SIGKILL to node-1, the primary of shard 1" }"#]],
+    );
+}
+
+#[test]
+fn a_fault_of_an_operation_that_is_not_planned_is_missed() {
+    let trigger = Trigger::AfterOp { op: OpId(9), delay_ns: for_ms(5) };
+    check(
+        Rig::new(vec![(trigger, kill(None))]),
+        expect_test::expect![[r#"
+        0 ms: to director: FaultsDone
+        0 ms: Fault { fault: FaultId(1), text: "missed: there is no such operation" }"#]],
+    );
+}

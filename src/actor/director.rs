@@ -1,0 +1,120 @@
+//! The director: which part of a run follows which.
+//!
+//! It starts the servers, lets the operator form the cluster, opens the run, waits until operations, faults and
+//! clients are through, and then lets the validator judge. It knows nothing of what the others do.
+
+use super::message::{
+    ChaosMessage, ClientMessage, DirectorMessage, Message, NodeMessage, OperatorMessage, ValidatorMessage,
+};
+use super::{Act, Actor, Out};
+use crate::event::{Body, Phase};
+use crate::id::{ActorId, ClientId, NodeId};
+use crate::plan::Plan;
+use crate::time::{SimDuration, SimTime};
+
+/// The phases of a run.
+pub struct Director {
+    nodes: Vec<NodeId>,
+    clients: Vec<ClientId>,
+    phase: Phase,
+    operations_done: bool,
+    faults_done: bool,
+    clients_working: usize,
+    patience: SimDuration,
+}
+
+impl Director {
+    /// The director of a plan.
+    pub fn new(plan: &Plan) -> Self {
+        let clients: Vec<ClientId> =
+            (1..=plan.workload.as_ref().map_or(0, |workload| workload.clients)).map(ClientId).collect();
+        Director {
+            nodes: plan.cluster.nodes().collect(),
+            clients_working: clients.len(),
+            clients,
+            phase: Phase::Form,
+            operations_done: false,
+            faults_done: false,
+            patience: patience(plan),
+        }
+    }
+
+    fn enter(&mut self, phase: Phase, out: &mut Out) {
+        self.phase = phase;
+        out.note(Body::Phase { phase });
+    }
+
+    fn begin(&mut self, out: &mut Out) {
+        self.enter(Phase::Form, out);
+        for node in &self.nodes {
+            out.send(ActorId::Node(*node), Message::Node(NodeMessage::Start { incarnation: 1 }));
+        }
+        out.send(ActorId::Operator, Message::Operator(OperatorMessage::Form));
+        out.send_after(self.patience, ActorId::Director, Message::Director(DirectorMessage::Overdue));
+    }
+
+    fn run(&mut self, out: &mut Out) {
+        self.enter(Phase::Run, out);
+        out.send(ActorId::Validator, Message::Validator(ValidatorMessage::Begin));
+        out.send(ActorId::Chaos, Message::Chaos(ChaosMessage::Begin));
+        out.send(ActorId::Operator, Message::Operator(OperatorMessage::Begin));
+        for client in &self.clients {
+            out.send(ActorId::Client(*client), Message::Client(ClientMessage::Begin));
+        }
+    }
+
+    fn settle_if_through(&mut self, out: &mut Out) {
+        let through = self.operations_done && self.faults_done && self.clients_working == 0;
+        if through && self.phase == Phase::Run {
+            self.enter(Phase::Settle, out);
+            out.send(ActorId::Validator, Message::Validator(ValidatorMessage::Settle));
+        }
+    }
+
+    fn finish(&mut self, unfinished: Option<String>, out: &mut Out) {
+        if self.phase != Phase::Done {
+            self.enter(Phase::Done, out);
+            out.act(Act::Finish { unfinished });
+        }
+    }
+}
+
+/// Longer than any sound run of this plan takes.
+fn patience(plan: &Plan) -> SimDuration {
+    /// Formation, and what each operation and fault may take beyond what the plan says.
+    const SLACK_S: u64 = 300;
+    let mut total = SimDuration::from_secs(SLACK_S) + plan.limits.max_convergence_ns;
+    if let Some(workload) = &plan.workload {
+        total = total + workload.duration_ns;
+    }
+    for op in &plan.operations {
+        total = total + op.delay_ns + SimDuration::from_secs(SLACK_S);
+    }
+    for fault in &plan.faults {
+        total = total + fault.longest_ns() + SimDuration::from_secs(SLACK_S);
+    }
+    total
+}
+
+impl Actor for Director {
+    fn handle(&mut self, now: SimTime, message: Message, out: &mut Out) {
+        let Message::Director(message) = message else {
+            unreachable!("only the director's own messages are for it");
+        };
+        match message {
+            DirectorMessage::Begin => self.begin(out),
+            DirectorMessage::Formed => self.run(out),
+            DirectorMessage::FormationFailed { why } => {
+                self.finish(Some(format!("the cluster was not formed: {why}")), out);
+            }
+            DirectorMessage::OperationsDone => self.operations_done = true,
+            DirectorMessage::FaultsDone => self.faults_done = true,
+            DirectorMessage::ClientDone => self.clients_working -= 1,
+            DirectorMessage::Judged => self.finish(None, out),
+            DirectorMessage::Overdue => {
+                self.finish(Some(format!("the run was not through after {now} of virtual time")), out);
+            }
+        }
+        self.settle_if_through(out);
+    }
+}

@@ -1,0 +1,311 @@
+//! The network: every link, every connection, and what faults make of them.
+//!
+//! It decides when what one end did shows at the other. The bytes of a connection never overtake each other; a cut
+//! link holds them, as TCP does when packets are lost, and gives them up when it heals.
+
+mod connection;
+mod links;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddrV4;
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use self::connection::{Connection, ENDS, Held};
+use self::links::Links;
+use super::message::{Arrival, Arrived, Chunk, End, Message, NetworkMessage, OperatorMessage};
+use super::{Actor, Out};
+use crate::event::Body;
+use crate::fault::Channel;
+use crate::id::{ActorId, BUS_PORT, Host, NodeId};
+use crate::plan::Plan;
+use crate::time::{SimDuration, SimTime};
+
+/// Marks the ends of connections that a node accepted; those it dialled are named by the node itself.
+const ACCEPTED: u64 = 1 << 63;
+/// How long a kernel tries to connect to a host that does not answer.
+const DIAL_PATIENCE: SimDuration = SimDuration::from_secs(127);
+/// Bytes an actor reads before its peer is told that there is room again.
+const CREDIT_STEP: u64 = 128 * 1024;
+
+/// All links and connections of a run.
+pub struct Network {
+    links: Links,
+    listeners: BTreeSet<(NodeId, u16)>,
+    connections: BTreeMap<u64, Connection>,
+    ends: BTreeMap<End, u64>,
+    next: u64,
+}
+
+impl Network {
+    /// The network of a plan, without any connection.
+    pub fn new(plan: &Plan) -> Self {
+        Network {
+            links: Links::new(plan.seed, plan.network.latency),
+            listeners: BTreeSet::new(),
+            connections: BTreeMap::new(),
+            ends: BTreeMap::new(),
+            next: 1,
+        }
+    }
+
+    fn dial(&mut self, now: SimTime, from: End, local_port: u16, to: SocketAddrV4, out: &mut Out) {
+        let conn = self.next;
+        self.next += 1;
+        let Some(source) = host_of(from.owner) else {
+            return;
+        };
+        let target = Host::from_address(*to.ip());
+        let local_port = if local_port == 0 { 32_768 + (conn % 28_000) as u16 } else { local_port };
+        self.ends.insert(from, conn);
+        let channel = channel(source, to.port());
+        let hosts = [source, target.unwrap_or(source)];
+        let connection = Connection::new(from, hosts, [local_port, to.port()], channel);
+        self.connections.insert(conn, connection);
+        if target.is_some() {
+            self.pass(now, conn, 0, Held::Knock, out);
+        } else {
+            out.send(from.owner, arrived(conn, from, Arrival::Refused));
+        }
+    }
+
+    /// A connection's request is at the other host.
+    fn knock(&mut self, now: SimTime, conn: u64, out: &mut Out) {
+        let Some(connection) = self.connections.get_mut(&conn) else {
+            return;
+        };
+        let Host::Node(node) = connection.hosts[1] else {
+            return;
+        };
+        if !self.listeners.contains(&(node, connection.ports[1])) {
+            return self.pass(now, conn, 1, Held::Arrival(Arrival::Refused), out);
+        }
+        let end = End { owner: ActorId::Node(node), handle: ACCEPTED | conn };
+        let peer = SocketAddrV4::new(connection.hosts[0].address(), connection.ports[0]);
+        let incoming = Arrival::Incoming { port: connection.ports[1], peer };
+        connection.accept(end);
+        self.ends.insert(end, conn);
+        out.send(end.owner, arrived(conn, end, incoming));
+        self.pass(now, conn, 1, Held::Arrival(Arrival::Connected), out);
+    }
+
+    fn give_up(&mut self, conn: u64, out: &mut Out) {
+        let unanswered = self.connections.get(&conn).filter(|connection| connection.ends[1].is_none());
+        if let Some(end) = unanswered.and_then(|connection| connection.ends[0]) {
+            out.send(end.owner, arrived(conn, end, Arrival::TimedOut));
+            self.forget(conn);
+        }
+    }
+
+    fn sent(&mut self, now: SimTime, from: End, chunk: Chunk, out: &mut Out) {
+        let Some((conn, side)) = self.find(from) else {
+            return;
+        };
+        self.tell_operator(conn, side, &chunk, out);
+        let connection = &self.connections[&conn];
+        if connection.closed[ENDS - 1 - side] {
+            // The other host has no such connection any more and says so.
+            return self.pass(now, conn, ENDS - 1 - side, Held::Arrival(Arrival::Reset), out);
+        }
+        self.credit_for_actor(now, conn, side, chunk.bytes.len() as u64, out);
+        self.pass(now, conn, side, Held::Arrival(Arrival::Data(chunk)), out);
+    }
+
+    /// An actor reads whatever it gets at once: its peer has room again as soon as the bytes are there.
+    fn credit_for_actor(&mut self, now: SimTime, conn: u64, side: usize, len: u64, out: &mut Out) {
+        let connection = self.connections.get_mut(&conn).expect("the caller just found it");
+        if !matches!(connection.hosts[ENDS - 1 - side], Host::Node(_)) {
+            connection.unread[side] += len;
+            if connection.unread[side] >= CREDIT_STEP {
+                let len = std::mem::take(&mut connection.unread[side]);
+                self.pass(now, conn, ENDS - 1 - side, Held::Arrival(Arrival::Credit { len }), out);
+            }
+        }
+    }
+
+    fn tell_operator(&self, conn: u64, side: usize, chunk: &Chunk, out: &mut Out) {
+        const STEPS: [&str; 3] = ["mfstart", "failover_auth_request", "failover_auth_ack"];
+        let Some(summary) = &chunk.bus else {
+            return;
+        };
+        let of_interest = STEPS.contains(&summary.r#type.as_str()) || summary.paused == Some(true);
+        let hosts = self.connections[&conn].hosts;
+        if let (true, Host::Node(node), Host::Node(to)) = (of_interest, hosts[side], hosts[ENDS - 1 - side]) {
+            let seen = OperatorMessage::BusSeen { node, to, summary: summary.clone() };
+            out.send(ActorId::Operator, Message::Operator(seen));
+        }
+    }
+
+    fn closed(&mut self, now: SimTime, from: End, reset: bool, out: &mut Out) {
+        let Some((conn, side)) = self.find(from) else {
+            return;
+        };
+        self.ends.remove(&from);
+        let connection = self.connections.get_mut(&conn).expect("it was just found");
+        connection.closed[side] = true;
+        if connection.closed.iter().all(|closed| *closed) || connection.ends[1].is_none() {
+            return self.forget(conn);
+        }
+        let end = if reset { Arrival::Reset } else { Arrival::Eof };
+        self.pass(now, conn, side, Held::Arrival(end), out);
+    }
+
+    fn forget(&mut self, conn: u64) {
+        if let Some(connection) = self.connections.remove(&conn) {
+            for end in connection.ends.into_iter().flatten() {
+                self.ends.remove(&end);
+            }
+        }
+    }
+
+    fn find(&self, end: End) -> Option<(u64, usize)> {
+        let conn = *self.ends.get(&end)?;
+        let side = self.connections.get(&conn)?.ends.iter().position(|known| *known == Some(end))?;
+        Some((conn, side))
+    }
+
+    /// Sends something from one side of a connection to the other, or holds it while the link is cut.
+    fn pass(&mut self, now: SimTime, conn: u64, side: usize, what: Held, out: &mut Out) {
+        let connection = self.connections.get_mut(&conn).expect("the caller knows the connection");
+        let (from, to) = (connection.hosts[side], connection.hosts[ENDS - 1 - side]);
+        let waits = !connection.held[side].is_empty();
+        if waits || self.links.is_cut(from, to, connection.channel) {
+            out.note(Body::Held { conn, len: what.len() });
+            if matches!(what, Held::Knock) {
+                let patience_ends = Message::Network(NetworkMessage::GiveUp { conn });
+                out.send_after(DIAL_PATIENCE, ActorId::Network, patience_ends);
+            }
+            connection.held[side].push_back(what);
+            return;
+        }
+        let latency = self.links.draw_latency(from, to);
+        let at = connection.arrival(side, now + latency);
+        let delay = at.since(now);
+        out.note(Body::Latency { conn, ns: delay });
+        match what {
+            Held::Knock => {
+                out.send_after(delay, ActorId::Network, Message::Network(NetworkMessage::Knock { conn }));
+            }
+            Held::Arrival(arrival) => {
+                if let Some(end) = connection.ends[ENDS - 1 - side] {
+                    out.send_after(delay, end.owner, arrived(conn, end, arrival));
+                }
+            }
+        }
+    }
+
+    /// Gives up everything that is held at a link that is not cut any more.
+    fn release(&mut self, now: SimTime, out: &mut Out) {
+        let conns: Vec<u64> = self.connections.keys().copied().collect();
+        for (conn, side) in conns.into_iter().flat_map(|conn| [(conn, 0), (conn, 1)]) {
+            let Some(connection) = self.connections.get_mut(&conn) else {
+                continue;
+            };
+            for what in std::mem::take(&mut connection.held[side]) {
+                self.pass(now, conn, side, what, out);
+            }
+        }
+    }
+
+    /// The two names that the log has for what an end does: its connection, and the host at the other end.
+    fn names(&self, end: End) -> Option<(u64, &Connection, Host)> {
+        let (conn, side) = self.find(end)?;
+        let connection = &self.connections[&conn];
+        Some((conn, connection, connection.hosts[ENDS - 1 - side]))
+    }
+
+    fn describe_sent(&self, from: End, chunk: &Chunk) -> Option<Body> {
+        let (conn, connection, to) = self.names(from)?;
+        Some(Body::Sent {
+            from: from.owner,
+            conn,
+            channel: connection.channel,
+            to,
+            len: chunk.bytes.len() as u64,
+            digest: format!("{:016x}", xxh3_64(&chunk.bytes)),
+            bus: chunk.bus.clone(),
+        })
+    }
+
+    fn describe_closed(&self, from: End, how: &str) -> Option<Body> {
+        let (conn, ..) = self.names(from)?;
+        Some(Body::Closed { from: from.owner, conn, how: how.to_owned() })
+    }
+}
+
+/// What a connection carries, by who dialled which port.
+fn channel(from: Host, port: u16) -> Channel {
+    match (from, port) {
+        (_, BUS_PORT) => Channel::Bus,
+        (Host::Node(_), _) => Channel::Replication,
+        _ => Channel::Client,
+    }
+}
+
+fn host_of(actor: ActorId) -> Option<Host> {
+    match actor {
+        ActorId::Node(node) => Some(Host::Node(node)),
+        ActorId::Client(client) => Some(Host::Client(client)),
+        ActorId::Operator => Some(Host::Operator),
+        ActorId::Validator => Some(Host::Validator),
+        _ => None,
+    }
+}
+
+fn arrived(conn: u64, end: End, arrival: Arrival) -> Message {
+    Message::Arrived(Arrived { conn, handle: end.handle, arrival })
+}
+
+impl Actor for Network {
+    fn describe(&self, message: &Message) -> Body {
+        let Message::Network(inner) = message else {
+            return message.body();
+        };
+        let known =
+            match inner {
+                NetworkMessage::Sent { from, chunk } => self.describe_sent(*from, chunk),
+                NetworkMessage::Closed { from, reset: true } => self.describe_closed(*from, "reset"),
+                NetworkMessage::Closed { from, reset: false } => self.describe_closed(*from, "closed"),
+                NetworkMessage::Shut { from } => self.describe_closed(*from, "half-closed"),
+                NetworkMessage::Listen { node, port } => Some(Body::Listen { node: *node, port: *port }),
+                NetworkMessage::Dial { from, to, .. } => Host::from_address(*to.ip())
+                    .map(|host| Body::Dial { from: from.owner, conn: self.next, to: host, port: to.port() }),
+                _ => None,
+            };
+        known.unwrap_or_else(|| message.body())
+    }
+
+    fn handle(&mut self, now: SimTime, message: Message, out: &mut Out) {
+        let Message::Network(message) = message else {
+            unreachable!("only the network's own messages are for it");
+        };
+        match message {
+            NetworkMessage::Listen { node, port } => {
+                self.listeners.insert((node, port));
+            }
+            NetworkMessage::Unlisten { node, port } => {
+                self.listeners.remove(&(node, port));
+            }
+            NetworkMessage::Dial { from, local_port, to } => self.dial(now, from, local_port, to, out),
+            NetworkMessage::Knock { conn } => self.knock(now, conn, out),
+            NetworkMessage::GiveUp { conn } => self.give_up(conn, out),
+            NetworkMessage::Sent { from, chunk } => self.sent(now, from, chunk, out),
+            NetworkMessage::Consumed { from, len } => {
+                if let Some((conn, side)) = self.find(from) {
+                    self.pass(now, conn, side, Held::Arrival(Arrival::Credit { len }), out);
+                }
+            }
+            NetworkMessage::Shut { from } => {
+                if let Some((conn, side)) = self.find(from) {
+                    self.pass(now, conn, side, Held::Arrival(Arrival::Eof), out);
+                }
+            }
+            NetworkMessage::Closed { from, reset } => self.closed(now, from, reset, out),
+            NetworkMessage::SetRule { fault, rule } => self.links.set(fault, rule),
+            NetworkMessage::ClearRule { fault } => {
+                self.links.clear(fault);
+                self.release(now, out);
+            }
+        }
+    }
+}

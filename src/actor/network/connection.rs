@@ -1,0 +1,75 @@
+//! One connection: its two ends, and what is on its way between them.
+
+use std::collections::VecDeque;
+
+use crate::actor::message::{Arrival, End};
+use crate::fault::Channel;
+use crate::id::Host;
+use crate::time::SimTime;
+
+/// A connection has two ends; the dialling one is 0.
+pub const ENDS: usize = 2;
+
+/// Something on its way from one end to the other.
+pub enum Held {
+    /// The request for the connection itself.
+    Knock,
+    /// Anything that happens at an end.
+    Arrival(Arrival),
+}
+
+impl Held {
+    /// How many bytes it carries.
+    pub fn len(&self) -> u64 {
+        match self {
+            Held::Arrival(Arrival::Data(chunk)) => chunk.bytes.len() as u64,
+            _ => 0,
+        }
+    }
+}
+
+/// One connection. Arrays are indexed by the end that sends.
+pub struct Connection {
+    /// The ends; the second is unknown until the connection is accepted.
+    pub ends: [Option<End>; ENDS],
+    /// The hosts of the ends.
+    pub hosts: [Host; ENDS],
+    /// The ports of the ends.
+    pub ports: [u16; ENDS],
+    /// What it carries.
+    pub channel: Channel,
+    /// Whether the end was closed by its owner.
+    pub closed: [bool; ENDS],
+    /// What waits for a cut link to heal.
+    pub held: [VecDeque<Held>; ENDS],
+    /// Bytes sent to an actor since its last credit.
+    pub unread: [u64; ENDS],
+    last_arrival: [SimTime; ENDS],
+}
+
+impl Connection {
+    /// A connection that was just dialled.
+    pub fn new(dialling: End, hosts: [Host; ENDS], ports: [u16; ENDS], channel: Channel) -> Self {
+        Connection {
+            ends: [Some(dialling), None],
+            hosts,
+            ports,
+            channel,
+            closed: [false; ENDS],
+            held: [VecDeque::new(), VecDeque::new()],
+            unread: [0; ENDS],
+            last_arrival: [SimTime::ZERO; ENDS],
+        }
+    }
+
+    /// The other host took the connection.
+    pub fn accept(&mut self, end: End) {
+        self.ends[1] = Some(end);
+    }
+
+    /// When something arrives that would arrive at `wanted`, had nothing been sent before it.
+    pub fn arrival(&mut self, side: usize, wanted: SimTime) -> SimTime {
+        self.last_arrival[side] = self.last_arrival[side].max(wanted);
+        self.last_arrival[side]
+    }
+}

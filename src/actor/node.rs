@@ -1,0 +1,128 @@
+//! A node: the life of one server, from start to end and back.
+//!
+//! It decides when its server gets the turn; what the server does with it is the world's to see. Whatever arrives at a
+//! paused server's sockets waits there, as it does in a kernel.
+
+use super::message::{Arrived, ChaosMessage, Message, NodeMessage, OperatorMessage, ValidatorMessage};
+use super::{Act, Actor, Out};
+use crate::fault::Signal;
+use crate::id::{ActorId, NodeId};
+use crate::invariant::no_crash::is_suspicious;
+use crate::time::SimTime;
+
+/// The life of one server.
+pub struct Node {
+    id: NodeId,
+    state: State,
+    /// A signal that ends it was sent, so that its end surprises nobody.
+    end_expected: bool,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum State {
+    Down,
+    Running,
+    Paused,
+}
+
+impl Node {
+    /// A node that was not started yet.
+    pub fn new(id: NodeId) -> Self {
+        Node { id, state: State::Down, end_expected: false }
+    }
+
+    fn resume(&self, out: &mut Out) {
+        if self.state == State::Running {
+            out.act(Act::Resume { node: self.id });
+        }
+    }
+
+    fn arrived(&self, Arrived { handle, arrival, .. }: Arrived, out: &mut Out) {
+        if self.state != State::Down {
+            out.act(Act::Socket { node: self.id, handle, arrival });
+            self.resume(out);
+        }
+    }
+
+    fn start(&mut self, incarnation: u32, out: &mut Out) {
+        if self.state != State::Down {
+            return;
+        }
+        self.state = State::Running;
+        self.end_expected = false;
+        out.act(Act::Start { node: self.id, incarnation });
+        out.act(Act::Resume { node: self.id });
+        self.tell_life(true, out);
+        out.send(ActorId::Validator, Message::Validator(ValidatorMessage::NodeStarted { node: self.id }));
+    }
+
+    fn tell_life(&self, alive: bool, out: &mut Out) {
+        out.send(ActorId::Operator, Message::Operator(OperatorMessage::NodeLife { node: self.id, alive }));
+    }
+
+    fn signal(&mut self, signal: Signal, out: &mut Out) {
+        match (self.state, signal) {
+            (State::Down, _) => {}
+            // A stopped process takes note of the signal when it runs again.
+            (State::Paused, Signal::Term) => {
+                self.end_expected = true;
+                out.act(Act::Mark { node: self.id, signal });
+            }
+            _ => {
+                self.end_expected = true;
+                out.act(Act::Signal { node: self.id, signal });
+            }
+        }
+    }
+
+    fn pause(&mut self, paused: bool, out: &mut Out) {
+        match (self.state, paused) {
+            (State::Running, true) => self.state = State::Paused,
+            (State::Paused, false) => {
+                self.state = State::Running;
+                self.resume(out);
+            }
+            _ => {}
+        }
+    }
+
+    fn exited(&mut self, status: String, out: &mut Out) {
+        self.state = State::Down;
+        let (node, expected) = (self.id, self.end_expected);
+        out.send(ActorId::Chaos, Message::Chaos(ChaosMessage::NodeExited { node }));
+        self.tell_life(false, out);
+        let ended = ValidatorMessage::NodeExited { node, status, expected };
+        out.send(ActorId::Validator, Message::Validator(ended));
+    }
+
+    fn livelock(&mut self, detail: String, out: &mut Out) {
+        let node = self.id;
+        out.send(ActorId::Validator, Message::Validator(ValidatorMessage::Livelock { node, detail }));
+        self.exited("livelock".to_owned(), out);
+    }
+
+    fn logged(&self, line: String, out: &mut Out) {
+        if is_suspicious(&line) {
+            let message = ValidatorMessage::Suspicious { node: self.id, line };
+            out.send(ActorId::Validator, Message::Validator(message));
+        }
+    }
+}
+
+impl Actor for Node {
+    fn handle(&mut self, _now: SimTime, message: Message, out: &mut Out) {
+        match message {
+            Message::Arrived(arrived) => self.arrived(arrived, out),
+            Message::Node(NodeMessage::Start { incarnation }) => self.start(incarnation, out),
+            Message::Node(NodeMessage::Wake) => self.resume(out),
+            Message::Node(NodeMessage::Signal { signal }) => self.signal(signal, out),
+            Message::Node(NodeMessage::Pause) => self.pause(true, out),
+            Message::Node(NodeMessage::Unpause) => self.pause(false, out),
+            Message::Node(NodeMessage::Exited { status }) => self.exited(status, out),
+            Message::Node(NodeMessage::Livelock { detail }) => self.livelock(detail, out),
+            Message::Node(NodeMessage::Log { line }) => self.logged(line, out),
+            Message::Node(NodeMessage::Child { .. }) => {}
+            other => unreachable!("no message {other:?} is for a node"),
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! The operations of the plan, one after the other: each waits for its time, then for chaos, and then is done.
+
+use std::collections::VecDeque;
+
+use super::Desk;
+use super::command::Command;
+use super::failover::Failover;
+use crate::actor::message::{ChaosMessage, DirectorMessage, Message};
+use crate::actor::session::Answer;
+use crate::event::{Body, BusSummary};
+use crate::id::{ActorId, NodeId};
+use crate::op::{Op, OpAction, OpId};
+
+/// Operations that are left, and the one under way.
+#[derive(Debug)]
+pub(super) struct Agenda {
+    left: VecDeque<Op>,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Nothing is under way.
+    Idle,
+    /// The first operation's time has not come.
+    Waiting { timer: u64 },
+    /// Chaos was told of the first operation and has not let it go.
+    Due,
+    /// The first operation is being done.
+    Doing(Job),
+}
+
+#[derive(Debug)]
+enum Job {
+    Failover(Failover),
+    Command(Command),
+}
+
+/// What came of a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// It goes on.
+    Working,
+    /// It is over.
+    Ended { done: bool, text: String },
+}
+
+impl Agenda {
+    pub fn new(operations: &[Op]) -> Self {
+        Agenda { left: operations.iter().cloned().collect(), state: State::Idle }
+    }
+
+    /// Waits for the first operation's time, or says that there is none.
+    pub fn begin(&mut self, desk: &mut Desk) {
+        self.state = match self.left.front() {
+            Some(op) => {
+                State::Waiting { timer: desk.terminal.set_timer(op.delay_ns, "operation: due", desk.out) }
+            }
+            None => {
+                desk.out.send(ActorId::Director, Message::Director(DirectorMessage::OperationsDone));
+                State::Idle
+            }
+        };
+    }
+
+    /// Chaos lets an operation go.
+    pub fn go(&mut self, id: OpId, desk: &mut Desk) {
+        let due = self.left.front().filter(|op| op.id == id && matches!(self.state, State::Due));
+        let Some(op) = due else {
+            return;
+        };
+        let (job, progress) = match &op.action {
+            OpAction::Failover { shard, mode, to } => {
+                let (failover, progress) = Failover::start(id, *shard, *mode, *to, desk);
+                (Job::Failover(failover), progress)
+            }
+            OpAction::Command { node, args } => {
+                (Job::Command(Command::start(id, *node, args, desk)), Progress::Working)
+            }
+        };
+        self.state = State::Doing(job);
+        self.take(progress, desk);
+    }
+
+    /// Takes an answer, if it is one of the operation's.
+    pub fn answered(&mut self, answer: &Answer, desk: &mut Desk) {
+        let progress = match &mut self.state {
+            State::Doing(Job::Failover(failover)) => failover.answered(answer, desk),
+            State::Doing(Job::Command(command)) => command.answered(answer, desk),
+            _ => return,
+        };
+        self.take(progress, desk);
+    }
+
+    /// Takes a timer that is due, if it is one of its own.
+    pub fn ticked(&mut self, token: u64, desk: &mut Desk) {
+        let progress = match &mut self.state {
+            State::Waiting { timer } if *timer == token => return self.due(desk),
+            State::Doing(Job::Failover(failover)) => failover.ticked(token, desk),
+            State::Doing(Job::Command(command)) => command.ticked(token, desk),
+            _ => return,
+        };
+        self.take(progress, desk);
+    }
+
+    /// A message of the cluster bus went by.
+    pub fn bus_seen(&mut self, node: NodeId, to: NodeId, summary: &BusSummary, desk: &mut Desk) {
+        if let State::Doing(Job::Failover(failover)) = &mut self.state {
+            failover.bus_seen(node, to, summary, desk);
+        }
+    }
+
+    /// A node's process ended.
+    pub fn node_ended(&mut self, node: NodeId, desk: &mut Desk) {
+        if let State::Doing(Job::Failover(failover)) = &mut self.state {
+            let progress = failover.node_ended(node);
+            self.take(progress, desk);
+        }
+    }
+
+    fn due(&mut self, desk: &mut Desk) {
+        let op = self.left.front().expect("its timer was due").id;
+        self.state = State::Due;
+        desk.out.send(ActorId::Chaos, Message::Chaos(ChaosMessage::OperationDue { op }));
+    }
+
+    fn take(&mut self, progress: Progress, desk: &mut Desk) {
+        if let Progress::Ended { done, text } = progress {
+            let op = self.left.pop_front().expect("it was just done").id;
+            desk.out.note(Body::OperationEnded { op, done, text });
+            desk.out.send(ActorId::Chaos, Message::Chaos(ChaosMessage::OperationEnded { op }));
+            self.begin(desk);
+        }
+    }
+}

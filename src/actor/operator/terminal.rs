@@ -1,0 +1,76 @@
+//! The operator's terminal: its connections to nodes, and the numbers that its asks and timers go by.
+//!
+//! The parts of the operator share one terminal. Each remembers the numbers that it was given and passes over all
+//! others, so an answer or a timer that comes too late does no harm.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::actor::Out;
+use crate::actor::message::{Arrived, Message, OperatorMessage};
+use crate::actor::session::{Answer, Sessions};
+use crate::id::{ActorId, NodeId};
+use crate::time::SimDuration;
+
+/// Connections, asks and timers of the operator.
+#[derive(Debug)]
+pub(super) struct Terminal {
+    sessions: Sessions,
+    /// Numbers given to asks and timers so far.
+    numbers: u64,
+    /// What the timers under way are for.
+    timers: BTreeMap<u64, &'static str>,
+    /// Answers that nobody has looked at yet.
+    answers: VecDeque<Answer>,
+}
+
+impl Terminal {
+    pub fn new() -> Self {
+        let sessions = Sessions::new(ActorId::Operator);
+        Terminal { sessions, numbers: 0, timers: BTreeMap::new(), answers: VecDeque::new() }
+    }
+
+    /// Asks `node`; the answer carries the number that is returned.
+    pub fn ask<A: AsRef<[u8]>>(&mut self, node: NodeId, args: &[A], out: &mut Out) -> u64 {
+        let tag = self.number();
+        self.sessions.ask(node, args, tag, out);
+        tag
+    }
+
+    /// Sets a timer; it is due under the number that is returned.
+    pub fn set_timer(&mut self, delay: SimDuration, purpose: &'static str, out: &mut Out) -> u64 {
+        let token = self.number();
+        self.timers.insert(token, purpose);
+        out.send_after(delay, ActorId::Operator, Message::Operator(OperatorMessage::Tick { token }));
+        token
+    }
+
+    /// What a timer is for that has not been due yet.
+    pub fn purpose(&self, token: u64) -> Option<&'static str> {
+        self.timers.get(&token).copied()
+    }
+
+    /// Forgets a timer that is due now.
+    pub fn due(&mut self, token: u64) {
+        self.timers.remove(&token);
+    }
+
+    /// Takes what arrived at one of the connections.
+    pub fn arrived(&mut self, arrived: Arrived, out: &mut Out) {
+        self.answers.extend(self.sessions.arrived(arrived, out));
+    }
+
+    /// Gives the connection to `node` up; everything open on it fails.
+    pub fn hang_up(&mut self, node: NodeId, out: &mut Out) {
+        self.answers.extend(self.sessions.drop_connection(node, out));
+    }
+
+    /// The next answer that nobody has looked at.
+    pub fn next_answer(&mut self) -> Option<Answer> {
+        self.answers.pop_front()
+    }
+
+    fn number(&mut self) -> u64 {
+        self.numbers += 1;
+        self.numbers
+    }
+}

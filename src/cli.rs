@@ -1,0 +1,168 @@
+//! The command line and the environment: read here, decided elsewhere.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::io::{self, IsTerminal};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::FormatTime;
+
+use crate::commands::{self, Environment, Exit};
+use crate::scheduler;
+
+/// Tests Valkey clusters of real servers under virtual time: one seed is one history, byte for byte.
+#[derive(Parser)]
+#[command(name = "valkey-fuzzer", version, about, max_term_width = 110)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// Say more about what the tool itself does; twice for every detail. RUST_LOG overrides it.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run one scenario, from a file or generated from a seed, and judge it.
+    Run(RunArguments),
+    /// Check scenario files without running them.
+    Validate {
+        /// The files.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// List the servers that can be had, or fetch some.
+    Servers {
+        #[command(subcommand)]
+        action: Option<ServersAction>,
+    },
+}
+
+#[derive(Subcommand)]
+enum ServersAction {
+    /// Fetch servers into the managed store.
+    Install {
+        /// Versions such as 8.0, 8.1.1, 9.1 or redis-7.0.
+        #[arg(required = true)]
+        versions: Vec<String>,
+    },
+}
+
+#[derive(Args)]
+struct RunArguments {
+    /// The scenario; without it one is generated from the seed.
+    scenario: Option<PathBuf>,
+    /// The seed; without it the scenario's own, or a fresh one.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Generate a cluster of so many shards.
+    #[arg(long, conflicts_with = "scenario", value_parser = clap::value_parser!(u16).range(3..=16))]
+    shards: Option<u16>,
+    /// Generate a cluster with so many replicas a shard.
+    #[arg(long, conflicts_with = "scenario", value_parser = clap::value_parser!(u16).range(0..=2))]
+    replicas: Option<u16>,
+    /// The server: a path, or a version to take from the store or fetch.
+    #[arg(long, value_name = "PATH|VERSION")]
+    server: Option<String>,
+    /// Where the results go; runs/<scenario id>/ without it.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// What to print.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// Also write the scenario as YAML that runs to the same event log.
+    #[arg(long, value_name = "FILE")]
+    export: Option<PathBuf>,
+    /// End the run if a server's call goes round the shim.
+    #[arg(long)]
+    check_interposition: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum Format {
+    /// The summary for people.
+    Text,
+    /// The whole report as JSON.
+    Json,
+}
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    log_to_stderr(cli.verbose);
+    let environment = environment();
+    let exit = match cli.command {
+        Command::Run(arguments) => commands::run::run(&arguments.resolve(), &environment),
+        Command::Validate { files } => commands::validate::validate(&files, &environment),
+        Command::Servers { action: None } => commands::servers::list(&environment),
+        Command::Servers { action: Some(ServersAction::Install { versions }) } => {
+            commands::servers::install(&versions, &environment)
+        }
+    };
+    match exit {
+        Ok(exit) => exit.into(),
+        Err(error) => commands::report_failure(&error).into(),
+    }
+}
+
+impl RunArguments {
+    fn resolve(self) -> commands::run::Request {
+        commands::run::Request {
+            scenario: self.scenario,
+            seed: self.seed,
+            shards: self.shards,
+            replicas: self.replicas,
+            server: self.server,
+            out: self.out,
+            json: self.format == Format::Json,
+            export: self.export,
+            check_interposition: self.check_interposition,
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
+fn environment() -> Environment {
+    let cache = variable("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    let home = variable("HOME").map(|home| PathBuf::from(home).join(".cache"));
+    Environment {
+        cache_dir: cache.or(home).unwrap_or_else(std::env::temp_dir).join("valkey-fuzzer"),
+        path_dirs: variable("PATH"),
+        server: variable("VALKEY_SERVER").and_then(|value| value.into_string().ok()),
+        colour: io::stdout().is_terminal() && variable("NO_COLOR").is_none(),
+        progress: io::stderr().is_terminal(),
+    }
+}
+
+/// Stamps the tool's own diagnostics with virtual time: real time would say nothing.
+struct VirtualTime;
+
+impl FormatTime for VirtualTime {
+    fn format_time(&self, writer: &mut Writer<'_>) -> fmt::Result {
+        write!(writer, "{}", scheduler::virtual_now())
+    }
+}
+
+fn log_to_stderr(verbose: u8) {
+    let level = match verbose {
+        0 => "warn",
+        1 => "info",
+        _ => "debug",
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_timer(VirtualTime).init();
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(exit as u8)
+    }
+}

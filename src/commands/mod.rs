@@ -1,0 +1,61 @@
+//! The subcommands, one a file, and what they have in common: exit codes and the environment they were given.
+
+mod progress;
+pub mod run;
+pub mod servers;
+pub mod validate;
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use crate::plan::resolve::ResolveError;
+use crate::scenario::ScenarioError;
+
+/// What the environment says, read once.
+#[derive(Clone, Debug, Default)]
+pub struct Environment {
+    /// Where fetched servers are kept.
+    pub cache_dir: PathBuf,
+    /// `PATH`.
+    pub path_dirs: Option<OsString>,
+    /// `VALKEY_SERVER`.
+    pub server: Option<String>,
+    /// Whether standard output takes colours.
+    pub colour: bool,
+    /// Whether standard error takes a progress line.
+    pub progress: bool,
+}
+
+/// How the program ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Everything holds.
+    AllHold = 0,
+    /// An invariant is violated.
+    Violated = 1,
+    /// The usage or a scenario is bad.
+    BadInput = 2,
+    /// The world failed, or the run could not be judged.
+    NotJudged = 4,
+    /// Somebody asked for the end.
+    Interrupted = 130,
+}
+
+/// Says why a command failed, and which exit that is.
+pub fn report_failure(error: &anyhow::Error) -> Exit {
+    say_to_stderr(&format!("error: {error:#}"));
+    let bad_input = error.is::<ScenarioError>() || error.is::<ResolveError>();
+    if bad_input { Exit::BadInput } else { Exit::NotJudged }
+}
+
+/// Prints to standard output; a reader that went away is nobody's error.
+pub fn say(text: &str) {
+    let _ = writeln!(io::stdout().lock(), "{}", text.trim_end_matches('\n'));
+}
+
+/// Prints to standard error.
+pub fn say_to_stderr(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{}", text.trim_end_matches('\n'));
+}

@@ -1,0 +1,33 @@
+//! The line on a terminal that says how far a run has come.
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::scheduler::Progress;
+
+/// A spinner with virtual time, events and phase; nothing where there is no terminal.
+pub struct ProgressLine(ProgressBar);
+
+impl ProgressLine {
+    /// The line, if it is wanted.
+    pub fn new(wanted: bool) -> Self {
+        if !wanted {
+            return ProgressLine(ProgressBar::hidden());
+        }
+        let style = ProgressStyle::with_template("{spinner} {msg}")
+            .unwrap_or_else(|_| ProgressStyle::default_spinner());
+        ProgressLine(ProgressBar::new_spinner().with_style(style))
+    }
+
+    /// Shows where the run is.
+    pub fn show(&mut self, progress: Progress) {
+        let Progress { at, events, phase } = progress;
+        let seconds = at.as_secs_f64();
+        self.0.set_message(format!("{phase:?} · {seconds:.1} s virtual · {events} events"));
+        self.0.tick();
+    }
+
+    /// Takes the line away.
+    pub fn clear(&self) {
+        self.0.finish_and_clear();
+    }
+}

@@ -1,0 +1,65 @@
+//! `servers`: what can be run here, and fetching more.
+
+use std::fs;
+
+use anyhow::{Context, Result};
+use tempfile::TempDir;
+
+use super::{Environment, Exit, say, say_to_stderr};
+use crate::servers::{self, Listed, Options, Server};
+use crate::shim;
+
+/// Options for looking servers up, with the shim where it can be preloaded; valid as long as the folder.
+fn options(spec: Option<String>, environment: &Environment) -> Result<(Options, TempDir)> {
+    let folder = tempfile::tempdir().context("cannot make a folder for the shim")?;
+    let shim = folder.path().join("shim.so");
+    fs::write(&shim, shim::OBJECT).context("cannot write the shim")?;
+    let options = Options {
+        explicit_spec: spec,
+        env_spec: environment.server.clone(),
+        path_dirs: environment.path_dirs.clone(),
+        cache_dir: environment.cache_dir.clone(),
+        shim: Some(shim),
+    };
+    Ok((options, folder))
+}
+
+/// The server that a run is to use.
+pub fn find_server(spec: Option<String>, environment: &Environment) -> Result<Server> {
+    let (options, _folder) = options(spec, environment)?;
+    Ok(servers::find(&options, &mut say_to_stderr)?)
+}
+
+/// Lists every server that is found, and why one cannot be simulated.
+pub fn list(environment: &Environment) -> Result<Exit> {
+    let (options, _folder) = options(None, environment)?;
+    let listed = servers::list(&options);
+    if listed.is_empty() {
+        say("no servers; `valkey-fuzzer servers install 8.1` fetches one");
+    }
+    for Listed { found_by, path, server } in listed {
+        match server {
+            Ok(server) => say(&format!(
+                "{} {:<8} {:<20} sha256 {}  {:<12} can be simulated  {}",
+                server.name,
+                server.version,
+                server.libc,
+                server.sha256,
+                found_by,
+                path.display()
+            )),
+            Err(refusal) => say(&format!("{found_by}: cannot be simulated: {refusal}")),
+        }
+    }
+    Ok(Exit::AllHold)
+}
+
+/// Fetches servers into the managed store.
+pub fn install(versions: &[String], environment: &Environment) -> Result<Exit> {
+    let (options, _folder) = options(None, environment)?;
+    for version in versions {
+        let server = servers::install(version, &options, &mut say_to_stderr)?;
+        say(&format!("{} {} ({}): {}", server.name, server.version, server.libc, server.binary.display()));
+    }
+    Ok(Exit::AllHold)
+}

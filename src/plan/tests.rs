@@ -1,0 +1,350 @@
+//! What plans are made of: the same seed the same plan, defaults, draws, and failures foreseen.
+
+use expect_test::{Expect, expect};
+use proptest::prelude::*;
+
+use super::{Overrides, Plan, generate, resolve};
+use crate::fault::{FaultAction, Moment, Target, Trigger};
+use crate::id::{NodeId, ShardId};
+use crate::op::{OpAction, OpId};
+use crate::scenario::{Scenario, parse_str};
+use crate::time::SimDuration;
+
+fn scenario(text: &str) -> Scenario {
+    parse_str("x.yaml", &format!("scenario: {{name: x, seed: 1}}\n{text}"))
+        .unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn plan(text: &str) -> Plan {
+    resolve(&scenario(text), None).expect("a scenario that was read can be resolved")
+}
+
+/// Checks why the last operation of `text` is expected to fail; nothing if it is not.
+fn check_foreseen(text: &str, expected: Expect) {
+    let plan = plan(text);
+    let last = plan.operations.last().expect("there is an operation");
+    expected.assert_eq(last.expected_to_fail.as_deref().unwrap_or_default());
+}
+
+fn example(name: &str) -> Plan {
+    let path = format!("{}/scenarios/{name}.yaml", env!("CARGO_MANIFEST_DIR"));
+    let scenario = crate::scenario::load(path.as_ref()).unwrap_or_else(|error| panic!("{error}"));
+    resolve(&scenario, None).expect("the example can be resolved")
+}
+
+#[test]
+fn the_basic_example_is_the_plan_it_says() {
+    let plan = example("basic-failover");
+    expect![[r#"
+        {
+          "name": "basic_failover_test",
+          "seed": 42,
+          "epoch_us": 1752229585091348,
+          "cluster": {
+            "shards": 3,
+            "replicas": 1,
+            "node_timeout_ms": 5000,
+            "config": {}
+          },
+          "network": {
+            "latency": {
+              "min_ns": 200000,
+              "max_ns": 1000000
+            }
+          },
+          "operations": [
+            {
+              "id": 1,
+              "delay_ns": 0,
+              "action": {
+                "type": "failover",
+                "shard": 1,
+                "mode": "default",
+                "to": null
+              },
+              "expected_to_fail": null
+            }
+          ],
+          "faults": [
+            {
+              "id": 1,
+              "trigger": {
+                "when": "before_op",
+                "op": 1,
+                "lead_ns": 5000000000
+              },
+              "action": {
+                "type": "process_kill",
+                "target": {
+                  "primary": 2
+                },
+                "signal": "SIGKILL",
+                "restart_after_ns": null
+              }
+            }
+          ],
+          "workload": {
+            "pattern": "mixed",
+            "rate_per_s": 50,
+            "duration_ns": 20000000000,
+            "clients": 4,
+            "keys": 1000,
+            "value_bytes": 64
+          },
+          "limits": {
+            "slot_coverage": true,
+            "replica_sync": true,
+            "data_consistency": true,
+            "max_convergence_ns": 30000000000,
+            "max_replication_lag_ns": 5000000000
+          }
+        }"#]]
+    .assert_eq(&serde_json::to_string_pretty(&plan).expect("a plan is JSON"));
+    expect!["test_20250711_102625_seed_42"].assert_eq(&plan.scenario_id());
+}
+
+#[test]
+fn a_plan_needs_a_seed_and_the_callers_comes_first() {
+    let mut scenario = scenario("");
+    assert_eq!(resolve(&scenario, Some(9)).expect("it has a seed").seed, 9);
+    scenario.head.seed = None;
+    let error = resolve(&scenario, None).expect_err("it has no seed");
+    assert!(error.to_string().contains("has no seed"));
+}
+
+#[test]
+fn a_scenario_made_by_hand_is_checked_too() {
+    let mut scenario = scenario("");
+    scenario.cluster.shards = Some(70_000);
+    let error = resolve(&scenario, None).expect_err("it has too many shards");
+    expect![[r#"
+        the scenario cannot be run: cluster.shards: 70000 is out of range
+          write a whole number from 3 to 16"#]]
+    .assert_eq(&error.to_string());
+}
+
+#[test]
+fn a_fault_is_tied_to_the_operation_of_its_shard() {
+    let plan = plan(
+        "operations: [{type: failover, shard: 1}, {type: command, node: 5, args: [PING]}, {type: failover, shard: 3}]
+chaos:
+  - {type: process_kill, target: primary, shard: 3, coordination: before_failover, delay: 2}
+  - {type: process_kill, target: primary, shard: 3, coordination: after_operation}
+  - {type: process_kill, target: primary, shard: 2, coordination: during_operation, delay: 0.5}
+  - {type: process_kill, target: primary, shard: 1, coordination: during_operation, operation: 2}",
+    );
+    let ns = SimDuration::from_ms;
+    let triggers: Vec<Trigger> = plan.faults.iter().map(|fault| fault.trigger).collect();
+    assert_eq!(
+        triggers,
+        [
+            Trigger::BeforeOp { op: OpId(3), lead_ns: ns(2_000) },
+            Trigger::AfterOp { op: OpId(2), delay_ns: ns(0) },
+            Trigger::DuringOp { op: OpId(1), moment: Moment::After { delay_ns: ns(500) } },
+            Trigger::DuringOp { op: OpId(2), moment: Moment::After { delay_ns: ns(0) } },
+        ]
+    );
+}
+
+#[test]
+fn an_entry_more_moves_nothing_before_it() {
+    let first = "chaos:\n  - {type: process_kill}\n";
+    let one = plan(first);
+    let two = plan(&format!("{first}  - {{type: process_pause}}\n"));
+    assert_eq!(one.faults[0], two.faults[0]);
+    assert_eq!(one.epoch_us, two.epoch_us);
+}
+
+#[test]
+fn a_dead_quorum_is_foreseen() {
+    let plan = example("lose-quorum");
+    expect!["a majority of the primaries is killed before and cannot vote"]
+        .assert_eq(plan.operations[0].expected_to_fail.as_deref().unwrap_or_default());
+}
+
+#[test]
+fn what_the_plan_makes_impossible_is_foreseen() {
+    let kill = |target: &str, rest: &str| format!("chaos: [{{type: process_kill, {target}, {rest}}}]\n");
+    let failover = "operations: [{type: failover, shard: 1, delay: 5}]\n";
+    let before = "coordination: before_operation, delay: 1";
+    check_foreseen(
+        &(failover.to_owned() + &kill("target: primary, shard: 1", before)),
+        expect!["the hand-over of shard 1 needs a node that is killed before"],
+    );
+    check_foreseen(
+        &(failover.to_owned() + &kill("target: replica, shard: 1", "at: 1")),
+        expect!["no replica of shard 1 is left"],
+    );
+    check_foreseen(
+        &(failover.to_owned() + &kill("node: 2", "at: 1")),
+        expect!["no replica of shard 1 is left"],
+    );
+    check_foreseen(
+        &("cluster: {replicas: 2}\n".to_owned() + failover + &kill("target: primary, shard: 1", before)),
+        expect!["the hand-over of shard 1 needs a node that is killed before"],
+    );
+    let command = "operations: [{type: command, node: 4, args: [PING], delay: 5}]\n";
+    check_foreseen(
+        &(command.to_owned() + &kill("node: 4", "at: 1")),
+        expect!["node-4 is killed before and never restarted"],
+    );
+    check_foreseen(
+        "operations: [{type: failover, shard: 1, node: 1}]\n",
+        expect!["node-1 is the primary already"],
+    );
+}
+
+#[test]
+fn what_may_succeed_is_not_called_hopeless() {
+    let kill = |target: &str, rest: &str| format!("chaos: [{{type: process_kill, {target}, {rest}}}]\n");
+    let failover = "operations: [{type: failover, shard: 1, delay: 5}]\n".to_owned();
+    let forced = "operations: [{type: failover, shard: 1, mode: force, delay: 5}]\n";
+    let primary = "target: primary, shard: 1";
+    let kills = |one: &str, other: &str| {
+        let typed = |kill: &str| kill.replacen('{', "{type: process_kill, ", 1);
+        format!("chaos: [{}, {}]\n", typed(one), typed(other))
+    };
+    let cases = [
+        failover.clone(),
+        failover.clone() + &kill(primary, "at: 1, restart_after: 2"),
+        failover.clone() + &kill(primary, "at: 5"),
+        failover.clone() + &kill(primary, "coordination: during_operation"),
+        failover.clone() + &kill("target: primary, shard: 2", "at: 1"),
+        failover.clone() + &kill(primary, "at: 1, signal: SIGTERM"),
+        forced.to_owned() + &kill(primary, "at: 1"),
+        "cluster: {replicas: 2}\n".to_owned() + &failover + &kill(primary, "at: 1"),
+        forced.to_owned() + &kills("{target: primary, shard: 2, at: 0}", "{target: primary, shard: 3, at: 4.5}"),
+        "operations: [{type: failover, shard: 2, mode: takeover, delay: 2}, {type: failover, shard: 1, mode: force}]\n"
+            .to_owned()
+            + &kills("{target: primary, shard: 2, at: 1}", "{target: primary, shard: 3, at: 1}"),
+        "cluster: {replicas: 2}\n".to_owned() + &failover + &kill("target: replica, shard: 1", "at: 1"),
+    ];
+    for case in cases {
+        check_foreseen(&case, expect![[""]]);
+    }
+}
+
+#[test]
+fn every_seed_gives_a_plan_that_can_be_run() {
+    let mut node_count = 0;
+    for seed in 0..2_000 {
+        let scenario = generate(seed, Overrides::default());
+        let plan = resolve(&scenario, None).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+        assert_sound(&plan);
+        node_count += u64::from(plan.cluster.node_count());
+    }
+    assert!((8..=12).contains(&(node_count / 2_000)), "{node_count}");
+}
+
+/// Checks what holds of every generated plan.
+fn assert_sound(plan: &Plan) {
+    assert!((3..=16).contains(&plan.cluster.shards) && plan.cluster.replicas <= 2);
+    assert!((1..=5).contains(&plan.operations.len()) && plan.faults.len() <= 5);
+    for op in &plan.operations {
+        match op.action {
+            OpAction::Failover { shard, to, .. } => {
+                assert!(plan.cluster.replicas > 0);
+                assert!(to.is_none_or(|node| plan.cluster.shard_of(node) == shard));
+            }
+            OpAction::Command { node, .. } => assert!(exists(plan, Target::Node(node))),
+        }
+    }
+    for fault in &plan.faults {
+        assert!(targets(&fault.action).into_iter().all(|target| exists(plan, target)));
+    }
+}
+
+fn exists(plan: &Plan, target: Target) -> bool {
+    match target {
+        Target::Primary(shard) => plan.cluster.shards().any(|other| other == shard),
+        Target::Replica(ShardId(shard), n) => {
+            (1..=plan.cluster.shards).contains(&shard) && n < plan.cluster.replicas
+        }
+        Target::Node(NodeId(node)) => (1..=plan.cluster.node_count()).contains(&node),
+        Target::Clients => true,
+    }
+}
+
+fn targets(action: &FaultAction) -> Vec<Target> {
+    match action {
+        FaultAction::ProcessKill { target, .. } | FaultAction::ProcessPause { target, .. } => vec![*target],
+        FaultAction::NetworkLatency { target, peer, .. } => [*target].into_iter().chain(*peer).collect(),
+        FaultAction::NetworkPartition { a, b, .. } => a.iter().chain(b).copied().collect(),
+    }
+}
+
+#[test]
+fn overrides_fix_the_size_and_move_nothing_else() {
+    let free = generate(5, Overrides::default());
+    let fixed = generate(5, Overrides { shards: Some(16), replicas: Some(0) });
+    assert_eq!((fixed.cluster.shards, fixed.cluster.replicas), (Some(16), Some(0)));
+    assert_eq!(free.workload, fixed.workload);
+    assert!(resolve(&fixed, None).is_ok());
+}
+
+#[test]
+fn a_generated_scenario_reads_like_one_a_person_wrote() {
+    expect![[r#"
+        scenario:
+          name: seed-42
+          seed: 42
+        cluster:
+          shards: 3
+          replicas: 1
+        network:
+          latency_ms:
+            min: 2.0
+            max: 30.0
+        operations:
+        - type: failover
+          target: primary
+          shard: 1
+          timing: delayed
+          delay: 2.3
+        - type: failover
+          target: primary
+          shard: 2
+          mode: force
+          timing: delayed
+          delay: 1.0
+        - type: failover
+          target: primary
+          shard: 3
+          timing: delayed
+          delay: 3.8
+        chaos:
+        - type: process_kill
+          signal: SIGTERM
+          target: primary
+          shard: 2
+          restart_after: 6.7
+          coordination: during_operation
+          operation: 2
+          delay: 0.209
+        workload:
+          enabled: true
+          pattern: read_heavy
+          intensity: medium
+          duration: 25.6
+          clients: 8
+          keys: 20
+    "#]]
+    .assert_eq(&generate(42, Overrides::default()).to_yaml());
+}
+
+proptest! {
+    #[test]
+    fn a_generated_scenario_survives_being_written(
+        seed in any::<u64>(), shards in prop::option::of(3u16..=16), replicas in prop::option::of(0u16..=2),
+    ) {
+        let overrides = Overrides { shards, replicas };
+        let scenario = generate(seed, overrides);
+        prop_assert_eq!(&generate(seed, overrides), &scenario);
+        let read = parse_str("x", &scenario.to_yaml()).expect("what was written is read");
+        prop_assert_eq!(&read, &scenario);
+        let plan = resolve(&scenario, None).expect("it can be run");
+        prop_assert_eq!(&resolve(&read, None).expect("it can be run"), &plan);
+        let json = serde_json::to_string(&plan).expect("a plan is JSON");
+        prop_assert_eq!(serde_json::from_str::<Plan>(&json).expect("a plan is read"), plan);
+    }
+}

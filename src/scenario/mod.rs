@@ -1,0 +1,157 @@
+//! A scenario is what a person wrote: the YAML of a test, typed but with nothing drawn and no default chosen.
+//!
+//! Absent keys stay absent, so that a scenario written back is the scenario that was read; `plan` fills them in.
+//! Data flow: `parse` makes the types from text, `check` finds what no cluster can do, and both name their finds
+//! by line, column and path. Nodes and shards count from 1. Nothing here knows plans or servers.
+
+mod budget;
+pub mod check;
+mod directive;
+pub mod entry;
+mod error;
+mod keys;
+mod locate;
+pub mod parse;
+mod reword;
+mod text;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+pub use entry::{Chaos, ChaosKind, Coordination, Member, Operation, OperationKind, TargetKind, Timing};
+pub use error::{Place, Problem, ScenarioError, Step};
+pub use parse::{load, parse_str};
+
+use text::{list_of_maps, null_as_default, text, text_map};
+
+/// Everything a person can say about a run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "the sections of a scenario")]
+pub struct Scenario {
+    /// Its name and seed.
+    #[serde(rename = "scenario")]
+    pub head: Head,
+    /// The server to run, as a version or a path; no part of the plan.
+    #[serde(default, deserialize_with = "text")]
+    pub server: Option<String>,
+    /// The cluster under test.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub cluster: Cluster,
+    /// The network without faults.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub network: Network,
+    /// The operations, in the order they run.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub operations: Vec<Operation>,
+    /// The faults, in any order.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub chaos: Vec<Chaos>,
+    /// The clients.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub workload: Workload,
+    /// What must hold in the end.
+    #[serde(default, deserialize_with = "list_of_maps")]
+    pub validation: Validation,
+}
+
+/// The section `scenario`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "the keys `name` and `seed`")]
+pub struct Head {
+    /// What reports and recordings call it.
+    pub name: String,
+    /// The seed of everything that is left to chance.
+    pub seed: Option<u64>,
+}
+
+/// The section `cluster`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "the keys of `cluster`")]
+pub struct Cluster {
+    /// How many shards, 3 to 16.
+    pub shards: Option<u64>,
+    /// How many replicas each shard has, 0 to 2.
+    pub replicas: Option<u64>,
+    /// `cluster-node-timeout`, at least 100.
+    pub node_timeout_ms: Option<u64>,
+    /// Further configuration of every server, by directive.
+    #[serde(default, deserialize_with = "text_map")]
+    pub config: BTreeMap<String, String>,
+}
+
+/// The section `network`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "the key `latency_ms`")]
+pub struct Network {
+    /// The latency of every link.
+    pub latency_ms: Option<LatencyMs>,
+}
+
+/// A latency in milliseconds; each chunk draws its own.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "the keys `min` and `max`")]
+pub struct LatencyMs {
+    /// The least.
+    pub min: f64,
+    /// The most.
+    pub max: f64,
+}
+
+/// The proportion of reads and writes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pattern {
+    /// Half and half.
+    #[default]
+    Mixed,
+    /// Nine reads to a write.
+    ReadHeavy,
+    /// Nine writes to a read.
+    WriteHeavy,
+}
+
+/// A rate by name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Intensity {
+    /// 50 operations per second.
+    #[default]
+    Low,
+    /// 300 operations per second.
+    Medium,
+    /// 1000 operations per second.
+    High,
+}
+
+/// The section `workload`; absent, it is a light one.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "the keys of `workload`")]
+pub struct Workload {
+    pub enabled: Option<bool>,
+    pub pattern: Option<Pattern>,
+    pub intensity: Option<Intensity>,
+    /// Operations per second of all clients together, instead of `intensity`.
+    pub rate: Option<u64>,
+    /// Seconds.
+    pub duration: Option<f64>,
+    pub clients: Option<u64>,
+    pub keys: Option<u64>,
+    pub value_bytes: Option<u64>,
+}
+
+/// The section `validation`: a list of maps, or one map.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "the keys of `validation`")]
+pub struct Validation {
+    pub slot_coverage: Option<bool>,
+    pub replica_sync: Option<bool>,
+    pub data_consistency: Option<bool>,
+    /// Seconds.
+    pub max_convergence_time: Option<f64>,
+    /// Seconds.
+    pub max_replication_lag: Option<f64>,
+}
+
+#[cfg(test)]
+mod tests;

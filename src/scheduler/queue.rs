@@ -1,0 +1,114 @@
+//! What is to happen, ordered by (instant, order of queueing): total, and never backwards.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use crate::actor::message::Message;
+use crate::id::ActorId;
+use crate::time::SimTime;
+
+/// A message that waits for its instant.
+#[derive(Debug)]
+pub struct Queued {
+    /// When it is delivered.
+    pub at: SimTime,
+    /// To whom.
+    pub to: ActorId,
+    /// The event that queued it.
+    pub cause: Option<u64>,
+    /// A timer is only delivered while it is the receiver's latest: the number it must have.
+    pub timer: Option<u64>,
+    /// What.
+    pub message: Message,
+}
+
+struct Entry {
+    key: Reverse<(SimTime, u64)>,
+    queued: Queued,
+}
+
+impl PartialEq for Entry {
+    fn eq(&self, other: &Self) -> bool {
+        self.key == other.key
+    }
+}
+
+impl Eq for Entry {}
+
+impl PartialOrd for Entry {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Entry {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.key.cmp(&other.key)
+    }
+}
+
+/// The queue.
+#[derive(Default)]
+pub struct Queue {
+    heap: BinaryHeap<Entry>,
+    sequence: u64,
+    now: SimTime,
+}
+
+impl Queue {
+    /// Queues a message; it must not be earlier than the last one taken.
+    pub fn push(&mut self, queued: Queued) {
+        assert!(queued.at >= self.now, "{queued:?} is earlier than {}, the last event", self.now);
+        self.heap.push(Entry { key: Reverse((queued.at, self.sequence)), queued });
+        self.sequence += 1;
+    }
+
+    /// Takes the first message.
+    pub fn pop(&mut self) -> Option<Queued> {
+        let queued = self.heap.pop()?.queued;
+        assert!(queued.at >= self.now, "time goes back to {}", queued.at);
+        self.now = queued.at;
+        Some(queued)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{Queue, Queued};
+    use crate::actor::message::{DirectorMessage, Message};
+    use crate::id::ActorId;
+    use crate::time::SimTime;
+
+    fn at(ns: u64, cause: u64) -> Queued {
+        let message = Message::Director(DirectorMessage::Begin);
+        Queued { at: SimTime::from_ns(ns), to: ActorId::Director, cause: Some(cause), timer: None, message }
+    }
+
+    proptest! {
+        #[test]
+        fn messages_come_in_order_of_time_then_of_queueing(times in prop::collection::vec(0u64..50, 0..200)) {
+            let mut queue = Queue::default();
+            for (i, ns) in times.iter().enumerate() {
+                queue.push(at(*ns, i as u64));
+            }
+            let mut expected: Vec<(u64, u64)> = times.iter().copied().zip(0..).collect();
+            expected.sort_unstable();
+            let mut taken = Vec::new();
+            while let Some(queued) = queue.pop() {
+                taken.push((queued.at.as_ns(), queued.cause.unwrap_or_default()));
+            }
+            prop_assert_eq!(taken, expected);
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "is earlier than")]
+    fn a_message_earlier_than_the_last_one_is_refused() {
+        let mut queue = Queue::default();
+        queue.push(at(10, 0));
+        queue.pop();
+        queue.push(at(9, 1));
+    }
+}

@@ -1,0 +1,69 @@
+//! Numbers the events of a run and hands them to the log's writer and to whoever gathers evidence.
+
+use crate::actor::host::Record;
+use crate::event::{Body, Event, Phase};
+use crate::event_log::LogWriter;
+use crate::id::ActorId;
+use crate::invariant::Evidence;
+use crate::invariant::evidence::Findings;
+use crate::invariant::gather::Gatherer;
+use crate::time::SimTime;
+
+/// The one place that events are made.
+pub struct Recorder {
+    phase: Phase,
+    writer: LogWriter,
+    gatherer: Option<Gatherer>,
+    /// When each event happened.
+    instants: Vec<SimTime>,
+}
+
+impl Recorder {
+    /// A recorder before the first event.
+    pub fn new(writer: LogWriter, gatherer: Gatherer) -> Self {
+        Recorder { phase: Phase::Form, writer, gatherer: Some(gatherer), instants: Vec::new() }
+    }
+
+    /// How many events there are.
+    pub fn events(&self) -> u64 {
+        self.instants.len() as u64
+    }
+
+    /// The phase that began last.
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// The first event at or after an instant.
+    pub fn event_at(&self, at: SimTime) -> Option<u64> {
+        let i = self.instants.partition_point(|event| *event < at);
+        (i < self.instants.len()).then_some(i as u64)
+    }
+
+    /// Everything that was gathered; events after this are only written.
+    pub fn evidence(&mut self, findings: Option<Findings>) -> Evidence {
+        let gatherer = self.gatherer.take().expect("evidence is asked for once");
+        gatherer.finish(findings)
+    }
+
+    /// The writer, to be finished.
+    pub fn into_writer(self) -> LogWriter {
+        self.writer
+    }
+}
+
+impl Record for Recorder {
+    fn record(&mut self, at: SimTime, actor: ActorId, cause: Option<u64>, body: Body) -> u64 {
+        let i = self.events();
+        self.instants.push(at);
+        if let Body::Phase { phase } = body {
+            self.phase = phase;
+        }
+        let event = Event { i, at, actor, kind: body.kind(), cause, body };
+        if let Some(gatherer) = &mut self.gatherer {
+            gatherer.see(&event);
+        }
+        self.writer.push(event);
+        i
+    }
+}

@@ -1,0 +1,34 @@
+//! Finds, fetches and inspects the server binaries that are simulated.
+//!
+//! A run needs one real server whose every byte is known: which file, which build, which C library. What a person
+//! names may be a version, a wrapper script or nothing at all; what leaves this module is a [`Server`] that was started
+//! once with `--version`, or a reason. Nothing here prints, reads the environment or knows of clusters.
+
+mod apt;
+mod command;
+mod debian;
+mod elf;
+mod error;
+mod fetch;
+mod find;
+mod folder;
+mod inspect;
+mod libc_version;
+mod libraries;
+mod options;
+mod probe;
+mod record;
+mod server;
+mod sources;
+mod store;
+mod version;
+mod wheel;
+mod workshop;
+
+pub use command::CommandError;
+pub use error::{Attempt, FetchError, Reason, Refusal, ServerError};
+pub use find::{Listed, find, install, list};
+pub use inspect::inspect;
+pub use options::{Notify, Options};
+pub use server::{Loader, Origin, Server};
+pub use version::{Family, Spec, Version};

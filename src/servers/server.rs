@@ -1,0 +1,147 @@
+//! A server that can be simulated: what it is, and how it is started.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use super::libc_version;
+use super::version::Family;
+use crate::event_log::ServerIdentity;
+
+/// A server that can be simulated, and how to start it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Server {
+    /// Which of the two it says it is.
+    pub name: Family,
+    /// As `--version` says, such as `8.1.8`.
+    pub version: String,
+    /// The ELF build id in hex, or what `--version` calls `build` if the file has none.
+    pub build_id: String,
+    /// SHA-256 of the binary, in hex.
+    pub sha256: String,
+    /// The real ELF file, with no symbolic link and no script in between.
+    pub binary: PathBuf,
+    /// What `argv[0]` must be: one file serves as server, sentinel and checker, and chooses by this name.
+    pub argv0: String,
+    /// The loader it is started through, if not simply by the kernel.
+    pub loader: Option<Loader>,
+    /// The C library, such as `glibc 2.36 (host)` or `glibc 2.41 (own)`.
+    pub libc: String,
+    /// Where it was found.
+    pub origin: Origin,
+}
+
+/// A dynamic loader named outright, and the folders it takes libraries from first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loader {
+    /// The loader's file.
+    pub program: PathBuf,
+    /// Folders for `--library-path`, in order.
+    pub library_dirs: Vec<PathBuf>,
+    /// Whether it knows `--argv0` (glibc 2.33 and later do).
+    pub takes_argv0: bool,
+}
+
+/// Where a server was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A file named by the user.
+    File,
+    /// A folder of `PATH`.
+    SearchPath,
+    /// The managed store; with where it was fetched from.
+    Store(String),
+}
+
+impl Server {
+    /// What makes two servers the same one for a recording.
+    pub fn identity(&self) -> ServerIdentity {
+        ServerIdentity {
+            name: self.name.to_string(),
+            version: self.version.clone(),
+            build_id: self.build_id.clone(),
+            sha256: self.sha256.clone(),
+        }
+    }
+
+    /// The file to execute: the binary, or its loader.
+    pub fn program(&self) -> &Path {
+        self.loader.as_ref().map_or(&self.binary, |loader| &loader.program)
+    }
+
+    /// What precedes the server's own arguments, `argv[0]` included. A binary that goes through a loader without
+    /// `--argv0` is named by its path.
+    pub fn argv_prefix(&self) -> Vec<OsString> {
+        self.launch().argv_prefix()
+    }
+
+    fn launch(&self) -> Launch {
+        Launch { binary: self.binary.clone(), argv0: self.argv0.clone(), loader: self.loader.clone() }
+    }
+}
+
+impl Loader {
+    /// The loader at `program`, which looks into `library_dirs` first.
+    pub(super) fn new(program: &Path, library_dirs: Vec<PathBuf>) -> Loader {
+        Loader { program: program.to_owned(), library_dirs, takes_argv0: libc_version::takes_argv0(program) }
+    }
+}
+
+/// How a server is started: its real file, its name, and the loader if it takes one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Launch {
+    pub binary: PathBuf,
+    pub argv0: String,
+    pub loader: Option<Loader>,
+}
+
+impl Launch {
+    /// See [`Server::program`].
+    pub fn program(&self) -> &Path {
+        self.loader.as_ref().map_or(&self.binary, |loader| &loader.program)
+    }
+
+    /// See [`Server::argv_prefix`].
+    pub fn argv_prefix(&self) -> Vec<OsString> {
+        let Some(loader) = &self.loader else { return vec![self.argv0.clone().into()] };
+        let mut argv = vec![loader.program.clone().into_os_string()];
+        if !loader.library_dirs.is_empty() {
+            let joined = std::env::join_paths(&loader.library_dirs).expect("no library folder has a colon");
+            argv.extend(["--library-path".into(), joined]);
+        }
+        if loader.takes_argv0 {
+            argv.extend(["--argv0".into(), self.argv0.clone().into()]);
+        }
+        argv.push(self.binary.clone().into_os_string());
+        argv
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Origin::File => write!(f, "path"),
+            Origin::SearchPath => write!(f, "PATH"),
+            Origin::Store(source) => write!(f, "store ({source})"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn launch(loader: Option<Loader>) -> Launch {
+        Launch { binary: "/s/valkey-check-rdb".into(), argv0: "valkey-server".to_owned(), loader }
+    }
+
+    #[test]
+    fn a_file_of_many_names_is_started_as_the_server() {
+        assert_eq!(launch(None).argv_prefix(), ["valkey-server"]);
+        let library_dirs = vec!["/s/lib".into(), "/t".into()];
+        let through = launch(Some(Loader { program: "/s/ld.so".into(), library_dirs, takes_argv0: true }));
+        let expected =
+            ["/s/ld.so", "--library-path", "/s/lib:/t", "--argv0", "valkey-server", "/s/valkey-check-rdb"];
+        assert_eq!(through.argv_prefix(), expected);
+    }
+}

@@ -1,0 +1,185 @@
+//! One whole run: a plan and a server in, a judged report and a folder of results out.
+//!
+//! Commands, tests and benches all run plans through here, so that what is measured is what is shipped.
+
+use std::cell::RefCell;
+use std::fs::{self, File};
+use std::io::{self, BufWriter};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::atomic::AtomicBool;
+
+use nix::sched::{CpuSet, sched_getaffinity, sched_getcpu, sched_setaffinity};
+use nix::unistd::Pid;
+
+use crate::actor::host::Record;
+use crate::event::Body;
+use crate::event_log::{Header, LogWriter};
+use crate::id::ActorId;
+use crate::invariant::gather::Gatherer;
+use crate::invariant::{self, Judged};
+use crate::plan::Plan;
+use crate::report::{Meters, RunReport};
+use crate::scheduler::{Ending, Progress, Recorder, Scheduler, Watcher};
+use crate::servers::Server;
+use crate::shim;
+use crate::wall::Stopwatch;
+use crate::world::WorldError;
+use crate::world::simulated::{self, Simulated};
+
+/// The name of the log in a folder of results.
+pub const LOG_FILE: &str = "events.jsonl";
+
+/// What is run, and where its results go.
+pub struct Simulation<'a> {
+    /// The plan.
+    pub plan: &'a Plan,
+    /// The server.
+    pub server: &'a Server,
+    /// The folder of results; made if need be, and what an earlier run left there is replaced.
+    pub out: &'a Path,
+    /// How the report says the run can be repeated.
+    pub reproduction: String,
+    /// Whether calls that go round the shim end the run.
+    pub check_interposition: bool,
+}
+
+/// Why a run could not be judged.
+#[derive(Debug, thiserror::Error)]
+pub enum SimulationError {
+    /// The folder of results cannot be written.
+    #[error("cannot write {}: {source}", path.display())]
+    Output {
+        /// Which file or folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The world failed.
+    #[error(transparent)]
+    World(#[from] WorldError),
+}
+
+/// What a run came to.
+pub struct Outcome {
+    /// Everything for people.
+    pub report: RunReport,
+    /// Why not all phases are through, if they are not.
+    pub unfinished: Option<String>,
+    /// Whether somebody asked for the end.
+    pub interrupted: bool,
+}
+
+impl Simulation<'_> {
+    /// Runs the plan to its end and judges it. The log is whole however this returns.
+    pub fn run(
+        &self,
+        stop: &AtomicBool,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Outcome, SimulationError> {
+        let watch = Stopwatch::start();
+        self.clear_output()?;
+        let recorder = self.recorder()?;
+        let log = Rc::new(RefCell::new(recorder));
+        let pinned = PinnedThread::pin();
+        let ending = self.simulate(&log, &mut Watcher { stop, progress });
+        drop(pinned);
+        let recorder = Rc::try_unwrap(log).ok().expect("the actors went with their system").into_inner();
+        let outcome = self.judge(recorder, ending?, &watch)?;
+        Ok(outcome)
+    }
+
+    fn clear_output(&self) -> Result<(), SimulationError> {
+        let nodes = self.out.join("nodes");
+        if nodes.exists() {
+            fs::remove_dir_all(&nodes).map_err(|source| output(&nodes, source))?;
+        }
+        fs::create_dir_all(&nodes).map_err(|source| output(&nodes, source))
+    }
+
+    fn recorder(&self) -> Result<Recorder, SimulationError> {
+        let path = self.out.join(LOG_FILE);
+        let file = File::create(&path).map_err(|source| output(&path, source))?;
+        let header = Header::new(self.plan.clone(), self.server.identity(), shim::build_id());
+        let writer = LogWriter::spawn(Box::new(BufWriter::new(file)), &header);
+        Ok(Recorder::new(writer, Gatherer::new(self.plan)))
+    }
+
+    fn simulate(&self, log: &Rc<RefCell<Recorder>>, watcher: &mut Watcher) -> Result<Ending, WorldError> {
+        let world = Simulated::new(&simulated::Options {
+            plan: self.plan,
+            server: self.server,
+            logs: self.out.join("nodes"),
+            check: self.check_interposition,
+        })?;
+        let system = actix::System::new();
+        system.block_on(async { Scheduler::new(self.plan, world, Rc::clone(log)).run(watcher).await })
+    }
+
+    fn judge(
+        &self,
+        mut recorder: Recorder,
+        ending: Ending,
+        watch: &Stopwatch,
+    ) -> Result<Outcome, SimulationError> {
+        let evidence = recorder.evidence(ending.findings.clone());
+        let judged = invariant::judge(&evidence);
+        record_verdicts(&mut recorder, &ending, &judged);
+        let log_path = self.out.join(LOG_FILE);
+        let meters = Meters {
+            scenario_id: self.plan.scenario_id(),
+            server_version: self.server.version.clone(),
+            virtual_s: ending.ended_at.as_secs_f64(),
+            wall_s: watch.elapsed().as_secs_f64(),
+            events: recorder.events(),
+            turns: ending.turns,
+            log_sha256: String::new(),
+        };
+        let mut report =
+            RunReport::new(&evidence, &judged, meters, self.reproduction.clone(), |at| recorder.event_at(at));
+        let summary = recorder.into_writer().finish().map_err(|source| output(&log_path, source))?;
+        report.meters.log_sha256 = summary.sha256;
+        report.meters.wall_s = watch.elapsed().as_secs_f64();
+        Ok(Outcome { report, unfinished: ending.unfinished, interrupted: ending.interrupted })
+    }
+}
+
+fn record_verdicts(recorder: &mut Recorder, ending: &Ending, judged: &[Judged]) {
+    for Judged { invariant, verdict } in judged {
+        let body = Body::Verdict {
+            invariant: invariant.name.to_owned(),
+            verdict: verdict.name().to_owned(),
+            detail: verdict.detail().to_owned(),
+        };
+        recorder.record(ending.ended_at, ActorId::Validator, None, body);
+    }
+}
+
+fn output(path: &Path, source: io::Error) -> SimulationError {
+    SimulationError::Output { path: path.to_owned(), source }
+}
+
+/// Keeps this thread, and every process it starts, on one processor for as long as it lives.
+struct PinnedThread {
+    before: Option<CpuSet>,
+}
+
+impl PinnedThread {
+    /// Pins the thread to the processor it runs on: a hand-over across processors costs five times as much.
+    fn pin() -> Self {
+        let me = Pid::from_raw(0);
+        let before = sched_getaffinity(me).ok();
+        let mut one = CpuSet::new();
+        // Where the kernel refuses, the run is slower and otherwise the same.
+        let _ = sched_getcpu().and_then(|cpu| one.set(cpu)).and_then(|()| sched_setaffinity(me, &one));
+        PinnedThread { before }
+    }
+}
+
+impl Drop for PinnedThread {
+    fn drop(&mut self) {
+        if let Some(before) = &self.before {
+            let _ = sched_setaffinity(Pid::from_raw(0), before);
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! The program as a user meets it: exit codes, messages, files, and what is left behind.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use crate::support::server;
+
+#[expect(clippy::disallowed_methods, reason = "the program itself is what is tested")]
+fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_valkey-fuzzer"));
+    command.stdin(Stdio::null());
+    command
+}
+
+fn output(arguments: &[&str]) -> Output {
+    program().args(arguments).output().expect("the program starts")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Runs a scenario's text; exit code and standard error.
+fn run_text(yaml: &str) -> (Option<i32>, String) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("scenario.yaml");
+    fs::write(&file, yaml).expect("the file is written");
+    let out = output(&["run", &file.to_string_lossy(), "--out", &folder.path().join("out").to_string_lossy()]);
+    (out.status.code(), text(&out.stderr))
+}
+
+#[test]
+fn a_good_run_prints_the_summary_and_leaves_its_results() {
+    server();
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("out");
+    let scenario = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/scenarios/quiet.yaml");
+    let done = output(&["run", &scenario.to_string_lossy(), "--out", &out.to_string_lossy()]);
+    assert_eq!(done.status.code(), Some(0), "{}{}", text(&done.stdout), text(&done.stderr));
+    assert!(text(&done.stdout).contains("=== valkey-fuzzer Test Results ==="));
+    assert!(text(&done.stdout).contains("Status: PASSED"));
+    for file in ["events.jsonl", "scenario.yaml", "report.txt", "report.json", "nodes/node-1/valkey.log"] {
+        assert!(out.join(file).is_file(), "{file} is missing");
+    }
+    let json: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(out.join("report.json")).expect("a report")).expect("JSON");
+    for key in ["status", "seed", "server_version", "virtual_s", "wall_s", "events", "turns", "log_sha256"] {
+        assert!(!json[key].is_null(), "{key} is missing");
+    }
+    for key in ["validations", "operations", "faults", "workload"] {
+        assert!(!json[key].is_null(), "{key} is missing");
+    }
+}
+
+#[test]
+fn bad_scenarios_end_with_exit_2_and_say_where() {
+    for (yaml, said) in [
+        ("scenario: {name: x, seed: 1}\nclutser: {shards: 3}\n", "cluster"),
+        ("scenario: {name: x, seed: 1}\ncluster: {shards: 2}\n", "shards"),
+        ("scenario: {name: x, seed: 1}\ncluster: {shards: 3, replicas: 0}\noperations:\n  - {type: failover, target: primary, shard: 1}\n", "replica"),
+        ("", "empty"),
+    ] {
+        let (code, stderr) = run_text(yaml);
+        assert_eq!(code, Some(2), "{yaml:?}: {stderr}");
+        assert!(stderr.contains(said), "{yaml:?}: {stderr}");
+        assert!(stderr.lines().count() < 40, "more than a screen: {stderr}");
+    }
+}
+
+#[test]
+fn a_server_that_is_none_is_refused_with_its_reason() {
+    let out = output(&["run", "--seed", "1", "--server", "/bin/true"]);
+    assert_eq!(out.status.code(), Some(4));
+    assert!(text(&out.stderr).contains("/bin/true"), "{}", text(&out.stderr));
+}
+
+#[test]
+fn killing_the_program_leaves_no_server_behind() {
+    server();
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("out");
+    let mut child = program()
+        .args(["run", "--seed", "3", "--shards", "8", "--replicas", "1", "--out", &out.to_string_lossy()])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the program starts");
+    let group = wait_for_servers(child.id());
+    child.kill().expect("it can be killed");
+    child.wait().expect("it can be reaped");
+    for _ in 0..500 {
+        if group.iter().all(|pid| !is_alive(*pid)) {
+            return;
+        }
+        pause();
+    }
+    panic!("servers outlive the program: {group:?}");
+}
+
+/// The servers that the program started, once there are some.
+fn wait_for_servers(program: u32) -> Vec<u32> {
+    for _ in 0..2_000 {
+        let children = fs::read_to_string(format!("/proc/{program}/task/{program}/children")).unwrap_or_default();
+        let pids: Vec<u32> = children.split_whitespace().filter_map(|pid| pid.parse().ok()).collect();
+        if pids.len() >= 4 {
+            return pids;
+        }
+        pause();
+    }
+    panic!("the program starts no servers");
+}
+
+fn is_alive(pid: u32) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z"))
+}
+
+#[expect(clippy::disallowed_methods, reason = "real processes are waited for")]
+fn pause() {
+    std::thread::sleep(std::time::Duration::from_millis(10));
+}

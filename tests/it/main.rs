@@ -1,0 +1,8 @@
+//! The only integration binary: one topic a file.
+
+mod cli;
+mod determinism;
+mod process;
+mod sabotage;
+mod support;
+mod tidy;

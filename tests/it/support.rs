@@ -1,0 +1,125 @@
+//! What end-to-end tests share: a real server, a run in a folder of its own, and load beside it.
+
+use std::hint::black_box;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+use tempfile::TempDir;
+use valkey_fuzzer::plan::Plan;
+use valkey_fuzzer::plan::resolve::resolve;
+use valkey_fuzzer::report::{RunReport, Validation};
+use valkey_fuzzer::scenario::{self, Scenario};
+use valkey_fuzzer::servers::{self, Options, Server};
+use valkey_fuzzer::simulation::{Outcome, Simulation};
+
+/// Where servers are looked for, as the program itself does.
+fn options() -> Options {
+    #[expect(clippy::disallowed_methods, reason = "tests take servers from where the program takes them")]
+    let variable = std::env::var_os;
+    let cache = variable("XDG_CACHE_HOME").map(Into::into);
+    let home = variable("HOME").map(|home| Path::new(&home).join(".cache"));
+    let base: std::path::PathBuf = cache.or(home).expect("there is a home or a cache");
+    Options {
+        env_spec: variable("VALKEY_SERVER").and_then(|value| value.into_string().ok()),
+        path_dirs: variable("PATH"),
+        cache_dir: base.join("valkey-fuzzer"),
+        ..Options::default()
+    }
+}
+
+/// The server that a plain `run` takes; fetched if there is none. A test without a server fails.
+pub fn server() -> Server {
+    servers::find(&options(), &mut |_| {}).expect("a server is found or fetched")
+}
+
+/// Every server that is at hand: at least the one of a plain `run`.
+pub fn all_servers() -> Vec<Server> {
+    let first = server();
+    let mut all: Vec<Server> = servers::list(&options()).into_iter().filter_map(|listed| listed.server.ok()).collect();
+    all.push(first);
+    all.sort_by(|a, b| (a.name, &a.version, &a.sha256).cmp(&(b.name, &b.version, &b.sha256)));
+    all.dedup_by(|a, b| a.sha256 == b.sha256);
+    all
+}
+
+/// A scenario from its YAML.
+pub fn scenario(yaml: &str) -> Scenario {
+    scenario::parse_str("test", yaml).expect("the test's scenario is good")
+}
+
+/// The plan of a scenario's YAML.
+pub fn plan(yaml: &str) -> Plan {
+    resolve(&scenario(yaml), None).expect("the test's scenario has a plan")
+}
+
+/// A run's outcome and the folder of its results.
+pub struct Ran {
+    pub report: RunReport,
+    pub unfinished: Option<String>,
+    pub folder: TempDir,
+}
+
+impl Ran {
+    /// The verdict on an invariant.
+    pub fn validation(&self, name: &str) -> &Validation {
+        let found = self.report.validations.iter().find(|validation| validation.name == name);
+        found.unwrap_or_else(|| panic!("{name} was not judged: {:?}", self.report.validations))
+    }
+
+    /// The log's bytes.
+    pub fn log(&self) -> String {
+        let path = self.folder.path().join(valkey_fuzzer::simulation::LOG_FILE);
+        std::fs::read_to_string(path).expect("the log is there")
+    }
+}
+
+/// Runs a plan to its end on `server`, with the check that nothing goes round the shim.
+pub fn run(plan: &Plan, server: &Server) -> Ran {
+    let folder = tempfile::tempdir().expect("there is room for results");
+    let Outcome { report, unfinished, .. } = Simulation {
+        plan,
+        server,
+        out: folder.path(),
+        reproduction: "a test".to_owned(),
+        check_interposition: true,
+    }
+    .run(&AtomicBool::new(false), &mut |_| {})
+    .expect("the world works");
+    Ran { report, unfinished, folder }
+}
+
+/// Two busy loops, as long as it lives: a quiet machine hides races.
+pub struct Load {
+    stop: Arc<AtomicBool>,
+    loops: Vec<JoinHandle<()>>,
+}
+
+impl Load {
+    /// Starts the loops.
+    #[expect(clippy::disallowed_methods, reason = "the load is beside the simulation, not in it")]
+    pub fn start() -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let loops = (0..2)
+            .map(|_| {
+                let stop = Arc::clone(&stop);
+                std::thread::spawn(move || {
+                    while !stop.load(Ordering::Relaxed) {
+                        black_box(0);
+                    }
+                })
+            })
+            .collect();
+        Load { stop, loops }
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        for one in self.loops.drain(..) {
+            one.join().expect("a busy loop does not panic");
+        }
+    }
+}
