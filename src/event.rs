@@ -103,7 +103,7 @@ pub enum Body {
     Rule { fault: FaultId, on: bool },
     /// Effect: an actor's own timer is due.
     Timer { purpose: String },
-    /// Effect: a fault fires, and hits these nodes.
+    /// Effect: a fault's moment came: it hits these nodes (both sides of a partition), or was missed and hits nobody.
     Fault {
         fault: FaultId,
         text: String,

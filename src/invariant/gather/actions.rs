@@ -43,15 +43,14 @@ impl Actions {
         match body {
             Body::Fault { fault, text, hit } => {
                 let seen = self.faults.entry(*fault).or_default();
-                (seen.fired_at, seen.hit) = (Some(at), hit.clone());
+                // A fault that hits nobody did nothing; why is in its text.
+                (seen.fired_at, seen.hit) = ((!hit.is_empty()).then_some(at), hit.clone());
                 seen.notes.push(text.clone());
             }
             Body::Heal { fault, text } => {
                 let seen = self.faults.entry(*fault).or_default();
                 seen.healed_at = seen.fired_at.map(|_| at);
-                if seen.fired_at.is_none() {
-                    seen.notes.push(text.clone());
-                }
+                seen.notes.push(text.clone());
             }
             Body::Operation { op, .. } => {
                 self.operations.entry(*op).or_default().sent_at.get_or_insert(at);

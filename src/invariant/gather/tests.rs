@@ -252,6 +252,16 @@ fn a_fault_whose_moment_never_came_is_reported_and_disturbs_nothing() {
 }
 
 #[test]
+fn a_fault_that_hits_nobody_did_not_fire() {
+    let mut feed = Feed::new(&plan(None));
+    let text = "missed: the operation was over".to_owned();
+    feed.see(ActorId::Chaos, Body::Fault { fault: FaultId(1), text: text.clone(), hit: vec![] });
+    let evidence = feed.finish();
+    assert_eq!((evidence.faults[0].fired_at, &evidence.faults[0].note), (None, &text));
+    assert!(evidence.disturbances.is_empty());
+}
+
+#[test]
 fn a_run_without_findings_is_unknown() {
     let mut feed = feed();
     for node in 1..=6 {
