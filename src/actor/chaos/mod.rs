@@ -226,7 +226,7 @@ impl Chaos {
 
     fn miss(&mut self, fault: FaultId, why: &str, out: &mut Out) {
         self.case(fault).state = State::Over;
-        out.note(Body::Fault { fault, text: format!("missed: {why}") });
+        out.note(Body::Fault { fault, text: format!("missed: {why}"), hit: Vec::new() });
     }
 
     /// The faults that belong to a moment of an operation.
