@@ -11,7 +11,7 @@ pub struct Stopwatch(Instant);
 
 impl Stopwatch {
     /// Starts to measure.
-        pub fn start() -> Self {
+    pub fn start() -> Self {
         Stopwatch(Instant::now())
     }
 

@@ -6,6 +6,7 @@
 
 mod approach;
 mod fleet;
+mod moments;
 mod strike;
 mod words;
 
@@ -17,7 +18,7 @@ use self::strike::Hit;
 use super::message::{ChaosMessage, DirectorMessage, Message, OperatorMessage, ValidatorMessage};
 use super::{Actor, Out};
 use crate::event::Body;
-use crate::fault::{Fault, FaultId, Moment, Target, Trigger};
+use crate::fault::{Fault, FaultId, Target, Trigger};
 use crate::id::{ActorId, NodeId};
 use crate::op::OpId;
 use crate::plan::Plan;
@@ -176,66 +177,9 @@ impl Chaos {
         }
     }
 
-    fn accepted(&mut self, op: OpId, out: &mut Out) {
-        for (fault, moment) in self.during(op) {
-            match moment {
-                Moment::After { delay_ns: SimDuration::ZERO } => self.moment(fault, out),
-                Moment::After { delay_ns } => fire_after(delay_ns, fault, out),
-                Moment::BusStep { .. } => {}
-            }
-        }
-    }
-
-    fn stepped(&mut self, op: OpId, step: u8, out: &mut Out) {
-        for (fault, moment) in self.during(op) {
-            if matches!(moment, Moment::BusStep { step: wanted } if step >= wanted) {
-                self.moment(fault, out);
-            }
-        }
-    }
-
-    /// Fires a fault whose moment within an operation has come.
-    fn moment(&mut self, fault: FaultId, out: &mut Out) {
-        match &mut self.case(fault).state {
-            State::Ready(nodes) => {
-                let nodes = std::mem::take(nodes);
-                self.fire(fault, &nodes, out);
-            }
-            State::Armed | State::Asking { .. } => {
-                self.miss(fault, "nobody could tell in time whom it hits", out);
-            }
-            State::Lasting(_) | State::Over => {}
-        }
-    }
-
-    fn ended(&mut self, op: OpId, out: &mut Out) {
-        self.approach = None;
-        disturbed(format!("operation {} ended", op.0), out);
-        for (fault, _) in self.during(op) {
-            if !matches!(self.case(fault).state, State::Lasting(_) | State::Over) {
-                self.miss(fault, "the operation had ended", out);
-            }
-        }
-        for fault in self.faults(|_| true) {
-            match self.case(fault).fault.trigger {
-                Trigger::AfterOp { op: after, delay_ns } if after == op => fire_after(delay_ns, fault, out),
-                _ => {}
-            }
-        }
-    }
-
     fn miss(&mut self, fault: FaultId, why: &str, out: &mut Out) {
         self.case(fault).state = State::Over;
         out.note(Body::Fault { fault, text: format!("missed: {why}"), hit: Vec::new() });
-    }
-
-    /// The faults that belong to a moment of an operation.
-    fn during(&self, op: OpId) -> Vec<(FaultId, Moment)> {
-        let moment = |case: &Case| match case.fault.trigger {
-            Trigger::DuringOp { op: of, moment } if of == op => Some((case.fault.id, moment)),
-            _ => None,
-        };
-        self.cases.values().filter_map(moment).collect()
     }
 
     fn faults(&self, which: impl Fn(&Case) -> bool) -> Vec<FaultId> {

@@ -52,15 +52,15 @@ impl FaultAction {
 /// Fires a fault; gives what is to be undone, if anything is.
 pub(super) fn fire(fault: &Fault, nodes: &[Option<NodeId>], fleet: &mut Fleet, out: &mut Out) -> Option<Hit> {
     let strike = Strike { fault, targets: fault.action.targets(), nodes };
-    let (text, to_undo, hit) = match strike.perform(fleet, out) {
-        Ok((text, to_undo)) => {
+    let (text, hit, lasting) = match strike.perform(fleet, out) {
+        Ok((text, lasting)) => {
             disturbed(text.clone(), out);
-            (text, to_undo, strike.hit(fleet))
+            (text, nodes.iter().flatten().copied().collect(), lasting)
         }
-        Err(why) => (format!("hit nobody: {why}"), None, Vec::new()),
+        Err(why) => (format!("hit nobody: {why}"), Vec::new(), None),
     };
     out.note(Body::Fault { fault: fault.id, text, hit });
-    to_undo
+    lasting
 }
 
 /// A process that was sent a signal ended; gives what is to be undone, if anything is.
@@ -184,19 +184,6 @@ impl Strike<'_> {
     fn living(&self, fleet: &Fleet) -> Result<NodeId, String> {
         let node = self.nodes.first().copied().flatten().ok_or_else(|| words::nobody(self.targets[0]))?;
         if fleet.is_alive(node) { Ok(node) } else { Err(format!("{} is down already", self.who())) }
-    }
-
-    /// The nodes that are hit: of a partition, those of both sides.
-    fn hit(&self, fleet: &Fleet) -> Vec<NodeId> {
-        let mut hosts = self.hosts(0..self.targets.len(), fleet);
-        if matches!(&self.fault.action, FaultAction::NetworkPartition { b, .. } if b.is_empty()) {
-            hosts.extend(fleet.everyone_but(&hosts));
-        }
-        let node = |host| match host {
-            Host::Node(node) => Some(node),
-            _ => None,
-        };
-        hosts.into_iter().filter_map(node).collect()
     }
 
     fn who(&self) -> String {

@@ -91,7 +91,7 @@ impl Operator {
         }
         let mut desk = Desk { now, terminal: &mut self.terminal, roll: &mut self.roll, out };
         self.agenda.ticked(token, &mut desk);
-        self.resolves.retain_mut(|resolve| resolve.ticked(token, &mut desk).is_none());
+        self.resolves.retain_mut(|resolve| !resolve.ticked(token, &mut desk));
     }
 
     fn answered(&mut self, now: SimTime, answer: &Answer, out: &mut Out) {
@@ -101,7 +101,7 @@ impl Operator {
         }
         let mut desk = Desk { now, terminal: &mut self.terminal, roll: &mut self.roll, out };
         self.agenda.answered(answer, &mut desk);
-        self.resolves.retain_mut(|resolve| resolve.answered(answer, &mut desk).is_none());
+        self.resolves.retain_mut(|resolve| !resolve.answered(answer, &mut desk));
     }
 
     fn formation(&mut self, formation: Formation, out: &mut Out) {

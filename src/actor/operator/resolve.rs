@@ -25,26 +25,27 @@ impl Resolve {
         }
         let (lookup, found) = Lookup::start(desk);
         let mut resolve = Resolve { fault, targets, lookup };
-        resolve.found(found, desk).is_none().then_some(resolve)
+        (!resolve.found(found, desk)).then_some(resolve)
     }
 
     /// Takes an answer, if it is one of its own; says whether chaos was told.
-    pub fn answered(&mut self, answer: &Answer, desk: &mut Desk) -> Option<()> {
+    pub fn answered(&mut self, answer: &Answer, desk: &mut Desk) -> bool {
         let found = self.lookup.answered(answer, desk);
         self.found(found, desk)
     }
 
     /// Takes a timer that is due, if it is one of its own; says whether chaos was told.
-    pub fn ticked(&mut self, token: u64, desk: &mut Desk) -> Option<()> {
+    pub fn ticked(&mut self, token: u64, desk: &mut Desk) -> bool {
         let found = self.lookup.ticked(token, desk);
         self.found(found, desk)
     }
 
-    fn found(&mut self, found: Found, desk: &mut Desk) -> Option<()> {
+    fn found(&mut self, found: Found, desk: &mut Desk) -> bool {
         match found {
-            Found::NotYet => None,
-            Found::Seen(_) => Some(answer(self.fault, &self.targets, desk)),
+            Found::NotYet => return false,
+            Found::Seen(_) => answer(self.fault, &self.targets, desk),
         }
+        true
     }
 }
 

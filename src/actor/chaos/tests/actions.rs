@@ -87,12 +87,15 @@ fn a_restart_may_be_later_than_a_refusal_would_be_noticed() {
         signal: Signal::Term,
         restart_after_ns: Some(for_ms(90_000)),
     };
-    check(one(action), expect_test::expect![[r#"
+    check(
+        one(action),
+        expect_test::expect![[r#"
         10 ms: to node-4: Signal { signal: Term }
         10 ms: Fault { fault: FaultId(1), text: "SIGTERM to node-4" }
         90011 ms: to node-4: Start { incarnation: 2 }
         90011 ms: to director: FaultsDone
-        90011 ms: Heal { fault: FaultId(1), text: "node-4 is started again" }"#]]);
+        90011 ms: Heal { fault: FaultId(1), text: "node-4 is started again" }"#]],
+    );
 }
 
 #[test]

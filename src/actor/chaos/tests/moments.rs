@@ -1,6 +1,7 @@
 //! When faults are fired, relative to operations.
 
 use super::*;
+use crate::fault::Moment;
 
 fn before(lead_ms: u64) -> Trigger {
     Trigger::BeforeOp { op: ONE, lead_ns: for_ms(lead_ms) }

@@ -1,0 +1,69 @@
+//! Faults within an operation and after it: each is fired at its moment, or has missed it.
+
+use super::{Case, Chaos, State, disturbed, fire_after};
+use crate::actor::Out;
+use crate::fault::{FaultId, Moment, Trigger};
+use crate::op::OpId;
+use crate::time::SimDuration;
+
+impl Chaos {
+    /// The cluster accepted an operation.
+    pub(super) fn accepted(&mut self, op: OpId, out: &mut Out) {
+        for (fault, moment) in self.during(op) {
+            match moment {
+                Moment::After { delay_ns: SimDuration::ZERO } => self.moment(fault, out),
+                Moment::After { delay_ns } => fire_after(delay_ns, fault, out),
+                Moment::BusStep { .. } => {}
+            }
+        }
+    }
+
+    /// A step of an operation showed on the cluster bus.
+    pub(super) fn stepped(&mut self, op: OpId, step: u8, out: &mut Out) {
+        for (fault, moment) in self.during(op) {
+            if matches!(moment, Moment::BusStep { step: wanted } if step >= wanted) {
+                self.moment(fault, out);
+            }
+        }
+    }
+
+    /// Fires a fault whose moment within an operation has come.
+    pub(super) fn moment(&mut self, fault: FaultId, out: &mut Out) {
+        match &mut self.case(fault).state {
+            State::Ready(nodes) => {
+                let nodes = std::mem::take(nodes);
+                self.fire(fault, &nodes, out);
+            }
+            State::Armed | State::Asking { .. } => {
+                self.miss(fault, "nobody could tell in time whom it hits", out);
+            }
+            State::Lasting(_) | State::Over => {}
+        }
+    }
+
+    /// An operation ended: what has not been fired within it never will be.
+    pub(super) fn ended(&mut self, op: OpId, out: &mut Out) {
+        self.approach = None;
+        disturbed(format!("operation {} ended", op.0), out);
+        for (fault, _) in self.during(op) {
+            if !matches!(self.case(fault).state, State::Lasting(_) | State::Over) {
+                self.miss(fault, "the operation had ended", out);
+            }
+        }
+        for fault in self.faults(|_| true) {
+            match self.case(fault).fault.trigger {
+                Trigger::AfterOp { op: after, delay_ns } if after == op => fire_after(delay_ns, fault, out),
+                _ => {}
+            }
+        }
+    }
+
+    /// The faults that belong to a moment of an operation.
+    pub(super) fn during(&self, op: OpId) -> Vec<(FaultId, Moment)> {
+        let moment = |case: &Case| match case.fault.trigger {
+            Trigger::DuringOp { op: of, moment } if of == op => Some((case.fault.id, moment)),
+            _ => None,
+        };
+        self.cases.values().filter_map(moment).collect()
+    }
+}
