@@ -18,6 +18,7 @@ fn events() -> Vec<Event> {
     let body = |i: u64| match i % 4 {
         0 => Body::Wake,
         1 => Body::Sent {
+            from: ActorId::Node(NodeId(1)),
             conn: i % 60,
             channel: Channel::Bus,
             to: Host::Node(NodeId(2)),
@@ -27,6 +28,7 @@ fn events() -> Vec<Event> {
                 r#type: "ping".to_owned(),
                 current_epoch: Some(6),
                 config_epoch: Some(3),
+                paused: None,
             }),
         },
         2 => Body::Latency { conn: i % 60, ns: SimDuration::from_us(700 + i % 300) },

@@ -84,6 +84,11 @@ impl SimDuration {
         self.0 / 1_000_000
     }
 
+    /// So many times this duration.
+    pub fn times(self, count: u64) -> Self {
+        SimDuration(self.0.saturating_mul(count))
+    }
+
     /// Seconds, for people to read; never for arithmetic.
     pub fn as_secs_f64(self) -> f64 {
         self.0 as f64 / 1e9

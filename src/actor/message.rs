@@ -172,8 +172,8 @@ pub enum ClientMessage {
     Begin,
     /// The next operation is due.
     Next,
-    /// An operation has waited too long.
-    TimedOut { sequence: u64 },
+    /// An operation may have waited too long.
+    Alarm,
     /// Try again what the cluster put off.
     Retry { sequence: u64 },
     /// Finish what is open and stop.

@@ -13,10 +13,12 @@ use crate::id::NodeId;
 use crate::time::{SimDuration, SimTime};
 use crate::wire::resp::{self, ServerError};
 
-/// How long one attempt may take.
+/// How long one attempt may take on a network without latency.
 const ATTEMPT_MAX: SimDuration = SimDuration::from_secs(1);
-/// How long an operation may take with all its attempts.
-const OPERATION_MAX: SimDuration = SimDuration::from_secs(5);
+/// How many times the network's longest latency an attempt may take beyond that: a new connection, a redirection.
+const ATTEMPT_LATENCIES: u64 = 8;
+/// How many attempts' time an operation may take.
+const OPERATION_ATTEMPTS: u64 = 5;
 /// How often an operation is tried at most.
 const ATTEMPTS_MAX: u32 = 32;
 /// How many redirections are followed without a pause: nodes that disagree may send a client to and fro.
@@ -25,6 +27,21 @@ const HOPS_MAX: u32 = 5;
 const PAUSE_MS: u64 = 10;
 /// The longest pause.
 const PAUSE_MS_MAX: u64 = 500;
+
+/// How long a client waits.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    attempt: SimDuration,
+    operation: SimDuration,
+}
+
+impl Patience {
+    /// The patience that suits a network whose longest latency is `latency`.
+    pub fn for_latency(latency: SimDuration) -> Self {
+        let attempt = ATTEMPT_MAX + latency.times(ATTEMPT_LATENCIES);
+        Patience { attempt, operation: attempt.times(OPERATION_ATTEMPTS) }
+    }
+}
 
 /// An operation between its invocation and its completion.
 #[derive(Debug)]
@@ -37,6 +54,7 @@ pub struct Operation {
     pub state: State,
     /// The node that answered last.
     pub answered: Option<NodeId>,
+    patience: Patience,
     deadline: SimTime,
     attempts: u32,
     hops: u32,
@@ -67,13 +85,14 @@ pub enum Step {
 
 impl Operation {
     /// An operation that is invoked now.
-    pub fn new(sequence: u64, request: Request, now: SimTime) -> Self {
+    pub fn new(sequence: u64, request: Request, now: SimTime, patience: Patience) -> Self {
         Operation {
             sequence,
             request,
             state: State::Paused { until: now },
             answered: None,
-            deadline: now + OPERATION_MAX,
+            patience,
+            deadline: now + patience.operation,
             attempts: 0,
             hops: 0,
             pauses: 0,
@@ -93,15 +112,15 @@ impl Operation {
         }
     }
 
-    /// Counts an attempt at `node` and says how long it may take; nothing if there may be no further one.
-    pub fn attempt(&mut self, node: NodeId, tag: u64, now: SimTime) -> Option<SimDuration> {
+    /// Counts an attempt at `node` and says until when it may take; nothing if there may be no further one.
+    pub fn attempt(&mut self, node: NodeId, tag: u64, now: SimTime) -> Option<SimTime> {
         if self.attempts >= ATTEMPTS_MAX || now >= self.deadline {
             return None;
         }
         self.attempts += 1;
-        let until = self.deadline.min(now + ATTEMPT_MAX);
+        let until = self.deadline.min(now + self.patience.attempt);
         self.state = State::Asked { node, tag, until };
-        Some(until.since(now))
+        Some(until)
     }
 
     /// Counts a redirection; false if it should not be followed at once.

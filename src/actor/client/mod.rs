@@ -9,7 +9,7 @@ mod draws;
 mod route;
 mod slot_owners;
 
-use self::attempt::{Operation, State, Step};
+use self::attempt::{Operation, Patience, State, Step};
 use self::draws::Draws;
 use self::route::Route;
 use super::message::{ClientMessage, DirectorMessage, Message};
@@ -36,6 +36,9 @@ pub struct Client {
     open: Option<Operation>,
     /// The next operation was due while one was open.
     late: bool,
+    patience: Patience,
+    /// When the alarm that is set goes off; one serves many attempts, as most are over long before it.
+    alarm: Option<SimTime>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +63,8 @@ impl Client {
             tags: 0,
             open: None,
             late: false,
+            patience: Patience::for_latency(plan.network.latency.max_ns),
+            alarm: None,
         })
     }
 
@@ -67,7 +72,7 @@ impl Client {
         match message {
             ClientMessage::Begin => self.begin(out),
             ClientMessage::Next => self.next(now, out),
-            ClientMessage::TimedOut { sequence } => self.timed_out(now, sequence, out),
+            ClientMessage::Alarm => self.alarmed(now, out),
             ClientMessage::Retry { sequence } => self.retry(now, sequence, out),
             ClientMessage::Stop => self.stop(out),
         }
@@ -97,7 +102,7 @@ impl Client {
         self.sequence += 1;
         let request = self.draws.request(self.sequence);
         out.note(Body::Invoke { sequence: self.sequence, request: request.clone() });
-        self.open = Some(Operation::new(self.sequence, request, now));
+        self.open = Some(Operation::new(self.sequence, request, now, self.patience));
         self.attempt_at_owner(now, out);
     }
 
@@ -136,7 +141,7 @@ impl Client {
     fn attempt(&mut self, now: SimTime, node: NodeId, asking: bool, out: &mut Out) {
         let (before, tag) = (self.tag(), self.tag());
         let operation = self.open.as_mut().expect("an open operation is tried");
-        let Some(limit) = operation.attempt(node, tag, now) else {
+        let Some(until) = operation.attempt(node, tag, now) else {
             return self.complete(Outcome::Fail("too many attempts".to_owned()), out);
         };
         if asking {
@@ -144,17 +149,25 @@ impl Client {
             self.sessions.ask(node, &["ASKING"], before, out);
         }
         self.sessions.ask(node, &operation.command(), tag, out);
-        let sequence = operation.sequence;
-        self.tell_self(limit, ClientMessage::TimedOut { sequence }, out);
+        self.set_alarm(now, until, out);
     }
 
-    /// The time of an attempt is up, unless the timer belongs to an earlier one.
-    fn timed_out(&mut self, now: SimTime, sequence: u64, out: &mut Out) {
-        match self.state_of(sequence) {
+    fn set_alarm(&mut self, now: SimTime, until: SimTime, out: &mut Out) {
+        if self.alarm.is_none_or(|alarm| until < alarm) {
+            self.alarm = Some(until);
+            self.tell_self(until.since(now), ClientMessage::Alarm, out);
+        }
+    }
+
+    /// The time of an attempt is up, or that of an earlier one would have been.
+    fn alarmed(&mut self, now: SimTime, out: &mut Out) {
+        self.alarm = self.alarm.filter(|alarm| *alarm > now);
+        match self.open.as_ref().map(|operation| operation.state) {
             Some(State::Asked { node, until, .. }) if now >= until => {
                 let answers = self.sessions.drop_connection(node, out);
                 self.answered(now, answers, out);
             }
+            Some(State::Asked { until, .. }) => self.set_alarm(now, until, out),
             _ => {}
         }
     }

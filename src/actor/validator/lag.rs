@@ -1,15 +1,15 @@
 //! How far replicas are behind, in bytes and in time.
 //!
-//! A server tells bytes. The time comes from what a primary's offset was at earlier looks: a replica has surely got
-//! what its primary had at the latest of them whose offset it has reached. So a lag is told too long by up to the
-//! pause between two looks, and never too short.
+//! A server tells bytes. The time comes from what a primary's offset was at earlier looks: between two of them it is
+//! taken to have grown evenly. Replicas are asked as soon as their primaries have answered, so a lag is told too short by
+//! that round trip (2 ms at most), and too long or too short by how unevenly a primary wrote between two looks.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::mem;
 
 use super::super::session::Answer;
 use super::line::{Scene, Timer};
-use super::round::{Pair, Round, pause};
+use super::round::{Pair, Round};
 use crate::id::NodeId;
 use crate::invariant::evidence::LagSample;
 use crate::time::{SimDuration, SimTime};
@@ -25,7 +25,6 @@ const OFFSETS_MAX: usize = 4096;
 /// The looks at replication of a run.
 #[derive(Debug)]
 pub(super) struct Lag {
-    pause: SimDuration,
     interval: SimDuration,
     round: Option<Round>,
     /// Who was a replica at the last look.
@@ -44,9 +43,8 @@ struct Offsets {
 
 impl Lag {
     /// Nobody was asked yet.
-    pub fn new(latency_max: SimDuration) -> Self {
+    pub fn new() -> Self {
         Lag {
-            pause: pause(latency_max),
             interval: INTERVAL,
             round: None,
             replicas: BTreeSet::new(),
@@ -81,7 +79,7 @@ impl Lag {
     }
 
     /// Asks the replicas.
-    pub fn ask_replicas(&mut self, scene: &mut Scene) {
+    fn ask_replicas(&mut self, scene: &mut Scene) {
         if let Some(round) = &mut self.round {
             round.ask_replicas(scene);
             self.go_on(scene);
@@ -110,7 +108,7 @@ impl Lag {
             self.conclude(&round, scene);
         } else {
             self.round = Some(round);
-            scene.set(Timer::Replicas, self.pause);
+            self.ask_replicas(scene);
         }
     }
 
@@ -130,7 +128,7 @@ impl Lag {
         let offset_behind_bytes = pair.behind().filter(|_| pair.is_comparable())?;
         let lag = match offset_behind_bytes {
             0 => SimDuration::ZERO,
-            _ => at.since(self.offsets.get(&pair.primary)?.reached_at(pair.of_replica.replica_repl_offset?)?),
+            _ => at.since(self.offsets.get(&pair.primary)?.had_at(pair.of_replica.replica_repl_offset?)?),
         };
         Some(LagSample { at, node: pair.replica, primary: pair.primary, offset_behind_bytes, lag })
     }
@@ -138,7 +136,7 @@ impl Lag {
     /// Ends the looks.
     pub fn stop(&mut self, scene: &mut Scene) {
         self.round = None;
-        for timer in [Timer::Offsets, Timer::Replicas, Timer::OffsetsOverdue] {
+        for timer in [Timer::Offsets, Timer::OffsetsOverdue] {
             scene.line.cancel(timer);
         }
     }
@@ -166,9 +164,15 @@ impl Offsets {
         }
     }
 
-    /// The latest look at which the primary had no more than `offset`.
-    fn reached_at(&self, offset: u64) -> Option<SimTime> {
-        let count = self.looks.partition_point(|(_, had)| *had <= offset);
-        self.looks.get(count.checked_sub(1)?).map(|(at, _)| *at)
+    /// When the primary had just `offset`, between the looks around it.
+    fn had_at(&self, offset: u64) -> Option<SimTime> {
+        let next = self.looks.partition_point(|(_, had)| *had <= offset);
+        let (before, had) = *self.looks.get(next.checked_sub(1)?)?;
+        let Some((after, grown)) = self.looks.get(next) else {
+            return Some(before);
+        };
+        let share =
+            u128::from(after.since(before).as_ns()) * u128::from(offset - had) / u128::from(grown - had);
+        Some(before + SimDuration::from_ns(share as u64))
     }
 }

@@ -62,7 +62,7 @@ impl Validator {
             members: Members::new(&plan.cluster),
             line: Line::new(),
             watch: Watch::new(&plan.cluster),
-            lag: Lag::new(latency_max),
+            lag: Lag::new(),
             phase: Phase::Idle,
             settle_began_at: None,
         }
@@ -136,7 +136,6 @@ impl Validator {
             (Timer::Survey, _) => self.watch.begin(scene),
             (Timer::SurveyOverdue, _) => return self.watch.overdue(scene),
             (Timer::Offsets, _) => self.lag.begin(scene),
-            (Timer::Replicas, _) => self.lag.ask_replicas(scene),
             (Timer::OffsetsOverdue, _) => return self.lag.overdue(scene),
             _ => {}
         }

@@ -141,7 +141,7 @@ fn timers_of_earlier_operations_are_passed_over() {
         command => obliging(command),
     });
     for sequence in [0, 1, 2] {
-        for message in [ClientMessage::TimedOut { sequence }, ClientMessage::Retry { sequence }] {
+        for message in [ClientMessage::Alarm, ClientMessage::Retry { sequence }] {
             rig.queue(SimTime::from_ns(5_000_000), Message::Client(message));
         }
     }
