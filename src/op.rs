@@ -43,7 +43,7 @@ pub enum OpAction {
     Command {
         /// The node it is sent to.
         node: NodeId,
-        /// The command's name and arguments.
+        /// The command's name and arguments; `{node-3}` stands for the cluster node id of node 3.
         args: Vec<String>,
     },
 }

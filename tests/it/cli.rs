@@ -26,7 +26,8 @@ fn run_text(yaml: &str) -> (Option<i32>, String) {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("scenario.yaml");
     fs::write(&file, yaml).expect("the file is written");
-    let out = output(&["run", &file.to_string_lossy(), "--out", &folder.path().join("out").to_string_lossy()]);
+    let out =
+        output(&["run", &file.to_string_lossy(), "--out", &folder.path().join("out").to_string_lossy()]);
     (out.status.code(), text(&out.stderr))
 }
 
@@ -58,7 +59,10 @@ fn bad_scenarios_end_with_exit_2_and_say_where() {
     for (yaml, said) in [
         ("scenario: {name: x, seed: 1}\nclutser: {shards: 3}\n", "cluster"),
         ("scenario: {name: x, seed: 1}\ncluster: {shards: 2}\n", "shards"),
-        ("scenario: {name: x, seed: 1}\ncluster: {shards: 3, replicas: 0}\noperations:\n  - {type: failover, target: primary, shard: 1}\n", "replica"),
+        (
+            "scenario: {name: x, seed: 1}\ncluster: {shards: 3, replicas: 0}\noperations:\n  - {type: failover, target: primary, shard: 1}\n",
+            "replica",
+        ),
         ("", "empty"),
     ] {
         let (code, stderr) = run_text(yaml);
@@ -101,7 +105,8 @@ fn killing_the_program_leaves_no_server_behind() {
 /// The servers that the program started, once there are some.
 fn wait_for_servers(program: u32) -> Vec<u32> {
     for _ in 0..2_000 {
-        let children = fs::read_to_string(format!("/proc/{program}/task/{program}/children")).unwrap_or_default();
+        let children =
+            fs::read_to_string(format!("/proc/{program}/task/{program}/children")).unwrap_or_default();
         let pids: Vec<u32> = children.split_whitespace().filter_map(|pid| pid.parse().ok()).collect();
         if pids.len() >= 4 {
             return pids;

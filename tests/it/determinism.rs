@@ -46,7 +46,8 @@ fn generated_seeds_give_one_log_under_load() {
 fn two_runs_at_once_do_not_disturb_each_other() {
     let alone = run(&plan(include_str!("scenarios/kill-and-failover.yaml")), &server());
     #[expect(clippy::disallowed_methods, reason = "two runs side by side are what is tested")]
-    let beside = || std::thread::spawn(|| run(&plan(include_str!("scenarios/kill-and-failover.yaml")), &server()));
+    let beside =
+        || std::thread::spawn(|| run(&plan(include_str!("scenarios/kill-and-failover.yaml")), &server()));
     let (one, other) = (beside(), beside());
     for joined in [one.join(), other.join()] {
         assert_same_log(&alone, &joined.expect("a run beside another does not panic"), "beside another run");

@@ -1,0 +1,163 @@
+//! Every invariant is violated once by a real cluster, and held by one that nobody touched.
+//!
+//! A check that cannot fail proves nothing: each of these clusters really is broken, by commands that a saboteur types.
+
+use valkey_fuzzer::report::Status;
+
+use crate::support::{Ran, plan, run, server};
+
+fn sabotaged(body: &str) -> Ran {
+    run(&plan(&format!("scenario: {{name: sabotage, seed: 1}}\n{body}")), &server())
+}
+
+/// The run is violated in `invariant`, and its detail says why in these words.
+fn assert_violates(ran: &Ran, invariant: &str, why: &str) {
+    let verdict = &ran.validation(invariant).verdict;
+    assert_eq!(verdict.name(), "violated", "{invariant}: {}", verdict.detail());
+    assert!(verdict.detail().contains(why), "{invariant}: {}", verdict.detail());
+    assert!(matches!(ran.report.status, Status::Failed));
+}
+
+#[test]
+fn a_cluster_that_nobody_touched_holds_everything() {
+    let ran = run(&plan(include_str!("scenarios/quiet.yaml")), &server());
+    assert!(matches!(ran.report.status, Status::Passed), "{:?}", ran.report.validations);
+    assert_eq!(ran.report.validations.len(), 10);
+    assert_eq!(ran.unfinished, None);
+}
+
+#[test]
+fn keys_deleted_on_a_replica_are_found() {
+    let ran = sabotaged(
+        "operations:
+  - {type: command, node: 2, args: [CONFIG, SET, replica-read-only, 'no'], delay: 5}
+  - {type: command, node: 2, args: [FLUSHALL]}
+workload: {duration: 6}",
+    );
+    assert_violates(&ran, "data_consistency", "node-2 (replica of node-1, shard 1)");
+}
+
+#[test]
+fn a_key_that_only_a_replica_has_is_found() {
+    let ran = sabotaged(
+        "operations:
+  - {type: command, node: 1, args: [DEBUG, REPLICATE, SET, extra, x], delay: 8}
+workload: {duration: 6}",
+    );
+    assert_violates(&ran, "data_consistency", "not on the primary (extra)");
+}
+
+#[test]
+fn data_flushed_behind_the_clients_back_is_found() {
+    let ran = sabotaged(
+        "operations:
+  - {type: command, node: 1, args: [FLUSHALL], delay: 5}
+workload: {duration: 6}",
+    );
+    assert_violates(&ran, "data_consistency", "acknowledged write lost");
+}
+
+#[test]
+fn a_value_that_no_client_wrote_is_found() {
+    let ran = sabotaged(
+        "operations:
+  - {type: command, node: 3, args: [SET, 'key:1', junk], delay: 2}
+workload: {duration: 6, keys: 10}",
+    );
+    assert_violates(&ran, "reads", "which nobody wrote");
+}
+
+#[test]
+fn a_half_migrated_slot_is_found() {
+    let ran = sabotaged(
+        "operations:
+  - {type: command, node: 1, args: [CLUSTER, SETSLOT, 5, MIGRATING, '{node-3}'], delay: 5}
+workload: {duration: 6}",
+    );
+    assert_violates(&ran, "views_agree", "open slots");
+}
+
+#[test]
+fn a_replica_moved_to_another_shard_is_found() {
+    let ran = sabotaged(
+        "operations:
+  - {type: command, node: 2, args: [CLUSTER, REPLICATE, '{node-3}'], delay: 5}
+workload: {duration: 6}",
+    );
+    assert_violates(&ran, "replica_sync", "node-2 of shard 1 serves shard 2");
+}
+
+#[test]
+fn a_slot_without_owner_and_a_node_in_state_fail_are_found() {
+    let ran = sabotaged(
+        "operations:
+  - {type: command, node: 1, args: [CLUSTER, DELSLOTS, 0], delay: 5}
+workload: {duration: 6}",
+    );
+    assert_violates(&ran, "slot_coverage", "Slots 0 unassigned in the view of node-1");
+    assert_violates(&ran, "views_agree", "cluster_state is fail on node-1");
+    assert_violates(&ran, "convergence_time", "no agreement");
+}
+
+#[test]
+fn a_slot_with_two_owners_is_found() {
+    let ran = sabotaged(
+        "operations:
+  - {type: command, node: 1, args: [DEBUG, DROP-CLUSTER-PACKET-FILTER, -2], delay: 5}
+  - {type: command, node: 3, args: [CLUSTER, DELSLOTS, 0]}
+  - {type: command, node: 3, args: [CLUSTER, ADDSLOTS, 0]}
+workload: {duration: 6}",
+    );
+    assert_violates(&ran, "single_owner", "are claimed for node-1");
+}
+
+#[test]
+fn a_crash_is_found() {
+    let ran = sabotaged(
+        "operations:
+  - {type: command, node: 1, args: [DEBUG, SEGFAULT], delay: 5}
+workload: {duration: 6}",
+    );
+    assert_violates(&ran, "no_crash", "SIGSEGV");
+}
+
+#[test]
+fn a_failed_assertion_is_found() {
+    let ran = sabotaged(
+        "operations:
+  - {type: command, node: 4, args: [DEBUG, ASSERT], delay: 5}
+workload: {duration: 6}",
+    );
+    assert_violates(&ran, "no_crash", "node-4");
+}
+
+#[test]
+fn a_server_that_never_blocks_again_is_found() {
+    let ran = sabotaged(
+        "operations:
+  - {type: command, node: 1, args: [EVAL, 'while true do end', 0], delay: 2}
+workload: {duration: 6}",
+    );
+    assert_violates(&ran, "no_livelock", "node-1 never blocked again");
+}
+
+#[test]
+fn a_convergence_beyond_its_limit_is_found() {
+    let ran = sabotaged(
+        "chaos:
+  - {type: process_kill, target: node, node: 1, at: 5}
+workload: {duration: 6}
+validation: [{max_convergence_time: 0.5}]",
+    );
+    assert_violates(&ran, "convergence_time", "beyond 0.5s limit");
+}
+
+#[test]
+fn a_replica_that_lags_beyond_its_limit_is_found() {
+    let ran = sabotaged(
+        "network: {latency_ms: {min: 400, max: 400}}
+workload: {duration: 10, intensity: high}
+validation: [{max_replication_lag: 0.05}]",
+    );
+    assert_violates(&ran, "replication_lag", "limit");
+}

@@ -37,7 +37,8 @@ pub fn server() -> Server {
 /// Every server that is at hand: at least the one of a plain `run`.
 pub fn all_servers() -> Vec<Server> {
     let first = server();
-    let mut all: Vec<Server> = servers::list(&options()).into_iter().filter_map(|listed| listed.server.ok()).collect();
+    let mut all: Vec<Server> =
+        servers::list(&options()).into_iter().filter_map(|listed| listed.server.ok()).collect();
     all.push(first);
     all.sort_by(|a, b| (a.name, &a.version, &a.sha256).cmp(&(b.name, &b.version, &b.sha256)));
     all.dedup_by(|a, b| a.sha256 == b.sha256);

@@ -8,6 +8,11 @@ use crate::id::Host;
 use crate::rng::Stream;
 use crate::time::SimDuration;
 
+/// The network that operator and validator reach the nodes by: apart from the cluster's own, quick and never faulty,
+/// so that what they see says nothing about the network under test.
+const MANAGEMENT: LatencyRange =
+    LatencyRange { min_ns: SimDuration::from_us(200), max_ns: SimDuration::from_ms(1) };
+
 /// Every link, with a random stream of its own.
 pub struct Links {
     seed: u64,
@@ -56,6 +61,9 @@ impl Links {
     }
 
     fn latency_of(&self, from: Host, to: Host) -> LatencyRange {
+        if [from, to].iter().any(|host| matches!(host, Host::Operator | Host::Validator)) {
+            return MANAGEMENT;
+        }
         let slowed = self.rules.values().find_map(|rule| match rule {
             Rule::Slow { a, b, latency } => {
                 let forth = a.contains(&from) && b.contains(&to);

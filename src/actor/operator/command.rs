@@ -24,8 +24,9 @@ pub(super) struct Command {
 impl Command {
     /// Sends it.
     pub fn start(op: OpId, node: NodeId, args: &[String], desk: &mut Desk) -> Self {
+        let args: Vec<String> = args.iter().map(|argument| desk.roll.fill_in(argument)).collect();
         desk.out.note(Body::Operation { op, text: format!("{} to {node}", args.join(" ")) });
-        let tag = desk.terminal.ask(node, args, desk.out);
+        let tag = desk.terminal.ask(node, &args, desk.out);
         let timer = desk.terminal.set_timer(ANSWER_WITHIN, "command: give up", desk.out);
         Command { op, node, tag, timer }
     }

@@ -40,6 +40,13 @@ impl Roll {
         Roll { cluster, names, dead, last: None }
     }
 
+    /// A command's argument with `{node-3}` replaced by what node 3 calls itself: nobody knows that when writing.
+    pub fn fill_in(&self, argument: &str) -> String {
+        self.names
+            .iter()
+            .fold(argument.to_owned(), |text, (name, node)| text.replace(&format!("{{{node}}}"), name))
+    }
+
     /// Nodes with a process, in order.
     pub fn living(&self) -> impl Iterator<Item = NodeId> + '_ {
         self.cluster.nodes().filter(|node| !self.dead.contains(node))

@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 /// CPU time that one turn may use.
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(10);
 /// Looks (each a fifth of a second) without end of the turn after which even an idle process is stuck.
 const LOOKS: u32 = 1500;
 
