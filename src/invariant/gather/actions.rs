@@ -23,7 +23,8 @@ pub(super) struct Actions {
 
 #[derive(Debug, Default)]
 struct SeenFault {
-    fired_at: Option<SimTime>,
+    /// When its moment came.
+    came_at: Option<SimTime>,
     healed_at: Option<SimTime>,
     hit: Vec<NodeId>,
     notes: Vec<String>,
@@ -37,19 +38,25 @@ struct SeenOperation {
     detail: String,
 }
 
+impl SeenFault {
+    /// When it fired. One that hits nobody did nothing, unless there was something to heal: links of clients.
+    fn fired_at(&self) -> Option<SimTime> {
+        self.came_at.filter(|_| !self.hit.is_empty() || self.healed_at.is_some())
+    }
+}
+
 impl Actions {
     /// Takes what an event says of them.
     pub fn see(&mut self, at: SimTime, body: &Body) {
         match body {
             Body::Fault { fault, text, hit } => {
                 let seen = self.faults.entry(*fault).or_default();
-                // A fault that hits nobody did nothing; why is in its text.
-                (seen.fired_at, seen.hit) = ((!hit.is_empty()).then_some(at), hit.clone());
+                (seen.came_at, seen.hit) = (Some(at), hit.clone());
                 seen.notes.push(text.clone());
             }
             Body::Heal { fault, text } => {
                 let seen = self.faults.entry(*fault).or_default();
-                seen.healed_at = seen.fired_at.map(|_| at);
+                seen.healed_at = seen.came_at.map(|_| at);
                 seen.notes.push(text.clone());
             }
             Body::Operation { op, .. } => {
@@ -76,7 +83,7 @@ impl Actions {
         FaultReport {
             id: fault.id,
             text,
-            fired_at: seen.fired_at,
+            fired_at: seen.fired_at(),
             healed_at: seen.healed_at.or_else(|| restarted_at(fault, seen, starts)),
             hit: seen.hit.clone(),
             note: notes.join("; "),
@@ -126,7 +133,7 @@ fn is_final(fault: &Fault) -> bool {
 
 /// When the node that a kill hit was started again, if nobody said that the kill is undone.
 fn restarted_at(fault: &Fault, seen: &SeenFault, starts: &Starts) -> Option<SimTime> {
-    let fired_at = seen.fired_at.filter(|_| matches!(fault.action, FaultAction::ProcessKill { .. }))?;
+    let fired_at = seen.fired_at().filter(|_| matches!(fault.action, FaultAction::ProcessKill { .. }))?;
     let after = |(node, at): &&(NodeId, SimTime)| seen.hit.contains(node) && *at > fired_at;
     starts.iter().find(after).map(|(_, at)| *at)
 }

@@ -262,6 +262,15 @@ fn a_fault_that_hits_nobody_did_not_fire() {
 }
 
 #[test]
+fn a_fault_that_cuts_clients_off_hits_no_node_and_fired() {
+    let mut feed = Feed::new(&plan(None));
+    feed.see(ActorId::Chaos, Body::Fault { fault: FaultId(1), text: "cut".to_owned(), hit: vec![] });
+    feed.see(ActorId::Chaos, Body::Heal { fault: FaultId(1), text: "as before".to_owned() });
+    let evidence = feed.finish();
+    assert_eq!((evidence.disturbances[0].at, evidence.disturbances[0].ended_at), (at(1), Some(at(2))));
+}
+
+#[test]
 fn a_run_without_findings_is_unknown() {
     let mut feed = feed();
     for node in 1..=6 {
