@@ -201,41 +201,41 @@ fn the_format_is_these_bytes() {
     check(
         &text,
         expect![[r#"
-        {"format":1,"tool":"valkey-fuzzer 0.1.0","seed":18446744073709551615,"plan":{"name":"one failover","seed":18446744073709551615,"epoch_us":1700000000000000,"cluster":{"shards":3,"replicas":1,"node_timeout_ms":5000,"config":{}},"network":{"latency":{"min_ns":500000,"max_ns":1000000}},"operations":[],"faults":[],"workload":null,"limits":{"slot_coverage":true,"replica_sync":false,"data_consistency":true,"max_convergence_ns":30000000000,"max_replication_lag_ns":1000000000}},"server":{"name":"valkey","version":"8.1.1","build_id":"384b3c0d511f998a","sha256":"0000000000000000000000000000000000000000000000000000000000000000"},"shim":"5af3"}
-        {"i":0,"at":0,"actor":"network","kind":"decision","cause":null,"what":"latency","conn":7,"ns":7}
-        {"i":1,"at":10,"actor":"network","kind":"decision","cause":0,"what":"held","conn":7,"len":3}
-        {"i":2,"at":20,"actor":"network","kind":"decision","cause":1,"what":"picked","node":3,"why":"a \"text\"\n"}
-        {"i":3,"at":30,"actor":"network","kind":"effect","cause":2,"what":"phase","phase":"settle"}
-        {"i":4,"at":40,"actor":"network","kind":"effect","cause":3,"what":"start","incarnation":7}
-        {"i":5,"at":50,"actor":"network","kind":"effect","cause":4,"what":"wake"}
-        {"i":6,"at":60,"actor":"network","kind":"effect","cause":5,"what":"deliver","conn":7,"len":3}
-        {"i":7,"at":70,"actor":"network","kind":"effect","cause":6,"what":"link","conn":7,"state":"timed_out"}
-        {"i":8,"at":80,"actor":"network","kind":"effect","cause":7,"what":"signal","signal":"a \"text\"\n"}
-        {"i":9,"at":90,"actor":"network","kind":"effect","cause":8,"what":"pause","paused":true}
-        {"i":10,"at":100,"actor":"network","kind":"effect","cause":9,"what":"rule","fault":3,"on":true}
-        {"i":11,"at":110,"actor":"network","kind":"effect","cause":10,"what":"timer","purpose":"a \"text\"\n"}
-        {"i":12,"at":120,"actor":"network","kind":"effect","cause":11,"what":"fault","fault":3,"text":"a \"text\"\n"}
-        {"i":13,"at":130,"actor":"network","kind":"effect","cause":12,"what":"heal","fault":3,"text":"a \"text\"\n"}
-        {"i":14,"at":140,"actor":"network","kind":"effect","cause":13,"what":"operation","op":3,"text":"a \"text\"\n"}
-        {"i":15,"at":150,"actor":"network","kind":"effect","cause":14,"what":"tell","text":"a \"text\"\n"}
-        {"i":16,"at":160,"actor":"network","kind":"observation","cause":15,"what":"dial","conn":7,"to":"operator","port":3}
-        {"i":17,"at":170,"actor":"network","kind":"observation","cause":16,"what":"listen","port":3}
-        {"i":18,"at":180,"actor":"network","kind":"observation","cause":17,"what":"sent","conn":7,"channel":"bus","to":"operator","len":3,"digest":"a \"text\"\n","bus":{"type":"a \"text\"\n","current_epoch":7,"config_epoch":7}}
-        {"i":19,"at":190,"actor":"network","kind":"observation","cause":18,"what":"closed","conn":7,"how":"a \"text\"\n"}
-        {"i":20,"at":200,"actor":"network","kind":"observation","cause":19,"what":"log","line":"a \"text\"\n"}
-        {"i":21,"at":210,"actor":"network","kind":"observation","cause":20,"what":"exited","status":"a \"text\"\n"}
-        {"i":22,"at":220,"actor":"network","kind":"observation","cause":21,"what":"child","pid":7,"state":"a \"text\"\n"}
-        {"i":23,"at":230,"actor":"network","kind":"observation","cause":22,"what":"livelock","detail":"a \"text\"\n"}
-        {"i":24,"at":240,"actor":"network","kind":"observation","cause":23,"what":"reply","op":3,"text":"a \"text\"\n"}
-        {"i":25,"at":250,"actor":"network","kind":"observation","cause":24,"what":"operation_ended","op":3,"done":true,"text":"a \"text\"\n"}
-        {"i":26,"at":260,"actor":"network","kind":"observation","cause":25,"what":"invoke","sequence":7,"request":{"set":{"key":"a \"text\"\n","value":"a \"text\"\n"}}}
-        {"i":27,"at":270,"actor":"network","kind":"observation","cause":26,"what":"invoke","sequence":7,"request":{"get":{"key":"a \"text\"\n"}}}
-        {"i":28,"at":280,"actor":"network","kind":"observation","cause":27,"what":"complete","sequence":7,"outcome":{"ok":"a \"text\"\n"},"node":3}
-        {"i":29,"at":290,"actor":"network","kind":"observation","cause":28,"what":"complete","sequence":7,"outcome":{"fail":"a \"text\"\n"},"node":null}
-        {"i":30,"at":300,"actor":"network","kind":"observation","cause":29,"what":"complete","sequence":7,"outcome":{"info":"a \"text\"\n"},"node":null}
-        {"i":31,"at":310,"actor":"network","kind":"observation","cause":30,"what":"probe","node":3,"text":"a \"text\"\n"}
-        {"i":32,"at":320,"actor":"network","kind":"verdict","cause":31,"what":"verdict","invariant":"a \"text\"\n","verdict":"a \"text\"\n","detail":"a \"text\"\n"}
-    "#]],
+            {"format":1,"tool":"valkey-fuzzer 0.1.0","seed":18446744073709551615,"plan":{"name":"one failover","seed":18446744073709551615,"epoch_us":1700000000000000,"cluster":{"shards":3,"replicas":1,"node_timeout_ms":5000,"config":{}},"network":{"latency":{"min_ns":500000,"max_ns":1000000}},"operations":[],"faults":[],"workload":null,"limits":{"slot_coverage":true,"replica_sync":false,"data_consistency":true,"max_convergence_ns":30000000000,"max_replication_lag_ns":1000000000}},"server":{"name":"valkey","version":"8.1.1","build_id":"384b3c0d511f998a","sha256":"0000000000000000000000000000000000000000000000000000000000000000"},"shim":"5af3"}
+            {"i":0,"at":0,"actor":"network","kind":"decision","cause":null,"what":"latency","conn":7,"ns":7}
+            {"i":1,"at":10,"actor":"network","kind":"decision","cause":0,"what":"held","conn":7,"len":3}
+            {"i":2,"at":20,"actor":"network","kind":"decision","cause":1,"what":"picked","node":3,"why":"a \"text\"\n"}
+            {"i":3,"at":30,"actor":"network","kind":"effect","cause":2,"what":"phase","phase":"settle"}
+            {"i":4,"at":40,"actor":"network","kind":"effect","cause":3,"what":"start","incarnation":7}
+            {"i":5,"at":50,"actor":"network","kind":"effect","cause":4,"what":"wake"}
+            {"i":6,"at":60,"actor":"network","kind":"effect","cause":5,"what":"deliver","conn":7,"len":3}
+            {"i":7,"at":70,"actor":"network","kind":"effect","cause":6,"what":"link","conn":7,"state":"timed_out"}
+            {"i":8,"at":80,"actor":"network","kind":"effect","cause":7,"what":"signal","signal":"a \"text\"\n"}
+            {"i":9,"at":90,"actor":"network","kind":"effect","cause":8,"what":"pause","paused":true}
+            {"i":10,"at":100,"actor":"network","kind":"effect","cause":9,"what":"rule","fault":3,"on":true}
+            {"i":11,"at":110,"actor":"network","kind":"effect","cause":10,"what":"timer","purpose":"a \"text\"\n"}
+            {"i":12,"at":120,"actor":"network","kind":"effect","cause":11,"what":"fault","fault":3,"text":"a \"text\"\n"}
+            {"i":13,"at":130,"actor":"network","kind":"effect","cause":12,"what":"heal","fault":3,"text":"a \"text\"\n"}
+            {"i":14,"at":140,"actor":"network","kind":"effect","cause":13,"what":"operation","op":3,"text":"a \"text\"\n"}
+            {"i":15,"at":150,"actor":"network","kind":"effect","cause":14,"what":"tell","text":"a \"text\"\n"}
+            {"i":16,"at":160,"actor":"network","kind":"observation","cause":15,"what":"dial","from":"operator","conn":7,"to":"operator","port":3}
+            {"i":17,"at":170,"actor":"network","kind":"observation","cause":16,"what":"listen","node":3,"port":3}
+            {"i":18,"at":180,"actor":"network","kind":"observation","cause":17,"what":"sent","from":"node-3","conn":7,"channel":"bus","to":"operator","len":3,"digest":"a \"text\"\n","bus":{"type":"a \"text\"\n","current_epoch":7,"config_epoch":7,"paused":true}}
+            {"i":19,"at":190,"actor":"network","kind":"observation","cause":18,"what":"closed","from":"node-3","conn":7,"how":"a \"text\"\n"}
+            {"i":20,"at":200,"actor":"network","kind":"observation","cause":19,"what":"log","line":"a \"text\"\n"}
+            {"i":21,"at":210,"actor":"network","kind":"observation","cause":20,"what":"exited","status":"a \"text\"\n"}
+            {"i":22,"at":220,"actor":"network","kind":"observation","cause":21,"what":"child","pid":7,"state":"a \"text\"\n"}
+            {"i":23,"at":230,"actor":"network","kind":"observation","cause":22,"what":"livelock","detail":"a \"text\"\n"}
+            {"i":24,"at":240,"actor":"network","kind":"observation","cause":23,"what":"reply","op":3,"text":"a \"text\"\n"}
+            {"i":25,"at":250,"actor":"network","kind":"observation","cause":24,"what":"operation_ended","op":3,"done":true,"text":"a \"text\"\n"}
+            {"i":26,"at":260,"actor":"network","kind":"observation","cause":25,"what":"invoke","sequence":7,"request":{"set":{"key":"a \"text\"\n","value":"a \"text\"\n"}}}
+            {"i":27,"at":270,"actor":"network","kind":"observation","cause":26,"what":"invoke","sequence":7,"request":{"get":{"key":"a \"text\"\n"}}}
+            {"i":28,"at":280,"actor":"network","kind":"observation","cause":27,"what":"complete","sequence":7,"outcome":{"ok":"a \"text\"\n"},"node":3}
+            {"i":29,"at":290,"actor":"network","kind":"observation","cause":28,"what":"complete","sequence":7,"outcome":{"fail":"a \"text\"\n"},"node":null}
+            {"i":30,"at":300,"actor":"network","kind":"observation","cause":29,"what":"complete","sequence":7,"outcome":{"info":"a \"text\"\n"},"node":null}
+            {"i":31,"at":310,"actor":"network","kind":"observation","cause":30,"what":"probe","node":3,"text":"a \"text\"\n"}
+            {"i":32,"at":320,"actor":"network","kind":"verdict","cause":31,"what":"verdict","invariant":"a \"text\"\n","verdict":"a \"text\"\n","detail":"a \"text\"\n"}
+        "#]],
     );
 }
 
@@ -264,7 +264,7 @@ fn what_was_pushed_is_read_and_the_digest_is_the_one_of_the_bytes() {
     let log = sink.bytes();
     assert_eq!(log, log_of(&events));
     assert_eq!((summary.events, summary.bytes), (events.len() as u64, log.len() as u64));
-    check(&summary.sha256, expect!["8bc446612deee2de3a066a0b97a159a498743fd62ef739ffb77c0616b4964ca2"]);
+    check(&summary.sha256, expect!["49d6fe4abfeb3851df58b9b54db5aa681dee7155e674976446294b5d94666484"]);
     let reader = LogReader::new(&log[..]).expect("a log");
     assert_eq!(reader.header(), &header());
     assert_eq!(reader.map(|event| event.expect("an event")).collect::<Vec<_>>(), events);

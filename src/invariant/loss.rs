@@ -90,7 +90,7 @@ fn in_sync_until(evidence: &Evidence, change: &PrimaryChange) -> SimTime {
     let started = starts.filter_map(|e| e.restarted_at).max().unwrap_or(SimTime::ZERO);
     let samples = evidence.lag_samples.iter().filter(|s| s.node == change.to && s.primary == change.from);
     let samples = samples.filter(|s| s.at >= started && s.at <= change.at);
-    let had = samples.map(|s| s.at.as_ns().saturating_sub(s.lag.as_ns())).max();
+    let had = samples.filter(|s| s.offset_behind_bytes == 0).map(|s| s.at.as_ns()).max();
     had.map_or(SimTime::ZERO, SimTime::from_ns)
 }
 

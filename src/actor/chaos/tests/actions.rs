@@ -21,12 +21,12 @@ fn a_killed_node_comes_back_after_its_end() {
     check(
         one(kill(Some(100))),
         expect_test::expect![[r#"
-        10 ms: to operator: Resolve { fault: FaultId(1), targets: [Primary(ShardId(1))] }
-        12 ms: to node-1: Signal { signal: Kill }
-        12 ms: Fault { fault: FaultId(1), text: "SIGKILL to node-1, the primary of shard 1" }
-        113 ms: to node-1: Start { incarnation: 2 }
-        113 ms: to director: FaultsDone
-        113 ms: Heal { fault: FaultId(1), text: "node-1 is started again" }"#]],
+            10 ms: to operator: Resolve { fault: FaultId(1), targets: [Primary(ShardId(1))] }
+            12 ms: to node-1: Signal { signal: Kill }
+            12 ms: Fault { fault: FaultId(1), text: "SIGKILL to node-1, the primary of shard 1", hit: [NodeId(1)] }
+            113 ms: to node-1: Start { incarnation: 2 }
+            113 ms: to director: FaultsDone
+            113 ms: Heal { fault: FaultId(1), text: "node-1 is started again" }"#]],
     );
 }
 
@@ -40,11 +40,11 @@ fn a_killed_node_without_a_restart_stays_down() {
     check(
         Rig::new(vec![(at(10), kill(None)), (at(20), again)]),
         expect_test::expect![[r#"
-        10 ms: to operator: Resolve { fault: FaultId(1), targets: [Primary(ShardId(1))] }
-        12 ms: to node-1: Signal { signal: Kill }
-        12 ms: Fault { fault: FaultId(1), text: "SIGKILL to node-1, the primary of shard 1" }
-        20 ms: to director: FaultsDone
-        20 ms: Fault { fault: FaultId(2), text: "hit nobody: node-1 is down already" }"#]],
+            10 ms: to operator: Resolve { fault: FaultId(1), targets: [Primary(ShardId(1))] }
+            12 ms: to node-1: Signal { signal: Kill }
+            12 ms: Fault { fault: FaultId(1), text: "SIGKILL to node-1, the primary of shard 1", hit: [NodeId(1)] }
+            20 ms: to director: FaultsDone
+            20 ms: Fault { fault: FaultId(2), text: "hit nobody: node-1 is down already", hit: [] }"#]],
     );
 }
 
@@ -72,11 +72,11 @@ fn a_process_that_refuses_to_end_holds_nobody_up() {
     check(
         rig,
         expect_test::expect![[r#"
-        10 ms: to operator: Resolve { fault: FaultId(1), targets: [Replica(ShardId(2), 0)] }
-        12 ms: to node-4: Signal { signal: Term }
-        12 ms: Fault { fault: FaultId(1), text: "SIGTERM to node-4, a replica of shard 2" }
-        60012 ms: to director: FaultsDone
-        60012 ms: Heal { fault: FaultId(1), text: "node-4 has not ended within 60.000 s: left alone" }"#]],
+            10 ms: to operator: Resolve { fault: FaultId(1), targets: [Replica(ShardId(2), 0)] }
+            12 ms: to node-4: Signal { signal: Term }
+            12 ms: Fault { fault: FaultId(1), text: "SIGTERM to node-4, a replica of shard 2", hit: [NodeId(4)] }
+            60012 ms: to director: FaultsDone
+            60012 ms: Heal { fault: FaultId(1), text: "node-4 has not ended within 60.000 s: left alone" }"#]],
     );
 }
 
@@ -90,11 +90,11 @@ fn a_restart_may_be_later_than_a_refusal_would_be_noticed() {
     check(
         one(action),
         expect_test::expect![[r#"
-        10 ms: to node-4: Signal { signal: Term }
-        10 ms: Fault { fault: FaultId(1), text: "SIGTERM to node-4" }
-        90011 ms: to node-4: Start { incarnation: 2 }
-        90011 ms: to director: FaultsDone
-        90011 ms: Heal { fault: FaultId(1), text: "node-4 is started again" }"#]],
+            10 ms: to node-4: Signal { signal: Term }
+            10 ms: Fault { fault: FaultId(1), text: "SIGTERM to node-4", hit: [NodeId(4)] }
+            90011 ms: to node-4: Start { incarnation: 2 }
+            90011 ms: to director: FaultsDone
+            90011 ms: Heal { fault: FaultId(1), text: "node-4 is started again" }"#]],
     );
 }
 
@@ -106,11 +106,11 @@ fn an_end_that_nobody_asked_for_starts_nothing() {
     check(
         rig,
         expect_test::expect![[r#"
-        10 ms: to node-4: Pause
-        10 ms: to validator: NodePaused { node: NodeId(4), paused: true }
-        10 ms: Fault { fault: FaultId(1), text: "pause of node-4 for 0.100 s" }
-        110 ms: to director: FaultsDone
-        110 ms: Heal { fault: FaultId(1), text: "node-4 ended while it was paused" }"#]],
+            10 ms: to node-4: Pause
+            10 ms: to validator: NodePaused { node: NodeId(4), paused: true }
+            10 ms: Fault { fault: FaultId(1), text: "pause of node-4 for 0.100 s", hit: [NodeId(4)] }
+            110 ms: to director: FaultsDone
+            110 ms: Heal { fault: FaultId(1), text: "node-4 ended while it was paused" }"#]],
     );
 }
 
@@ -119,15 +119,15 @@ fn two_pauses_of_a_node_end_with_the_later_one() {
     check(
         Rig::new(vec![(at(10), pause(100)), (at(20), pause(10))]),
         expect_test::expect![[r#"
-        10 ms: to node-4: Pause
-        10 ms: to validator: NodePaused { node: NodeId(4), paused: true }
-        10 ms: Fault { fault: FaultId(1), text: "pause of node-4 for 0.100 s" }
-        20 ms: Fault { fault: FaultId(2), text: "pause of node-4 for 0.010 s" }
-        30 ms: Heal { fault: FaultId(2), text: "node-4 stays paused by another fault" }
-        110 ms: to node-4: Unpause
-        110 ms: to validator: NodePaused { node: NodeId(4), paused: false }
-        110 ms: to director: FaultsDone
-        110 ms: Heal { fault: FaultId(1), text: "node-4 runs again" }"#]],
+            10 ms: to node-4: Pause
+            10 ms: to validator: NodePaused { node: NodeId(4), paused: true }
+            10 ms: Fault { fault: FaultId(1), text: "pause of node-4 for 0.100 s", hit: [NodeId(4)] }
+            20 ms: Fault { fault: FaultId(2), text: "pause of node-4 for 0.010 s", hit: [NodeId(4)] }
+            30 ms: Heal { fault: FaultId(2), text: "node-4 stays paused by another fault" }
+            110 ms: to node-4: Unpause
+            110 ms: to validator: NodePaused { node: NodeId(4), paused: false }
+            110 ms: to director: FaultsDone
+            110 ms: Heal { fault: FaultId(1), text: "node-4 runs again" }"#]],
     );
 }
 
@@ -139,7 +139,7 @@ fn a_partition_without_a_second_side_cuts_from_everyone_else() {
         expect_test::expect![[r#"
             10 ms: to operator: Resolve { fault: FaultId(1), targets: [Primary(ShardId(1)), Node(NodeId(1)), Replica(ShardId(3), 0)] }
             12 ms: to network: SetRule { fault: FaultId(1), rule: Cut { a: [Node(NodeId(1)), Node(NodeId(6))], b: [Node(NodeId(2)), Node(NodeId(3)), Node(NodeId(4)), Node(NodeId(5)), Client(ClientId(1)), Client(ClientId(2))], direction: OneWay, channels: [Bus] } }
-            12 ms: Fault { fault: FaultId(1), text: "links cut between node-1 (the primary of shard 1), node-1, node-6 (a replica of shard 3) and everyone else for 0.050 s, one way, bus only" }
+            12 ms: Fault { fault: FaultId(1), text: "links cut between node-1 (the primary of shard 1), node-1, node-6 (a replica of shard 3) and everyone else for 0.050 s, one way, bus only", hit: [NodeId(1), NodeId(1), NodeId(6)] }
             62 ms: to network: ClearRule { fault: FaultId(1) }
             62 ms: to director: FaultsDone
             62 ms: Heal { fault: FaultId(1), text: "links are as before" }"#]],
@@ -153,7 +153,7 @@ fn a_partition_may_be_between_clients_and_a_node() {
         expect_test::expect![[r#"
             10 ms: to operator: Resolve { fault: FaultId(1), targets: [Clients, Primary(ShardId(2))] }
             12 ms: to network: SetRule { fault: FaultId(1), rule: Cut { a: [Client(ClientId(1)), Client(ClientId(2))], b: [Node(NodeId(3))], direction: OneWay, channels: [Bus] } }
-            12 ms: Fault { fault: FaultId(1), text: "links cut between all clients and node-3 (the primary of shard 2) for 0.050 s, one way, bus only" }
+            12 ms: Fault { fault: FaultId(1), text: "links cut between all clients and node-3 (the primary of shard 2) for 0.050 s, one way, bus only", hit: [NodeId(3)] }
             62 ms: to network: ClearRule { fault: FaultId(1) }
             62 ms: to director: FaultsDone
             62 ms: Heal { fault: FaultId(1), text: "links are as before" }"#]],
@@ -167,7 +167,7 @@ fn a_partition_of_a_node_from_itself_hits_nobody() {
         expect_test::expect![[r#"
             10 ms: to operator: Resolve { fault: FaultId(1), targets: [Node(NodeId(1)), Primary(ShardId(1))] }
             12 ms: to director: FaultsDone
-            12 ms: Fault { fault: FaultId(1), text: "hit nobody: there are no links between node-1 and node-1 (the primary of shard 1)" }"#]],
+            12 ms: Fault { fault: FaultId(1), text: "hit nobody: there are no links between node-1 and node-1 (the primary of shard 1)", hit: [] }"#]],
     );
 }
 
@@ -177,7 +177,7 @@ fn slow_links_are_those_to_a_peer_or_to_everyone() {
         one(slow(Target::Node(NodeId(2)), Some(Target::Node(NodeId(5))))),
         expect_test::expect![[r#"
             10 ms: to network: SetRule { fault: FaultId(1), rule: Slow { a: [Node(NodeId(2))], b: [Node(NodeId(5))], latency: LatencyRange { min_ns: SimDuration(10000000), max_ns: SimDuration(30000000) } } }
-            10 ms: Fault { fault: FaultId(1), text: "latency of 10 to 30 ms between node-2 and node-5 for 0.050 s" }
+            10 ms: Fault { fault: FaultId(1), text: "latency of 10 to 30 ms between node-2 and node-5 for 0.050 s", hit: [NodeId(2), NodeId(5)] }
             60 ms: to network: ClearRule { fault: FaultId(1) }
             60 ms: to director: FaultsDone
             60 ms: Heal { fault: FaultId(1), text: "links are as before" }"#]],
@@ -186,7 +186,7 @@ fn slow_links_are_those_to_a_peer_or_to_everyone() {
         one(slow(Target::Node(NodeId(2)), None)),
         expect_test::expect![[r#"
             10 ms: to network: SetRule { fault: FaultId(1), rule: Slow { a: [Node(NodeId(2))], b: [Node(NodeId(1)), Node(NodeId(3)), Node(NodeId(4)), Node(NodeId(5)), Node(NodeId(6)), Client(ClientId(1)), Client(ClientId(2))], latency: LatencyRange { min_ns: SimDuration(10000000), max_ns: SimDuration(30000000) } } }
-            10 ms: Fault { fault: FaultId(1), text: "latency of 10 to 30 ms between node-2 and everyone else for 0.050 s" }
+            10 ms: Fault { fault: FaultId(1), text: "latency of 10 to 30 ms between node-2 and everyone else for 0.050 s", hit: [NodeId(2)] }
             60 ms: to network: ClearRule { fault: FaultId(1) }
             60 ms: to director: FaultsDone
             60 ms: Heal { fault: FaultId(1), text: "links are as before" }"#]],
@@ -204,11 +204,11 @@ fn a_part_that_nobody_plays_hits_nobody() {
         rig,
         expect_test::expect![[r#"
             10 ms: to operator: Resolve { fault: FaultId(1), targets: [Primary(ShardId(1))] }
-            12 ms: Fault { fault: FaultId(1), text: "hit nobody: shard 1 has no primary" }
+            12 ms: Fault { fault: FaultId(1), text: "hit nobody: shard 1 has no primary", hit: [] }
             20 ms: to operator: Resolve { fault: FaultId(2), targets: [Replica(ShardId(2), 0)] }
-            22 ms: Fault { fault: FaultId(2), text: "hit nobody: shard 2 has no replica" }
+            22 ms: Fault { fault: FaultId(2), text: "hit nobody: shard 2 has no replica", hit: [] }
             30 ms: to operator: Resolve { fault: FaultId(3), targets: [Replica(ShardId(2), 0)] }
             32 ms: to director: FaultsDone
-            32 ms: Fault { fault: FaultId(3), text: "hit nobody: there are no links between shard 2 has no replica and everyone else" }"#]],
+            32 ms: Fault { fault: FaultId(3), text: "hit nobody: there are no links between shard 2 has no replica and everyone else", hit: [] }"#]],
     );
 }

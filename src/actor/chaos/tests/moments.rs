@@ -33,14 +33,14 @@ fn an_operation_without_faults_goes_at_once() {
     check(
         operated(vec![(at(2000), pause(1))]),
         expect_test::expect![[r#"
-        10 ms: to operator: Go { op: OpId(1) }
-        2000 ms: to node-4: Pause
-        2000 ms: to validator: NodePaused { node: NodeId(4), paused: true }
-        2000 ms: Fault { fault: FaultId(1), text: "pause of node-4 for 0.001 s" }
-        2001 ms: to node-4: Unpause
-        2001 ms: to validator: NodePaused { node: NodeId(4), paused: false }
-        2001 ms: to director: FaultsDone
-        2001 ms: Heal { fault: FaultId(1), text: "node-4 runs again" }"#]],
+            10 ms: to operator: Go { op: OpId(1) }
+            2000 ms: to node-4: Pause
+            2000 ms: to validator: NodePaused { node: NodeId(4), paused: true }
+            2000 ms: Fault { fault: FaultId(1), text: "pause of node-4 for 0.001 s", hit: [NodeId(4)] }
+            2001 ms: to node-4: Unpause
+            2001 ms: to validator: NodePaused { node: NodeId(4), paused: false }
+            2001 ms: to director: FaultsDone
+            2001 ms: Heal { fault: FaultId(1), text: "node-4 runs again" }"#]],
     );
 }
 
@@ -49,17 +49,17 @@ fn an_operation_waits_for_the_longest_lead_before_it() {
     check(
         operated(vec![(before(300), kill(None)), (before(500), pause(1))]),
         expect_test::expect![[r#"
-        10 ms: to operator: Resolve { fault: FaultId(1), targets: [Primary(ShardId(1))] }
-        10 ms: to node-4: Pause
-        10 ms: to validator: NodePaused { node: NodeId(4), paused: true }
-        10 ms: Fault { fault: FaultId(2), text: "pause of node-4 for 0.001 s" }
-        11 ms: to node-4: Unpause
-        11 ms: to validator: NodePaused { node: NodeId(4), paused: false }
-        11 ms: Heal { fault: FaultId(2), text: "node-4 runs again" }
-        12 ms: to node-1: Signal { signal: Kill }
-        12 ms: to director: FaultsDone
-        12 ms: Fault { fault: FaultId(1), text: "SIGKILL to node-1, the primary of shard 1" }
-        512 ms: to operator: Go { op: OpId(1) }"#]],
+            10 ms: to operator: Resolve { fault: FaultId(1), targets: [Primary(ShardId(1))] }
+            10 ms: to node-4: Pause
+            10 ms: to validator: NodePaused { node: NodeId(4), paused: true }
+            10 ms: Fault { fault: FaultId(2), text: "pause of node-4 for 0.001 s", hit: [NodeId(4)] }
+            11 ms: to node-4: Unpause
+            11 ms: to validator: NodePaused { node: NodeId(4), paused: false }
+            11 ms: Heal { fault: FaultId(2), text: "node-4 runs again" }
+            12 ms: to node-1: Signal { signal: Kill }
+            12 ms: to director: FaultsDone
+            12 ms: Fault { fault: FaultId(1), text: "SIGKILL to node-1, the primary of shard 1", hit: [NodeId(1)] }
+            512 ms: to operator: Go { op: OpId(1) }"#]],
     );
 }
 
@@ -68,17 +68,17 @@ fn whom_a_fault_within_an_operation_hits_is_known_before_it_goes() {
     check(
         operated(vec![(before(300), pause(1)), (during(0), kill(None))]),
         expect_test::expect![[r#"
-        10 ms: to node-4: Pause
-        10 ms: to validator: NodePaused { node: NodeId(4), paused: true }
-        10 ms: Fault { fault: FaultId(1), text: "pause of node-4 for 0.001 s" }
-        11 ms: to node-4: Unpause
-        11 ms: to validator: NodePaused { node: NodeId(4), paused: false }
-        11 ms: Heal { fault: FaultId(1), text: "node-4 runs again" }
-        310 ms: to operator: Resolve { fault: FaultId(2), targets: [Primary(ShardId(1))] }
-        312 ms: to operator: Go { op: OpId(1) }
-        1000 ms: to node-1: Signal { signal: Kill }
-        1000 ms: to director: FaultsDone
-        1000 ms: Fault { fault: FaultId(2), text: "SIGKILL to node-1, the primary of shard 1" }"#]],
+            10 ms: to node-4: Pause
+            10 ms: to validator: NodePaused { node: NodeId(4), paused: true }
+            10 ms: Fault { fault: FaultId(1), text: "pause of node-4 for 0.001 s", hit: [NodeId(4)] }
+            11 ms: to node-4: Unpause
+            11 ms: to validator: NodePaused { node: NodeId(4), paused: false }
+            11 ms: Heal { fault: FaultId(1), text: "node-4 runs again" }
+            310 ms: to operator: Resolve { fault: FaultId(2), targets: [Primary(ShardId(1))] }
+            312 ms: to operator: Go { op: OpId(1) }
+            1000 ms: to node-1: Signal { signal: Kill }
+            1000 ms: to director: FaultsDone
+            1000 ms: Fault { fault: FaultId(2), text: "SIGKILL to node-1, the primary of shard 1", hit: [NodeId(1)] }"#]],
     );
 }
 
@@ -87,13 +87,13 @@ fn a_fault_after_the_acceptance_may_miss_the_end() {
     check(
         operated(vec![(during(100), kill(None)), (during(300), kill(None))]),
         expect_test::expect![[r#"
-        10 ms: to operator: Resolve { fault: FaultId(1), targets: [Primary(ShardId(1))] }
-        10 ms: to operator: Resolve { fault: FaultId(2), targets: [Primary(ShardId(1))] }
-        12 ms: to operator: Go { op: OpId(1) }
-        1100 ms: to node-1: Signal { signal: Kill }
-        1100 ms: Fault { fault: FaultId(1), text: "SIGKILL to node-1, the primary of shard 1" }
-        1200 ms: to director: FaultsDone
-        1200 ms: Fault { fault: FaultId(2), text: "missed: the operation had ended" }"#]],
+            10 ms: to operator: Resolve { fault: FaultId(1), targets: [Primary(ShardId(1))] }
+            10 ms: to operator: Resolve { fault: FaultId(2), targets: [Primary(ShardId(1))] }
+            12 ms: to operator: Go { op: OpId(1) }
+            1100 ms: to node-1: Signal { signal: Kill }
+            1100 ms: Fault { fault: FaultId(1), text: "SIGKILL to node-1, the primary of shard 1", hit: [NodeId(1)] }
+            1200 ms: to director: FaultsDone
+            1200 ms: Fault { fault: FaultId(2), text: "missed: the operation had ended", hit: [] }"#]],
     );
 }
 
@@ -107,18 +107,18 @@ fn a_fault_waits_for_its_step_on_the_bus_or_a_later_one() {
     check(
         rig,
         expect_test::expect![[r#"
-        10 ms: to operator: Resolve { fault: FaultId(1), targets: [Primary(ShardId(1))] }
-        12 ms: to operator: Go { op: OpId(1) }
-        1002 ms: to node-1: Signal { signal: Kill }
-        1002 ms: Fault { fault: FaultId(1), text: "SIGKILL to node-1, the primary of shard 1" }
-        1003 ms: to node-4: Pause
-        1003 ms: to validator: NodePaused { node: NodeId(4), paused: true }
-        1003 ms: Fault { fault: FaultId(2), text: "pause of node-4 for 0.001 s" }
-        1004 ms: to node-4: Unpause
-        1004 ms: to validator: NodePaused { node: NodeId(4), paused: false }
-        1004 ms: Heal { fault: FaultId(2), text: "node-4 runs again" }
-        1200 ms: to director: FaultsDone
-        1200 ms: Fault { fault: FaultId(3), text: "missed: the operation had ended" }"#]],
+            10 ms: to operator: Resolve { fault: FaultId(1), targets: [Primary(ShardId(1))] }
+            12 ms: to operator: Go { op: OpId(1) }
+            1002 ms: to node-1: Signal { signal: Kill }
+            1002 ms: Fault { fault: FaultId(1), text: "SIGKILL to node-1, the primary of shard 1", hit: [NodeId(1)] }
+            1003 ms: to node-4: Pause
+            1003 ms: to validator: NodePaused { node: NodeId(4), paused: true }
+            1003 ms: Fault { fault: FaultId(2), text: "pause of node-4 for 0.001 s", hit: [NodeId(4)] }
+            1004 ms: to node-4: Unpause
+            1004 ms: to validator: NodePaused { node: NodeId(4), paused: false }
+            1004 ms: Heal { fault: FaultId(2), text: "node-4 runs again" }
+            1200 ms: to director: FaultsDone
+            1200 ms: Fault { fault: FaultId(3), text: "missed: the operation had ended", hit: [] }"#]],
     );
 }
 
@@ -130,16 +130,16 @@ fn an_operation_that_never_was_accepted_has_no_moments() {
     check(
         rig,
         expect_test::expect![[r#"
-        10 ms: to operator: Resolve { fault: FaultId(1), targets: [Primary(ShardId(1))] }
-        12 ms: to operator: Go { op: OpId(1) }
-        100 ms: Fault { fault: FaultId(1), text: "missed: the operation had ended" }
-        150 ms: to node-4: Pause
-        150 ms: to validator: NodePaused { node: NodeId(4), paused: true }
-        150 ms: Fault { fault: FaultId(2), text: "pause of node-4 for 0.001 s" }
-        151 ms: to node-4: Unpause
-        151 ms: to validator: NodePaused { node: NodeId(4), paused: false }
-        151 ms: to director: FaultsDone
-        151 ms: Heal { fault: FaultId(2), text: "node-4 runs again" }"#]],
+            10 ms: to operator: Resolve { fault: FaultId(1), targets: [Primary(ShardId(1))] }
+            12 ms: to operator: Go { op: OpId(1) }
+            100 ms: Fault { fault: FaultId(1), text: "missed: the operation had ended", hit: [] }
+            150 ms: to node-4: Pause
+            150 ms: to validator: NodePaused { node: NodeId(4), paused: true }
+            150 ms: Fault { fault: FaultId(2), text: "pause of node-4 for 0.001 s", hit: [NodeId(4)] }
+            151 ms: to node-4: Unpause
+            151 ms: to validator: NodePaused { node: NodeId(4), paused: false }
+            151 ms: to director: FaultsDone
+            151 ms: Heal { fault: FaultId(2), text: "node-4 runs again" }"#]],
     );
 }
 
@@ -148,19 +148,19 @@ fn faults_after_an_operation_follow_its_end() {
     check(
         operated(vec![(after(0), kill(Some(10))), (after(50), pause(1))]),
         expect_test::expect![[r#"
-        10 ms: to operator: Go { op: OpId(1) }
-        1200 ms: to operator: Resolve { fault: FaultId(1), targets: [Primary(ShardId(1))] }
-        1202 ms: to node-1: Signal { signal: Kill }
-        1202 ms: Fault { fault: FaultId(1), text: "SIGKILL to node-1, the primary of shard 1" }
-        1213 ms: to node-1: Start { incarnation: 2 }
-        1213 ms: Heal { fault: FaultId(1), text: "node-1 is started again" }
-        1250 ms: to node-4: Pause
-        1250 ms: to validator: NodePaused { node: NodeId(4), paused: true }
-        1250 ms: Fault { fault: FaultId(2), text: "pause of node-4 for 0.001 s" }
-        1251 ms: to node-4: Unpause
-        1251 ms: to validator: NodePaused { node: NodeId(4), paused: false }
-        1251 ms: to director: FaultsDone
-        1251 ms: Heal { fault: FaultId(2), text: "node-4 runs again" }"#]],
+            10 ms: to operator: Go { op: OpId(1) }
+            1200 ms: to operator: Resolve { fault: FaultId(1), targets: [Primary(ShardId(1))] }
+            1202 ms: to node-1: Signal { signal: Kill }
+            1202 ms: Fault { fault: FaultId(1), text: "SIGKILL to node-1, the primary of shard 1", hit: [NodeId(1)] }
+            1213 ms: to node-1: Start { incarnation: 2 }
+            1213 ms: Heal { fault: FaultId(1), text: "node-1 is started again" }
+            1250 ms: to node-4: Pause
+            1250 ms: to validator: NodePaused { node: NodeId(4), paused: true }
+            1250 ms: Fault { fault: FaultId(2), text: "pause of node-4 for 0.001 s", hit: [NodeId(4)] }
+            1251 ms: to node-4: Unpause
+            1251 ms: to validator: NodePaused { node: NodeId(4), paused: false }
+            1251 ms: to director: FaultsDone
+            1251 ms: Heal { fault: FaultId(2), text: "node-4 runs again" }"#]],
     );
 }
 
@@ -174,16 +174,16 @@ fn an_operator_who_never_answers_does_not_stop_the_operation() {
     check(
         rig,
         expect_test::expect![[r#"
-        1 ms: to node-4: Pause
-        1 ms: to validator: NodePaused { node: NodeId(4), paused: true }
-        1 ms: Fault { fault: FaultId(3), text: "pause of node-4 for 0.001 s" }
-        2 ms: to node-4: Unpause
-        2 ms: to validator: NodePaused { node: NodeId(4), paused: false }
-        2 ms: Heal { fault: FaultId(3), text: "node-4 runs again" }
-        10 ms: to operator: Resolve { fault: FaultId(1), targets: [Primary(ShardId(1))] }
-        5310 ms: to operator: Resolve { fault: FaultId(2), targets: [Primary(ShardId(1))] }
-        10310 ms: to operator: Go { op: OpId(1) }
-        11000 ms: Fault { fault: FaultId(2), text: "missed: nobody could tell in time whom it hits" }"#]],
+            1 ms: to node-4: Pause
+            1 ms: to validator: NodePaused { node: NodeId(4), paused: true }
+            1 ms: Fault { fault: FaultId(3), text: "pause of node-4 for 0.001 s", hit: [NodeId(4)] }
+            2 ms: to node-4: Unpause
+            2 ms: to validator: NodePaused { node: NodeId(4), paused: false }
+            2 ms: Heal { fault: FaultId(3), text: "node-4 runs again" }
+            10 ms: to operator: Resolve { fault: FaultId(1), targets: [Primary(ShardId(1))] }
+            5310 ms: to operator: Resolve { fault: FaultId(2), targets: [Primary(ShardId(1))] }
+            10310 ms: to operator: Go { op: OpId(1) }
+            11000 ms: Fault { fault: FaultId(2), text: "missed: nobody could tell in time whom it hits", hit: [] }"#]],
     );
 }
 
@@ -194,11 +194,11 @@ fn a_late_answer_still_fires_a_fault_before_the_operation() {
     check(
         rig,
         expect_test::expect![[r#"
-        10 ms: to operator: Resolve { fault: FaultId(1), targets: [Primary(ShardId(1))] }
-        1000 ms: Fault { fault: FaultId(2), text: "missed: nobody could tell in time whom it hits" }
-        20010 ms: to node-1: Signal { signal: Kill }
-        20010 ms: to director: FaultsDone
-        20010 ms: Fault { fault: FaultId(1), text: "SIGKILL to node-1, the primary of shard 1" }"#]],
+            10 ms: to operator: Resolve { fault: FaultId(1), targets: [Primary(ShardId(1))] }
+            1000 ms: Fault { fault: FaultId(2), text: "missed: nobody could tell in time whom it hits", hit: [] }
+            20010 ms: to node-1: Signal { signal: Kill }
+            20010 ms: to director: FaultsDone
+            20010 ms: Fault { fault: FaultId(1), text: "SIGKILL to node-1, the primary of shard 1", hit: [NodeId(1)] }"#]],
     );
 }
 
@@ -208,7 +208,7 @@ fn a_fault_of_an_operation_that_is_not_planned_is_missed() {
     check(
         Rig::new(vec![(trigger, kill(None))]),
         expect_test::expect![[r#"
-        0 ms: to director: FaultsDone
-        0 ms: Fault { fault: FaultId(1), text: "missed: there is no such operation" }"#]],
+            0 ms: to director: FaultsDone
+            0 ms: Fault { fault: FaultId(1), text: "missed: there is no such operation", hit: [] }"#]],
     );
 }

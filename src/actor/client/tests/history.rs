@@ -45,9 +45,9 @@ fn a_write_that_is_never_answered_cannot_be_known() {
         &one(true),
         server,
         expect_test::expect![[r#"
-        0 ms: #1 set key:6 c1:1....
-        2 ms: node-5 < SET key:6 c1:1....
-        1000 ms: #1 Info("lost: timed out") by nobody"#]],
+            0 ms: #1 set key:6 c1:1....
+            2 ms: node-5 < SET key:6 c1:1....
+            1008 ms: #1 Info("lost: timed out") by nobody"#]],
     );
 }
 
@@ -114,7 +114,7 @@ fn when_nobody_can_be_reached_time_runs_out() {
     let lines = rig.run(SimTime::NEVER);
     expect_test::expect![[r#"
         0 ms: #1 set key:6 c1:1....
-        5000 ms: #1 Fail("no time left: not sent: timed out") by nobody"#]]
+        5040 ms: #1 Fail("no time left: not sent: timed out") by nobody"#]]
     .assert_eq(&lines.join("\n"));
     assert_eq!(rig.done, 1);
 }
