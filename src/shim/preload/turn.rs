@@ -51,15 +51,20 @@ pub unsafe fn adopt(participant: usize) {
     me().real_pid = sys!(sys::GETPID) as u32;
     // In this order: whoever sees the value to hand over must also see that the turn is not his yet.
     me().turn.store(held, Ordering::SeqCst);
-    me().turn_value.store(held, Ordering::SeqCst);
+    announce(held);
 }
 
 /// Makes this process participant `participant` while its parent still has the turn, and waits for its own.
 pub unsafe fn adopt_waiting(participant: usize) {
-    let held = enlist(participant);
-    me().turn_value.store(held, Ordering::SeqCst);
-    sys!(sys::FUTEX, me().turn_value.as_ptr(), FUTEX_WAKE, 1);
+    announce(enlist(participant));
     await_turn();
+}
+
+/// Tells the scheduler, which may be waiting for it, that this process can take turns.
+unsafe fn announce(held: u32) {
+    let word = &me().turn_value;
+    word.store(held, Ordering::SeqCst);
+    sys!(sys::FUTEX, word.as_ptr(), FUTEX_WAKE, 1);
 }
 
 /// Tells the kernel which word to mark when this thread dies; the word's value while this process has the turn.
