@@ -67,6 +67,8 @@ pub fn run(request: &Request, environment: &Environment) -> Result<Exit> {
     })?;
     keep_results(&out, &scenario, &outcome)?;
     print(request, environment, &outcome);
+    say_to_stderr(&format!("results: {}", out.display()));
+    say_how_it_ended(&outcome);
     Ok(exit(&outcome))
 }
 
@@ -128,6 +130,10 @@ fn print(request: &Request, environment: &Environment, outcome: &Outcome) {
     } else {
         say(&report::text::render(&outcome.report, environment.colour));
     }
+}
+
+/// The last line of a run that is not good says what to type to repeat it.
+fn say_how_it_ended(outcome: &Outcome) {
     let repeat = &outcome.report.reproduction;
     match exit(outcome) {
         Exit::AllHold => {}
