@@ -56,7 +56,7 @@ pub struct Page {
     pub epoch_ns: u64,
     /// Value of the monotonic clock when virtual time is zero.
     pub monotonic_base_ns: u64,
-    /// What each look at a clock costs.
+    /// What each of the server's own looks at a clock costs.
     pub clock_cost_ns: u64,
     /// The node's virtual time; advanced by the scheduler between turns, and by looks at a clock.
     pub now_ns: u64,

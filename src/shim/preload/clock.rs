@@ -1,4 +1,7 @@
 //! Clocks: virtual time plus a small cost for each look, so that a loop that waits for time to pass does end.
+//!
+//! Only the server's own looks cost: libraries and allocators look as well, each build of them differently often, and
+//! their looks must not move the server's history. So every look is told apart by the address it returns to.
 
 use crate::page::Page;
 use crate::start::alive;
@@ -24,22 +27,70 @@ const CLOCK_REALTIME_COARSE: i32 = 5;
 const CLOCK_TAI: i32 = 11;
 pub const BILLION: u64 = 1_000_000_000;
 
-/// Nothing to prepare but that the page has a time.
-pub fn start() {
-    debug_assert!(turn::page().clock_cost_ns < BILLION);
+/// First and last address of the server's own program.
+static mut PROGRAM: (usize, usize) = (0, 0);
+
+/// `struct dl_phdr_info`, as far as it is needed.
+#[repr(C)]
+struct Loaded {
+    base: usize,
+    name: *const u8,
+    headers: *const ProgramHeader,
+    count: u16,
 }
 
-/// Virtual time, after the cost of looking.
-pub fn now_ns() -> u64 {
+#[repr(C)]
+struct ProgramHeader {
+    kind: u32,
+    flags: u32,
+    offset: u64,
+    address: u64,
+    physical: u64,
+    file_bytes: u64,
+    memory_bytes: u64,
+    align: u64,
+}
+
+/// Learns where the server's own program is; until then every look is free.
+pub unsafe fn find_program() {
+    extern "C" {
+        fn dl_iterate_phdr(
+            call: unsafe extern "C" fn(*const Loaded, usize, *mut (usize, usize)) -> i32,
+            found: *mut (usize, usize),
+        ) -> i32;
+    }
+    dl_iterate_phdr(first_program, &raw mut PROGRAM);
+}
+
+/// The first one told is the main program, whether the kernel loaded it or a loader that was called outright.
+unsafe extern "C" fn first_program(info: *const Loaded, _size: usize, found: *mut (usize, usize)) -> i32 {
+    const LOADED: u32 = 1;
+    *found = (usize::MAX, 0);
+    for n in 0..usize::from((*info).count) {
+        let header = &*(*info).headers.add(n);
+        if header.kind == LOADED {
+            let start = (*info).base + header.address as usize;
+            *found = ((*found).0.min(start), (*found).1.max(start + header.memory_bytes as usize));
+        }
+    }
+    1
+}
+
+/// Virtual time for a look that returns to `caller`, after its cost if it is one of the server's own.
+pub fn look(caller: usize) -> u64 {
+    // SAFETY: set once, before the server's own code runs.
+    let (start, end) = unsafe { PROGRAM };
     let page: &mut Page = turn::page();
-    page.now_ns += page.clock_cost_ns;
-    page.busy_ns += page.clock_cost_ns;
+    if (start..end).contains(&caller) {
+        page.now_ns += page.clock_cost_ns;
+        page.busy_ns += page.clock_cost_ns;
+    }
     page.now_ns
 }
 
-/// The reading of clock `id`.
-fn reading_ns(id: i32) -> u64 {
-    let now = now_ns();
+/// The reading of clock `id` for a look that returns to `caller`.
+fn reading_ns(id: i32, caller: usize) -> u64 {
+    let now = look(caller);
     match id {
         CLOCK_REALTIME | CLOCK_REALTIME_COARSE | CLOCK_TAI => turn::page().epoch_ns + now,
         CLOCK_PROCESS_CPUTIME_ID | CLOCK_THREAD_CPUTIME_ID => turn::page().busy_ns,
@@ -62,12 +113,24 @@ pub fn length_of(time: &Timespec) -> u64 {
     (time.seconds.max(0) as u64).saturating_mul(BILLION).saturating_add(time.nanoseconds as u64)
 }
 
+/// Adds the address a call returns to as the argument in `register`, and goes on in `function`.
+macro_rules! with_caller {
+    ($register:literal, $function:path) => {
+        core::arch::naked_asm!(concat!("mov ", $register, ", [rsp]"), "jmp {function}", function = sym $function)
+    };
+}
+
+#[unsafe(naked)]
 #[no_mangle]
-unsafe extern "C" fn clock_gettime(id: i32, time: *mut Timespec) -> i32 {
+unsafe extern "C" fn clock_gettime(_id: i32, _time: *mut Timespec) -> i32 {
+    with_caller!("rdx", clock_gettime_for)
+}
+
+unsafe extern "C" fn clock_gettime_for(id: i32, time: *mut Timespec, caller: usize) -> i32 {
     if !alive() {
         return reported(sys!(sys::CLOCK_GETTIME, id, time)) as i32;
     }
-    let ns = reading_ns(id);
+    let ns = reading_ns(id, caller);
     *time = Timespec { seconds: (ns / BILLION) as i64, nanoseconds: (ns % BILLION) as i64 };
     0
 }
@@ -80,24 +143,34 @@ unsafe extern "C" fn clock_getres(_id: i32, resolution: *mut Timespec) -> i32 {
     0
 }
 
-unsafe fn wall_ns() -> u64 {
+unsafe fn wall_ns(caller: usize) -> u64 {
     let mut time = Timespec { seconds: 0, nanoseconds: 0 };
-    clock_gettime(CLOCK_REALTIME, &mut time);
+    clock_gettime_for(CLOCK_REALTIME, &mut time, caller);
     length_of(&time)
 }
 
+#[unsafe(naked)]
 #[no_mangle]
-unsafe extern "C" fn gettimeofday(time: *mut Timeval, _zone: *mut u8) -> i32 {
-    let ns = wall_ns();
+unsafe extern "C" fn gettimeofday(_time: *mut Timeval, _zone: *mut u8) -> i32 {
+    with_caller!("rdx", gettimeofday_for)
+}
+
+unsafe extern "C" fn gettimeofday_for(time: *mut Timeval, _zone: *mut u8, caller: usize) -> i32 {
+    let ns = wall_ns(caller);
     if !time.is_null() {
         *time = Timeval { seconds: (ns / BILLION) as i64, microseconds: (ns % BILLION / 1000) as i64 };
     }
     0
 }
 
+#[unsafe(naked)]
 #[no_mangle]
-unsafe extern "C" fn time(seconds: *mut i64) -> i64 {
-    let now = (wall_ns() / BILLION) as i64;
+unsafe extern "C" fn time(_seconds: *mut i64) -> i64 {
+    with_caller!("rsi", time_for)
+}
+
+unsafe extern "C" fn time_for(seconds: *mut i64, caller: usize) -> i64 {
+    let now = (wall_ns(caller) / BILLION) as i64;
     if !seconds.is_null() {
         *seconds = now;
     }
@@ -111,7 +184,7 @@ unsafe extern "C" fn clock() -> i64 {
 
 #[no_mangle]
 unsafe extern "C" fn times(_ticks: *mut u8) -> i64 {
-    (wall_ns() / 10_000_000) as i64
+    (wall_ns(0) / 10_000_000) as i64
 }
 
 /// `struct rusage`: user time, system time, and fourteen counters.

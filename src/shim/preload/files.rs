@@ -63,7 +63,7 @@ unsafe fn memory_file(fill: impl Fn(i32)) -> i32 {
 unsafe fn random_file() -> i32 {
     memory_file(|fd| {
         let mut bytes = [0u8; 4096];
-        entropy::fill(bytes.as_mut_ptr(), bytes.len());
+        entropy::fill_from_device(&mut bytes);
         sys!(sys::WRITE, fd, bytes.as_ptr(), bytes.len());
     })
 }

@@ -30,6 +30,7 @@ extern "C" fn constructor() {
     unsafe {
         if alive() {
             identity::overwrite_auxiliary_random();
+            clock::find_program();
             thread::prepare();
             counter::install();
             check::install();
@@ -69,13 +70,12 @@ unsafe fn come_alive() {
     turn::PAGE = page;
     turn::adopt(0);
     LIFE = Life::Alive;
-    clock::start();
     entropy::seed((*page).seed);
     // The hello: the first hand-over tells the scheduler that the shim is there and in time.
     turn::hand_over(page::state::READY);
 }
 
-/// Reads this process's environment into `buffer` and returns its length.
+/// Reads a file into `buffer` and returns its length, as far as there is room.
 pub unsafe fn read_file(path: &[u8], buffer: &mut [u8]) -> usize {
     const AT_FDCWD: isize = -100;
     let fd = sys!(sys::OPENAT, AT_FDCWD, path.as_ptr(), 0, 0);
