@@ -128,6 +128,7 @@ impl Simulation<'_> {
         let log_path = self.out.join(LOG_FILE);
         let meters = Meters {
             scenario_id: self.plan.scenario_id(),
+            server_name: self.server.name.to_string(),
             server_version: self.server.version.clone(),
             virtual_s: ending.ended_at.as_secs_f64(),
             wall_s: watch.elapsed().as_secs_f64(),

@@ -50,6 +50,7 @@ pub fn run(request: &Request, environment: &Environment) -> Result<Exit> {
     }
     let spec = request.server.clone().or_else(|| scenario.server.clone());
     let server = find_server(spec, environment)?;
+    tracing::info!(server = %server.name, version = %server.version, libc = %server.libc, origin = %server.origin, "server found");
     let out = request.out.clone().unwrap_or_else(|| Path::new("runs").join(plan.scenario_id()));
     let simulation = Simulation {
         plan: &plan,

@@ -37,7 +37,9 @@ pub enum Status {
 pub struct Meters {
     /// The name of the run in reports.
     pub scenario_id: String,
-    /// The version the servers report.
+    /// What the servers call themselves (`valkey`, `redis`).
+    pub server_name: String,
+    /// The version they report.
     pub server_version: String,
     /// How long the run took in virtual time.
     pub virtual_s: f64,

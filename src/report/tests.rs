@@ -12,6 +12,7 @@ use crate::op::OpId;
 fn meters() -> Meters {
     Meters {
         scenario_id: "sample_seed_42".to_owned(),
+        server_name: "valkey".to_owned(),
         server_version: "8.1.1".to_owned(),
         virtual_s: 100.04,
         wall_s: 0.612,
@@ -82,7 +83,7 @@ fn a_run_that_passed_is_summed_up() {
             Seed: 42
             Duration: 100.0s virtual, 0.61s real
             Status: PASSED
-            Server: 8.1.1
+            Server: valkey 8.1.1
             Events: 15,432, 987 turns
             Log SHA-256: abababab
 
@@ -164,6 +165,7 @@ fn the_json_report_has_every_measured_value() {
               "status": "PASSED",
               "seed": 42,
               "scenario_id": "sample_seed_42",
+              "server_name": "valkey",
               "server_version": "8.1.1",
               "virtual_s": 100.04,
               "wall_s": 0.612,

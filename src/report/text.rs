@@ -18,7 +18,7 @@ pub fn summary(report: &RunReport, colour: bool) -> String {
     let paint = Paint { colour };
     let mut text = heading("=== valkey-fuzzer Test Results ===", report, &paint);
     let meters = &report.meters;
-    text += &format!("Server: {}\n", meters.server_version);
+    text += &format!("Server: {} {}\n", meters.server_name, meters.server_version);
     text += &format!("Events: {}, {} turns\n", grouped(meters.events), grouped(meters.turns));
     text += &format!("Log SHA-256: {}\n", meters.log_sha256);
     let shape = report.cluster;

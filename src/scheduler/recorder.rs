@@ -56,8 +56,10 @@ impl Record for Recorder {
     fn record(&mut self, at: SimTime, actor: ActorId, cause: Option<u64>, body: Body) -> u64 {
         let i = self.events();
         self.instants.push(at);
+        tracing::debug!(i, %actor, ?body);
         if let Body::Phase { phase } = body {
             self.phase = phase;
+            tracing::info!(?phase, event = i, "phase begins");
         }
         let event = Event { i, at, actor, kind: body.kind(), cause, body };
         if let Some(gatherer) = &mut self.gatherer {

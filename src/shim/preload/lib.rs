@@ -21,6 +21,7 @@ mod entropy;
 mod epoll;
 mod files;
 mod identity;
+mod lock;
 mod lookup;
 mod pipe;
 mod probe;

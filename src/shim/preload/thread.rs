@@ -1,18 +1,17 @@
 //! One thread at a time: the baton of a process.
 //!
 //! Threads of a server race with each other, in allocator accounting among other things. So they take turns: the baton
-//! moves only when its holder blocks, to runnable threads in creation order, the main thread last. A mutex and a
-//! condition variable need no atomics then; contention shows only when a holder blocked with the mutex in hand.
+//! moves only when its holder blocks, to runnable threads in creation order, the main thread last. Mutexes and condition
+//! variables, which need no atomics then, are in `lock`.
 
 use core::ptr;
 use core::sync::atomic::{AtomicU32, Ordering};
 
-use crate::clock::{self, Timespec};
 use crate::start::{alive, real};
 use crate::sys::{self, sys};
-use crate::{epoll, give_up, turn};
+use crate::{epoll, give_up, lock, turn};
 
-const THREADS: usize = 64;
+pub const THREADS: usize = 64;
 const FUTEX_WAIT_PRIVATE: usize = 128;
 const FUTEX_WAKE_PRIVATE: usize = 129;
 const NO_DEADLINE: u64 = u64::MAX;
@@ -65,8 +64,6 @@ static mut TABLE: [Thread; THREADS] = [NO_THREAD; THREADS];
 static mut CURRENT: usize = 0;
 /// Threads ever made.
 static mut COUNT: usize = 1;
-/// Orders waiters of a condition variable.
-static mut WAITS: u64 = 0;
 static mut FAREWELL_KEY: u32 = 0;
 
 unsafe fn thread(i: usize) -> &'static mut Thread {
@@ -103,7 +100,7 @@ unsafe fn can_run(i: usize) -> bool {
     }
     match thread.wait {
         Wait::Nothing => true,
-        Wait::Mutex(address) => (*(address as *const Mutex)).holder == 0,
+        Wait::Mutex(address) => lock::is_free(address as *const u8),
         Wait::Join(other) => self::thread(other).finished,
         Wait::Io(interest) => epoll::is_ready(interest),
         Wait::Child(pid) => crate::process::has_ended_child(pid),
@@ -174,6 +171,24 @@ pub unsafe fn wait(wait: Wait, deadline_ns: u64) {
 /// Blocks this thread until `deadline_ns`.
 pub unsafe fn sleep_until(deadline_ns: u64) {
     wait(Wait::Time, deadline_ns);
+}
+
+/// Which thread has the baton.
+pub unsafe fn current() -> usize {
+    CURRENT
+}
+
+/// Lets whoever has waited longest at a condition variable go on; which thread, and its place in the queue.
+pub unsafe fn release_first_waiter(condition: usize) -> Option<(usize, u64)> {
+    let longest = (0..COUNT)
+        .filter_map(|i| match thread(i).wait {
+            Wait::Condition(address, since) if address == condition => Some((since, i)),
+            _ => None,
+        })
+        .min();
+    let (since, i) = longest?;
+    thread(i).wait = Wait::Nothing;
+    Some((i, since))
 }
 
 /// A number of the running thread's own, from 1.
@@ -265,175 +280,6 @@ unsafe extern "C" fn pthread_cancel(handle: usize) -> i32 {
         }
     }
     cancel(handle)
-}
-
-// Mutexes, in the place and shape of glibc's, whose static initialisers they share.
-
-#[repr(C)]
-struct Mutex {
-    lock: u32,
-    depth: u32,
-    holder: u32,
-    users: u32,
-    kind: u32,
-}
-
-const RECURSIVE: u32 = 1;
-const ERROR_CHECK: u32 = 2;
-
-unsafe fn try_lock(mutex: *mut u8) -> i32 {
-    let m = &mut *mutex.cast::<Mutex>();
-    let me = current_number();
-    if m.holder == 0 {
-        m.holder = me;
-        m.depth = 1;
-        return 0;
-    }
-    if m.holder == me && m.kind & 3 == RECURSIVE {
-        m.depth += 1;
-        return 0;
-    }
-    if m.holder == me && m.kind & 3 == ERROR_CHECK {
-        return sys::EDEADLK;
-    }
-    sys::EBUSY
-}
-
-unsafe fn lock(mutex: *mut u8, deadline_ns: u64) -> i32 {
-    loop {
-        match try_lock(mutex) {
-            sys::EBUSY if turn::page().now_ns >= deadline_ns => return sys::ETIMEDOUT,
-            sys::EBUSY => wait(Wait::Mutex(mutex as usize), deadline_ns),
-            result => return result,
-        }
-    }
-}
-
-unsafe fn unlock(mutex: *mut u8) -> i32 {
-    let m = &mut *mutex.cast::<Mutex>();
-    if m.holder != current_number() {
-        return if m.kind & 3 == 0 { 0 } else { sys::EPERM };
-    }
-    m.depth -= 1;
-    if m.depth == 0 {
-        m.holder = 0;
-    }
-    0
-}
-
-#[no_mangle]
-unsafe extern "C" fn pthread_mutex_lock(mutex: *mut u8) -> i32 {
-    if !alive() {
-        return real!("pthread_mutex_lock" as fn(*mut u8) -> i32)(mutex);
-    }
-    lock(mutex, NO_DEADLINE)
-}
-
-#[no_mangle]
-unsafe extern "C" fn pthread_mutex_trylock(mutex: *mut u8) -> i32 {
-    if !alive() {
-        return real!("pthread_mutex_trylock" as fn(*mut u8) -> i32)(mutex);
-    }
-    try_lock(mutex)
-}
-
-#[no_mangle]
-unsafe extern "C" fn pthread_mutex_timedlock(mutex: *mut u8, time: *const Timespec) -> i32 {
-    if !alive() {
-        return real!("pthread_mutex_timedlock" as fn(*mut u8, *const Timespec) -> i32)(mutex, time);
-    }
-    lock(mutex, clock::instant_of(clock::CLOCK_REALTIME, &*time))
-}
-
-#[no_mangle]
-unsafe extern "C" fn pthread_mutex_unlock(mutex: *mut u8) -> i32 {
-    if !alive() {
-        return real!("pthread_mutex_unlock" as fn(*mut u8) -> i32)(mutex);
-    }
-    unlock(mutex)
-}
-
-// Condition variables: the queue is the table of threads.
-
-/// Waits at a condition; whether it was signalled before the deadline.
-unsafe fn wait_at(condition: *mut u8, mutex: *mut u8, deadline_ns: u64) -> i32 {
-    WAITS += 1;
-    let me = CURRENT;
-    let turn_in_queue = WAITS;
-    unlock(mutex);
-    let waiting = Wait::Condition(condition as usize, turn_in_queue);
-    thread(me).wait = waiting;
-    loop {
-        wait(thread(me).wait, deadline_ns);
-        if SIGNALLED[me] == turn_in_queue {
-            break;
-        }
-        if turn::page().now_ns >= deadline_ns {
-            break;
-        }
-        thread(me).wait = waiting;
-    }
-    let signalled = SIGNALLED[me] == turn_in_queue;
-    lock(mutex, NO_DEADLINE);
-    if signalled { 0 } else { sys::ETIMEDOUT }
-}
-
-/// The last wait of each thread that was answered by a signal.
-static mut SIGNALLED: [u64; THREADS] = [0; THREADS];
-
-/// Wakes the thread that has waited longest; whether there was one.
-unsafe fn wake_one(condition: *mut u8) -> bool {
-    let longest = (0..COUNT)
-        .filter_map(|i| match thread(i).wait {
-            Wait::Condition(address, since) if address == condition as usize => Some((since, i)),
-            _ => None,
-        })
-        .min();
-    let Some((since, i)) = longest else {
-        return false;
-    };
-    SIGNALLED[i] = since;
-    thread(i).wait = Wait::Nothing;
-    true
-}
-
-#[no_mangle]
-unsafe extern "C" fn pthread_cond_wait(condition: *mut u8, mutex: *mut u8) -> i32 {
-    if !alive() {
-        return real!("pthread_cond_wait" as fn(*mut u8, *mut u8) -> i32)(condition, mutex);
-    }
-    wait_at(condition, mutex, NO_DEADLINE);
-    0
-}
-
-#[no_mangle]
-unsafe extern "C" fn pthread_cond_timedwait(condition: *mut u8, mutex: *mut u8, time: *const Timespec) -> i32 {
-    if !alive() {
-        let next = real!("pthread_cond_timedwait" as fn(*mut u8, *mut u8, *const Timespec) -> i32);
-        return next(condition, mutex, time);
-    }
-    const CLOCK_FLAGS_AT: usize = 36;
-    let flags = *condition.add(CLOCK_FLAGS_AT).cast::<u32>();
-    let id = if flags & 2 == 0 { clock::CLOCK_REALTIME } else { 1 };
-    wait_at(condition, mutex, clock::instant_of(id, &*time))
-}
-
-#[no_mangle]
-unsafe extern "C" fn pthread_cond_signal(condition: *mut u8) -> i32 {
-    if !alive() {
-        return real!("pthread_cond_signal" as fn(*mut u8) -> i32)(condition);
-    }
-    wake_one(condition);
-    0
-}
-
-#[no_mangle]
-unsafe extern "C" fn pthread_cond_broadcast(condition: *mut u8) -> i32 {
-    if !alive() {
-        return real!("pthread_cond_broadcast" as fn(*mut u8) -> i32)(condition);
-    }
-    while wake_one(condition) {}
-    0
 }
 
 #[no_mangle]

@@ -92,6 +92,7 @@ impl Simulated {
     /// Forgets a process whose turn was its last.
     fn after(&mut self, node: NodeId, turn: Turn) -> Turn {
         if !matches!(turn.next, Next::Blocked(_)) {
+            tracing::info!(%node, next = ?turn.next, "server gone");
             self.processes.remove(&node);
         }
         turn
@@ -110,6 +111,7 @@ impl World for Simulated {
         let setting =
             Setting { node, incarnation, seed: self.seed, epoch_ns: self.epoch_ns, now, check: self.check };
         let process = self.launch(setting)?;
+        tracing::info!(%node, incarnation, pid = process.id(), "server started");
         self.processes.insert(node, process);
         Ok(())
     }

@@ -137,6 +137,11 @@ impl Process {
         WorldError::NoHello { node: self.node, reason: format!("{what}{last}") }
     }
 
+    /// The process id that the host knows: for a debugger.
+    pub fn id(&self) -> u32 {
+        self.leader.id()
+    }
+
     /// Lets something happen at one of the node's sockets.
     pub fn arrive(&mut self, handle: u64, arrival: Arrival) {
         self.sockets.arrive(&mut self.page, handle, arrival);
