@@ -7,7 +7,7 @@ use crate::rng::Stream;
 use crate::scenario::{Chaos, ChaosKind, Coordination, Member, TargetKind};
 use crate::time::SimDuration;
 
-use super::resolve::{drawn_ms, latency, small};
+use super::written::{drawn_ms, latency, small};
 use super::{ClusterPlan, WorkloadPlan};
 
 /// What the faults of one plan are drawn from.

@@ -8,6 +8,7 @@ mod faults;
 mod foresee;
 pub mod generate;
 pub mod resolve;
+mod written;
 
 use std::collections::BTreeMap;
 

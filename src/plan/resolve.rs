@@ -3,20 +3,23 @@
 //! Everything that is drawn depends on the seed and the entry it is drawn for alone, one stream per entry and
 //! purpose, so that an entry more at the end of a list moves nothing before it.
 
-use crate::fault::{Fault, FaultId, LatencyRange};
+use crate::fault::{Fault, FaultId};
 use crate::id::{NodeId, ShardId};
 use crate::op::{Op, OpAction, OpId};
-use crate::rng::Stream;
 use crate::scenario::check::{DEFAULT_REPLICAS, DEFAULT_SHARDS, check};
 use crate::scenario::{
     Cluster, Intensity, LatencyMs, Operation, OperationKind, Problem, Scenario, Timing, Validation, Workload,
 };
 use crate::time::SimDuration;
 
+use super::written::{drawn_ms, latency, small};
 use super::{ClusterPlan, Limits, NetworkPlan, Plan, WorkloadPlan, epoch, faults, foresee};
 
 /// `cluster-node-timeout` unless the scenario says otherwise; the server's own 15 s would make runs long.
 const DEFAULT_NODE_TIMEOUT_MS: u64 = 5_000;
+
+/// The latency of a link in one room.
+const QUIET_LINK: LatencyMs = LatencyMs { min: 0.2, max: 1.0 };
 
 /// Why there is no plan.
 #[derive(Debug, thiserror::Error)]
@@ -58,25 +61,6 @@ pub fn resolve(scenario: &Scenario, seed: Option<u64>) -> Result<Plan, ResolveEr
         workload,
         limits: limits(&scenario.validation),
     })
-}
-
-/// The latency of a link in one room.
-const QUIET_LINK: LatencyMs = LatencyMs { min: 0.2, max: 1.0 };
-
-/// A number that `check` found small.
-pub(super) fn small(number: u64) -> u16 {
-    u16::try_from(number).expect("check bounds shards, nodes and operations")
-}
-
-/// A latency as written, in nanoseconds.
-pub(super) fn latency(written: &LatencyMs) -> LatencyRange {
-    let ns = |ms: f64| SimDuration::from_ns((ms * 1e6).round() as u64);
-    LatencyRange { min_ns: ns(written.min), max_ns: ns(written.max) }
-}
-
-/// A drawn number of whole milliseconds.
-pub(super) fn drawn_ms(seed: u64, purpose: &str, range: std::ops::RangeInclusive<u64>) -> SimDuration {
-    SimDuration::from_ms(Stream::new(seed, "plan", purpose).range(range))
 }
 
 fn cluster(written: &Cluster) -> ClusterPlan {

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use super::Desk;
 use super::command::Command;
 use super::failover::Failover;
+use super::progress::Progress;
 use crate::actor::message::{ChaosMessage, DirectorMessage, Message};
 use crate::actor::session::Answer;
 use crate::event::{Body, BusSummary};
@@ -34,15 +35,6 @@ enum State {
 enum Job {
     Failover(Failover),
     Command(Command),
-}
-
-/// What came of a step.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Progress {
-    /// It goes on.
-    Working,
-    /// It is over.
-    Ended { done: bool, text: String },
 }
 
 impl Agenda {

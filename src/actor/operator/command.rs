@@ -1,6 +1,6 @@
 //! One command to one node, as typed.
 
-use super::agenda::Progress;
+use super::progress::Progress;
 use super::{Desk, reply};
 use crate::actor::message::{ChaosMessage, Message};
 use crate::actor::session::{Answer, SessionError};

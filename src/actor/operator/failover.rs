@@ -3,8 +3,8 @@
 //! `OK` means only that the replica will try, so its own view of the cluster is read until it owns the slots under a
 //! new epoch. What it asks of others meanwhile shows on the cluster bus, where chaos waits for it.
 
-use super::agenda::Progress;
 use super::lookup::{Found, Lookup};
+use super::progress::Progress;
 use super::roll::Parts;
 use super::{Desk, reply};
 use crate::actor::message::{ChaosMessage, Message};

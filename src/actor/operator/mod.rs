@@ -8,6 +8,7 @@ mod command;
 mod failover;
 mod form;
 mod lookup;
+mod progress;
 mod reply;
 mod resolve;
 mod roll;

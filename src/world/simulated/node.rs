@@ -1,7 +1,6 @@
 //! One node's processes: started, given turns, signalled, buried.
 
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::path::PathBuf;
 use std::process::{Child, ExitStatus};
 use std::time::Duration;
@@ -9,6 +8,7 @@ use std::time::Duration;
 use nix::sys::signal::{self, Signal as UnixSignal};
 use nix::unistd::Pid;
 
+use super::children::Children;
 use super::log_tail::LogTail;
 use super::page::{Reported, SharedPage};
 use super::sockets::Sockets;
@@ -51,16 +51,10 @@ pub struct Process {
     leader: Child,
     sockets: Sockets,
     log: LogTail,
-    children: Vec<ChildProcess>,
+    children: Children,
     seen: Vec<Seen>,
     /// Where a stack is left if the server never blocks again.
     pub stack_file: PathBuf,
-}
-
-struct ChildProcess {
-    participant: usize,
-    pid: u32,
-    handle: OwnedFd,
 }
 
 /// How a process gave its turn up.
@@ -105,7 +99,7 @@ impl Process {
             leader,
             sockets: Sockets::default(),
             log,
-            children: Vec::new(),
+            children: Children::default(),
             seen: Vec::new(),
             stack_file,
         };
@@ -212,7 +206,7 @@ impl Process {
             match pause {
                 Pause::Livelock(detail) => return self.livelock(detail).map(Some),
                 Pause::Died if participant == 0 => return self.buried().map(Some),
-                Pause::Died => return self.child_ended(participant).map(|()| None),
+                Pause::Died => return self.child_died(participant).map(|()| None),
                 Pause::Blocked if self.page.participant(participant).state == state::FLUSH => {
                     self.sockets.refill(&mut self.page);
                 }
@@ -287,63 +281,23 @@ impl Process {
                 let closed = self.sockets.close_seen(handle, record.value != 0);
                 self.seen.extend(closed);
             }
-            record::FORK => self.forked(record.value as usize, record.extra as u32),
+            record::FORK => {
+                let forked = self.children.forked(&mut self.page, record.value as usize, record.extra as u32);
+                self.seen.push(forked);
+            }
             // The signal stands in the child's own part of the page; it is due by that.
             record::SIGNAL => {}
             unknown => unreachable!("the shim of this build makes no record {unknown}"),
         }
     }
 
-    fn forked(&mut self, participant: usize, pid: u32) {
-        let real = self.page.participant(participant).real_pid;
-        // SAFETY: a plain system call that makes a descriptor of ours or fails.
-        let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, real, 0) };
-        assert!(fd >= 0, "a child that its parent has not reaped has a descriptor");
-        // SAFETY: the descriptor was just made and belongs to nobody else.
-        let handle = unsafe { OwnedFd::from_raw_fd(fd as i32) };
-        self.children.push(ChildProcess { participant, pid, handle });
-        self.seen.push(Seen::Child { pid, state: "forked".to_owned() });
-    }
-
-    /// A child's turn ended with its life: its descriptors close, and its parent may reap it.
-    fn child_ended(&mut self, participant: usize) -> Result<(), WorldError> {
+    fn child_died(&mut self, participant: usize) -> Result<(), WorldError> {
         if self.page.participant(participant).state == state::GAVE_UP {
             return Err(self.gave_up());
         }
-        if let Some(i) = self.children.iter().position(|child| child.participant == participant) {
-            let child = self.children.remove(i);
-            await_end(&child.handle);
-            self.seen.push(Seen::Child { pid: child.pid, state: "ended".to_owned() });
-        }
-        self.page.participant(participant).state = state::EXITED;
-        self.drop_references(participant);
-        self.page.participant(0).poked = 1;
+        let seen = self.children.ended(&mut self.page, &mut self.sockets, participant);
+        self.seen.extend(seen);
         Ok(())
-    }
-
-    fn drop_references(&mut self, participant: usize) {
-        for i in 0..page::PIPES {
-            let pipe = &mut self.page.get().pipes[i];
-            pipe.readers[participant] = 0;
-            pipe.writers[participant] = 0;
-            if pipe.readers.iter().chain(&pipe.writers).all(|count| *count == 0) {
-                pipe.used = 0;
-            }
-        }
-        self.page.get().pipe_activity += 1;
-        for slot in 0..page::SOCKETS {
-            let socket = self.page.socket(slot);
-            if std::mem::take(&mut socket.refs[participant]) > 0
-                && socket.refs.iter().all(|count| *count == 0)
-            {
-                let unread = socket.rx_end > socket.rx_start;
-                let handle = std::mem::replace(&mut socket.state, page::socket_state::FREE);
-                debug_assert_ne!(handle, page::socket_state::FREE);
-                let closed = self.page.socket(slot).handle;
-                let closed = self.sockets.close_seen(closed, unread);
-                self.seen.extend(closed);
-            }
-        }
     }
 
     fn gave_up(&mut self) -> WorldError {
@@ -390,9 +344,7 @@ impl Process {
         // The group may be gone already; that is what is wanted.
         let _ = signal::killpg(group, UnixSignal::SIGKILL);
         let status = self.leader.wait().ok();
-        for child in self.children.drain(..) {
-            await_end(&child.handle);
-        }
+        self.children.await_all();
         status
     }
 
@@ -409,13 +361,6 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.kill_all();
     }
-}
-
-/// Waits until a process that is not our child is a zombie or gone.
-fn await_end(process: &OwnedFd) {
-    let mut entry = libc::pollfd { fd: process.as_raw_fd(), events: libc::POLLIN, revents: 0 };
-    // SAFETY: one valid entry.
-    while unsafe { libc::poll(&raw mut entry, 1, -1) } < 0 {}
 }
 
 fn describe(status: Option<ExitStatus>) -> String {

@@ -1,0 +1,22 @@
+//! What a scenario says, in a plan's types: numbers that were checked, latencies, and what was left to chance.
+
+use crate::fault::LatencyRange;
+use crate::rng::Stream;
+use crate::scenario::LatencyMs;
+use crate::time::SimDuration;
+
+/// A number that `check` found small.
+pub(super) fn small(number: u64) -> u16 {
+    u16::try_from(number).expect("check bounds shards, nodes and operations")
+}
+
+/// A latency as written, in nanoseconds.
+pub(super) fn latency(written: &LatencyMs) -> LatencyRange {
+    let ns = |ms: f64| SimDuration::from_ns((ms * 1e6).round() as u64);
+    LatencyRange { min_ns: ns(written.min), max_ns: ns(written.max) }
+}
+
+/// A drawn number of whole milliseconds.
+pub(super) fn drawn_ms(seed: u64, purpose: &str, range: std::ops::RangeInclusive<u64>) -> SimDuration {
+    SimDuration::from_ms(Stream::new(seed, "plan", purpose).range(range))
+}
