@@ -5,11 +5,13 @@
 //! a refused one must not be seen. What is missing by this rule is lost, and either excused (`loss.rs`) or a
 //! violation. Keys of shards that the plan itself took away are not asked for.
 
+use crate::wire::SLOT_COUNT;
+use crate::wire::resp::key_slot;
 use std::collections::BTreeMap;
 
-use super::evidence::{Content, Evidence, NodeEvidence, Role, SLOT_COUNT};
+use super::evidence::{Content, Evidence, NodeEvidence, Role};
 use super::expectation::Fate;
-use super::layout::{key_slot, shard_served};
+use super::layout::shard_served;
 use super::loss::Excuses;
 use super::verdict::Findings;
 use super::{Applies, Case, Invariant, Verdict};
@@ -150,7 +152,7 @@ enum Found<'a> {
 }
 
 fn value_of<'a>(case: &Case<'a>, owners: &[Option<&'a NodeEvidence>], key: &str) -> Found<'a> {
-    let slot = key_slot(key);
+    let slot = key_slot(key.as_bytes());
     let shard = case.evidence.shard_of_slot(slot);
     match (owners[usize::from(slot)], case.expectation.fate(shard)) {
         (Some(owner), _) => match &owner.keys {
@@ -243,7 +245,9 @@ fn unwritten(
 ) {
     for node in case.evidence.seen().filter(|n| !n.own_slots().is_empty()) {
         let keys = node.keys.iter().flat_map(BTreeMap::keys).filter(|k| !by_key.contains_key(k.as_str()));
-        let owned = |key: &&String| owners[usize::from(key_slot(key))].is_some_and(|o| o.node == node.node);
+        let owned = |key: &&String| {
+            owners[usize::from(key_slot(key.as_bytes()))].is_some_and(|o| o.node == node.node)
+        };
         for key in keys.filter(owned) {
             findings.wrong(case.evidence.ended_at, format!("{} holds {key}, which nobody wrote", node.node));
         }

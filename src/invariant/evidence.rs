@@ -13,9 +13,6 @@ use crate::op::OpId;
 use crate::plan::Plan;
 use crate::time::{SimDuration, SimTime};
 
-/// How many hash slots a cluster has.
-pub const SLOT_COUNT: u16 = 16_384;
-
 /// Everything that is known about a run when it is judged.
 #[derive(Clone, Debug)]
 pub struct Evidence {

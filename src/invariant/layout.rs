@@ -1,7 +1,8 @@
 //! Slots as sets, the slot of a key, and which shard each node serves in the end.
 
-use super::evidence::{Evidence, NodeEvidence, Role, SLOT_COUNT};
+use super::evidence::{Evidence, NodeEvidence, Role};
 use crate::id::{NodeId, ShardId};
+use crate::wire::SLOT_COUNT;
 
 /// A set of slots.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,21 +40,6 @@ pub(super) fn ranges(slots: &[u16]) -> String {
     text.collect::<Vec<_>>().join(", ")
 }
 
-/// The slot of a key: CRC16 (XMODEM) of the hash tag if there is one, else of the key, modulo 16384
-/// (`keyHashSlot` in the server's `cluster.c`).
-pub fn key_slot(key: &str) -> u16 {
-    let tag = key.split_once('{').and_then(|(_, rest)| rest.split_once('}')).map(|(tag, _)| tag);
-    crc16(tag.filter(|t| !t.is_empty()).unwrap_or(key).as_bytes()) % SLOT_COUNT
-}
-
-fn crc16(bytes: &[u8]) -> u16 {
-    bytes.iter().fold(0, |crc, byte| {
-        (0..8).fold(crc ^ (u16::from(*byte) << 8), |crc, _| {
-            if crc & 0x8000 == 0 { crc << 1 } else { (crc << 1) ^ 0x1021 }
-        })
-    })
-}
-
 /// The primary of a shard after all that happened, whether it is alive or not.
 pub(super) fn last_primary(evidence: &Evidence, shard: ShardId) -> NodeId {
     let changes = evidence.primary_changes.iter().rev();
@@ -79,15 +65,6 @@ pub fn shard_served(evidence: &Evidence, node: &NodeEvidence) -> ShardId {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn keys_have_the_slots_that_the_server_gives_them() {
-        // As `CLUSTER KEYSLOT` answers.
-        assert_eq!(key_slot("123456789"), 0x31c3);
-        assert_eq!(key_slot("foo"), 12182);
-        assert_eq!(key_slot("{user1000}.following"), key_slot("user1000"));
-        assert_eq!(key_slot("foo{}{bar}"), crc16(b"foo{}{bar}") % SLOT_COUNT);
-    }
 
     #[test]
     fn slots_are_told_as_ranges() {

@@ -20,10 +20,10 @@
 //! the end that cannot accuse the server wrongly.
 
 use super::evidence::{Evidence, ExitReport, PrimaryChange};
-use super::layout::key_slot;
 use crate::history::Entry;
 use crate::id::{NodeId, ShardId};
 use crate::time::{SimDuration, SimTime};
+use crate::wire::resp::key_slot;
 
 /// The windows of a run in which acknowledged writes may be lost.
 pub(super) struct Excuses<'a> {
@@ -54,7 +54,7 @@ impl<'a> Excuses<'a> {
 
     /// Why an acknowledged write may be lost, if it may.
     pub fn of_write(&self, write: &Entry) -> Option<&str> {
-        let shard = self.evidence.shard_of_slot(key_slot(write.request.key()));
+        let shard = self.evidence.shard_of_slot(key_slot(write.request.key().as_bytes()));
         let windows = self.windows.iter().filter(|w| w.shard == shard);
         windows.filter(|w| w.covers(write)).map(|w| w.why.as_str()).next()
     }
@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn the_key_of_these_tests_is_in_the_first_shard() {
-        assert!(key_slot(KEY) <= 5460, "{}", key_slot(KEY));
+        assert!(key_slot(KEY.as_bytes()) <= 5460, "{}", key_slot(KEY.as_bytes()));
     }
 
     #[test]

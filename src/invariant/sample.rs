@@ -6,12 +6,12 @@ use super::evidence::{
     Agreement, Content, Disturbance, Evidence, ExitReport, FaultReport, LagSample, NodeEvidence,
     PrimaryChange, Role, SlotAnswer, ViewEntry,
 };
-use super::layout::key_slot;
 use crate::fault::{FaultId, LatencyRange};
 use crate::history::{Entry, Outcome, Request};
 use crate::id::{ClientId, NodeId};
 use crate::plan::{ClusterPlan, Limits, NetworkPlan, Plan};
 use crate::time::{SimDuration, SimTime};
+use crate::wire::resp::key_slot;
 
 /// An instant.
 pub fn at(s: u64) -> SimTime {
@@ -204,7 +204,7 @@ pub fn lag(node: u16, primary: u16, s: u64, lag_ms: u64) -> LagSample {
 
 /// All members of the key's shard hold a value.
 pub fn fill(evidence: &mut Evidence, key: &str, value: &str) {
-    let shard = evidence.shard_of_slot(key_slot(key));
+    let shard = evidence.shard_of_slot(key_slot(key.as_bytes()));
     let cluster = evidence.plan.cluster.clone();
     for node in evidence.nodes.iter_mut().filter(|n| cluster.shard_of(n.node) == shard) {
         let keys = node.keys.get_or_insert_default();

@@ -3,9 +3,10 @@
 //! Two owners of one slot both acknowledge writes to it, and one of them will lose them. It happens for a moment in
 //! any failover; once healed it must not.
 
+use crate::wire::SLOT_COUNT;
 use std::collections::BTreeMap;
 
-use super::evidence::{SLOT_COUNT, ViewEntry};
+use super::evidence::ViewEntry;
 use super::layout::ranges;
 use super::verdict::Findings;
 use super::{Applies, Case, Invariant, Verdict, always_asked};

@@ -14,8 +14,8 @@ use super::folder::{self, file_name};
 use super::libc_version;
 use super::record::{LoaderCall, Record, is_loader};
 use super::server::{Launch, Loader};
+use crate::shim::page::PROBE_VARIABLE;
 
-const PROBE_VARIABLE: &str = "VALKEY_FUZZER_PROBE";
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// Runs the script at `path` and finds out what it starts, and how.

@@ -6,7 +6,8 @@ use super::super::session::Answer;
 use super::line::Scene;
 use super::probe_keys::ProbeKeys;
 use crate::id::NodeId;
-use crate::invariant::evidence::{NodeEvidence, SLOT_COUNT, SlotAnswer};
+use crate::invariant::evidence::{NodeEvidence, SlotAnswer};
+use crate::wire::SLOT_COUNT;
 
 /// Answers so far, by node and range; a range that was refused anywhere is refused.
 #[derive(Debug, Default)]
