@@ -161,13 +161,13 @@ fn output(path: &Path, source: io::Error) -> SimulationError {
 }
 
 /// Keeps this thread, and every process it starts, on one processor for as long as it lives.
-struct PinnedThread {
+pub struct PinnedThread {
     before: Option<CpuSet>,
 }
 
 impl PinnedThread {
     /// Pins the thread to the processor it runs on: a hand-over across processors costs five times as much.
-    fn pin() -> Self {
+    pub fn pin() -> Self {
         let me = Pid::from_raw(0);
         let before = sched_getaffinity(me).ok();
         let mut one = CpuSet::new();

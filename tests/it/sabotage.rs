@@ -58,6 +58,26 @@ workload: {duration: 6}",
 }
 
 #[test]
+fn nine_of_a_hundred_keys_that_cannot_be_read_are_found() {
+    // Whichever primary owns the key does it; the others refuse.
+    let broken = (0..9).flat_map(|key| {
+        [1, 3, 5].map(|node| {
+            format!(
+                "  - {{type: command, node: {node}, args: [DEL, 'key:{key}']}}
+  - {{type: command, node: {node}, args: [LPUSH, 'key:{key}', x]}}\n"
+            )
+        })
+    });
+    let ran = sabotaged(&format!(
+        "operations:
+  - {{type: command, node: 1, args: [PING], delay: 8}}
+{}workload: {{duration: 6, keys: 100, pattern: write_heavy}}",
+        broken.collect::<String>()
+    ));
+    assert_violates(&ran, "data_consistency", "key:");
+}
+
+#[test]
 fn a_value_that_no_client_wrote_is_found() {
     let ran = sabotaged(
         "operations:
