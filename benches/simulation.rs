@@ -1,25 +1,27 @@
 //! How fast virtual time passes: whole runs on a real server, as ratios to real time.
 //!
 //! Ratios of one run on one machine can be compared, absolute times cannot. Beside criterion's own figures it prints, for
-//! each plan: virtual seconds per real second, turns per second, and where the processor's time went. The hand-over
-//! is measured by turns in which a server has nothing to do; the rest of the servers' time is their own work.
+//! each plan: virtual seconds per real second, turns per second, and where the processor's time went. What the shim and
+//! its hand-over take is measured by turns in which a server finds nothing to do; the rest of the servers' time is their
+//! own work, starting and ending included.
 
 #![expect(clippy::disallowed_macros, reason = "a bench prints its ratios")]
 
+use std::net::SocketAddrV4;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use nix::sys::resource::{Usage, UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
-use valkey_fuzzer::id::NodeId;
+use valkey_fuzzer::actor::message::Arrival;
+use valkey_fuzzer::id::{CLIENT_PORT, Host, NodeId};
 use valkey_fuzzer::plan::Plan;
 use valkey_fuzzer::plan::resolve::resolve;
 use valkey_fuzzer::scenario;
 use valkey_fuzzer::servers::{self, Options, Server};
 use valkey_fuzzer::simulation::{Outcome, PinnedThread, Simulation};
 use valkey_fuzzer::time::SimTime;
-use valkey_fuzzer::wall::Stopwatch;
 use valkey_fuzzer::world::simulated::{self, Simulated};
 use valkey_fuzzer::world::{Next, World};
 
@@ -78,54 +80,66 @@ fn cpu(who: UsageWho) -> f64 {
     (usage.user_time().num_microseconds() + usage.system_time().num_microseconds()) as f64 / 1e6
 }
 
-/// Seconds that one turn costs in which a lone server has nothing to do but its cron: the hand-over, and little more.
-fn idle_turn_s(server: &Server) -> f64 {
-    const TURNS: u32 = 20_000;
+/// Processor seconds that a server's process uses when it is started and given `turns` turns with nothing to do.
+fn null_turns_s(server: &Server, turns: u32) -> f64 {
     let (plan, logs) = (plan(IDLE), tempfile::tempdir().expect("room for logs"));
+    let before = cpu(UsageWho::RUSAGE_CHILDREN);
     let options = simulated::Options { plan: &plan, server, logs: logs.path().to_owned(), check: false };
     let _pinned = PinnedThread::pin();
     let mut world = Simulated::new(&options).expect("a world");
-    world.start(NodeId(1), 1, SimTime::ZERO).expect("a server starts");
-    let mut now = SimTime::ZERO;
-    let watch = Stopwatch::start();
-    for _ in 0..TURNS {
-        let turn = world.resume(NodeId(1), now).expect("it runs").expect("it is there");
-        let Next::Blocked(until) = turn.next else { panic!("an idle server ends: {turn:?}") };
-        now = until.max(turn.ended_at);
+    let (node, handle) = (NodeId(1), 1 << 63);
+    world.start(node, 1, SimTime::ZERO).expect("a server starts");
+    world.resume(node, SimTime::ZERO).expect("it runs").expect("it is there");
+    let peer = SocketAddrV4::new(Host::Operator.address(), 40_000);
+    world.arrive(node, handle, Arrival::Incoming { port: CLIENT_PORT, peer });
+    for _ in 0..=turns {
+        let turn = world.resume(node, SimTime::ZERO).expect("it runs").expect("it is there");
+        assert!(matches!(turn.next, Next::Blocked(_)), "an idle server ends: {turn:?}");
+        // News that nobody waits for: the shim looks, and blocks again.
+        world.arrive(node, handle, Arrival::Credit { len: 0 });
     }
-    watch.elapsed().as_secs_f64() / f64::from(TURNS)
+    drop(world);
+    cpu(UsageWho::RUSAGE_CHILDREN) - before
+}
+
+/// Processor seconds that the shim and its hand-over take for one turn.
+fn shim_turn_s(server: &Server) -> f64 {
+    const TURNS: u32 = 20_000;
+    let started = null_turns_s(server, 0);
+    (null_turns_s(server, TURNS) - started) / f64::from(TURNS)
 }
 
 /// Runs a plan once and prints where the time went.
-fn print_ratios(name: &str, plan: &Plan, server: &Server, idle_turn_s: f64) {
+fn print_ratios(name: &str, plan: &Plan, server: &Server, shim_turn_s: f64) {
     let (own, others) = (cpu(UsageWho::RUSAGE_SELF), cpu(UsageWho::RUSAGE_CHILDREN));
     let meters = run(plan, server).report.meters;
     let own = cpu(UsageWho::RUSAGE_SELF) - own;
     let servers = cpu(UsageWho::RUSAGE_CHILDREN) - others;
-    let hand_over = idle_turn_s * meters.turns as f64;
+    let shim = shim_turn_s * meters.turns as f64;
+    let share = |part: f64| 100.0 * part / (own + servers);
     println!(
-        "{name}: {:.1} virtual s in {:.2} s = {:.0} to 1; {:.0} turns/s, {:.0} events/s; processor time: fuzzer {:.0} %, \
-         servers with shim {:.0} %; hand-over, shim and cron of an idle turn take {:.1} us, {:.0} % of all if every turn were idle",
+        "{name}: {:.1} virtual s in {:.2} s = {:.0} to 1; {:.0} turns/s, {:.0} events/s; \
+         processor time: scheduler and log {:.0} %, shim and hand-over {:.0} % ({:.1} us a turn), servers {:.0} %",
         meters.virtual_s,
         meters.wall_s,
         meters.virtual_s / meters.wall_s,
         meters.turns as f64 / meters.wall_s,
         meters.events as f64 / meters.wall_s,
-        100.0 * own / (own + servers),
-        100.0 * servers / (own + servers),
-        idle_turn_s * 1e6,
-        100.0 * hand_over / meters.wall_s,
+        share(own),
+        share(shim),
+        shim_turn_s * 1e6,
+        share(servers - shim),
     );
 }
 
 fn simulations(criterion: &mut Criterion) {
     let server = server();
-    let idle_turn = idle_turn_s(&server);
+    let shim_turn = shim_turn_s(&server);
     let mut group = criterion.benchmark_group("simulation");
     group.sample_size(10).measurement_time(Duration::from_secs(10));
     for (name, yaml) in [("idle", IDLE), ("busy", BUSY), ("whole", WHOLE), ("large", LARGE)] {
         let plan = plan(yaml);
-        print_ratios(name, &plan, &server, idle_turn);
+        print_ratios(name, &plan, &server, shim_turn);
         group.bench_function(name, |bencher| bencher.iter(|| run(&plan, &server).report.meters.events));
     }
     group.finish();

@@ -11,6 +11,8 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
 
+use nix::unistd::{Uid, User};
+
 use crate::commands::{self, Environment, Exit};
 use crate::scheduler;
 
@@ -66,7 +68,7 @@ struct RunArguments {
     #[arg(long, conflicts_with = "scenario", value_parser = clap::value_parser!(u16).range(0..=2))]
     replicas: Option<u16>,
     /// The server: a path, or a version to take from the store or fetch.
-    #[arg(long, value_name = "PATH|VERSION")]
+    #[arg(long, value_name = "PATH|VERSION", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     server: Option<String>,
     /// Where the results go; runs/<scenario id>/ without it.
     #[arg(long, value_name = "DIR")]
@@ -132,7 +134,9 @@ fn variable(name: &str) -> Option<OsString> {
 
 fn environment() -> Environment {
     let cache = variable("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
-    let home = variable("HOME").map(|home| PathBuf::from(home).join(".cache"));
+    // Without a word in the environment the account knows: a folder that anybody can write to is no place for servers.
+    let account = || User::from_uid(Uid::effective()).ok().flatten().map(|user| user.dir);
+    let home = variable("HOME").map(PathBuf::from).or_else(account).map(|home| home.join(".cache"));
     Environment {
         cache_dir: cache.or(home).unwrap_or_else(std::env::temp_dir).join("valkey-fuzzer"),
         path_dirs: variable("PATH"),

@@ -4,7 +4,7 @@
 
 use std::cell::RefCell;
 use std::fs::{self, File};
-use std::io::{self, BufWriter};
+use std::io::{self, BufWriter, Read};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::atomic::AtomicBool;
@@ -55,6 +55,9 @@ pub enum SimulationError {
         /// Why.
         source: io::Error,
     },
+    /// The folder of results holds something else.
+    #[error("{} is not empty and holds no earlier run: name another folder, or empty it yourself", .0.display())]
+    Foreign(PathBuf),
     /// The world failed.
     #[error(transparent)]
     World(#[from] WorldError),
@@ -90,6 +93,9 @@ impl Simulation<'_> {
     }
 
     fn clear_output(&self) -> Result<(), SimulationError> {
+        if holds_something_else(self.out) {
+            return Err(SimulationError::Foreign(self.out.to_owned()));
+        }
         let nodes = self.out.join("nodes");
         if nodes.exists() {
             fs::remove_dir_all(&nodes).map_err(|source| output(&nodes, source))?;
@@ -154,6 +160,19 @@ fn record_verdicts(recorder: &mut Recorder, ending: &Ending, judged: &[Judged]) 
         };
         recorder.record(ending.ended_at, ActorId::Validator, None, body);
     }
+}
+
+/// Whether a folder has entries, but no log of ours among them.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "only whether there is an entry matters, not which comes first"
+)]
+fn holds_something_else(folder: &Path) -> bool {
+    const LOG_BEGINS: &[u8] = b"{\"format\":";
+    let has_entries = fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
+    let mut begin = [0; LOG_BEGINS.len()];
+    let log = File::open(folder.join(LOG_FILE)).and_then(|mut file| file.read_exact(&mut begin));
+    has_entries && (log.is_err() || begin != LOG_BEGINS)
 }
 
 fn output(path: &Path, source: io::Error) -> SimulationError {

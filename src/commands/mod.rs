@@ -45,9 +45,18 @@ pub enum Exit {
 
 /// Says why a command failed, and which exit that is.
 pub fn report_failure(error: &anyhow::Error) -> Exit {
-    say_to_stderr(&format!("error: {error:#}"));
+    say_to_stderr(&format!("error: {}", said_once(error)));
     let bad_input = error.is::<ScenarioError>() || error.is::<ResolveError>();
     if bad_input { Exit::BadInput } else { Exit::NotJudged }
+}
+
+/// An error and its causes in one line, without the causes that it already quotes.
+fn said_once(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |said, cause| match () {
+        () if said.is_empty() => cause,
+        () if said.contains(&cause) => said,
+        () => format!("{said}: {cause}"),
+    })
 }
 
 /// Prints to standard output; a reader that went away is nobody's error.

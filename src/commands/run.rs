@@ -17,7 +17,7 @@ use crate::plan::resolve::resolve;
 use crate::report::{self, Status};
 use crate::rng;
 use crate::scenario::{self, Scenario};
-use crate::simulation::{LOG_FILE, Outcome, Simulation};
+use crate::simulation::{LOG_FILE, Outcome, Simulation, SimulationError};
 
 /// What was asked for, as typed.
 #[derive(Clone, Debug, Default)]
@@ -63,8 +63,12 @@ pub fn run(request: &Request, environment: &Environment) -> Result<Exit> {
     let mut line = ProgressLine::new(environment.progress);
     let outcome = simulation.run(&stop, &mut |progress| line.show(progress));
     line.clear();
-    let outcome = outcome.with_context(|| {
-        format!("the run could not be judged (its log so far: {})", out.join(LOG_FILE).display())
+    let outcome = outcome.map_err(|error| match error {
+        SimulationError::World(_) => anyhow::Error::new(error).context(format!(
+            "the run could not be judged (its log so far: {})",
+            out.join(LOG_FILE).display()
+        )),
+        _ => anyhow::Error::new(error),
     })?;
     keep_results(&out, &scenario, &outcome)?;
     print(request, environment, &outcome);

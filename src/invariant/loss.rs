@@ -19,7 +19,8 @@
 //! A write counts as executed at some moment between its invocation and its completion; each bound is compared with
 //! the end that cannot accuse the server wrongly.
 
-use super::evidence::{Evidence, ExitReport, PrimaryChange};
+use super::evidence::{Evidence, ExitReport, FaultReport, PrimaryChange};
+use crate::fault::FaultAction;
 use crate::history::Entry;
 use crate::id::{NodeId, ShardId};
 use crate::time::{SimDuration, SimTime};
@@ -98,11 +99,24 @@ fn in_sync_until(evidence: &Evidence, change: &PrimaryChange) -> SimTime {
 fn spans_of_old(evidence: &Evidence, change: &PrimaryChange) -> Vec<(SimTime, SimTime)> {
     let grace = SimDuration::from_ms(2 * evidence.plan.cluster.node_timeout_ms);
     let last = change.stepped_down_at.unwrap_or(SimTime::NEVER);
-    let hits = evidence.faults.iter().filter(|f| f.hit.contains(&change.from));
-    let heals = hits.filter_map(|f| f.healed_at).filter(|healed| *healed > change.at);
+    let touches = |f: &&FaultReport| f.hit.contains(&change.from) || f.hit.contains(&change.to);
     let first = (SimTime::ZERO, (change.at + grace).min(last));
-    let later = heals.map(|healed| (healed, (healed + grace).min(last)));
+    let later = evidence.faults.iter().filter(touches).filter_map(|fault| {
+        let (fired, healed) = (fault.fired_at?, fault.healed_at?);
+        // A process that is stopped answers nobody until it runs again; one whose links are cut goes on meanwhile, and
+        // the news of the takeover does not reach it.
+        let begin = if is_of_network(evidence, fault) { fired.max(change.at) } else { healed };
+        (healed > change.at).then(|| (begin, (healed + grace).min(last)))
+    });
     std::iter::once(first).chain(later.filter(|(begin, end)| begin <= end)).collect()
+}
+
+fn is_of_network(evidence: &Evidence, fault: &FaultReport) -> bool {
+    let planned = evidence.plan.faults.iter().find(|planned| planned.id == fault.id);
+    planned.is_some_and(|planned| match planned.action {
+        FaultAction::NetworkPartition { .. } | FaultAction::NetworkLatency { .. } => true,
+        FaultAction::ProcessKill { .. } | FaultAction::ProcessPause { .. } => false,
+    })
 }
 
 /// The window of a primary that ended and came back while it was still the primary.

@@ -90,8 +90,10 @@ pub struct Action {
 pub enum ActionOutcome {
     /// It was done, or it fired.
     Done,
-    /// It was not done, or its moment never came.
+    /// It was not done.
     NotDone,
+    /// Its moment never came, or there was nobody left for it to hit.
+    Missed,
     /// It was not done, and the plan itself makes it impossible.
     ExpectedNotDone,
 }
@@ -223,7 +225,7 @@ fn operation(report: &OperationReport) -> Action {
 
 fn fault(report: &FaultReport) -> Action {
     let fired = report.fired_at.is_some();
-    let outcome = if fired { ActionOutcome::Done } else { ActionOutcome::NotDone };
+    let outcome = if fired { ActionOutcome::Done } else { ActionOutcome::Missed };
     let unfired = !fired && report.note.is_empty();
     let detail = if unfired { "its moment never came".to_owned() } else { report.note.clone() };
     action(&report.text, outcome, (report.fired_at, report.healed_at), detail)

@@ -84,7 +84,7 @@ fn action_line(action: &Action, paint: &Paint) -> String {
     let mark = match action.outcome {
         ActionOutcome::Done => paint.good("✓"),
         ActionOutcome::NotDone => paint.bad("✗"),
-        ActionOutcome::ExpectedNotDone => paint.doubtful("○"),
+        ActionOutcome::ExpectedNotDone | ActionOutcome::Missed => paint.doubtful("○"),
     };
     let expected = (action.outcome == ActionOutcome::ExpectedNotDone).then(|| "expected to fail".to_owned());
     let duration = action.duration_s.map(|s| format!("{s:.1}s"));

@@ -124,3 +124,16 @@ fn is_alive(pid: u32) -> bool {
 fn pause() {
     std::thread::sleep(std::time::Duration::from_millis(10));
 }
+
+#[test]
+fn a_folder_that_holds_something_else_is_left_alone() {
+    server();
+    let folder = tempfile::tempdir().expect("a folder");
+    let precious = folder.path().join("nodes");
+    fs::create_dir(&precious).expect("a folder");
+    fs::write(precious.join("keep"), "mine").expect("a file");
+    let out = output(&["run", "--seed", "1", "--out", &folder.path().to_string_lossy()]);
+    assert_eq!(out.status.code(), Some(4));
+    assert!(text(&out.stderr).contains("name another folder"), "{}", text(&out.stderr));
+    assert_eq!(fs::read_to_string(precious.join("keep")).expect("it is still there"), "mine");
+}

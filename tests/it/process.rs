@@ -101,3 +101,11 @@ workload: {duration: 10}",
         ran.report.validations
     );
 }
+
+#[test]
+fn what_an_old_primary_wrote_before_it_heard_of_a_takeover_may_be_lost() {
+    let ran = run(&plan(include_str!("../../scenarios/takeover-behind-a-partition.yaml")), &server());
+    let data = &ran.validation("data_consistency").verdict;
+    assert_eq!(data.name(), "holds", "{}", data.detail());
+    assert!(data.detail().contains("lost as asynchronous replication allows"), "{}", data.detail());
+}

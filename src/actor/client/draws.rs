@@ -47,9 +47,10 @@ impl Draws {
         if !self.kind.chance(writes_of_ten, 10) {
             return Request::Get { key };
         }
-        let writer = format!("c{}:{sequence}", self.client.0);
-        let width = self.workload.value_bytes as usize;
-        Request::Set { key, value: format!("{writer:.<width$}") }
+        let mut value = format!("c{}:{sequence}", self.client.0);
+        let padding = (self.workload.value_bytes as usize).saturating_sub(value.len());
+        value.extend(std::iter::repeat_n('.', padding));
+        Request::Set { key, value }
     }
 
     /// How long after the beginning the first operation is due: clients start one after the other.
@@ -81,5 +82,25 @@ impl Draws {
 
     fn spacing_ns(&self) -> u64 {
         self.clients() * 1_000_000_000 / self.workload.rate_per_s.max(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Overrides, generate, resolve};
+
+    #[test]
+    fn a_value_is_as_long_as_the_plan_says_up_to_the_longest() {
+        let mut plan =
+            resolve(&generate(1, Overrides::default()), None).expect("a generated scenario has a plan");
+        let workload = plan.workload.as_mut().expect("a generated scenario has a workload");
+        (workload.value_bytes, workload.pattern) = (65_536, Pattern::WriteHeavy);
+        let mut draws = Draws::new(ClientId(1), &plan).expect("there is a workload");
+        let written = (1..20).find_map(|sequence| match draws.request(sequence) {
+            Request::Set { value, .. } => Some(value.len()),
+            Request::Get { .. } => None,
+        });
+        assert_eq!(written, Some(65_536));
     }
 }

@@ -144,7 +144,12 @@ unsafe extern "C" fn connect(fd: i32, address: *const u8, _len: u32) -> i32 {
         state::FRESH => {}
         state::CONNECTING => return fail(sys::EALREADY),
         state::CONNECTED => return fail(sys::EISCONN),
-        _ => return fail(take_error(i).max(sys::ECONNREFUSED)),
+        _ => {
+            return fail(match take_error(i) {
+                0 => sys::ECONNREFUSED,
+                error => error,
+            })
+        }
     }
     let wanted = &*address.cast::<Address>();
     if i32::from(wanted.family) != AF_INET {
