@@ -15,11 +15,13 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use nix::sys::resource::{Usage, UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
 use valkey_fuzzer::actor::message::Arrival;
+use valkey_fuzzer::cli;
+use valkey_fuzzer::commands::servers::find_server;
 use valkey_fuzzer::id::{CLIENT_PORT, Host, NodeId};
 use valkey_fuzzer::plan::Plan;
 use valkey_fuzzer::plan::resolve::resolve;
 use valkey_fuzzer::scenario;
-use valkey_fuzzer::servers::{self, Options, Server};
+use valkey_fuzzer::servers::Server;
 use valkey_fuzzer::simulation::{Outcome, PinnedThread, Simulation};
 use valkey_fuzzer::time::SimTime;
 use valkey_fuzzer::world::simulated::{self, Simulated};
@@ -54,14 +56,7 @@ workload: {enabled: false}
 ";
 
 fn server() -> Server {
-    #[expect(clippy::disallowed_methods, reason = "benches take servers from where the program takes them")]
-    let variable = |name: &str| std::env::var_os(name).map(std::path::PathBuf::from);
-    let cache = variable("XDG_CACHE_HOME").or_else(|| variable("HOME").map(|home| home.join(".cache")));
-    let options = Options {
-        cache_dir: cache.expect("there is a home or a cache").join("valkey-fuzzer"),
-        ..Options::default()
-    };
-    servers::find(&options, &mut |_| {}).expect("a server is found or fetched")
+    find_server(None, &cli::environment()).expect("a server is found or fetched")
 }
 
 fn plan(yaml: &str) -> Plan {

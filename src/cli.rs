@@ -132,7 +132,8 @@ fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
-fn environment() -> Environment {
+/// What the environment says of this program: also for tests and benches, which take servers from where it does.
+pub fn environment() -> Environment {
     let cache = variable("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
     // Without a word in the environment the account knows: a folder that anybody can write to is no place for servers.
     let account = || User::from_uid(Uid::effective()).ok().flatten().map(|user| user.dir);

@@ -195,10 +195,6 @@ pub enum ValidatorMessage {
     NodeStarted { node: NodeId },
     /// A node's process does not run for a while.
     NodePaused { node: NodeId, paused: bool },
-    /// A node never blocked again.
-    Livelock { node: NodeId, detail: String },
-    /// A node wrote a line that may be a bug report.
-    Suspicious { node: NodeId, line: String },
     /// A timer of the validator's own.
     Tick { token: u64 },
 }

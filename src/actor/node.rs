@@ -7,7 +7,6 @@ use super::message::{Arrived, ChaosMessage, Message, NodeMessage, OperatorMessag
 use super::{Act, Actor, Out};
 use crate::fault::Signal;
 use crate::id::{ActorId, NodeId};
-use crate::invariant::no_crash::is_suspicious;
 use crate::time::SimTime;
 
 /// The life of one server.
@@ -94,19 +93,6 @@ impl Node {
         let ended = ValidatorMessage::NodeExited { node, status, expected };
         out.send(ActorId::Validator, Message::Validator(ended));
     }
-
-    fn livelock(&mut self, detail: String, out: &mut Out) {
-        let node = self.id;
-        out.send(ActorId::Validator, Message::Validator(ValidatorMessage::Livelock { node, detail }));
-        self.exited("livelock".to_owned(), out);
-    }
-
-    fn logged(&self, line: String, out: &mut Out) {
-        if is_suspicious(&line) {
-            let message = ValidatorMessage::Suspicious { node: self.id, line };
-            out.send(ActorId::Validator, Message::Validator(message));
-        }
-    }
 }
 
 impl Actor for Node {
@@ -119,9 +105,9 @@ impl Actor for Node {
             Message::Node(NodeMessage::Pause) => self.pause(true, out),
             Message::Node(NodeMessage::Unpause) => self.pause(false, out),
             Message::Node(NodeMessage::Exited { status }) => self.exited(status, out),
-            Message::Node(NodeMessage::Livelock { detail }) => self.livelock(detail, out),
-            Message::Node(NodeMessage::Log { line }) => self.logged(line, out),
-            Message::Node(NodeMessage::Child { .. }) => {}
+            Message::Node(NodeMessage::Livelock { .. }) => self.exited("livelock".to_owned(), out),
+            // The log has them; that is all there is to do.
+            Message::Node(NodeMessage::Log { .. } | NodeMessage::Child { .. }) => {}
             other => unreachable!("no message {other:?} is for a node"),
         }
     }

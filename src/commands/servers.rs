@@ -10,7 +10,7 @@ use crate::servers::{self, Listed, Options, Server};
 use crate::shim;
 
 /// Options for looking servers up, with the shim where it can be preloaded; valid as long as the folder.
-fn options(spec: Option<String>, environment: &Environment) -> Result<(Options, TempDir)> {
+pub fn options(spec: Option<String>, environment: &Environment) -> Result<(Options, TempDir)> {
     let folder = tempfile::tempdir().context("cannot make a folder for the shim")?;
     let shim = folder.path().join("shim.so");
     fs::write(&shim, shim::OBJECT).context("cannot write the shim")?;

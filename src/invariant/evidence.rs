@@ -338,6 +338,25 @@ impl Evidence {
 }
 
 impl NodeEvidence {
+    /// A node of which nothing could be read.
+    pub fn unread(node: NodeId, alive: bool) -> Self {
+        NodeEvidence {
+            node,
+            alive,
+            paused: false,
+            reachable: false,
+            node_id: None,
+            role: None,
+            primary: None,
+            cluster_state_ok: None,
+            view: Vec::new(),
+            link_up: None,
+            offset: None,
+            keys: None,
+            slot_answers: Vec::new(),
+        }
+    }
+
     /// Whether its process exists and runs.
     pub fn is_live(&self) -> bool {
         self.alive && !self.paused

@@ -110,21 +110,7 @@ impl Gatherer {
 
     /// A node that nobody looked at.
     fn unknown(&self, node: NodeId) -> NodeEvidence {
-        NodeEvidence {
-            node,
-            alive: self.processes.is_alive(node),
-            paused: false,
-            reachable: false,
-            node_id: None,
-            role: None,
-            primary: None,
-            cluster_state_ok: None,
-            view: Vec::new(),
-            link_up: None,
-            offset: None,
-            keys: None,
-            slot_answers: Vec::new(),
-        }
+        NodeEvidence::unread(node, self.processes.is_alive(node))
     }
 }
 

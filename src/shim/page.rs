@@ -159,7 +159,6 @@ pub struct Socket {
     /// The last connection that waits at this listening socket.
     pub pending_last: u16,
     pub pending_count: u32,
-    pub backlog: u32,
     /// The unread bytes within the receive area.
     pub rx_start: u32,
     pub rx_end: u32,

@@ -1,44 +1,31 @@
 //! What end-to-end tests share: a real server, a run in a folder of its own, and load beside it.
 
 use std::hint::black_box;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 use tempfile::TempDir;
+use valkey_fuzzer::cli;
+use valkey_fuzzer::commands::servers::{find_server, options};
 use valkey_fuzzer::plan::Plan;
 use valkey_fuzzer::plan::resolve::resolve;
 use valkey_fuzzer::report::{RunReport, Validation};
 use valkey_fuzzer::scenario::{self, Scenario};
-use valkey_fuzzer::servers::{self, Options, Server};
+use valkey_fuzzer::servers::{self, Server};
 use valkey_fuzzer::simulation::{Outcome, Simulation};
-
-/// Where servers are looked for, as the program itself does.
-fn options() -> Options {
-    #[expect(clippy::disallowed_methods, reason = "tests take servers from where the program takes them")]
-    let variable = std::env::var_os;
-    let cache = variable("XDG_CACHE_HOME").map(Into::into);
-    let home = variable("HOME").map(|home| Path::new(&home).join(".cache"));
-    let base: std::path::PathBuf = cache.or(home).expect("there is a home or a cache");
-    Options {
-        env_spec: variable("VALKEY_SERVER").and_then(|value| value.into_string().ok()),
-        path_dirs: variable("PATH"),
-        cache_dir: base.join("valkey-fuzzer"),
-        ..Options::default()
-    }
-}
 
 /// The server that a plain `run` takes; fetched if there is none. A test without a server fails.
 pub fn server() -> Server {
-    servers::find(&options(), &mut |_| {}).expect("a server is found or fetched")
+    find_server(None, &cli::environment()).expect("a server is found or fetched")
 }
 
 /// Every server that is at hand: at least the one of a plain `run`.
 pub fn all_servers() -> Vec<Server> {
     let first = server();
+    let (options, _shim) = options(None, &cli::environment()).expect("there is room for the shim");
     let mut all: Vec<Server> =
-        servers::list(&options()).into_iter().filter_map(|listed| listed.server.ok()).collect();
+        servers::list(&options).into_iter().filter_map(|listed| listed.server.ok()).collect();
     all.push(first);
     all.sort_by(|a, b| (a.name, &a.version, &a.sha256).cmp(&(b.name, &b.version, &b.sha256)));
     all.dedup_by(|a, b| a.sha256 == b.sha256);

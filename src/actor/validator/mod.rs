@@ -80,7 +80,6 @@ impl Validator {
                 self.unsettle(now, out);
             }
             // Both are in the log, from which they are judged.
-            ValidatorMessage::Livelock { .. } | ValidatorMessage::Suspicious { .. } => {}
             ValidatorMessage::Tick { token } => self.ticked(now, token, out),
         }
     }

@@ -99,21 +99,7 @@ impl Survey {
 /// Evidence of a node of which nothing was read.
 pub(super) fn unseen(node: NodeId, members: &Members) -> NodeEvidence {
     let (alive, paused) = members.state(node);
-    NodeEvidence {
-        node,
-        alive,
-        paused,
-        reachable: false,
-        node_id: members.id(node).map(str::to_owned),
-        role: None,
-        primary: None,
-        cluster_state_ok: None,
-        view: Vec::new(),
-        link_up: None,
-        offset: None,
-        keys: None,
-        slot_answers: Vec::new(),
-    }
+    NodeEvidence { paused, node_id: members.id(node).map(str::to_owned), ..NodeEvidence::unread(node, alive) }
 }
 
 /// Whether all live nodes agree, and not merely because nobody noticed yet that the owner of slots is gone.

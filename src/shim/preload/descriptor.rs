@@ -2,7 +2,7 @@
 //!
 //! A simulated descriptor is backed by a real one (of the null device), so that numbers never collide with files.
 
-use crate::page::{record, PIPES, SOCKETS};
+use crate::page::{PIPES, SOCKETS};
 use crate::start::alive;
 use crate::sys::{self, fail, reported, sys};
 use crate::{epoll, files, give_up, pipe, socket, turn};
@@ -236,9 +236,4 @@ unsafe extern "C" fn ioctl(fd: i32, request: usize, argument: usize) -> i32 {
         return 0;
     }
     fail(sys::EINVAL)
-}
-
-/// Tells the scheduler that a listening socket is gone.
-pub fn report_unlisten(handle: u64, port: u16) {
-    turn::report(record::UNLISTEN, handle, u64::from(port), 0);
 }

@@ -109,7 +109,7 @@ unsafe extern "C" fn bind(fd: i32, address: *const u8, _len: u32) -> i32 {
 }
 
 #[no_mangle]
-unsafe extern "C" fn listen(fd: i32, backlog: i32) -> i32 {
+unsafe extern "C" fn listen(fd: i32, _backlog: i32) -> i32 {
     let Some(i) = index_of(fd) else {
         return fail(sys::ENOTSOCK);
     };
@@ -118,7 +118,6 @@ unsafe extern "C" fn listen(fd: i32, backlog: i32) -> i32 {
         s.local_port = next_port();
     }
     s.state = state::LISTENING;
-    s.backlog = backlog.clamp(1, 4096) as u32;
     turn::report(record::LISTEN, s.handle, u64::from(s.local_port), 0);
     0
 }
@@ -239,7 +238,7 @@ pub unsafe fn close(i: usize) {
             turn::report(record::CLOSE, at(waiting).handle, 1, 0);
             at(waiting).state = state::FREE;
         }
-        descriptor::report_unlisten(at(i).handle, at(i).local_port);
+        turn::report(record::UNLISTEN, at(i).handle, u64::from(at(i).local_port), 0);
     } else if at(i).state != state::FRESH {
         let unread = at(i).rx_end > at(i).rx_start || at(i).rx_more != 0 || at(i).linger_abort != 0;
         turn::report(record::CLOSE, at(i).handle, unread as u64, 0);

@@ -75,7 +75,7 @@ impl Sockets {
     }
 
     /// The server closed: what it had not completed, and whether its peer must see a reset.
-    pub fn closed(&mut self, handle: u64, unread: bool) -> (Vec<Chunk>, bool) {
+    fn closed(&mut self, handle: u64, unread: bool) -> (Vec<Chunk>, bool) {
         let Some(mut link) = self.links.remove(&handle) else {
             return (Vec::new(), unread);
         };
@@ -133,7 +133,6 @@ impl Sockets {
             pending: NOBODY,
             pending_last: NOBODY,
             pending_count: 0,
-            backlog: 0,
             rx_start: 0,
             rx_end: 0,
             rx_eof: 0,
