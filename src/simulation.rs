@@ -14,7 +14,7 @@ use nix::unistd::Pid;
 
 use crate::actor::host::Record;
 use crate::event::Body;
-use crate::event_log::{Header, LogWriter};
+use crate::event_log::{Header, LOG_FILE, LogWriter};
 use crate::id::ActorId;
 use crate::invariant::gather::Gatherer;
 use crate::invariant::{self, Judged};
@@ -26,9 +26,6 @@ use crate::shim;
 use crate::wall::Stopwatch;
 use crate::world::WorldError;
 use crate::world::simulated::{self, Simulated};
-
-/// The name of the log in a folder of results.
-pub const LOG_FILE: &str = "events.jsonl";
 
 /// What is run, and where its results go.
 pub struct Simulation<'a> {

@@ -11,13 +11,14 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use super::progress::ProgressLine;
 use super::servers::find_server;
 use super::{Environment, Exit, say, say_to_stderr};
+use crate::event_log::LOG_FILE;
 use crate::plan::Plan;
 use crate::plan::generate::{Overrides, generate};
 use crate::plan::resolve::resolve;
 use crate::report::{self, Status};
 use crate::rng;
 use crate::scenario::{self, Scenario};
-use crate::simulation::{LOG_FILE, Outcome, Simulation, SimulationError};
+use crate::simulation::{Outcome, Simulation, SimulationError};
 
 /// What was asked for, as typed.
 #[derive(Clone, Debug, Default)]

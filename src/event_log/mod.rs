@@ -4,10 +4,12 @@
 //! The same run gives the same bytes, so keys have a fixed order and nothing of the host stands in it.
 
 pub mod diff;
+pub mod open;
 pub mod read;
 pub mod write;
 
 pub use diff::{Difference, chain, first_difference};
+pub use open::{COMPRESSED_LOG_FILE, LOG_FILE, OpenError, open, open_lines};
 pub use read::{LogReader, ReadError};
 pub use write::{LogWriter, Summary, event_line};
 

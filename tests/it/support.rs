@@ -58,7 +58,7 @@ impl Ran {
 
     /// The log's bytes.
     pub fn log(&self) -> String {
-        let path = self.folder.path().join(valkey_fuzzer::simulation::LOG_FILE);
+        let path = self.folder.path().join(valkey_fuzzer::event_log::LOG_FILE);
         std::fs::read_to_string(path).expect("the log is there")
     }
 }
