@@ -65,8 +65,7 @@ fn plan(yaml: &str) -> Plan {
 
 fn run(plan: &Plan, server: &Server) -> Outcome {
     let out = tempfile::tempdir().expect("room for results");
-    let simulation =
-        Simulation { plan, server, out: out.path(), reproduction: String::new(), check_interposition: false };
+    let simulation = Simulation::new(plan, server, out.path());
     simulation.run(&AtomicBool::new(false), &mut |_| {}).expect("the world works")
 }
 

@@ -14,13 +14,14 @@ use nix::unistd::Pid;
 
 use crate::actor::host::Record;
 use crate::event::Body;
-use crate::event_log::{Header, LOG_FILE, LogWriter};
+use crate::event_log::compare::{Compared, Comparison};
+use crate::event_log::{Header, LOG_FILE, LogWriter, ReadError};
 use crate::id::ActorId;
 use crate::invariant::gather::Gatherer;
 use crate::invariant::{self, Judged};
 use crate::plan::Plan;
 use crate::report::{Meters, RunReport};
-use crate::scheduler::{Ending, Progress, Recorder, Scheduler, Watcher};
+use crate::scheduler::{Ending, Guide, Progress, Recorder, Scheduler, Watcher};
 use crate::servers::Server;
 use crate::shim;
 use crate::wall::Stopwatch;
@@ -39,6 +40,22 @@ pub struct Simulation<'a> {
     pub reproduction: String,
     /// Whether calls that go round the shim end the run.
     pub check_interposition: bool,
+    /// What leads it besides the plan.
+    pub guide: Guide,
+    /// Where its log goes.
+    pub log: Log,
+}
+
+/// Where the log of a run goes.
+#[derive(Debug, Default)]
+pub enum Log {
+    /// Into the folder of results.
+    #[default]
+    Kept,
+    /// There as well, while it is held against an earlier one: the run ends where they part.
+    Compared(Box<Comparison>),
+    /// Nowhere: only the verdicts are wanted.
+    Dropped,
 }
 
 /// Why a run could not be judged.
@@ -66,23 +83,43 @@ pub struct Outcome {
     pub report: RunReport,
     /// Why not all phases are through, if they are not.
     pub unfinished: Option<String>,
-    /// Whether somebody asked for the end.
+    /// Whether somebody asked for the end, or it came where the guide says.
     pub interrupted: bool,
+    /// What came of the comparison with an earlier log, if that was asked for.
+    pub compared: Option<Result<Compared, ReadError>>,
 }
 
-impl Simulation<'_> {
+impl<'a> Simulation<'a> {
+    /// A plain run of `plan` on `server` with its results in `out`.
+    pub fn new(plan: &'a Plan, server: &'a Server, out: &'a Path) -> Self {
+        Simulation {
+            plan,
+            server,
+            out,
+            reproduction: String::new(),
+            check_interposition: false,
+            guide: Guide::default(),
+            log: Log::Kept,
+        }
+    }
+
     /// Runs the plan to its end and judges it. The log is whole however this returns.
     pub fn run(
-        &self,
+        mut self,
         stop: &AtomicBool,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Outcome, SimulationError> {
+        self.run_watched(&mut Watcher { stop, progress, halt: None })
+    }
+
+    /// The same, with somebody who may freeze it on its way.
+    pub fn run_watched(&mut self, watcher: &mut Watcher) -> Result<Outcome, SimulationError> {
         let watch = Stopwatch::start();
         self.clear_output()?;
         let recorder = self.recorder()?;
         let log = Rc::new(RefCell::new(recorder));
         let pinned = PinnedThread::pin();
-        let ending = self.simulate(&log, &mut Watcher { stop, progress });
+        let ending = self.simulate(&log, watcher);
         drop(pinned);
         let recorder = Rc::try_unwrap(log).ok().expect("the actors went with their system").into_inner();
         let outcome = self.judge(recorder, ending?, &watch)?;
@@ -100,23 +137,32 @@ impl Simulation<'_> {
         fs::create_dir_all(&nodes).map_err(|source| output(&nodes, source))
     }
 
-    fn recorder(&self) -> Result<Recorder, SimulationError> {
+    fn recorder(&mut self) -> Result<Recorder, SimulationError> {
+        let log = std::mem::take(&mut self.log);
+        if matches!(log, Log::Dropped) {
+            return Ok(Recorder::new(LogWriter::nowhere(), Gatherer::new(self.plan)));
+        }
         let path = self.out.join(LOG_FILE);
         let file = File::create(&path).map_err(|source| output(&path, source))?;
         let header = Header::new(self.plan.clone(), self.server.identity(), shim::build_id());
-        let writer = LogWriter::spawn(Box::new(BufWriter::new(file)), &header);
+        let sink = Box::new(BufWriter::new(file));
+        let writer = match log {
+            Log::Compared(with) => LogWriter::comparing(sink, &header, *with),
+            Log::Kept | Log::Dropped => LogWriter::spawn(sink, &header),
+        };
         Ok(Recorder::new(writer, Gatherer::new(self.plan)))
     }
 
-    fn simulate(&self, log: &Rc<RefCell<Recorder>>, watcher: &mut Watcher) -> Result<Ending, WorldError> {
+    fn simulate(&mut self, log: &Rc<RefCell<Recorder>>, watcher: &mut Watcher) -> Result<Ending, WorldError> {
         let world = Simulated::new(&simulated::Options {
             plan: self.plan,
             server: self.server,
             logs: self.out.join("nodes"),
             check: self.check_interposition,
         })?;
+        let guide = std::mem::take(&mut self.guide);
         let system = actix::System::new();
-        system.block_on(async { Scheduler::new(self.plan, world, Rc::clone(log)).run(watcher).await })
+        system.block_on(async { Scheduler::new(self.plan, guide, world, Rc::clone(log)).run(watcher).await })
     }
 
     fn judge(
@@ -144,7 +190,8 @@ impl Simulation<'_> {
         let summary = recorder.into_writer().finish().map_err(|source| output(&log_path, source))?;
         report.meters.log_sha256 = summary.sha256;
         report.meters.wall_s = watch.elapsed().as_secs_f64();
-        Ok(Outcome { report, unfinished: ending.unfinished, interrupted: ending.interrupted })
+        let Ending { unfinished, interrupted, .. } = ending;
+        Ok(Outcome { report, unfinished, interrupted, compared: summary.compared })
     }
 }
 

@@ -84,6 +84,8 @@ pub enum NetworkMessage {
     Knock { conn: u64 },
     /// A dialled connection's request has gone unanswered for as long as the kernel tries.
     GiveUp { conn: u64 },
+    /// From now on nothing is drawn: every latency is the middle of its range.
+    Cease,
 }
 
 /// What a fault makes of links.
@@ -144,6 +146,8 @@ pub enum ChaosMessage {
     NodeExited { node: NodeId },
     /// A timer of chaos's own.
     Tick { token: u64 },
+    /// No further fault is fired; those that were are healed in their time.
+    Cease,
 }
 
 /// A message to the operator.
@@ -163,6 +167,8 @@ pub enum OperatorMessage {
     NodeLife { node: NodeId, alive: bool },
     /// A timer of the operator's own.
     Tick { token: u64 },
+    /// No further operation is started; the one under way goes on.
+    Cease,
 }
 
 /// A message to a workload client.

@@ -6,7 +6,7 @@
 mod connection;
 mod links;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddrV4;
 
 use xxhash_rust::xxh3::xxh3_64;
@@ -35,13 +35,15 @@ pub struct Network {
     connections: BTreeMap<u64, Connection>,
     ends: BTreeMap<End, u64>,
     next: u64,
+    recorded: BTreeMap<u64, VecDeque<SimDuration>>,
 }
 
 impl Network {
-    /// The network of a plan, without any connection.
-    pub fn new(plan: &Plan) -> Self {
+    /// The network of a plan, without any connection; `recorded` latencies, by connection, go before drawn ones.
+    pub fn new(plan: &Plan, recorded: BTreeMap<u64, VecDeque<SimDuration>>) -> Self {
         Network {
             links: Links::new(plan.seed, plan.network.latency),
+            recorded,
             listeners: BTreeSet::new(),
             connections: BTreeMap::new(),
             ends: BTreeMap::new(),
@@ -178,7 +180,8 @@ impl Network {
             connection.held[side].push_back(what);
             return;
         }
-        let latency = self.links.draw_latency(from, to);
+        let drawn = self.links.draw_latency(from, to);
+        let latency = self.recorded.get_mut(&conn).and_then(VecDeque::pop_front).unwrap_or(drawn);
         let at = connection.arrival(side, now + latency);
         let delay = at.since(now);
         out.note(Body::Latency { conn, ns: delay });
@@ -301,6 +304,10 @@ impl Actor for Network {
                 }
             }
             NetworkMessage::Closed { from, reset } => self.closed(now, from, reset, out),
+            NetworkMessage::Cease => {
+                self.recorded.clear();
+                self.links.cease();
+            }
             NetworkMessage::SetRule { fault, rule } => self.links.set(fault, rule),
             NetworkMessage::ClearRule { fault } => {
                 self.links.clear(fault);

@@ -54,11 +54,9 @@ pub fn run(request: &Request, environment: &Environment) -> Result<Exit> {
     tracing::info!(server = %server.name, version = %server.version, libc = %server.libc, origin = %server.origin, "server found");
     let out = request.out.clone().unwrap_or_else(|| Path::new("runs").join(plan.scenario_id()));
     let simulation = Simulation {
-        plan: &plan,
-        server: &server,
-        out: &out,
         reproduction: reproduction(request, &plan),
         check_interposition: request.check_interposition,
+        ..Simulation::new(&plan, &server, &out)
     };
     let stop = stop_flag()?;
     let mut line = ProgressLine::new(environment.progress);

@@ -3,11 +3,14 @@
 //! The log is the run: it is written while the run happens, and a replay, a diff and every report read nothing else.
 //! The same run gives the same bytes, so keys have a fixed order and nothing of the host stands in it.
 
+pub mod compare;
+pub mod decisions;
 pub mod diff;
 pub mod open;
 pub mod read;
 pub mod write;
 
+pub use decisions::{ClientDecisions, Decisions};
 pub use diff::{Difference, chain, first_difference};
 pub use open::{COMPRESSED_LOG_FILE, LOG_FILE, OpenError, open, open_lines};
 pub use read::{LogReader, ReadError};

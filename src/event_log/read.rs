@@ -72,7 +72,7 @@ struct Version {
 impl<R: BufRead> LogReader<R> {
     /// Reads the header.
     pub fn new(input: R) -> Result<Self, ReadError> {
-        let mut lines = Lines { input, text: Vec::new(), number: 0, terminated: true };
+        let mut lines = Lines::new(input);
         if !lines.advance()? {
             return Err(ReadError::Empty);
         }
@@ -155,7 +155,7 @@ fn parse_header(line: &[u8]) -> Result<Header, ReadError> {
     }
 }
 
-fn parse_event(line: &[u8], number: u64) -> Result<Event, ReadError> {
+pub(super) fn parse_event(line: &[u8], number: u64) -> Result<Event, ReadError> {
     let text = str::from_utf8(line).map_err(|_| ReadError::NotUtf8 { line: number })?;
     serde_json::from_str(text).map_err(|error| ReadError::BadEvent { line: number, reason: reason(&error) })
 }
@@ -167,19 +167,24 @@ fn reason(error: &serde_json::Error) -> String {
 
 /// The lines of a source, one at a time.
 #[derive(Debug)]
-struct Lines<R> {
+pub(super) struct Lines<R> {
     input: R,
     /// The line without its newline.
-    text: Vec<u8>,
+    pub text: Vec<u8>,
     /// Its number, from 1.
-    number: u64,
+    pub number: u64,
     /// Whether it had a newline.
-    terminated: bool,
+    pub terminated: bool,
 }
 
 impl<R: BufRead> Lines<R> {
+    /// The lines of `input`, before the first.
+    pub fn new(input: R) -> Self {
+        Lines { input, text: Vec::new(), number: 0, terminated: true }
+    }
+
     /// Goes to the next line; false at the end.
-    fn advance(&mut self) -> Result<bool, ReadError> {
+    pub fn advance(&mut self) -> Result<bool, ReadError> {
         let line = self.number + 1;
         self.text.clear();
         self.terminated = false;

@@ -6,12 +6,16 @@
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use sha2::{Digest, Sha256};
 
 use super::Header;
+use super::compare::{Compared, Comparison};
+use super::read::ReadError;
 use crate::event::Event;
 
 /// How many events travel together.
@@ -20,7 +24,7 @@ const BATCH_EVENTS: usize = 512;
 const BATCHES_WAITING: usize = 64;
 
 /// What was written.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub struct Summary {
     /// The SHA-256 of all bytes, header included, hexadecimal: two runs with the same one were the same.
     pub sha256: String,
@@ -28,6 +32,8 @@ pub struct Summary {
     pub events: u64,
     /// How many bytes.
     pub bytes: u64,
+    /// What came of the comparison with an earlier log, if there was one.
+    pub compared: Option<Result<Compared, ReadError>>,
 }
 
 /// The end of the log that events are pushed into.
@@ -38,25 +44,50 @@ pub struct LogWriter {
     /// Gone once the log is finished, or the sink failed.
     batches: Option<Sender<Vec<Event>>>,
     thread: Option<JoinHandle<io::Result<Summary>>>,
+    /// Set when the run has parted from the log that it is compared with.
+    parted: Arc<AtomicBool>,
 }
 
 impl LogWriter {
     /// Begins a log in `sink` with its header. The sink gets whole lines, many at a time, and needs no buffer.
     pub fn spawn(sink: Box<dyn Write + Send>, header: &Header) -> LogWriter {
+        LogWriter::begin(sink, header, None)
+    }
+
+    /// The same, and every event is held against those of an earlier log.
+    pub fn comparing(sink: Box<dyn Write + Send>, header: &Header, with: Comparison) -> LogWriter {
+        LogWriter::begin(sink, header, Some(with))
+    }
+
+    /// A log that nobody reads and that costs nothing: it only counts.
+    pub fn nowhere() -> LogWriter {
+        LogWriter { batch: Vec::new(), next: 0, batches: None, thread: None, parted: Arc::default() }
+    }
+
+    fn begin(sink: Box<dyn Write + Send>, header: &Header, comparison: Option<Comparison>) -> LogWriter {
         let (batches, waiting) = bounded(BATCHES_WAITING);
+        let parted = comparison.as_ref().map(Comparison::parted).unwrap_or_default();
         let mut first = serde_json::to_vec(header).expect("a header is plain data");
         first.push(b'\n');
         let thread = std::thread::Builder::new()
             .name("event-log".to_owned())
-            .spawn(move || Lines::new(sink).write_all(first, &waiting))
+            .spawn(move || Lines::new(sink, comparison).write_all(first, &waiting))
             .expect("the system gives one more thread");
-        LogWriter { batch: Vec::new(), next: 0, batches: Some(batches), thread: Some(thread) }
+        LogWriter { batch: Vec::new(), next: 0, batches: Some(batches), thread: Some(thread), parted }
+    }
+
+    /// Whether the run has parted from the log that it is compared with, which shows some events late.
+    pub fn has_parted(&self) -> bool {
+        self.parted.load(Ordering::Relaxed)
     }
 
     /// Adds the next event. Waits only while very many are not yet written; after the sink failed it does nothing.
     pub fn push(&mut self, event: Event) {
         assert_eq!(event.i, self.next, "events are numbered without gaps");
         self.next += 1;
+        if self.thread.is_none() {
+            return;
+        }
         self.batch.push(event);
         if self.batch.len() >= BATCH_EVENTS {
             self.send_batch();
@@ -65,12 +96,12 @@ impl LogWriter {
 
     /// Whether the sink failed, which [`LogWriter::finish`] will tell; it shows some events late.
     pub fn has_failed(&self) -> bool {
-        self.batches.is_none()
+        self.thread.is_some() && self.batches.is_none()
     }
 
     /// Writes what is left and says what the log is, or why it is not whole.
     pub fn finish(mut self) -> io::Result<Summary> {
-        self.end().expect("a log is finished once")
+        self.end().unwrap_or_else(|| Ok(Summary { events: self.next, ..Summary::default() }))
     }
 
     fn send_batch(&mut self) {
@@ -101,14 +132,15 @@ impl Drop for LogWriter {
 /// The thread's side: the sink and what went into it.
 struct Lines {
     sink: Box<dyn Write + Send>,
+    comparison: Option<Comparison>,
     hash: Sha256,
     events: u64,
     bytes: u64,
 }
 
 impl Lines {
-    fn new(sink: Box<dyn Write + Send>) -> Self {
-        Lines { sink, hash: Sha256::new(), events: 0, bytes: 0 }
+    fn new(sink: Box<dyn Write + Send>, comparison: Option<Comparison>) -> Self {
+        Lines { sink, comparison, hash: Sha256::new(), events: 0, bytes: 0 }
     }
 
     fn write_all(mut self, header: Vec<u8>, batches: &Receiver<Vec<Event>>) -> io::Result<Summary> {
@@ -117,7 +149,11 @@ impl Lines {
         for batch in batches {
             text.clear();
             for event in &batch {
+                let begin = text.len();
                 serde_json::to_writer(&mut text, event).expect("an event is plain data");
+                if let Some(comparison) = &mut self.comparison {
+                    comparison.see(event, &text[begin..]);
+                }
                 text.push(b'\n');
             }
             self.write(&text)?;
@@ -128,7 +164,8 @@ impl Lines {
         for byte in self.hash.finalize() {
             write!(sha256, "{byte:02x}").expect("a string takes everything");
         }
-        Ok(Summary { sha256, events: self.events, bytes: self.bytes })
+        let compared = self.comparison.map(Comparison::finish);
+        Ok(Summary { sha256, events: self.events, bytes: self.bytes, compared })
     }
 
     fn write(&mut self, text: &[u8]) -> io::Result<()> {

@@ -3,6 +3,7 @@
 //! Nothing else sends, and nothing runs beside it: one message is in flight, one process has the turn. So the order of
 //! events is the queue's, and the queue's is the seed's.
 
+mod frozen;
 mod queue;
 mod recorder;
 
@@ -13,19 +14,23 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use actix::{Actor as _, Addr};
 
+pub use self::frozen::{AskError, Frozen};
 use self::queue::{Queue, Queued};
 pub use self::recorder::Recorder;
 use crate::actor::chaos::Chaos;
 use crate::actor::client::Client;
 use crate::actor::director::Director;
 use crate::actor::host::{Delivery, Handled, Host, Record};
-use crate::actor::message::{DirectorMessage, End, Message, NetworkMessage, NodeMessage};
+use crate::actor::message::{
+    ChaosMessage, ClientMessage, DirectorMessage, End, Message, NetworkMessage, NodeMessage, OperatorMessage,
+};
 use crate::actor::network::Network;
 use crate::actor::node::Node;
 use crate::actor::operator::Operator;
 use crate::actor::validator::Validator;
 use crate::actor::{Act, Actor, Out};
 use crate::event::Phase;
+use crate::event_log::Decisions;
 use crate::id::{ActorId, ClientId, NodeId};
 use crate::invariant::evidence::Findings;
 use crate::plan::Plan;
@@ -72,6 +77,39 @@ pub struct Watcher<'a> {
     pub stop: &'a AtomicBool,
     /// Told every few thousand events.
     pub progress: &'a mut dyn FnMut(Progress),
+    /// Where the run is frozen, if anywhere.
+    pub halt: Option<Halt<'a>>,
+}
+
+/// A moment at which the run is frozen, between two deliveries, with all servers alive.
+pub struct Halt<'a> {
+    /// Before the delivery that would make this event, or the first after it.
+    pub before: u64,
+    /// Called then; the run goes on when it returns.
+    pub visit: &'a mut dyn FnMut(&mut Frozen) -> Onward,
+}
+
+/// How a frozen run goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Onward {
+    /// Until the delivery that makes this event.
+    Until(u64),
+    /// To its end.
+    ToTheEnd,
+    /// Not at all.
+    Nowhere,
+}
+
+/// What leads a run besides its plan and seed.
+#[derive(Clone, Debug, Default)]
+pub struct Guide {
+    /// What is not drawn, because an earlier run drew it.
+    pub decisions: Decisions,
+    /// After so many events nothing more is injected: no operation, no fault, no client's command, and every latency is
+    /// the middle of its range. What was injected before runs its course; then the cluster is judged.
+    pub cease_at: Option<u64>,
+    /// The run ends after so many events, wherever it is.
+    pub end_at: Option<u64>,
 }
 
 /// The actors of a plan, their queue and their world.
@@ -84,12 +122,14 @@ pub struct Scheduler<W: World> {
     timers: BTreeMap<NodeId, u64>,
     findings: Option<Findings>,
     finished: Option<Option<String>>,
+    cease_at: Option<u64>,
+    end_at: u64,
 }
 
 impl<W: World> Scheduler<W> {
     /// Hosts the actors of `plan` inside the running actix system.
-    pub fn new(plan: &Plan, world: W, log: Rc<RefCell<Recorder>>) -> Self {
-        let actors = cast(plan)
+    pub fn new(plan: &Plan, guide: Guide, world: W, log: Rc<RefCell<Recorder>>) -> Self {
+        let actors = cast(plan, guide.decisions)
             .into_iter()
             .map(|(id, actor)| (id, Host::new(id, actor, Rc::clone(&log) as Rc<RefCell<dyn Record>>).start()))
             .collect();
@@ -101,6 +141,8 @@ impl<W: World> Scheduler<W> {
             timers: BTreeMap::new(),
             findings: None,
             finished: None,
+            cease_at: guide.cease_at,
+            end_at: guide.end_at.unwrap_or(u64::MAX),
         }
     }
 
@@ -111,6 +153,14 @@ impl<W: World> Scheduler<W> {
         let mut now = SimTime::ZERO;
         let mut taken = 0u64;
         while self.finished.is_none() && !watcher.stop.load(Ordering::Relaxed) {
+            let events = self.log.borrow().events();
+            if self.cease_at.is_some_and(|cease_at| events >= cease_at) {
+                self.cease_at = None;
+                self.cease(now).await?;
+            }
+            if events >= self.end_at || self.log.borrow().has_parted() || !self.halt(now, events, watcher) {
+                break;
+            }
             let queued = self.queue.pop().expect("the director's patience is always queued until the end");
             if self.is_stale(&queued) {
                 continue;
@@ -136,6 +186,34 @@ impl<W: World> Scheduler<W> {
     fn progress(&self, at: SimTime) -> Progress {
         let log = self.log.borrow();
         Progress { at, events: log.events(), phase: log.phase() }
+    }
+
+    /// Freezes the run if it is time to; says whether it goes on.
+    fn halt(&mut self, now: SimTime, events: u64, watcher: &mut Watcher<'_>) -> bool {
+        let Some(halt) = watcher.halt.as_mut().filter(|halt| events >= halt.before) else {
+            return true;
+        };
+        match (halt.visit)(&mut Frozen::new(&mut self.world, now, events)) {
+            Onward::Until(event) => halt.before = event.max(events + 1),
+            Onward::ToTheEnd => halt.before = u64::MAX,
+            Onward::Nowhere => return false,
+        }
+        true
+    }
+
+    /// Has everybody who injects anything stop it, before anything else happens.
+    async fn cease(&mut self, now: SimTime) -> Result<(), WorldError> {
+        let clients = self.actors.keys().filter(|id| matches!(id, ActorId::Client(_))).copied();
+        let to_clients: Vec<_> = clients.map(|id| (id, Message::Client(ClientMessage::Stop))).collect();
+        let others = [
+            (ActorId::Network, Message::Network(NetworkMessage::Cease)),
+            (ActorId::Chaos, Message::Chaos(ChaosMessage::Cease)),
+            (ActorId::Operator, Message::Operator(OperatorMessage::Cease)),
+        ];
+        for (to, message) in others.into_iter().chain(to_clients) {
+            self.step(Queued { at: now, to, cause: None, timer: None, message }).await?;
+        }
+        Ok(())
     }
 
     fn is_stale(&self, queued: &Queued) -> bool {
@@ -241,11 +319,11 @@ fn told(node: NodeId, seen: Seen) -> (ActorId, Message) {
     (ActorId::Network, Message::Network(message))
 }
 
-/// Every participant of a plan.
-fn cast(plan: &Plan) -> Vec<(ActorId, Box<dyn Actor>)> {
+/// Every participant of a plan, with what it is not to draw.
+fn cast(plan: &Plan, mut decisions: Decisions) -> Vec<(ActorId, Box<dyn Actor>)> {
     let mut actors: Vec<(ActorId, Box<dyn Actor>)> = vec![
         (ActorId::Director, Box::new(Director::new(plan))),
-        (ActorId::Network, Box::new(Network::new(plan))),
+        (ActorId::Network, Box::new(Network::new(plan, decisions.latencies))),
         (ActorId::Chaos, Box::new(Chaos::new(plan))),
         (ActorId::Operator, Box::new(Operator::new(plan))),
         (ActorId::Validator, Box::new(Validator::new(plan))),
@@ -254,7 +332,8 @@ fn cast(plan: &Plan) -> Vec<(ActorId, Box<dyn Actor>)> {
         actors.push((ActorId::Node(node), Box::new(Node::new(node))));
     }
     for client in (1..=plan.workload.as_ref().map_or(0, |workload| workload.clients)).map(ClientId) {
-        if let Some(actor) = Client::new(client, plan) {
+        let recorded = decisions.clients.remove(&client).unwrap_or_default();
+        if let Some(actor) = Client::new(client, plan, recorded) {
             actors.push((ActorId::Client(client), Box::new(actor)));
         }
     }

@@ -29,6 +29,11 @@ impl Recorder {
         self.instants.len() as u64
     }
 
+    /// Whether the run has parted from the log that it is compared with.
+    pub fn has_parted(&self) -> bool {
+        self.writer.has_parted()
+    }
+
     /// The phase that began last.
     pub fn phase(&self) -> Phase {
         self.phase

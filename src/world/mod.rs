@@ -103,6 +103,9 @@ pub trait World {
     /// Notes a signal that the node's server takes with its next turn.
     fn mark(&mut self, node: NodeId, signal: Signal);
 
+    /// The process that a debugger would attach to.
+    fn process_id(&self, node: NodeId) -> Option<u32>;
+
     /// How many turns have been given so far.
     fn turns(&self) -> u64;
 }

@@ -67,11 +67,9 @@ impl Ran {
 pub fn run(plan: &Plan, server: &Server) -> Ran {
     let folder = tempfile::tempdir().expect("there is room for results");
     let Outcome { report, unfinished, .. } = Simulation {
-        plan,
-        server,
-        out: folder.path(),
         reproduction: "a test".to_owned(),
         check_interposition: true,
+        ..Simulation::new(plan, server, folder.path())
     }
     .run(&AtomicBool::new(false), &mut |_| {})
     .expect("the world works");

@@ -88,6 +88,7 @@ impl Chaos {
             ChaosMessage::Resolved { fault, nodes } => self.resolved(fault, nodes, out),
             ChaosMessage::NodeExited { node } => self.exited(node, out),
             ChaosMessage::Tick { token } => self.ticked(token, out),
+            ChaosMessage::Cease => self.cease(out),
         }
     }
 
@@ -164,6 +165,14 @@ impl Chaos {
         {
             strike::heal(id, hit, &mut self.fleet, out);
             case.state = State::Over;
+        }
+    }
+
+    fn cease(&mut self, out: &mut Out) {
+        let is_to_come =
+            |case: &Case| matches!(case.state, State::Armed | State::Asking { .. } | State::Ready(_));
+        for fault in self.faults(is_to_come) {
+            self.miss(fault, "dropped", out);
         }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Each purpose has a stream of its own, so that one retry more does not change which keys are written.
 
+use crate::event_log::ClientDecisions;
 use crate::history::Request;
 use crate::id::{ActorId, ClientId, NodeId};
 use crate::plan::{Pattern, Plan, WorkloadPlan};
@@ -18,11 +19,13 @@ pub struct Draws {
     key: Stream,
     pace: Stream,
     node: Stream,
+    recorded: ClientDecisions,
 }
 
 impl Draws {
-    /// The draws of `client` under the plan's seed; nothing if the plan has no workload.
-    pub fn new(client: ClientId, plan: &Plan) -> Option<Self> {
+    /// The draws of `client` under the plan's seed; nothing if the plan has no workload. What was `recorded` is given
+    /// first, while the streams draw along.
+    pub fn new(client: ClientId, plan: &Plan, recorded: ClientDecisions) -> Option<Self> {
         let owner = ActorId::Client(client).to_string();
         let stream = |purpose| Stream::new(plan.seed, &owner, purpose);
         Some(Draws {
@@ -33,11 +36,17 @@ impl Draws {
             key: stream("key"),
             pace: stream("pace"),
             node: stream("node"),
+            recorded,
         })
     }
 
     /// The client's operation number `sequence`. Its value names client and number, so that no two are alike.
     pub fn request(&mut self, sequence: u64) -> Request {
+        let drawn = self.draw_request(sequence);
+        self.recorded.requests.pop_front().unwrap_or(drawn)
+    }
+
+    fn draw_request(&mut self, sequence: u64) -> Request {
         let key = format!("key:{}", self.key.below(self.workload.keys.max(1)));
         let writes_of_ten = match self.workload.pattern {
             Pattern::Mixed => 5,
@@ -62,13 +71,15 @@ impl Draws {
     /// How long after the start of an operation the next one is due: half to one and a half times the mean.
     pub fn gap(&mut self) -> SimDuration {
         let mean = self.spacing_ns();
-        SimDuration::from_ns(self.pace.range(mean / 2..=mean + mean / 2).max(1))
+        let drawn = SimDuration::from_ns(self.pace.range(mean / 2..=mean + mean / 2).max(1));
+        self.recorded.gaps.pop_front().unwrap_or(drawn)
     }
 
     /// Any node but `avoid`.
     pub fn node(&mut self, avoid: Option<NodeId>) -> NodeId {
         let others: Vec<NodeId> = (1..=self.nodes).map(NodeId).filter(|node| Some(*node) != avoid).collect();
-        *self.node.pick(&others).expect("a cluster has at least three nodes")
+        let drawn = *self.node.pick(&others).expect("a cluster has at least three nodes");
+        self.recorded.nodes.pop_front().unwrap_or(drawn)
     }
 
     /// For how long the client works.
@@ -96,7 +107,8 @@ mod tests {
             resolve(&generate(1, Overrides::default()), None).expect("a generated scenario has a plan");
         let workload = plan.workload.as_mut().expect("a generated scenario has a workload");
         (workload.value_bytes, workload.pattern) = (65_536, Pattern::WriteHeavy);
-        let mut draws = Draws::new(ClientId(1), &plan).expect("there is a workload");
+        let mut draws =
+            Draws::new(ClientId(1), &plan, ClientDecisions::default()).expect("there is a workload");
         let written = (1..20).find_map(|sequence| match draws.request(sequence) {
             Request::Set { value, .. } => Some(value.len()),
             Request::Get { .. } => None,

@@ -16,6 +16,7 @@ use super::message::{ClientMessage, DirectorMessage, Message};
 use super::session::{Answer, Sessions};
 use super::{Actor, Out};
 use crate::event::Body;
+use crate::event_log::ClientDecisions;
 use crate::history::Outcome;
 use crate::id::{ActorId, ClientId, NodeId};
 use crate::plan::Plan;
@@ -50,13 +51,13 @@ enum Phase {
 }
 
 impl Client {
-    /// The client `id` of the plan's workload; nothing if there is none.
-    pub fn new(id: ClientId, plan: &Plan) -> Option<Self> {
+    /// The client `id` of the plan's workload; nothing if there is none. What was `recorded` goes before what is drawn.
+    pub fn new(id: ClientId, plan: &Plan, recorded: ClientDecisions) -> Option<Self> {
         let me = ActorId::Client(id);
         Some(Client {
             me,
             phase: Phase::Idle,
-            draws: Draws::new(id, plan)?,
+            draws: Draws::new(id, plan, recorded)?,
             sessions: Sessions::new(me),
             route: Route::laid_out(&plan.cluster),
             sequence: 0,
@@ -134,7 +135,7 @@ impl Client {
 
     fn attempt_at_owner(&mut self, now: SimTime, out: &mut Out) {
         let operation = self.open.as_ref().expect("an open operation is tried");
-        let node = self.route.node_for(operation.slot(), &mut self.draws);
+        let node = self.route.node_for(operation.slot(), &mut self.draws, out);
         self.attempt(now, node, false, out);
     }
 
@@ -248,7 +249,7 @@ impl Client {
             self.sessions.drop_connection(node, out);
         }
         let tag = self.tag();
-        let node = self.route.refresh(now, tag, &mut self.draws);
+        let node = self.route.refresh(now, tag, &mut self.draws, out);
         self.sessions.ask(node, &["CLUSTER", "SLOTS"], tag, out);
     }
 

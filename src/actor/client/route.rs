@@ -2,7 +2,9 @@
 
 use super::draws::Draws;
 use super::slot_owners::SlotOwners;
+use crate::actor::Out;
 use crate::actor::session::Answer;
+use crate::event::Body;
 use crate::id::NodeId;
 use crate::plan::ClusterPlan;
 use crate::time::{SimDuration, SimTime};
@@ -35,8 +37,8 @@ impl Route {
     }
 
     /// Whom to ask about a slot: its owner, or anybody, who will know better.
-    pub fn node_for(&self, slot: u16, draws: &mut Draws) -> NodeId {
-        self.owners.owner(slot).unwrap_or_else(|| draws.node(self.avoid))
+    pub fn node_for(&self, slot: u16, draws: &mut Draws, out: &mut Out) -> NodeId {
+        self.owners.owner(slot).unwrap_or_else(|| self.any(draws, "no owner is known", out))
     }
 
     /// The cluster says that a slot is `node`'s.
@@ -65,9 +67,15 @@ impl Route {
     }
 
     /// Whom to ask for the owners now, under `tag`.
-    pub fn refresh(&mut self, now: SimTime, tag: u64, draws: &mut Draws) -> NodeId {
-        let node = draws.node(self.avoid);
+    pub fn refresh(&mut self, now: SimTime, tag: u64, draws: &mut Draws, out: &mut Out) -> NodeId {
+        let node = self.any(draws, "the owners are asked for", out);
         self.refresh = Some(Refresh { node, tag: Some(tag), at: now });
+        node
+    }
+
+    fn any(&self, draws: &mut Draws, why: &str, out: &mut Out) -> NodeId {
+        let node = draws.node(self.avoid);
+        out.note(Body::Picked { node, why: why.to_owned() });
         node
     }
 

@@ -7,6 +7,7 @@ use redis::Value;
 
 use super::*;
 use crate::actor::message::{Arrival, Arrived, Chunk, End, NetworkMessage};
+use crate::event_log::ClientDecisions;
 use crate::fault::LatencyRange;
 use crate::history::Request;
 use crate::id::Host;
@@ -61,7 +62,9 @@ fn plan(seed: u64, pattern: Pattern) -> Plan {
 fn one(write: bool) -> Plan {
     let first = |seed: &u64| {
         let plan = plan(*seed, Pattern::Mixed);
-        let request = Draws::new(ClientId(1), &plan).expect("there is a workload").request(1);
+        let request = Draws::new(ClientId(1), &plan, ClientDecisions::default())
+            .expect("there is a workload")
+            .request(1);
         matches!(request, Request::Set { .. }) == write
     };
     plan((0..).find(first).expect("half of all seeds begin so"), Pattern::Mixed)
@@ -79,7 +82,7 @@ struct Rig<F> {
 
 impl<F: FnMut(NodeId, &str) -> Play> Rig<F> {
     fn new(plan: &Plan, server: F) -> Self {
-        let client = Client::new(ClientId(1), plan).expect("there is a workload");
+        let client = Client::new(ClientId(1), plan, ClientDecisions::default()).expect("there is a workload");
         let (queue, links, lines) = Default::default();
         let mut rig = Rig { client, server, queue, queued: 0, links, lines, done: 0 };
         rig.queue(SimTime::ZERO, Message::Client(ClientMessage::Begin));
@@ -127,6 +130,7 @@ impl<F: FnMut(NodeId, &str) -> Play> Rig<F> {
                 let by = node.map_or("nobody".to_owned(), |node| node.to_string());
                 format!("#{sequence} {outcome:?} by {by}")
             }
+            Body::Picked { node, why } => format!("turns to {node}: {why}"),
             other => panic!("{other:?} is nothing a client notes"),
         };
         self.lines.push(format!("{} ms: {text}", now.as_ns() / 1_000_000));

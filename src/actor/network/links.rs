@@ -19,12 +19,13 @@ pub struct Links {
     latency: LatencyRange,
     streams: BTreeMap<(Host, Host), Stream>,
     rules: BTreeMap<FaultId, Rule>,
+    ceased: bool,
 }
 
 impl Links {
     /// Links that all have this latency.
     pub fn new(seed: u64, latency: LatencyRange) -> Self {
-        Links { seed, latency, streams: BTreeMap::new(), rules: BTreeMap::new() }
+        Links { seed, latency, streams: BTreeMap::new(), rules: BTreeMap::new(), ceased: false }
     }
 
     /// A fault sets a rule.
@@ -35,6 +36,11 @@ impl Links {
     /// A fault heals.
     pub fn clear(&mut self, fault: FaultId) {
         self.rules.remove(&fault);
+    }
+
+    /// Nothing is drawn any more.
+    pub fn cease(&mut self) {
+        self.ceased = true;
     }
 
     /// Whether a rule holds back what goes from one host to another.
@@ -52,6 +58,9 @@ impl Links {
     /// How long something takes from one host to another, this time.
     pub fn draw_latency(&mut self, from: Host, to: Host) -> SimDuration {
         let LatencyRange { min_ns, max_ns } = self.latency_of(from, to);
+        if self.ceased {
+            return SimDuration::from_ns(min_ns.as_ns().midpoint(max_ns.as_ns()));
+        }
         let seed = self.seed;
         let stream = self
             .streams

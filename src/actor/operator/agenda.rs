@@ -55,6 +55,18 @@ impl Agenda {
         };
     }
 
+    /// Drops every operation that has not started.
+    pub fn cease(&mut self, desk: &mut Desk) {
+        match self.state {
+            State::Doing(_) => self.left.truncate(1),
+            State::Idle => self.left.clear(),
+            State::Waiting { .. } | State::Due => {
+                self.left.clear();
+                self.begin(desk);
+            }
+        }
+    }
+
     /// Chaos lets an operation go.
     pub fn go(&mut self, id: OpId, desk: &mut Desk) {
         let due = self.left.front().filter(|op| op.id == id && matches!(self.state, State::Due));

@@ -81,6 +81,7 @@ impl Operator {
                 agenda.node_ended(node, &mut desk);
             }
             OperatorMessage::Tick { token } => self.ticked(now, token, out),
+            OperatorMessage::Cease => agenda.cease(&mut desk),
         }
     }
 

@@ -151,6 +151,10 @@ impl World for Simulated {
         }
     }
 
+    fn process_id(&self, node: NodeId) -> Option<u32> {
+        self.processes.get(&node).map(Process::id)
+    }
+
     fn turns(&self) -> u64 {
         self.turns
     }

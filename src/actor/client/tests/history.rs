@@ -30,10 +30,11 @@ fn a_write_whose_connection_breaks_cannot_be_known() {
         &one(true),
         server,
         expect_test::expect![[r#"
-        0 ms: #1 set key:6 c1:1....
-        2 ms: node-5 < SET key:6 c1:1....
-        4 ms: #1 Info("lost: connection reset") by nobody
-        6 ms: node-1 < CLUSTER SLOTS"#]],
+            0 ms: #1 set key:6 c1:1....
+            2 ms: node-5 < SET key:6 c1:1....
+            4 ms: #1 Info("lost: connection reset") by nobody
+            4 ms: turns to node-1: the owners are asked for
+            6 ms: node-1 < CLUSTER SLOTS"#]],
     );
 }
 
@@ -62,10 +63,12 @@ fn a_write_that_was_never_sent_is_tried_again() {
         &one(true),
         server,
         expect_test::expect![[r#"
-        0 ms: #1 set key:6 c1:1....
-        4 ms: node-1 < CLUSTER SLOTS
-        14 ms: node-3 < SET key:6 c1:1....
-        16 ms: #1 Ok(None) by node-3"#]],
+            0 ms: #1 set key:6 c1:1....
+            2 ms: turns to node-1: the owners are asked for
+            4 ms: node-1 < CLUSTER SLOTS
+            12 ms: turns to node-3: no owner is known
+            14 ms: node-3 < SET key:6 c1:1....
+            16 ms: #1 Ok(None) by node-3"#]],
     );
 }
 
@@ -81,11 +84,12 @@ fn a_write_that_was_redirected_and_then_lost_cannot_be_known() {
         &one(true),
         server,
         expect_test::expect![[r#"
-        0 ms: #1 set key:6 c1:1....
-        2 ms: node-5 < SET key:6 c1:1....
-        6 ms: node-6 < SET key:6 c1:1....
-        8 ms: #1 Info("lost: connection reset") by node-5
-        10 ms: node-1 < CLUSTER SLOTS"#]],
+            0 ms: #1 set key:6 c1:1....
+            2 ms: node-5 < SET key:6 c1:1....
+            6 ms: node-6 < SET key:6 c1:1....
+            8 ms: #1 Info("lost: connection reset") by node-5
+            8 ms: turns to node-1: the owners are asked for
+            10 ms: node-1 < CLUSTER SLOTS"#]],
     );
 }
 
@@ -100,11 +104,13 @@ fn a_read_whose_connection_breaks_is_tried_again() {
         &one(false),
         server,
         expect_test::expect![[r#"
-        0 ms: #1 get key:4
-        2 ms: node-1 < GET key:4
-        6 ms: node-3 < CLUSTER SLOTS
-        16 ms: node-4 < GET key:4
-        18 ms: #1 Ok(Some("abc")) by node-4"#]],
+            0 ms: #1 get key:4
+            2 ms: node-1 < GET key:4
+            4 ms: turns to node-3: the owners are asked for
+            6 ms: node-3 < CLUSTER SLOTS
+            14 ms: turns to node-4: no owner is known
+            16 ms: node-4 < GET key:4
+            18 ms: #1 Ok(Some("abc")) by node-4"#]],
     );
 }
 
@@ -114,6 +120,14 @@ fn when_nobody_can_be_reached_time_runs_out() {
     let lines = rig.run(SimTime::NEVER);
     expect_test::expect![[r#"
         0 ms: #1 set key:6 c1:1....
+        1008 ms: turns to node-1: the owners are asked for
+        1018 ms: turns to node-3: no owner is known
+        2026 ms: turns to node-1: the owners are asked for
+        2046 ms: turns to node-2: no owner is known
+        3054 ms: turns to node-3: the owners are asked for
+        3094 ms: turns to node-6: no owner is known
+        4102 ms: turns to node-3: the owners are asked for
+        4182 ms: turns to node-2: no owner is known
         5040 ms: #1 Fail("no time left: not sent: timed out") by nobody"#]]
     .assert_eq(&lines.join("\n"));
     assert_eq!(rig.done, 1);
@@ -250,8 +264,12 @@ fn clients_share_the_rate() {
 fn the_first_operations_of_clients_are_staggered() {
     let mut plan = plan(3, Pattern::Mixed);
     plan.workload.as_mut().expect("there is a workload").clients = 4;
-    let first =
-        |client| Draws::new(ClientId(client), &plan).expect("there is a workload").first_gap().as_ms();
+    let first = |client| {
+        Draws::new(ClientId(client), &plan, ClientDecisions::default())
+            .expect("there is a workload")
+            .first_gap()
+            .as_ms()
+    };
     assert_eq!([1, 2, 3, 4].map(first), [0, 1000, 2000, 3000]);
 }
 

@@ -1,0 +1,161 @@
+//! The decisions of a recorded run: everything that was drawn while it ran, in the order it is asked for again.
+//!
+//! A replay takes them from here instead of drawing, so that a log can be run again when streams are long derived in
+//! another way. What was chosen before the run is in the header's plan.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io::BufRead;
+
+use memchr::memmem::Finder;
+use serde::Deserialize;
+
+use super::read::{Lines, ReadError, parse_event};
+use crate::event::{Body, Event};
+use crate::history::Request;
+use crate::id::{ActorId, ClientId, NodeId};
+use crate::time::{SimDuration, SimTime};
+
+/// What a run decided, as far as its log goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Decisions {
+    /// How long each step of a connection took, by the connection's number.
+    pub latencies: BTreeMap<u64, VecDeque<SimDuration>>,
+    /// What each client drew.
+    pub clients: BTreeMap<ClientId, ClientDecisions>,
+    /// How many events the log has before its verdicts.
+    pub events: u64,
+    /// The last line was cut off.
+    pub truncated: bool,
+}
+
+/// What one client drew.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClientDecisions {
+    /// What it asked.
+    pub requests: VecDeque<Request>,
+    /// How long after each invocation the next one was due.
+    pub gaps: VecDeque<SimDuration>,
+    /// Whom it turned to when it knew no better.
+    pub nodes: VecDeque<NodeId>,
+    /// The invocation whose successor's due time is not known yet.
+    open: Option<SimTime>,
+}
+
+/// The part of a latency's line that matters.
+#[derive(Deserialize)]
+struct LatencyLine {
+    conn: u64,
+    ns: SimDuration,
+}
+
+impl Decisions {
+    /// Reads the decisions of a log whose header is good. Lines that decide nothing are not looked into: whoever needs
+    /// them reads them.
+    pub fn load(input: impl BufRead) -> Result<Self, ReadError> {
+        let latency = Finder::new(b"\"what\":\"latency\"");
+        let client = Finder::new(b"\"actor\":\"client-");
+        let verdict = Finder::new(b"\"kind\":\"verdict\"");
+        let mut lines = Lines::new(input);
+        let mut decisions = Decisions::default();
+        lines.advance()?;
+        while lines.advance()? {
+            let (text, number) = (&lines.text, lines.number);
+            // Only a line in this tool's own hand can be judged by its bytes.
+            let is_ours = text.starts_with(b"{\"i\":");
+            if is_ours && latency.find(text).is_some() {
+                if let Ok(LatencyLine { conn, ns }) = serde_json::from_slice(text) {
+                    decisions.latencies.entry(conn).or_default().push_back(ns);
+                    decisions.events += 1;
+                    continue;
+                }
+            } else if is_ours && lines.terminated && client.find(text).is_none() {
+                if verdict.find(text).is_none() {
+                    decisions.events += 1;
+                    continue;
+                }
+                break;
+            }
+            match parse_event(text, number) {
+                Ok(Event { body: Body::Verdict { .. }, .. }) => break,
+                Ok(event) => decisions.see(event),
+                Err(_) if !lines.terminated => {
+                    decisions.truncated = true;
+                    break;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(decisions)
+    }
+
+    /// Takes what one event decides.
+    pub fn see(&mut self, event: Event) {
+        self.events += 1;
+        match (event.actor, event.body) {
+            (_, Body::Latency { conn, ns }) => self.latencies.entry(conn).or_default().push_back(ns),
+            (ActorId::Client(client), body) => {
+                self.clients.entry(client).or_default().see(event.at, body);
+            }
+            _ => {}
+        }
+    }
+}
+
+impl ClientDecisions {
+    fn see(&mut self, at: SimTime, body: Body) {
+        match body {
+            Body::Invoke { request, .. } => {
+                self.requests.push_back(request);
+                self.open = Some(at);
+            }
+            Body::Tell { text } if text == "Next" => {
+                self.gaps.extend(self.open.take().map(|invoked| at.since(invoked)));
+            }
+            Body::Picked { node, .. } => self.nodes.push_back(node),
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decisions(lines: &str) -> Result<Decisions, ReadError> {
+        Decisions::load(format!("{{\"format\":1}}\n{lines}").as_bytes())
+    }
+
+    const LOG: &str = r#"{"i":0,"at":5,"actor":"network","kind":"decision","cause":null,"what":"latency","conn":3,"ns":700}
+{"i":1,"at":6,"actor":"client-2","kind":"effect","cause":null,"what":"tell","text":"Next"}
+{"i":2,"at":6,"actor":"client-2","kind":"observation","cause":1,"what":"invoke","sequence":1,"request":{"get":{"key":"k"}}}
+{"i":3,"at":7,"actor":"network","kind":"decision","cause":null,"what":"latency","conn":3,"ns":900}
+{"i":4,"at":16,"actor":"client-2","kind":"effect","cause":1,"what":"tell","text":"Next"}
+{"i":5,"at":17,"actor":"client-2","kind":"effect","cause":1,"what":"tell","text":"Next"}
+{"i":6,"at":17,"actor":"client-2","kind":"decision","cause":1,"what":"picked","node":4,"why":"no owner"}
+"#;
+
+    #[test]
+    fn latencies_requests_gaps_and_nodes_come_in_order() {
+        let found = decisions(LOG).expect("the log is good");
+        assert_eq!(found.latencies[&3], [700, 900].map(SimDuration::from_ns));
+        let client = &found.clients[&ClientId(2)];
+        assert_eq!(client.requests, [Request::Get { key: "k".to_owned() }]);
+        assert_eq!(client.gaps, [SimDuration::from_ns(10)]);
+        assert_eq!(client.nodes, [NodeId(4)]);
+        assert_eq!((found.events, found.truncated), (7, false));
+    }
+
+    #[test]
+    fn spaces_in_the_lines_change_nothing() {
+        let spaced = LOG.replace(':', ": ").replace('{', "{ ");
+        assert_eq!(decisions(&spaced).expect("the log is good"), decisions(LOG).expect("the log is good"));
+    }
+
+    #[test]
+    fn verdicts_and_a_cut_off_line_are_no_events_of_the_run() {
+        let verdict = r#"{"i":7,"at":18,"actor":"validator","kind":"verdict","cause":null,"what":"verdict","invariant":"reads","verdict":"holds","detail":""}"#;
+        assert_eq!(decisions(&format!("{LOG}{verdict}\n")).expect("the log is good").events, 7);
+        let cut = decisions(&LOG[..LOG.len() - 20]).expect("the log is good");
+        assert_eq!((cut.events, cut.truncated), (6, true));
+    }
+}
