@@ -14,7 +14,9 @@ use tracing_subscriber::fmt::time::FormatTime;
 use nix::unistd::{Uid, User};
 
 use crate::commands::{self, Environment, Exit};
+use crate::replay::inspect::Until;
 use crate::scheduler;
+use crate::time::SimTime;
 
 /// Tests Valkey clusters of real servers under virtual time: one seed is one history, byte for byte.
 #[derive(Parser)]
@@ -31,6 +33,8 @@ struct Cli {
 enum Command {
     /// Run one scenario, from a file or generated from a seed, and judge it.
     Run(RunArguments),
+    /// Run a recorded log again, compare every event, or stop anywhere and look around.
+    Replay(ReplayArguments),
     /// Check scenario files without running them.
     Validate {
         /// The files.
@@ -84,6 +88,45 @@ struct RunArguments {
     check_interposition: bool,
 }
 
+#[derive(Args)]
+struct ReplayArguments {
+    /// The log, plain or compressed, or the folder that holds it.
+    log: PathBuf,
+    /// Replay the decisions against another server: a path, or a version to take from the store or fetch.
+    #[arg(long, value_name = "PATH|VERSION", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    server: Option<String>,
+    /// Stop before this event with all servers alive, show every node's view, and take commands.
+    #[arg(long, value_name = "EVENT", conflicts_with = "until_time")]
+    until: Option<u64>,
+    /// Stop before the first event at or after this virtual time, such as 12.5s.
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    until_time: Option<SimTime>,
+    /// Where the replay's own results go; nowhere without it.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+/// A virtual time such as `12.5s`, `12500ms` or `12.5`.
+fn parse_time(text: &str) -> Result<SimTime, String> {
+    let (number, unit_ns) = match text.strip_suffix("ms") {
+        Some(number) => (number, 1e6),
+        None => (text.strip_suffix('s').unwrap_or(text), 1e9),
+    };
+    let value: f64 =
+        number.trim().parse().map_err(|_| format!("{text} is no time; write 12.5s or 12500ms"))?;
+    match value.is_finite() && value >= 0.0 {
+        true => Ok(SimTime::from_ns((value * unit_ns).round() as u64)),
+        false => Err(format!("{text} is no time of a run")),
+    }
+}
+
+impl ReplayArguments {
+    fn resolve(self) -> commands::replay::Request {
+        let until = self.until.map(Until::Event).or(self.until_time.map(Until::Time));
+        commands::replay::Request { log: self.log, server: self.server, until, out: self.out }
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
 enum Format {
     /// The summary for people.
@@ -99,6 +142,7 @@ pub fn main() -> ExitCode {
     let environment = environment();
     let exit = match cli.command {
         Command::Run(arguments) => commands::run::run(&arguments.resolve(), &environment),
+        Command::Replay(arguments) => commands::replay::replay(&arguments.resolve(), &environment),
         Command::Validate { files } => commands::validate::validate(&files, &environment),
         Command::Servers { action: None } => commands::servers::list(&environment),
         Command::Servers { action: Some(ServersAction::Install { versions }) } => {

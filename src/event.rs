@@ -178,6 +178,26 @@ pub enum LinkState {
 }
 
 impl Body {
+    /// Whether this is noted while something else is delivered, and is not itself delivered to anybody.
+    pub fn is_note(&self) -> bool {
+        matches!(
+            self,
+            Body::Latency { .. }
+                | Body::Held { .. }
+                | Body::Picked { .. }
+                | Body::Phase { .. }
+                | Body::Fault { .. }
+                | Body::Heal { .. }
+                | Body::Operation { .. }
+                | Body::OperationEnded { .. }
+                | Body::Reply { .. }
+                | Body::Invoke { .. }
+                | Body::Complete { .. }
+                | Body::Probe { .. }
+                | Body::Verdict { .. }
+        )
+    }
+
     /// The class of this statement.
     pub fn kind(&self) -> Kind {
         match self {

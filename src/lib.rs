@@ -6,7 +6,8 @@
 //!
 //! Layers, lowest first; a module names its own layer and lower ones only (a test keeps it so):
 //! 0 `time rng id` · 1 `fault op event history` · 2 `scenario plan` · 3 `event_log wire` ·
-//! 4 `invariant report` · 5 `actor` · 6 `shim world servers` · 7 `scheduler` · 8 `commands` · 9 `cli`.
+//! 4 `invariant report` · 5 `actor` · 6 `shim world servers` · 7 `scheduler` · 8 `simulation` ·
+//! 9 `replay` · 10 `commands` · 11 `cli`.
 //!
 //! Absent on purpose: actors do not know the world; invariants do not know the actors; `plan` does no I/O; only
 //! `actor::host` and `scheduler` name actix; only `wall` reads the wall clock; only `cli` reads the environment.
@@ -22,6 +23,7 @@ pub mod id;
 pub mod invariant;
 pub mod op;
 pub mod plan;
+pub mod replay;
 pub mod report;
 pub mod rng;
 pub mod scenario;

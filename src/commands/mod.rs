@@ -1,6 +1,7 @@
 //! The subcommands, one a file, and what they have in common: exit codes and the environment they were given.
 
 mod progress;
+pub mod replay;
 pub mod run;
 pub mod servers;
 pub mod validate;
@@ -37,6 +38,8 @@ pub enum Exit {
     Violated = 1,
     /// The usage or a scenario is bad.
     BadInput = 2,
+    /// A replay parted from its recording, or two logs differ.
+    Diverged = 3,
     /// The world failed, or the run could not be judged.
     NotJudged = 4,
     /// Somebody asked for the end.

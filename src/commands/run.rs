@@ -108,7 +108,7 @@ fn reproduction(request: &Request, plan: &Plan) -> String {
 }
 
 /// Set by Ctrl-C and its kin; a second one ends the program at once.
-fn stop_flag() -> Result<Arc<AtomicBool>> {
+pub(super) fn stop_flag() -> Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM, SIGHUP] {
         signal_hook::flag::register_conditional_shutdown(signal, Exit::Interrupted as i32, Arc::clone(&stop))
@@ -150,7 +150,7 @@ fn say_how_it_ended(outcome: &Outcome) {
     }
 }
 
-fn exit(outcome: &Outcome) -> Exit {
+pub(super) fn exit(outcome: &Outcome) -> Exit {
     match outcome.report.status {
         _ if outcome.interrupted => Exit::Interrupted,
         Status::Failed => Exit::Violated,

@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use tempfile::TempDir;
 
 use super::{Environment, Exit, say, say_to_stderr};
+use crate::event_log::ServerIdentity;
 use crate::servers::{self, Listed, Options, Server};
 use crate::shim;
 
@@ -28,6 +29,23 @@ pub fn options(spec: Option<String>, environment: &Environment) -> Result<(Optio
 pub fn find_server(spec: Option<String>, environment: &Environment) -> Result<Server> {
     let (options, _folder) = options(spec, environment)?;
     Ok(servers::find(&options, &mut say_to_stderr)?)
+}
+
+/// The very program that a log was recorded with: found here, or fetched by its version.
+pub fn recorded_server(recorded: &ServerIdentity, environment: &Environment) -> Result<Server> {
+    let (options, _folder) = options(None, environment)?;
+    let is_it = |server: &Server| server.sha256 == recorded.sha256;
+    let here = servers::list(&options).into_iter().filter_map(|listed| listed.server.ok()).find(is_it);
+    let family = if recorded.name == "valkey" { String::new() } else { format!("{}-", recorded.name) };
+    let fetch =
+        || servers::install(&format!("{family}{}", recorded.version), &options, &mut say_to_stderr).ok();
+    here.or_else(|| fetch().filter(is_it)).with_context(|| {
+        let ServerIdentity { name, version, sha256, .. } = recorded;
+        format!(
+            "the log was recorded with {name} {version} (sha256 {sha256}), which is not here\n  \
+             name another server with --server: the two histories are then compared by meaning"
+        )
+    })
 }
 
 /// Lists every server that is found, and why one cannot be simulated.

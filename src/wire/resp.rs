@@ -5,12 +5,15 @@
 //! parses only whole ones: a reply of many megabytes in many pieces costs no more than its length.
 //! Which connection the bytes belong to is not known here.
 
+mod text;
+
 use std::fmt;
 use std::net::SocketAddrV4;
 
 use redis::Value;
 
 use super::SLOT_COUNT;
+pub use text::lines;
 
 /// The longest reply that is taken; a server that announces more is not believed.
 pub const REPLY_BYTES_MAX: usize = 64 << 20;

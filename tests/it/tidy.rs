@@ -26,8 +26,9 @@ const LAYERS: &[(&str, u8)] = &[
     ("servers", 6),
     ("scheduler", 7),
     ("simulation", 8),
-    ("commands", 9),
-    ("cli", 10),
+    ("replay", 9),
+    ("commands", 10),
+    ("cli", 11),
 ];
 
 fn sources() -> Vec<(PathBuf, String)> {

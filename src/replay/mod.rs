@@ -1,0 +1,120 @@
+//! Recorded runs, run again: with the log's decisions instead of fresh draws, compared event by event as they go.
+//!
+//! A replay on the recorded server must be equal to the byte; where it is not, `parted` says where and why. On another
+//! server it is another history, and `align` compares the two by what their events mean.
+
+pub mod align;
+pub mod inspect;
+pub mod parted;
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+use crate::event_log::compare::Comparison;
+use crate::event_log::{self, Decisions, Header, OpenError, ReadError};
+use crate::plan::Plan;
+use crate::scheduler::{Guide, Progress};
+use crate::servers::Server;
+use crate::simulation::{Log, Outcome, Simulation, SimulationError};
+use parted::Parted;
+
+/// A log that can be run again.
+#[derive(Debug)]
+pub struct Recording {
+    /// The log's file, or the folder that holds it.
+    pub path: PathBuf,
+    /// What the run depended on.
+    pub header: Header,
+    /// What it decided.
+    pub decisions: Decisions,
+}
+
+/// Why there is no replay.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// There is no log.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The log cannot be read.
+    #[error("{}: {source}", path.display())]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: ReadError,
+    },
+    /// The run could not be judged.
+    #[error(transparent)]
+    Simulation(#[from] SimulationError),
+}
+
+/// What a replay on the recorded server came to.
+pub struct Replayed {
+    /// What the run itself came to.
+    pub outcome: Outcome,
+    /// Where it parted from the recorded one.
+    pub parted: Option<Parted>,
+}
+
+impl Recording {
+    /// Reads the header and the decisions of a log: a file, a compressed one, or a folder of results.
+    pub fn open(path: &Path) -> Result<Self, ReplayError> {
+        let header = event_log::open(path)?.header().clone();
+        let read = |source| ReplayError::Read { path: path.to_owned(), source };
+        let decisions = Decisions::load(event_log::open_lines(path)?).map_err(read)?;
+        Ok(Recording { path: path.to_owned(), header, decisions })
+    }
+
+    /// The recorded plan.
+    pub fn plan(&self) -> &Plan {
+        &self.header.plan
+    }
+
+    /// What makes a run decide as the recorded one did, for as long as that lasted.
+    pub fn guide(&self) -> Guide {
+        Guide { decisions: self.decisions.clone(), end_at: Some(self.decisions.events), cease_at: None }
+    }
+
+    /// The recorded run, about to be run on `server` with its results in `out`.
+    pub fn simulation<'a>(&'a self, server: &'a Server, out: &'a Path) -> Simulation<'a> {
+        Simulation {
+            guide: self.guide(),
+            reproduction: format!("valkey-fuzzer replay {}", self.path.display()),
+            ..Simulation::new(self.plan(), server, out)
+        }
+    }
+
+    /// The log, to hold a run against.
+    pub fn comparison(&self) -> Result<Comparison, ReplayError> {
+        let lines = event_log::open_lines(&self.path)?;
+        Comparison::new(lines).map_err(|source| self.unreadable(source))
+    }
+
+    fn unreadable(&self, source: ReadError) -> ReplayError {
+        ReplayError::Read { path: self.path.clone(), source }
+    }
+
+    /// Runs it again on the recorded server, as far as the two are equal.
+    pub fn replay(
+        &self,
+        server: &Server,
+        out: &Path,
+        stop: &AtomicBool,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Replayed, ReplayError> {
+        let comparison = Box::new(self.comparison()?);
+        let simulation = Simulation { log: Log::Compared(comparison), ..self.simulation(server, out) };
+        let mut outcome = simulation.run(stop, progress)?;
+        let parted = self.parted(&mut outcome)?;
+        Ok(Replayed { outcome, parted })
+    }
+
+    /// Where a run that was compared with this log parted from it.
+    pub fn parted(&self, outcome: &mut Outcome) -> Result<Option<Parted>, ReplayError> {
+        match outcome.compared.take() {
+            Some(Ok(compared)) => Parted::of(compared, outcome, self),
+            Some(Err(source)) => Err(self.unreadable(source)),
+            None => Ok(None),
+        }
+    }
+}
