@@ -3,6 +3,7 @@
 mod cli;
 mod determinism;
 mod process;
+mod replay;
 mod sabotage;
 mod support;
 mod tidy;
