@@ -35,6 +35,8 @@ enum Command {
     Run(RunArguments),
     /// Run a recorded log again, compare every event, or stop anywhere and look around.
     Replay(ReplayArguments),
+    /// Find the injected event that makes a recorded run fail, and the smallest scenario that still does.
+    Bisect(BisectArguments),
     /// Check scenario files without running them.
     Validate {
         /// The files.
@@ -106,6 +108,41 @@ struct ReplayArguments {
     out: Option<PathBuf>,
 }
 
+#[derive(Args)]
+struct BisectArguments {
+    /// The log, plain or compressed, or the folder that holds it.
+    log: PathBuf,
+    /// Bisect against another server: a path, or a version to take from the store or fetch.
+    #[arg(long, value_name = "PATH|VERSION", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    server: Option<String>,
+    /// The invariant to look for; without it the first that the run violated.
+    #[arg(long, value_name = "NAME")]
+    invariant: Option<String>,
+    /// How many runs at once; one for each processor without it.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    jobs: Option<u16>,
+    /// Only the turning point, not the minimal cause.
+    #[arg(long)]
+    no_shrink: bool,
+    /// Where the minimal scenario and the answers so far go; `bisect` beside the log without it.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+impl BisectArguments {
+    fn resolve(self) -> commands::bisect::Request {
+        let processors = || std::thread::available_parallelism().map_or(1, usize::from);
+        commands::bisect::Request {
+            log: self.log,
+            server: self.server,
+            invariant: self.invariant,
+            jobs: self.jobs.map_or_else(processors, usize::from),
+            no_shrink: self.no_shrink,
+            out: self.out,
+        }
+    }
+}
+
 /// A virtual time such as `12.5s`, `12500ms` or `12.5`.
 fn parse_time(text: &str) -> Result<SimTime, String> {
     let (number, unit_ns) = match text.strip_suffix("ms") {
@@ -143,6 +180,7 @@ pub fn main() -> ExitCode {
     let exit = match cli.command {
         Command::Run(arguments) => commands::run::run(&arguments.resolve(), &environment),
         Command::Replay(arguments) => commands::replay::replay(&arguments.resolve(), &environment),
+        Command::Bisect(arguments) => commands::bisect::bisect(&arguments.resolve(), &environment),
         Command::Validate { files } => commands::validate::validate(&files, &environment),
         Command::Servers { action: None } => commands::servers::list(&environment),
         Command::Servers { action: Some(ServersAction::Install { versions }) } => {

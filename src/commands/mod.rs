@@ -1,5 +1,6 @@
 //! The subcommands, one a file, and what they have in common: exit codes and the environment they were given.
 
+pub mod bisect;
 mod progress;
 pub mod replay;
 pub mod run;

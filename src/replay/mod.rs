@@ -4,6 +4,7 @@
 //! server it is another history, and `align` compares the two by what their events mean.
 
 pub mod align;
+pub mod bisect;
 pub mod inspect;
 pub mod parted;
 
