@@ -41,7 +41,7 @@ impl Network {
     /// The network of a plan, without any connection.
     pub fn new(plan: &Plan) -> Self {
         Network {
-            links: Links::new(plan.seed, plan.network.latency),
+            links: Links::new(plan.seed, &plan.network),
             listeners: BTreeSet::new(),
             connections: BTreeMap::new(),
             ends: BTreeMap::new(),
