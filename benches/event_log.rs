@@ -49,7 +49,7 @@ fn header() -> Header {
         seed: 1,
         epoch_us: 0,
         cluster: ClusterPlan { shards: 3, replicas: 1, node_timeout_ms: 5000, config: [].into() },
-        network: NetworkPlan { latency },
+        network: NetworkPlan { latency, delays: Vec::new() },
         operations: Vec::new(),
         faults: Vec::new(),
         workload: None,

@@ -12,11 +12,11 @@ use crate::time::SimTime;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Request {
-    /// `SET key value`; the value names its writer and sequence number, so that no two writes are alike.
+    /// `SET key value`; no two writes of a run have the same value, so that a value tells who wrote it.
     Set {
         /// The key.
         key: String,
-        /// The value, `<client>:<sequence>` padded.
+        /// The value; a drawn one is `c<client>:<sequence>`, padded.
         value: String,
     },
     /// `GET key`.

@@ -48,6 +48,14 @@ pub enum OpAction {
     },
 }
 
+/// The numbers in every `{node-3}` of a command's argument, as they are written.
+pub fn nodes_named(argument: &str) -> impl Iterator<Item = &str> {
+    let numbers = argument.split("{node-").skip(1).filter_map(|rest| rest.split_once('}'));
+    numbers
+        .map(|(number, _)| number)
+        .filter(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
 /// The argument of `CLUSTER FAILOVER`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

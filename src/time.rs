@@ -69,7 +69,8 @@ impl SimDuration {
         SimDuration(s * 1_000_000_000)
     }
 
-    /// A duration given in seconds with a fraction, rounded to the nanosecond; negative and NaN give zero.
+    /// A duration given in seconds with a fraction, rounded to the nanosecond; negative and NaN give zero. Up to a
+    /// million seconds it undoes [`SimDuration::as_secs_f64`].
     pub fn from_secs_f64(s: f64) -> Self {
         SimDuration((s.max(0.0) * 1e9).round() as u64)
     }
@@ -89,7 +90,7 @@ impl SimDuration {
         SimDuration(self.0.saturating_mul(count))
     }
 
-    /// Seconds, for people to read; never for arithmetic.
+    /// Seconds, for people to read and scenarios to say; never for arithmetic.
     pub fn as_secs_f64(self) -> f64 {
         self.0 as f64 / 1e9
     }
@@ -134,5 +135,27 @@ impl fmt::Display for SimTime {
 impl fmt::Display for SimDuration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:.3}s", self.as_secs_f64())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::SimDuration;
+
+    const MILLION_SECONDS_NS: u64 = 1_000_000 * 1_000_000_000;
+
+    proptest! {
+        #[test]
+        fn written_seconds_give_the_nanosecond_back(
+            ns in prop_oneof![0..=MILLION_SECONDS_NS, 0..1_000_000_000u64, MILLION_SECONDS_NS - 1_000..=MILLION_SECONDS_NS],
+        ) {
+            let duration = SimDuration::from_ns(ns);
+            let written = duration.as_secs_f64().to_string();
+            prop_assert!(written.split('.').nth(1).is_none_or(|digits| digits.len() <= 9), "{}", written);
+            let read: f64 = written.parse().expect("a number");
+            prop_assert_eq!(SimDuration::from_secs_f64(read), duration);
+        }
     }
 }

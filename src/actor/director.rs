@@ -83,9 +83,13 @@ impl Director {
 fn patience(plan: &Plan) -> SimDuration {
     /// Formation, and what each operation and fault may take beyond what the plan says.
     const SLACK_S: u64 = 300;
+    /// What each command of a script may take if nobody answers it, and the next one waits.
+    const COMMAND_S: u64 = 10;
     let mut total = SimDuration::from_secs(SLACK_S) + plan.limits.max_convergence_ns;
     if let Some(workload) = &plan.workload {
-        total = total + workload.duration_ns;
+        let script = workload.commands.iter().map(|command| command.at_ns);
+        total = total + script.max().unwrap_or_default().max(workload.duration_ns);
+        total = total + SimDuration::from_secs(COMMAND_S).times(workload.commands.len() as u64);
     }
     for op in &plan.operations {
         total = total + op.delay_ns + SimDuration::from_secs(SLACK_S);

@@ -182,8 +182,10 @@ pub enum ClientMessage {
     Alarm,
     /// Try again what the cluster put off.
     Retry { sequence: u64 },
-    /// Finish what is open and stop.
+    /// Finish what is open, and what is left of a script, and stop.
     Stop,
+    /// Finish what is open and stop, script or not.
+    Cease,
 }
 
 /// A message to the validator.

@@ -42,7 +42,7 @@ impl Network {
     /// The network of a plan, without any connection; `recorded` latencies, by connection, go before drawn ones.
     pub fn new(plan: &Plan, recorded: BTreeMap<u64, VecDeque<SimDuration>>) -> Self {
         Network {
-            links: Links::new(plan.seed, plan.network.latency),
+            links: Links::new(plan.seed, &plan.network),
             recorded,
             listeners: BTreeSet::new(),
             connections: BTreeMap::new(),

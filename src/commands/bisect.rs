@@ -47,14 +47,8 @@ pub fn bisect(request: &Request, environment: &Environment) -> Result<Exit> {
     };
     std::fs::create_dir_all(&out).with_context(|| format!("cannot make {}", out.display()))?;
     let stop = stop_flag()?;
-    let bisection = Bisection {
-        recording: &recording,
-        server: &server,
-        invariant,
-        jobs: request.jobs,
-        out,
-        stop: &stop,
-    };
+    let bisection =
+        Bisection { recording: &recording, server: &server, invariant, jobs: request.jobs, out, stop: &stop };
     match search(&bisection, request, environment) {
         Err(ProbeError::Interrupted) => {
             say_to_stderr(&ProbeError::Interrupted.to_string());
@@ -100,7 +94,11 @@ fn invariant(request: &Request, recording: &Recording) -> Result<Option<String>>
 }
 
 /// Shows on a terminal how far a search is.
-fn with_line<T>(environment: &Environment, what: &str, search: impl FnOnce(&mut dyn FnMut(Progress)) -> T) -> T {
+fn with_line<T>(
+    environment: &Environment,
+    what: &str,
+    search: impl FnOnce(&mut dyn FnMut(Progress)) -> T,
+) -> T {
     let bar = if environment.progress { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
     if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
         bar.set_style(style);

@@ -53,7 +53,7 @@ fn plan(shards: u16, replicas: u16) -> Plan {
         seed: 42,
         epoch_us: 0,
         cluster: ClusterPlan { shards, replicas, node_timeout_ms: 2_000, config: BTreeMap::new() },
-        network: NetworkPlan { latency },
+        network: NetworkPlan { latency, delays: Vec::new() },
         operations: vec![],
         faults: vec![],
         workload: None,

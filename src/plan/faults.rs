@@ -65,7 +65,8 @@ impl Draw<'_> {
         match (written.target, shard, written.node) {
             (Some(TargetKind::Primary), Some(shard), _) => Target::Primary(shard),
             (Some(TargetKind::Replica), Some(shard), _) => {
-                Target::Replica(shard, small(stream.below(u64::from(self.cluster.replicas.max(1)))))
+                let any = stream.below(u64::from(self.cluster.replicas.max(1)));
+                Target::Replica(shard, small(written.replica.map_or(any, |nth| nth - 1)))
             }
             (_, _, Some(node)) => Target::Node(NodeId(small(node))),
             (_, Some(shard), None) => {
@@ -91,7 +92,11 @@ impl Draw<'_> {
             }
             Coordination::DuringOperation => Trigger::DuringOp {
                 op: op.id,
-                moment: delay.map_or_else(|| self.moment(id, op), |delay_ns| Moment::After { delay_ns }),
+                moment: match (delay, written.step) {
+                    (Some(delay_ns), _) => Moment::After { delay_ns },
+                    (None, Some(step)) => Moment::BusStep { step: step as u8 },
+                    (None, None) => self.moment(id, op),
+                },
             },
             Coordination::AfterOperation => {
                 Trigger::AfterOp { op: op.id, delay_ns: delay.unwrap_or_default() }
@@ -110,9 +115,8 @@ impl Draw<'_> {
         if let Some(number) = written.operation {
             return &self.operations[usize::from(small(number)) - 1];
         }
-        let fits = |op: &&Op| {
-            coordination != Coordination::BeforeFailover || matches!(op.action, OpAction::Failover { .. })
-        };
+        let any_will_do = coordination != Coordination::BeforeFailover && written.step.is_none();
+        let fits = |op: &&Op| any_will_do || matches!(op.action, OpAction::Failover { .. });
         let node = written.node.or_else(|| first_node(written.a.as_deref()));
         let shard = written.shard.map(|shard| ShardId(small(shard)));
         let shard = shard.or_else(|| node.map(|node| self.cluster.shard_of(NodeId(small(node)))));

@@ -103,7 +103,7 @@ fn network(seed: u64) -> Network {
         (15, Some(LatencyMs { min: 1.0, max: 5.0 })),
         (10, Some(LatencyMs { min: 2.0, max: 30.0 })),
     ];
-    Network { latency_ms: weighted(&mut stream(seed, "network"), &latencies) }
+    Network { latency_ms: weighted(&mut stream(seed, "network"), &latencies), ..Network::default() }
 }
 
 fn workload(seed: u64) -> Workload {

@@ -8,6 +8,7 @@ mod faults;
 mod foresee;
 pub mod generate;
 pub mod resolve;
+mod to_scenario;
 mod written;
 
 use std::collections::BTreeMap;
@@ -15,7 +16,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::fault::{Fault, LatencyRange};
-use crate::id::{NodeId, ShardId};
+use crate::history::Request;
+use crate::id::{ClientId, Host, NodeId, ShardId};
 use crate::op::Op;
 use crate::time::SimDuration;
 
@@ -64,9 +66,26 @@ pub struct ClusterPlan {
 pub struct NetworkPlan {
     /// The latency of every link.
     pub latency: LatencyRange,
+    /// What takes a time of its own instead of a drawn one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub delays: Vec<LinkDelay>,
 }
 
-/// The clients of a plan.
+/// How long something takes from one host to another, once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct LinkDelay {
+    /// The host that sends.
+    pub from: Host,
+    /// The host that receives.
+    pub to: Host,
+    /// The how manieth latency that is drawn for this direction, from 1.
+    pub nth: u64,
+    /// How long it takes.
+    pub delay_ns: SimDuration,
+}
+
+/// The clients of a plan. They draw what they do, unless `commands` lists it; then nothing but `duration_ns` and
+/// `clients` counts beside it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkloadPlan {
     /// Reads and writes in which proportion.
@@ -81,6 +100,20 @@ pub struct WorkloadPlan {
     pub keys: u64,
     /// The length of a value in bytes, at least enough for its writer and sequence number.
     pub value_bytes: u64,
+    /// Everything the clients do, in the order in which it is due.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub commands: Vec<ClientCommand>,
+}
+
+/// One command of a script.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClientCommand {
+    /// Who asks.
+    pub client: ClientId,
+    /// When, counted from the beginning of the workload; later if the client's command before it is still open.
+    pub at_ns: SimDuration,
+    /// What is asked.
+    pub request: Request,
 }
 
 /// Which invariants are asked for, and their limits; an invariant that is `false` is not judged.
@@ -96,6 +129,32 @@ pub struct Limits {
     pub max_convergence_ns: SimDuration,
     /// The longest replication lag that is tolerated once nothing is wrong.
     pub max_replication_lag_ns: SimDuration,
+}
+
+impl Plan {
+    /// The plan with the failures of its operations foreseen anew.
+    pub(crate) fn foreseen(mut self) -> Plan {
+        foresee::mark(&self.cluster, &self.network, &mut self.operations, &self.faults);
+        self
+    }
+}
+
+impl WorkloadPlan {
+    /// The workload that does just these commands: as many clients as they name, for as long as they take.
+    pub fn of_script(mut commands: Vec<ClientCommand>) -> Self {
+        /// How long the workload goes on after its last command is due.
+        const PAST_THE_LAST: SimDuration = SimDuration::from_ms(1);
+        commands.sort_by_key(|command| command.at_ns);
+        WorkloadPlan {
+            pattern: Pattern::default(),
+            rate_per_s: 0,
+            duration_ns: commands.last().map(|last| last.at_ns).unwrap_or_default() + PAST_THE_LAST,
+            clients: commands.iter().map(|command| command.client.0).max().unwrap_or_default(),
+            keys: 0,
+            value_bytes: 0,
+            commands,
+        }
+    }
 }
 
 impl ClusterPlan {

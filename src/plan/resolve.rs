@@ -4,16 +4,19 @@
 //! purpose, so that an entry more at the end of a list moves nothing before it.
 
 use crate::fault::{Fault, FaultId};
-use crate::id::{NodeId, ShardId};
+use crate::history::Request;
+use crate::id::{ClientId, NodeId, ShardId};
 use crate::op::{Op, OpAction, OpId};
 use crate::scenario::check::{DEFAULT_REPLICAS, DEFAULT_SHARDS, check};
+use crate::scenario::script::{DEFAULT_CLIENTS, in_order};
 use crate::scenario::{
-    Cluster, Intensity, LatencyMs, Operation, OperationKind, Problem, Scenario, Timing, Validation, Workload,
+    Cluster, Command, Delay, Intensity, LatencyMs, Network, Operation, OperationKind, Problem, Scenario,
+    Timing, Validation, Workload,
 };
 use crate::time::SimDuration;
 
-use super::written::{drawn_ms, latency, small};
-use super::{ClusterPlan, Limits, NetworkPlan, Plan, WorkloadPlan, epoch, faults, foresee};
+use super::written::{drawn_ms, latency, millis, small};
+use super::{ClientCommand, ClusterPlan, Limits, LinkDelay, NetworkPlan, Plan, WorkloadPlan, epoch, faults};
 
 /// `cluster-node-timeout` unless the scenario says otherwise; the server's own 15 s would make runs long.
 const DEFAULT_NODE_TIMEOUT_MS: u64 = 5_000;
@@ -40,7 +43,7 @@ pub fn resolve(scenario: &Scenario, seed: Option<u64>) -> Result<Plan, ResolveEr
     }
     let seed = seed.or(scenario.head.seed).ok_or(ResolveError::NoSeed)?;
     let cluster = cluster(&scenario.cluster);
-    let mut operations: Vec<Op> = (1..)
+    let operations: Vec<Op> = (1..)
         .zip(&scenario.operations)
         .map(|(number, operation)| op(seed, &cluster, OpId(number), operation))
         .collect();
@@ -48,19 +51,18 @@ pub fn resolve(scenario: &Scenario, seed: Option<u64>) -> Result<Plan, ResolveEr
     let draw = faults::Draw { seed, cluster: &cluster, operations: &operations, workload: workload.as_ref() };
     let faults: Vec<Fault> =
         (1..).zip(&scenario.chaos).map(|(number, chaos)| draw.fault(FaultId(number), chaos)).collect();
-    let network = NetworkPlan { latency: latency(&scenario.network.latency_ms.unwrap_or(QUIET_LINK)) };
-    foresee::mark(&cluster, &network, &mut operations, &faults);
-    Ok(Plan {
+    let plan = Plan {
         name: scenario.head.name.clone(),
         seed,
         epoch_us: epoch::epoch_us(seed),
         cluster,
-        network,
+        network: network(&scenario.network),
         operations,
         faults,
         workload,
         limits: limits(&scenario.validation),
-    })
+    };
+    Ok(plan.foreseen())
 }
 
 fn cluster(written: &Cluster) -> ClusterPlan {
@@ -97,20 +99,63 @@ fn op(seed: u64, cluster: &ClusterPlan, id: OpId, written: &Operation) -> Op {
     Op { id, delay_ns, action, expected_to_fail: None }
 }
 
+fn network(written: &Network) -> NetworkPlan {
+    let delay = |Delay { from, to, nth, ms }: &Delay| LinkDelay {
+        from: *from,
+        to: *to,
+        nth: *nth,
+        delay_ns: millis(*ms),
+    };
+    NetworkPlan {
+        latency: latency(&written.latency_ms.unwrap_or(QUIET_LINK)),
+        delays: written.delays.iter().map(delay).collect(),
+    }
+}
+
 fn workload(written: &Workload) -> Option<WorkloadPlan> {
+    let is_enabled = written.enabled.unwrap_or(true);
+    is_enabled.then(|| match &written.commands {
+        Some(commands) => scripted(written, commands),
+        None => drawn(written),
+    })
+}
+
+fn scripted(written: &Workload, commands: &[Command]) -> WorkloadPlan {
+    let script = WorkloadPlan::of_script(
+        in_order(commands).into_iter().map(|(_, place, command)| client_command(place, command)).collect(),
+    );
+    WorkloadPlan {
+        duration_ns: written.duration.map_or(script.duration_ns, SimDuration::from_secs_f64),
+        clients: written.clients.map_or(script.clients, small),
+        ..script
+    }
+}
+
+/// What a client asks, with the value that its command number `place` has unless it is written.
+fn client_command(place: u64, command: &Command) -> ClientCommand {
+    let request = match (&command.set, &command.get) {
+        (Some(key), _) => Request::Set { key: key.clone(), value: command.value_at(place) },
+        (None, key) => Request::Get { key: key.clone().expect("check demands a key") },
+    };
+    let at_ns = SimDuration::from_secs_f64(command.at);
+    ClientCommand { client: ClientId(small(command.client)), at_ns, request }
+}
+
+fn drawn(written: &Workload) -> WorkloadPlan {
     let by_intensity = match written.intensity.unwrap_or_default() {
         Intensity::Low => 50,
         Intensity::Medium => 300,
         Intensity::High => 1_000,
     };
-    written.enabled.unwrap_or(true).then(|| WorkloadPlan {
+    WorkloadPlan {
         pattern: written.pattern.unwrap_or_default(),
         rate_per_s: written.rate.unwrap_or(by_intensity),
         duration_ns: SimDuration::from_secs_f64(written.duration.unwrap_or(20.0)),
-        clients: small(written.clients.unwrap_or(4)),
+        clients: small(written.clients.unwrap_or(DEFAULT_CLIENTS)),
         keys: written.keys.unwrap_or(1_000),
         value_bytes: written.value_bytes.unwrap_or(64),
-    })
+        commands: Vec::new(),
+    }
 }
 
 fn limits(written: &Validation) -> Limits {

@@ -348,3 +348,5 @@ proptest! {
         prop_assert_eq!(serde_json::from_str::<Plan>(&json).expect("a plan is read"), plan);
     }
 }
+
+mod round_trip;

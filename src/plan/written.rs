@@ -12,8 +12,12 @@ pub(super) fn small(number: u64) -> u16 {
 
 /// A latency as written, in nanoseconds.
 pub(super) fn latency(written: &LatencyMs) -> LatencyRange {
-    let ns = |ms: f64| SimDuration::from_ns((ms * 1e6).round() as u64);
-    LatencyRange { min_ns: ns(written.min), max_ns: ns(written.max) }
+    LatencyRange { min_ns: millis(written.min), max_ns: millis(written.max) }
+}
+
+/// Milliseconds as written, to the nanosecond.
+pub(super) fn millis(ms: f64) -> SimDuration {
+    SimDuration::from_ns((ms * 1e6).round() as u64)
 }
 
 /// A drawn number of whole milliseconds.

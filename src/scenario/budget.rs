@@ -10,9 +10,9 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 /// The most values a scenario may have.
-const MAX_VALUES: u64 = 200_000;
+const MAX_VALUES: u64 = 1_000_000;
 /// The most bytes its texts may have together.
-const MAX_TEXT_BYTES: u64 = 2 << 20;
+const MAX_TEXT_BYTES: u64 = 16 << 20;
 
 /// What may still come.
 pub(super) struct Budget {

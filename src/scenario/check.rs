@@ -4,12 +4,13 @@
 //! without a quorum) is no problem here: the plan says of such an operation that it is expected to fail.
 
 mod chaos;
+mod network;
+mod workload;
 
 use super::error::{Place, Problem};
-use super::{
-    Cluster, LatencyMs, Operation, OperationKind, Scenario, TargetKind, Timing, Validation, Workload,
-};
+use super::{Cluster, LatencyMs, Operation, OperationKind, Scenario, TargetKind, Timing, Validation};
 use super::{directive, keys};
+use crate::op::nodes_named;
 
 /// How many shards a cluster has if the scenario does not say it.
 pub const DEFAULT_SHARDS: u64 = 3;
@@ -19,23 +20,25 @@ pub const DEFAULT_REPLICAS: u64 = 1;
 const MAX_SECONDS: f64 = 86_400.0;
 /// The most operations, and the most faults.
 const MAX_ENTRIES: usize = 1_000;
+/// The most commands of clients.
+const MAX_COMMANDS: usize = 100_000;
+/// The most delays of single chunks.
+const MAX_DELAYS: usize = 100_000;
 
 /// All problems of a scenario; none if it can be run.
 pub fn check(scenario: &Scenario) -> Vec<Problem> {
     let mut found = Finds { shape: Shape::of(&scenario.cluster), problems: Vec::new() };
     found.name(&scenario.head.name);
     found.cluster(&scenario.cluster);
-    if let Some(latency) = &scenario.network.latency_ms {
-        found.latency(&Place::of(&["network", "latency_ms"]), latency);
-    }
+    found.network(&scenario.network, scenario.workload.client_count());
     for (index, operation) in scenario.operations.iter().enumerate() {
         found.operation(&Place::of(&["operations"]).index(index), operation);
     }
     for (index, chaos) in scenario.chaos.iter().enumerate() {
         found.chaos(&Place::of(&["chaos"]).index(index), chaos, &scenario.operations);
     }
-    found.count("operations", scenario.operations.len());
-    found.count("chaos", scenario.chaos.len());
+    found.count(&Place::of(&["operations"]), scenario.operations.len(), MAX_ENTRIES);
+    found.count(&Place::of(&["chaos"]), scenario.chaos.len(), MAX_ENTRIES);
     found.workload(&scenario.workload);
     found.validation(&scenario.validation);
     found.problems
@@ -84,13 +87,9 @@ impl Finds {
         }
     }
 
-    fn count(&mut self, list: &str, length: usize) {
-        if length > MAX_ENTRIES {
-            self.add(
-                &Place::of(&[list]),
-                format!("{length} entries are too many"),
-                format!("at most {MAX_ENTRIES}"),
-            );
+    fn count(&mut self, list: &Place, length: usize, most: usize) {
+        if length > most {
+            self.add(list, format!("{length} entries are too many"), format!("at most {most}"));
         }
     }
 
@@ -127,18 +126,21 @@ impl Finds {
     }
 
     fn latency(&mut self, place: &Place, latency: &LatencyMs) {
-        for (key, value) in [("min", latency.min), ("max", latency.max)] {
-            if !(0.0..=60_000.0).contains(&value) {
-                let message = format!("{value} is no latency");
-                self.add(&place.key(key), message, "write milliseconds from 0 to 60000");
-            }
-        }
+        self.latency_of(&place.key("min"), latency.min);
+        self.latency_of(&place.key("max"), latency.max);
         if latency.min > latency.max {
             self.add(
                 place,
                 format!("`min` is {} and `max` is {}", latency.min, latency.max),
                 "the least comes first",
             );
+        }
+    }
+
+    /// One number of milliseconds.
+    fn latency_of(&mut self, place: &Place, ms: f64) {
+        if !(0.0..=60_000.0).contains(&ms) {
+            self.add(place, format!("{ms} is no latency"), "write milliseconds from 0 to 60000");
         }
     }
 
@@ -234,7 +236,22 @@ impl Finds {
         }
         match operation.args.as_deref() {
             None | Some([]) => self.add(place, "there is no command", "add `args: [PING]`, say"),
-            Some(args) => self.config_set(&place.key("args"), args),
+            Some(args) => {
+                self.config_set(&place.key("args"), args);
+                self.node_names(&place.key("args"), args);
+            }
+        }
+    }
+
+    /// `{node-3}` is filled in only if there is a node 3.
+    fn node_names(&mut self, place: &Place, args: &[String]) {
+        for (index, argument) in args.iter().enumerate() {
+            let exists = |name: &&str| (1..=self.shape.nodes()).any(|node| node.to_string() == **name);
+            let unknown: Vec<&str> = nodes_named(argument).filter(|name| !exists(name)).collect();
+            for name in unknown {
+                let advice = format!("the nodes are 1 to {}", self.shape.nodes());
+                self.add(&place.index(index), format!("there is no node {name}"), advice);
+            }
         }
     }
 
@@ -248,18 +265,6 @@ impl Finds {
                 }
             }
         }
-    }
-
-    fn workload(&mut self, workload: &Workload) {
-        let place = Place::of(&["workload"]);
-        if workload.rate.is_some() && workload.intensity.is_some() {
-            self.add(&place.key("rate"), "there is an intensity too", "keep `intensity` or `rate`");
-        }
-        self.range(&place.key("rate"), workload.rate, 1, 100_000);
-        self.range(&place.key("clients"), workload.clients, 1, 200);
-        self.range(&place.key("keys"), workload.keys, 1, 1_000_000);
-        self.range(&place.key("value_bytes"), workload.value_bytes, 40, 65_536);
-        self.duration(&place.key("duration"), workload.duration);
     }
 
     fn validation(&mut self, validation: &Validation) {

@@ -1,12 +1,13 @@
-//! The entries of `operations` and `chaos`, flat as they are written.
+//! The entries of a scenario's lists, flat as they are written: operations, faults, commands of clients, delays.
 //!
-//! One type holds the keys of all kinds, so that a stray or missing key can be named with its place; which keys
+//! One type holds the keys of all kinds of operation, or of fault, so that a stray or missing key can be named with its place; which keys
 //! belong to which kind is in `keys`.
 
 use serde::{Deserialize, Serialize};
 
 use super::text::text_list;
 use crate::fault::{Channel, Direction, Signal};
+use crate::id::Host;
 use crate::op::FailoverMode;
 use crate::scenario::LatencyMs;
 
@@ -92,6 +93,20 @@ pub enum Coordination {
     AfterOperation,
 }
 
+/// What the cluster bus shows of a failover, in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BusStep {
+    /// The replica asks its primary to stop its clients.
+    Asked,
+    /// The primary has stopped them.
+    Paused,
+    /// The replica asks for votes.
+    VotesAsked,
+    /// It gets the first one.
+    FirstVote,
+}
+
 /// One member of a side of a partition: a node by its number, or all clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Member {
@@ -111,6 +126,8 @@ pub struct Chaos {
     pub signal: Option<Signal>,
     pub target: Option<TargetKind>,
     pub shard: Option<u64>,
+    /// Which replica of the shard, from 1; any if absent.
+    pub replica: Option<u64>,
     pub node: Option<u64>,
     /// One side of a partition.
     pub a: Option<Vec<Member>>,
@@ -130,6 +147,65 @@ pub struct Chaos {
     pub operation: Option<u64>,
     /// Seconds; what they count from depends on `coordination`.
     pub delay: Option<f64>,
+    /// The moment of `during_operation`, instead of `delay`: when the failover shows this.
+    pub step: Option<BusStep>,
     /// Seconds after the workload began, for a fault that is tied to no operation.
     pub at: Option<f64>,
+}
+
+impl Chaos {
+    /// A fault of a kind of which nothing else is said.
+    pub fn of(kind: ChaosKind) -> Chaos {
+        Chaos {
+            kind,
+            signal: None,
+            target: None,
+            shard: None,
+            replica: None,
+            node: None,
+            a: None,
+            b: None,
+            direction: None,
+            channels: None,
+            latency_ms: None,
+            peer: None,
+            duration: None,
+            restart_after: None,
+            coordination: None,
+            operation: None,
+            delay: None,
+            step: None,
+            at: None,
+        }
+    }
+}
+
+/// One entry of `workload.commands`: what a client asks, and when.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "the keys of a command")]
+pub struct Command {
+    /// The client's number, from 1.
+    pub client: u64,
+    /// Seconds after the workload began; later if the client's command before it is still open.
+    pub at: f64,
+    /// The key that is written.
+    pub set: Option<String>,
+    /// The key that is read.
+    pub get: Option<String>,
+    /// What is written; `c2:5` for the fifth command of client 2 if absent.
+    pub value: Option<String>,
+}
+
+/// One entry of `network.delays`: how long one chunk takes.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "the keys of a delay")]
+pub struct Delay {
+    /// The host that sends: `node-1`, or `client-1`.
+    pub from: Host,
+    /// The host that receives.
+    pub to: Host,
+    /// The how manieth time something goes this way, from 1.
+    pub nth: u64,
+    /// Milliseconds.
+    pub ms: f64,
 }

@@ -6,9 +6,9 @@ use super::error::{Place, Problem};
 use super::{Chaos, ChaosKind, Operation, OperationKind};
 
 /// Keys that every fault has beside `type` and its target.
-const EVERY_FAULT: [&str; 4] = ["coordination", "operation", "delay", "at"];
+const EVERY_FAULT: [&str; 5] = ["coordination", "operation", "delay", "step", "at"];
 /// Keys that say whom a fault hits.
-const TARGET: [&str; 3] = ["target", "shard", "node"];
+const TARGET: [&str; 4] = ["target", "shard", "replica", "node"];
 
 /// The word of `allowed` that `found` is most likely meant to be, if one is near.
 pub(super) fn nearest<'a>(found: &str, allowed: &[&'a str]) -> Option<&'a str> {
@@ -53,11 +53,12 @@ pub(super) fn stray_in_chaos(place: &Place, chaos: &Chaos) -> Vec<Problem> {
     stray(place, kind, &allowed, &present_in_chaos(chaos))
 }
 
-fn present_in_chaos(chaos: &Chaos) -> [(&'static str, bool); 16] {
+fn present_in_chaos(chaos: &Chaos) -> [(&'static str, bool); 18] {
     [
         ("signal", chaos.signal.is_some()),
         ("target", chaos.target.is_some()),
         ("shard", chaos.shard.is_some()),
+        ("replica", chaos.replica.is_some()),
         ("node", chaos.node.is_some()),
         ("a", chaos.a.is_some()),
         ("b", chaos.b.is_some()),
@@ -70,6 +71,7 @@ fn present_in_chaos(chaos: &Chaos) -> [(&'static str, bool); 16] {
         ("coordination", chaos.coordination.is_some()),
         ("operation", chaos.operation.is_some()),
         ("delay", chaos.delay.is_some()),
+        ("step", chaos.step.is_some()),
         ("at", chaos.at.is_some()),
     ]
 }

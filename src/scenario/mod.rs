@@ -13,13 +13,17 @@ mod keys;
 mod locate;
 pub mod parse;
 mod reword;
+pub mod script;
 mod text;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use entry::{Chaos, ChaosKind, Coordination, Member, Operation, OperationKind, TargetKind, Timing};
+pub use entry::{
+    BusStep, Chaos, ChaosKind, Command, Coordination, Delay, Member, Operation, OperationKind, TargetKind,
+    Timing,
+};
 pub use error::{Place, Problem, ScenarioError, Step};
 pub use parse::{load, parse_str};
 
@@ -82,10 +86,13 @@ pub struct Cluster {
 
 /// The section `network`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, expecting = "the key `latency_ms`")]
+#[serde(deny_unknown_fields, expecting = "the keys `latency_ms` and `delays`")]
 pub struct Network {
     /// The latency of every link.
     pub latency_ms: Option<LatencyMs>,
+    /// Single chunks that take a time of their own.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub delays: Vec<Delay>,
 }
 
 /// A latency in milliseconds; each chunk draws its own.
@@ -124,7 +131,7 @@ pub enum Intensity {
     High,
 }
 
-/// The section `workload`; absent, it is a light one.
+/// The section `workload`; absent, it is a light one. Either the clients draw what they do, or `commands` lists it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "the keys of `workload`")]
 pub struct Workload {
@@ -138,6 +145,8 @@ pub struct Workload {
     pub clients: Option<u64>,
     pub keys: Option<u64>,
     pub value_bytes: Option<u64>,
+    /// Everything the clients do; then nothing of it is drawn.
+    pub commands: Option<Vec<Command>>,
 }
 
 /// The section `validation`: a list of maps, or one map.

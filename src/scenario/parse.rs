@@ -18,10 +18,12 @@ use super::error::{Place, Problem, ScenarioError};
 use super::locate::Probe;
 use super::reword::reword;
 
-/// The largest file that is read.
-const MAX_BYTES: u64 = 256 << 10;
-/// The most opening brackets: the YAML library takes time in proportion to nesting times length.
+/// The largest file that is read; only a long script of commands comes near it.
+const MAX_BYTES: u64 = 16 << 20;
+/// The most opening brackets in a text of up to `FULL_BYTES`, and the fewer the longer it is: the YAML library takes
+/// time in proportion to nesting times length.
 const MAX_BRACKETS: usize = 2_000;
+const FULL_BYTES: usize = 256 << 10;
 
 /// Reads and checks a scenario file.
 pub fn load(path: &Path) -> Result<Scenario, ScenarioError> {
@@ -29,7 +31,7 @@ pub fn load(path: &Path) -> Result<Scenario, ScenarioError> {
     let bytes = read(path).map_err(|source| unreadable(&name, source))?;
     if bytes.len() as u64 > MAX_BYTES {
         let advice = "a scenario is a few kilobytes of YAML: is this the right file?";
-        let message = format!("is larger than {} KiB", MAX_BYTES >> 10);
+        let message = format!("is larger than {} MiB", MAX_BYTES >> 20);
         return Err(ScenarioError::Unreadable { name, message, advice, source: None });
     }
     let text = String::from_utf8(bytes).map_err(|error| not_utf8(&name, error.as_bytes()))?;
@@ -96,9 +98,10 @@ fn not_utf8(name: &str, bytes: &[u8]) -> ScenarioError {
 
 fn read_text(text: &str) -> Result<Scenario, Problem> {
     let top = Place { path: Vec::new(), position: Some((1, 1)) };
-    if text.bytes().filter(|byte| matches!(byte, b'[' | b'{')).count() > MAX_BRACKETS {
+    let most = MAX_BRACKETS * FULL_BYTES / text.len().max(FULL_BYTES);
+    if text.bytes().filter(|byte| matches!(byte, b'[' | b'{')).count() > most {
         return Err(top.problem(
-            format!("there are more than {MAX_BRACKETS} brackets"),
+            format!("there are more than {most} brackets"),
             "write lists and maps one entry a line, without brackets",
         ));
     }

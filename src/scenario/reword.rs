@@ -110,6 +110,7 @@ fn passed_on(text: &str) -> (String, String) {
         _ if text.contains("cannot start any token") => {
             "indent with spaces, and put special characters in quotes"
         }
+        _ if text.contains("names no participant") => "write a host: `node-1`, say, or `client-1`",
         _ if text.contains("side of a partition") => "for example `a: [1, 2]` and `b: [clients]`",
         _ => "check the indentation, colons and quotes of this line and the one before",
     };

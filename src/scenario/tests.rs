@@ -65,8 +65,8 @@ fn unknown_keys_are_named_with_the_nearest_one() {
     check(
         "chaos:\n  - type: process_kill\n    shrad: 2\n",
         expect![[r#"
-        x.yaml:4:5: chaos[0]: the key `shrad` is not known here
-          did you mean `shard`? here can stand: type, signal, target, shard, node, a, b, direction, channels, latency_ms, peer, duration, restart_after, coordination, operation, delay, at"#]],
+            x.yaml:4:5: chaos[0]: the key `shrad` is not known here
+              did you mean `shard`? here can stand: type, signal, target, shard, replica, node, a, b, direction, channels, latency_ms, peer, duration, restart_after, coordination, operation, delay, step, at"#]],
     );
     check(
         "operations:\n  - type: failver\n    shard: 1\n",
@@ -221,7 +221,7 @@ fn keys_of_another_type_or_at_odds_are_refused() {
         "chaos:\n  - {type: process_pause, node: 1, signal: SIGKILL}\n",
         expect![[r#"
             x.yaml:3:44: chaos[0].signal: `signal` does not belong to a process_pause
-              its keys are: type, duration, target, shard, node, coordination, operation, delay, at"#]],
+              its keys are: type, duration, target, shard, replica, node, coordination, operation, delay, step, at"#]],
     );
     check(
         "operations:\n  - {type: failover, shard: 1, timing: immediate, delay: 3}\n",
@@ -242,6 +242,102 @@ fn keys_of_another_type_or_at_odds_are_refused() {
               everybody is on one side at most
             x.yaml:3:61: chaos[0].b[1]: node 1 stands twice
               everybody is on one side at most"#]],
+    );
+}
+
+#[test]
+fn a_script_leaves_nothing_to_be_drawn_and_no_two_writes_alike() {
+    check(
+        "workload:\n  pattern: mixed\n  rate: 5\n  clients: 2\n  commands:\n    - {client: 3, at: -1, get: k}\n    - {client: 1, at: 1, get: k, value: v}\n    - {client: 1, at: 1}\n    - {client: 1, at: 1, set: \"\", get: k}\n",
+        expect![[r#"
+            x.yaml:3:12: workload.pattern: with `commands` nothing is drawn, so `pattern` says nothing
+              keep `commands` or `pattern`
+            x.yaml:4:9: workload.rate: with `commands` nothing is drawn, so `rate` says nothing
+              keep `commands` or `rate`
+            x.yaml:7:16: workload.commands[0].client: 3 is out of range
+              write a whole number from 1 to 2
+            x.yaml:7:23: workload.commands[0].at: -1 is no length of time
+              write seconds from 0 to 86400
+            x.yaml:8:41: workload.commands[1].value: nothing is written
+              write `set:` instead of `get:`
+            x.yaml:9:7: workload.commands[2]: it is not said what is asked
+              add `set:` or `get:` and a key
+            x.yaml:10:7: workload.commands[3]: it reads and writes
+              keep `set` or `get`
+            x.yaml:10:31: workload.commands[3].set: this cannot be a key
+              a key has 1 to 1024 bytes"#]],
+    );
+    check(
+        "workload:\n  commands:\n    - {client: 1, at: 2, set: k}\n    - {client: 2, at: 0, set: j, value: \"c1:2\"}\n    - {client: 1, at: 1, get: k}\n",
+        expect![[r#"
+            x.yaml:4:7: workload.commands[0]: commands[1] writes the value `c1:2` too
+              give it another `value`, so that each tells who wrote it"#]],
+    );
+    check(
+        "workload: {commands: []}\n",
+        expect![[r#"
+        x.yaml:2:22: workload.commands: there are no commands
+          leave `commands` out, or write `enabled: false`"#]],
+    );
+}
+
+#[test]
+fn delays_are_between_hosts_that_exist() {
+    check(
+        "network: {delays: [{from: node-1, to: nobody-3, nth: 1, ms: 3}]}\n",
+        expect![[r#"
+        x.yaml:2:20: network.delays[0]: `nobody-3` names no participant
+          write a host: `node-1`, say, or `client-1`"#]],
+    );
+    check(
+        "workload: {clients: 2}\nnetwork:\n  delays:\n    - {from: node-7, to: client-3, nth: 0, ms: -3}\n    - {from: operator, to: node-1, nth: 1, ms: 1}\n    - {from: node-1, to: node-2, nth: 1, ms: 1}\n    - {from: node-1, to: node-2, nth: 1, ms: 2}\n",
+        expect![[r#"
+            x.yaml:5:14: network.delays[0].from: there is no node 7
+              the nodes are 1 to 6
+            x.yaml:5:26: network.delays[0].to: there is no client 3
+              the clients are 1 to 2
+            x.yaml:5:41: network.delays[0].nth: nothing is number 0
+              write 1 for the first
+            x.yaml:5:48: network.delays[0].ms: -3 is no latency
+              write milliseconds from 0 to 60000
+            x.yaml:6:14: network.delays[1].from: the links of the operator are always good
+              name a node or a client
+            x.yaml:8:7: network.delays[3]: number 1 from node-1 to node-2 stands twice
+              keep one of them"#]],
+    );
+}
+
+#[test]
+fn steps_and_replicas_belong_to_failovers_and_replicas() {
+    check(
+        "operations: [{type: command, node: 1, args: [PING]}]\nchaos:\n  - {type: process_kill, node: 1, coordination: during_operation, step: paused, delay: 1}\n  - {type: process_kill, target: primary, shard: 1, replica: 1, at: 1, step: asked}\n  - {type: process_kill, target: replica, shard: 1, replica: 2, coordination: after_operation, step: asked}\n",
+        expect![[r#"
+            x.yaml:4:73: chaos[0].step: only a failover has steps
+              write `delay:` instead
+            x.yaml:4:73: chaos[0].step: there is a delay too
+              keep `delay` or `step`
+            x.yaml:5:62: chaos[1].replica: the target is no replica
+              write `target: replica`
+            x.yaml:5:78: chaos[1].step: the fault is tied to no operation
+              add `coordination:`, or write `at:` (seconds after the workload began)
+            x.yaml:6:62: chaos[2].replica: 2 is out of range
+              write a whole number from 1 to 1
+            x.yaml:6:102: chaos[2].step: a step is a moment within an operation
+              write `during_operation`, or no `step`"#]],
+    );
+}
+
+#[test]
+fn a_nodes_name_in_an_argument_needs_the_node() {
+    check(
+        "operations:\n  - {type: command, node: 1, args: [CLUSTER, FORGET, \"{node-44}\"]}\n  - {type: command, node: 1, args: [ECHO, \"{node-6}{node-06}{node-}{node-99999999999}\"]}\n",
+        expect![[r#"
+            x.yaml:3:54: operations[0].args[2]: there is no node 44
+              the nodes are 1 to 6
+            x.yaml:4:43: operations[1].args[1]: there is no node 06
+              the nodes are 1 to 6
+            x.yaml:4:43: operations[1].args[1]: there is no node 99999999999
+              the nodes are 1 to 6"#]],
     );
 }
 
@@ -355,8 +451,8 @@ fn a_bomb_of_aliases_ends_at_once() {
     check_whole(
         &long,
         expect![[r#"
-        x.yaml:2:4: b[19]: the scenario is too large once its aliases are written out
-          write values out instead of aliases"#]],
+            x.yaml:2:4: b[166]: the scenario is too large once its aliases are written out
+              write values out instead of aliases"#]],
     );
 }
 
@@ -398,7 +494,7 @@ fn files_that_cannot_be_read_are_refused() {
         text.replace(&folder.path().display().to_string(), "FOLDER")
     };
     write("latin1.yaml", b"scenario:\n  name: caf\xe9\n");
-    write("large.yaml", &vec![b'a'; 1 << 20]);
+    write("large.yaml", &vec![b'a'; 17 << 20]);
     expect![[r#"
         FOLDER/absent.yaml: there is no such file
           check the path; examples are in scenarios/"#]]
@@ -412,7 +508,7 @@ fn files_that_cannot_be_read_are_refused() {
           save the file as UTF-8 text"#]]
     .assert_eq(&load("latin1.yaml"));
     expect![[r#"
-        FOLDER/large.yaml: is larger than 256 KiB
+        FOLDER/large.yaml: is larger than 16 MiB
           a scenario is a few kilobytes of YAML: is this the right file?"#]]
     .assert_eq(&load("large.yaml"));
 }

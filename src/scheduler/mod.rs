@@ -204,7 +204,7 @@ impl<W: World> Scheduler<W> {
     /// Has everybody who injects anything stop it, before anything else happens.
     async fn cease(&mut self, now: SimTime) -> Result<(), WorldError> {
         let clients = self.actors.keys().filter(|id| matches!(id, ActorId::Client(_))).copied();
-        let to_clients: Vec<_> = clients.map(|id| (id, Message::Client(ClientMessage::Stop))).collect();
+        let to_clients: Vec<_> = clients.map(|id| (id, Message::Client(ClientMessage::Cease))).collect();
         let others = [
             (ActorId::Network, Message::Network(NetworkMessage::Cease)),
             (ActorId::Chaos, Message::Chaos(ChaosMessage::Cease)),

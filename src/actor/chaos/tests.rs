@@ -30,7 +30,7 @@ fn plan(faults: Vec<(Trigger, FaultAction)>) -> Plan {
         seed: 1,
         epoch_us: 0,
         cluster: ClusterPlan { shards: 3, replicas: 1, node_timeout_ms: 5000, config: BTreeMap::new() },
-        network: NetworkPlan { latency },
+        network: NetworkPlan { latency, delays: Vec::new() },
         operations: vec![op(1), op(2)],
         faults: faults.into_iter().enumerate().map(fault).collect(),
         workload: Some(WorkloadPlan {
@@ -40,6 +40,7 @@ fn plan(faults: Vec<(Trigger, FaultAction)>) -> Plan {
             clients: 2,
             keys: 1,
             value_bytes: 8,
+            commands: Vec::new(),
         }),
         limits: Limits {
             slot_coverage: true,

@@ -7,17 +7,19 @@
 mod attempt;
 mod draws;
 mod route;
+mod script;
 mod slot_owners;
 
 use self::attempt::{Operation, Patience, State, Step};
 use self::draws::Draws;
 use self::route::Route;
+use self::script::Script;
 use super::message::{ClientMessage, DirectorMessage, Message};
 use super::session::{Answer, Sessions};
 use super::{Actor, Out};
 use crate::event::Body;
 use crate::event_log::ClientDecisions;
-use crate::history::Outcome;
+use crate::history::{Outcome, Request};
 use crate::id::{ActorId, ClientId, NodeId};
 use crate::plan::Plan;
 use crate::time::{SimDuration, SimTime};
@@ -28,6 +30,8 @@ pub struct Client {
     me: ActorId,
     phase: Phase,
     draws: Draws,
+    /// What is done instead of what is drawn.
+    script: Option<Script>,
     sessions: Sessions,
     route: Route,
     /// Operations invoked so far.
@@ -58,6 +62,7 @@ impl Client {
             me,
             phase: Phase::Idle,
             draws: Draws::new(id, plan, recorded)?,
+            script: plan.workload.as_ref().and_then(|workload| Script::of(id, workload)),
             sessions: Sessions::new(me),
             route: Route::laid_out(&plan.cluster),
             sequence: 0,
@@ -71,37 +76,65 @@ impl Client {
 
     fn told(&mut self, now: SimTime, message: ClientMessage, out: &mut Out) {
         match message {
-            ClientMessage::Begin => self.begin(out),
+            ClientMessage::Begin => self.begin(now, out),
             ClientMessage::Next => self.next(now, out),
             ClientMessage::Alarm => self.alarmed(now, out),
             ClientMessage::Retry { sequence } => self.retry(now, sequence, out),
             ClientMessage::Stop => self.stop(out),
+            ClientMessage::Cease => {
+                self.script = None;
+                self.stop(out);
+            }
         }
     }
 
-    fn begin(&mut self, out: &mut Out) {
+    fn begin(&mut self, now: SimTime, out: &mut Out) {
         if self.phase == Phase::Idle {
             self.phase = Phase::Working;
-            self.tell_self(self.draws.first_gap(), ClientMessage::Next, out);
+            let first = match &mut self.script {
+                Some(script) => {
+                    script.begin(now);
+                    script.gap(now)
+                }
+                None => Some(self.draws.first_gap()),
+            };
+            self.be_due_in(first, out);
             self.tell_self(self.draws.duration(), ClientMessage::Stop, out);
         }
     }
 
     fn next(&mut self, now: SimTime, out: &mut Out) {
-        if self.phase != Phase::Working {
+        if !self.may_ask() {
             return;
         }
         self.late = self.open.is_some();
         if !self.late {
-            let gap = self.draws.gap();
-            self.tell_self(gap, ClientMessage::Next, out);
-            self.invoke(now, out);
+            self.sequence += 1;
+            let (request, gap) = match &mut self.script {
+                Some(script) => (script.next(), script.gap(now)),
+                None => (Some(self.draws.request(self.sequence)), Some(self.draws.gap())),
+            };
+            self.be_due_in(gap, out);
+            self.invoke(now, request.expect("a client is due while its script is not over"), out);
         }
     }
 
-    fn invoke(&mut self, now: SimTime, out: &mut Out) {
-        self.sequence += 1;
-        let request = self.draws.request(self.sequence);
+    fn be_due_in(&self, gap: Option<SimDuration>, out: &mut Out) {
+        if let Some(gap) = gap {
+            self.tell_self(gap, ClientMessage::Next, out);
+        }
+    }
+
+    /// Whether anything more is asked. Of a script nothing is left out when the time is over.
+    fn may_ask(&self) -> bool {
+        match self.phase {
+            Phase::Working => true,
+            Phase::Stopping => self.script.as_ref().is_some_and(|script| !script.is_over()),
+            Phase::Idle | Phase::Done => false,
+        }
+    }
+
+    fn invoke(&mut self, now: SimTime, request: Request, out: &mut Out) {
         out.note(Body::Invoke { sequence: self.sequence, request: request.clone() });
         self.open = Some(Operation::new(self.sequence, request, now, self.patience));
         self.attempt_at_owner(now, out);
@@ -110,7 +143,7 @@ impl Client {
     fn complete(&mut self, outcome: Outcome, out: &mut Out) {
         let operation = self.open.take().expect("an open operation is completed");
         out.note(Body::Complete { sequence: operation.sequence, outcome, node: operation.answered });
-        if self.phase == Phase::Stopping {
+        if self.phase == Phase::Stopping && !self.may_ask() {
             self.finish(out);
         } else if self.late {
             self.tell_self(SimDuration::ZERO, ClientMessage::Next, out);
@@ -122,7 +155,7 @@ impl Client {
             return;
         }
         self.phase = Phase::Stopping;
-        if self.open.is_none() {
+        if self.open.is_none() && !self.may_ask() {
             self.finish(out);
         }
     }

@@ -36,7 +36,7 @@ fn plan(seed: u64, pattern: Pattern) -> Plan {
         seed,
         epoch_us: 0,
         cluster: ClusterPlan { shards: 3, replicas: 1, node_timeout_ms: 5000, config: BTreeMap::new() },
-        network: NetworkPlan { latency },
+        network: NetworkPlan { latency, delays: Vec::new() },
         operations: Vec::new(),
         faults: Vec::new(),
         workload: Some(WorkloadPlan {
@@ -47,6 +47,7 @@ fn plan(seed: u64, pattern: Pattern) -> Plan {
             clients: 1,
             keys: 10,
             value_bytes: 8,
+            commands: Vec::new(),
         }),
         limits: Limits {
             slot_coverage: true,
@@ -77,14 +78,15 @@ struct Rig<F> {
     queued: u64,
     links: BTreeMap<u64, (NodeId, Decoder)>,
     lines: Vec<String>,
+    invoked: Vec<(SimTime, Request)>,
     done: u64,
 }
 
 impl<F: FnMut(NodeId, &str) -> Play> Rig<F> {
     fn new(plan: &Plan, server: F) -> Self {
         let client = Client::new(ClientId(1), plan, ClientDecisions::default()).expect("there is a workload");
-        let (queue, links, lines) = Default::default();
-        let mut rig = Rig { client, server, queue, queued: 0, links, lines, done: 0 };
+        let (queue, links, lines, invoked) = Default::default();
+        let mut rig = Rig { client, server, queue, queued: 0, links, lines, invoked, done: 0 };
         rig.queue(SimTime::ZERO, Message::Client(ClientMessage::Begin));
         rig
     }
@@ -121,6 +123,9 @@ impl<F: FnMut(NodeId, &str) -> Play> Rig<F> {
     }
 
     fn noted(&mut self, now: SimTime, note: Body) {
+        if let Body::Invoke { request, .. } = &note {
+            self.invoked.push((now, request.clone()));
+        }
         let text = match note {
             Body::Invoke { sequence, request: Request::Get { key } } => format!("#{sequence} get {key}"),
             Body::Invoke { sequence, request: Request::Set { key, value } } => {
@@ -222,3 +227,4 @@ fn script(replies: &[&str]) -> impl FnMut(NodeId, &str) -> Play {
 
 mod history;
 mod routing;
+mod script;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::actor::message::Rule;
 use crate::fault::{Channel, Direction, FaultId, LatencyRange};
 use crate::id::Host;
+use crate::plan::NetworkPlan;
 use crate::rng::Stream;
 use crate::time::SimDuration;
 
@@ -17,15 +18,32 @@ const MANAGEMENT: LatencyRange =
 pub struct Links {
     seed: u64,
     latency: LatencyRange,
-    streams: BTreeMap<(Host, Host), Stream>,
+    /// What is said of single draws, by direction and number.
+    delays: BTreeMap<(Host, Host, u64), SimDuration>,
+    ways: BTreeMap<(Host, Host), Way>,
     rules: BTreeMap<FaultId, Rule>,
     ceased: bool,
 }
 
+/// One direction of a link.
+struct Way {
+    stream: Stream,
+    /// Latencies drawn so far.
+    drawn: u64,
+}
+
 impl Links {
-    /// Links that all have this latency.
-    pub fn new(seed: u64, latency: LatencyRange) -> Self {
-        Links { seed, latency, streams: BTreeMap::new(), rules: BTreeMap::new(), ceased: false }
+    /// The links of a network without faults.
+    pub fn new(seed: u64, network: &NetworkPlan) -> Self {
+        let delays = network.delays.iter().map(|d| ((d.from, d.to, d.nth), d.delay_ns)).collect();
+        Links {
+            seed,
+            latency: network.latency,
+            delays,
+            ways: BTreeMap::new(),
+            rules: BTreeMap::new(),
+            ceased: false,
+        }
     }
 
     /// A fault sets a rule.
@@ -55,18 +73,21 @@ impl Links {
         })
     }
 
-    /// How long something takes from one host to another, this time.
+    /// How long something takes from one host to another, this time. The stream goes on whatever is said of this
+    /// draw, so that no other one moves.
     pub fn draw_latency(&mut self, from: Host, to: Host) -> SimDuration {
         let LatencyRange { min_ns, max_ns } = self.latency_of(from, to);
         if self.ceased {
             return SimDuration::from_ns(min_ns.as_ns().midpoint(max_ns.as_ns()));
         }
         let seed = self.seed;
-        let stream = self
-            .streams
-            .entry((from, to))
-            .or_insert_with(|| Stream::new(seed, "network", &format!("latency {from} {to}")));
-        SimDuration::from_ns(stream.range(min_ns.as_ns()..=max_ns.as_ns()))
+        let way = self.ways.entry((from, to)).or_insert_with(|| {
+            let stream = Stream::new(seed, "network", &format!("latency {from} {to}"));
+            Way { stream, drawn: 0 }
+        });
+        way.drawn += 1;
+        let drawn = SimDuration::from_ns(way.stream.range(min_ns.as_ns()..=max_ns.as_ns()));
+        self.delays.get(&(from, to, way.drawn)).copied().unwrap_or(drawn)
     }
 
     fn latency_of(&self, from: Host, to: Host) -> LatencyRange {
@@ -82,5 +103,33 @@ impl Links {
             Rule::Cut { .. } => None,
         });
         slowed.unwrap_or(self.latency)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{ClientId, NodeId};
+    use crate::plan::LinkDelay;
+
+    const NODE: Host = Host::Node(NodeId(1));
+    const CLIENT: Host = Host::Client(ClientId(2));
+
+    /// The first five latencies from the node to the client, and the first one back.
+    fn drawn(delays: Vec<LinkDelay>) -> (Vec<SimDuration>, SimDuration) {
+        let latency = LatencyRange { min_ns: SimDuration::from_us(1), max_ns: SimDuration::from_ms(9) };
+        let mut links = Links::new(7, &NetworkPlan { latency, delays });
+        let forth = (0..5).map(|_| links.draw_latency(NODE, CLIENT)).collect();
+        (forth, links.draw_latency(CLIENT, NODE))
+    }
+
+    #[test]
+    fn a_delay_takes_the_place_of_one_draw_and_moves_no_other() {
+        let (mut forth, back) = drawn(Vec::new());
+        let delay_ns = SimDuration::from_ns(3_200_001);
+        forth[2] = delay_ns;
+        let third = LinkDelay { from: NODE, to: CLIENT, nth: 3, delay_ns };
+        let never = LinkDelay { nth: 99, ..third };
+        assert_eq!(drawn(vec![third, never]), (forth, back));
     }
 }

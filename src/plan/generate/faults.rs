@@ -49,7 +49,7 @@ impl Swarm {
 
     fn fault(&self, stream: &mut Stream, cluster: &Size) -> Chaos {
         let (kind, signal) = *stream.pick(&self.kinds).expect("a seed has at least one kind of fault");
-        let fault = Chaos { signal, ..blank(kind) };
+        let fault = Chaos { signal, ..Chaos::of(kind) };
         match kind {
             ChaosKind::ProcessKill => {
                 let stays_dead = self.kills_for_good && stream.chance(1, 2);
@@ -62,28 +62,6 @@ impl Swarm {
             ChaosKind::NetworkPartition => partition(stream, cluster, fault),
             ChaosKind::NetworkLatency => slow_links(stream, cluster, fault),
         }
-    }
-}
-
-fn blank(kind: ChaosKind) -> Chaos {
-    Chaos {
-        kind,
-        signal: None,
-        target: None,
-        shard: None,
-        node: None,
-        a: None,
-        b: None,
-        direction: None,
-        channels: None,
-        latency_ms: None,
-        peer: None,
-        duration: None,
-        restart_after: None,
-        coordination: None,
-        operation: None,
-        delay: None,
-        at: None,
     }
 }
 

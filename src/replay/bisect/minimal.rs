@@ -109,9 +109,8 @@ impl Prober<Vec<Item>> for Subsets<'_> {
     type Error = ProbeError;
 
     fn probe(&mut self, candidates: &[Vec<Item>]) -> Result<Vec<Answer>, ProbeError> {
-        self.bisection.side_by_side(candidates, |items| {
-            self.bisection.ask(&self.subject.with(items), Guide::default())
-        })
+        self.bisection
+            .side_by_side(candidates, |items| self.bisection.ask(&self.subject.with(items), Guide::default()))
     }
 
     fn jobs(&self) -> usize {
@@ -131,7 +130,8 @@ fn key(items: &Vec<Item>) -> String {
 impl Bisection<'_> {
     /// Reduces the recorded run to what is enough, starting with what came before its turning point.
     pub fn minimum(&self, turn: &Turn, progress: &mut dyn FnMut(Progress)) -> Result<Minimum, ProbeError> {
-        let whole = Subject { plan: self.recording.plan().clone(), timeline: timeline(self.recording, u64::MAX)? };
+        let whole =
+            Subject { plan: self.recording.plan().clone(), timeline: timeline(self.recording, u64::MAX)? };
         let before = turn.event.as_ref().map_or(0, |last| last.keep);
         let mut subject = Subject { plan: whole.plan.clone(), timeline: timeline(self.recording, before)? };
         let mut kept: Vec<Item> = subject.items();
@@ -235,10 +235,7 @@ impl Bisection<'_> {
         let detail = violated.map(|validation| validation.verdict.detail()).unwrap_or_default();
         let count = steps.len();
         let steps = if steps.is_empty() { "nothing at all".to_owned() } else { steps.join("; then ") };
-        Ok(format!(
-            "{count} injected events are enough:\n{steps}\nviolate {}: {detail}\n",
-            self.invariant
-        ))
+        Ok(format!("{count} injected events are enough:\n{steps}\nviolate {}: {detail}\n", self.invariant))
     }
 }
 

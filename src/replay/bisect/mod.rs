@@ -85,7 +85,8 @@ impl Bisection<'_> {
             env!("CARGO_PKG_VERSION")
         );
         let path = self.out.join(name);
-        Ok(Journal::open(&path, &question, OtherQuestion::Restart).map_err(crate::bisect::BisectError::from)?)
+        Ok(Journal::open(&path, &question, OtherQuestion::Restart)
+            .map_err(crate::bisect::BisectError::from)?)
     }
 
     fn folder(&self, name: &str) -> Result<PathBuf, ProbeError> {

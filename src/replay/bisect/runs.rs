@@ -79,12 +79,12 @@ impl Bisection<'_> {
         let mut answers = Vec::new();
         for batch in candidates.chunks(self.jobs.max(1)) {
             answers.extend(std::thread::scope(|scope| {
-                let spawn = |candidate| scope.spawn(|| answer(candidate));
-                let threads: Vec<_> = batch.iter().map(spawn).collect();
-                let join = |thread: std::thread::ScopedJoinHandle<'_, _>| thread.join();
+                let answer = &answer;
+                let threads: Vec<_> =
+                    batch.iter().map(|candidate| scope.spawn(move || answer(candidate))).collect();
                 threads
                     .into_iter()
-                    .map(|thread| join(thread).unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+                    .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
                     .collect::<Result<Vec<Answer>, ProbeError>>()
             })?);
         }

@@ -42,6 +42,10 @@ impl Finds {
         }
         if chaos.target == Some(TargetKind::Replica) && self.shape.replicas == 0 {
             self.add(&place.key("target"), "there are no replicas", "set `cluster.replicas` to 1 or 2");
+        } else if chaos.target == Some(TargetKind::Replica) {
+            self.range(&place.key("replica"), chaos.replica, 1, self.shape.replicas);
+        } else if chaos.replica.is_some() {
+            self.add(&place.key("replica"), "the target is no replica", "write `target: replica`");
         }
     }
 
@@ -67,10 +71,33 @@ impl Finds {
         if coordination == Coordination::BeforeFailover && !fits {
             self.add(&place.key("coordination"), "there is no such failover", "write `before_operation`");
         }
+        if chaos.step.is_some() {
+            self.step(&place.key("step"), chaos, fits);
+        }
+    }
+
+    fn step(&mut self, place: &Place, chaos: &Chaos, fits: bool) {
+        if chaos.coordination != Some(Coordination::DuringOperation) {
+            self.add(
+                place,
+                "a step is a moment within an operation",
+                "write `during_operation`, or no `step`",
+            );
+        } else if !fits {
+            self.add(place, "only a failover has steps", "write `delay:` instead");
+        }
+        if chaos.delay.is_some() {
+            self.add(place, "there is a delay too", "keep `delay` or `step`");
+        }
     }
 
     fn uncoordinated(&mut self, place: &Place, chaos: &Chaos) {
-        for (key, is_there) in [("operation", chaos.operation.is_some()), ("delay", chaos.delay.is_some())] {
+        let tied = [
+            ("operation", chaos.operation.is_some()),
+            ("delay", chaos.delay.is_some()),
+            ("step", chaos.step.is_some()),
+        ];
+        for (key, is_there) in tied {
             if is_there {
                 let advice = "add `coordination:`, or write `at:` (seconds after the workload began)";
                 self.add(&place.key(key), "the fault is tied to no operation", advice);
