@@ -76,7 +76,7 @@ struct RunArguments {
     /// The server: a path, or a version to take from the store or fetch.
     #[arg(long, value_name = "PATH|VERSION", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     server: Option<String>,
-    /// Where the results go; runs/<scenario id>/ without it.
+    /// Where the results go; without it runs/<scenario id>/, with the scenario's name if it has one.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// What to print.

@@ -138,6 +138,52 @@ pub enum FaultAction {
     },
 }
 
+impl FaultAction {
+    /// Whom it hits, in the order in which they are looked up.
+    pub fn targets(&self) -> Vec<Target> {
+        match self {
+            FaultAction::ProcessKill { target, .. } | FaultAction::ProcessPause { target, .. } => {
+                vec![*target]
+            }
+            FaultAction::NetworkPartition { a, b, .. } => a.iter().chain(b).copied().collect(),
+            FaultAction::NetworkLatency { target, peer, .. } => [*target].into_iter().chain(*peer).collect(),
+        }
+    }
+
+    /// All of its targets, to be changed.
+    pub fn targets_mut(&mut self) -> Vec<&mut Target> {
+        match self {
+            FaultAction::ProcessKill { target, .. } | FaultAction::ProcessPause { target, .. } => {
+                vec![target]
+            }
+            FaultAction::NetworkPartition { a, b, .. } => a.iter_mut().chain(b).collect(),
+            FaultAction::NetworkLatency { target, peer, .. } => [target].into_iter().chain(peer).collect(),
+        }
+    }
+}
+
+impl Trigger {
+    /// The operation it is tied to, if it is tied to one.
+    pub fn op(self) -> Option<OpId> {
+        match self {
+            Trigger::At { .. } => None,
+            Trigger::BeforeOp { op, .. } | Trigger::DuringOp { op, .. } | Trigger::AfterOp { op, .. } => {
+                Some(op)
+            }
+        }
+    }
+
+    /// The same moment of another operation.
+    pub fn tied_to(self, op: OpId) -> Self {
+        match self {
+            Trigger::At { .. } => self,
+            Trigger::BeforeOp { lead_ns, .. } => Trigger::BeforeOp { op, lead_ns },
+            Trigger::DuringOp { moment, .. } => Trigger::DuringOp { op, moment },
+            Trigger::AfterOp { delay_ns, .. } => Trigger::AfterOp { op, delay_ns },
+        }
+    }
+}
+
 /// Whom a fault hits. Roles are looked up in the cluster when the fault fires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -56,6 +56,21 @@ pub fn nodes_named(argument: &str) -> impl Iterator<Item = &str> {
         .filter(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
+/// A command's argument with the nodes that it names numbered anew.
+pub fn renumber_nodes(argument: &str, new: impl Fn(NodeId) -> NodeId) -> String {
+    let named: Vec<&str> = nodes_named(argument).collect();
+    let mut parts = argument.split("{node-");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| {
+        let number =
+            named.iter().find(|number| part.strip_prefix(**number).is_some_and(|rest| rest.starts_with('}')));
+        match number.and_then(|number| Some((number, number.parse().ok()?))) {
+            Some((number, node)) => format!("{text}{{{}{}", new(NodeId(node)), &part[number.len()..]),
+            None => format!("{text}{{node-{part}"),
+        }
+    })
+}
+
 /// The argument of `CLUSTER FAILOVER`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -52,7 +52,7 @@ pub fn run(request: &Request, environment: &Environment) -> Result<Exit> {
     let spec = request.server.clone().or_else(|| scenario.server.clone());
     let server = find_server(spec, environment)?;
     tracing::info!(server = %server.name, version = %server.version, libc = %server.libc, origin = %server.origin, "server found");
-    let out = request.out.clone().unwrap_or_else(|| Path::new("runs").join(plan.scenario_id()));
+    let out = request.out.clone().unwrap_or_else(|| default_out(request, &plan));
     let simulation = Simulation {
         reproduction: reproduction(request, &plan),
         check_interposition: request.check_interposition,
@@ -94,6 +94,14 @@ fn plan(request: &Request) -> Result<(Scenario, Plan)> {
     scenario.head.seed = Some(seed);
     let plan = resolve(&scenario, None)?;
     Ok((scenario, plan))
+}
+
+/// Where the results go if nobody says it: another folder for another scenario.
+fn default_out(request: &Request, plan: &Plan) -> PathBuf {
+    let mut name = plan.folder_name();
+    name.extend(request.shards.map(|shards| format!("_{shards}-shards")));
+    name.extend(request.replicas.map(|replicas| format!("_{replicas}-replicas")));
+    Path::new("runs").join(name)
 }
 
 /// The command that runs the same again.

@@ -1,9 +1,12 @@
-//! When virtual time begins, derived from the seed, and the name of a run that shows it.
+//! When virtual time begins, derived from the seed, and the names of a run that show it.
 //!
 //! Servers seed their own generators from the time of day, down to the microsecond; so the beginning differs from
 //! seed to seed, and is the same for one seed for ever.
 
+use xxhash_rust::xxh3::xxh3_64;
+
 use super::Plan;
+use super::generate::name_of_seed;
 use crate::rng::Stream;
 
 /// 2024-01-01 00:00:00 UTC, in seconds of the Unix epoch.
@@ -26,6 +29,24 @@ impl Plan {
         let (hour, minute, second) = (time / 3600, time / 60 % 60, time % 60);
         format!("test_{year}{month:02}{day:02}_{hour:02}{minute:02}{second:02}_seed_{}", self.seed)
     }
+
+    /// The name of the folder for the run's results: the run's name, and the scenario's if a person gave it one, so
+    /// that two scenarios with the same seed do not share a folder.
+    pub fn folder_name(&self) -> String {
+        match self.scenario_id() {
+            id if self.name == name_of_seed(self.seed) => id,
+            id => format!("{id}_{}", file_name(&self.name)),
+        }
+    }
+}
+
+/// What of a scenario's name can stand in a folder's: all of it, or its beginning and a digest of the whole.
+fn file_name(name: &str) -> String {
+    /// The most characters that are taken of a name.
+    const LONGEST: usize = 40;
+    let is_safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    let safe: String = name.chars().take(LONGEST).map(|c| if is_safe(c) { c } else { '-' }).collect();
+    if safe == name { safe } else { format!("{safe}_{:08x}", xxh3_64(name.as_bytes()) as u32) }
 }
 
 /// Year, month and day of a day counted from 1970-01-01, in the Gregorian calendar.
@@ -54,7 +75,17 @@ fn days_in_year(year: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{END_S, FIRST_S, SECONDS_PER_DAY, civil_date, epoch_us};
+    use super::{END_S, FIRST_S, SECONDS_PER_DAY, civil_date, epoch_us, file_name};
+
+    #[test]
+    fn a_folders_name_is_safe_and_tells_names_apart() {
+        assert_eq!(file_name("basic_failover-test"), "basic_failover-test");
+        let names = ["a b", "a/b", "../..", "тест", "теcт", &"x".repeat(41), &"x".repeat(42), "a-b"];
+        let files: std::collections::BTreeSet<String> = names.iter().map(|name| file_name(name)).collect();
+        assert_eq!(files.len(), names.len(), "{files:?}");
+        let is_safe = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
+        assert!(files.iter().all(|file| file.len() <= 49 && file.chars().all(is_safe)), "{files:?}");
+    }
 
     #[test]
     fn days_have_their_dates_in_leap_years_too() {

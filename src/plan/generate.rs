@@ -27,7 +27,7 @@ pub fn generate(seed: u64, overrides: Overrides) -> Scenario {
     let cluster = cluster(seed, overrides);
     let operations = operations(seed, &cluster);
     Scenario {
-        head: Head { name: format!("seed-{seed}"), seed: Some(seed) },
+        head: Head { name: name_of_seed(seed), seed: Some(seed) },
         chaos: faults::chaos(seed, &cluster, &operations),
         network: network(seed),
         workload: workload(seed),
@@ -35,6 +35,11 @@ pub fn generate(seed: u64, overrides: Overrides) -> Scenario {
         operations,
         ..Scenario::default()
     }
+}
+
+/// The name of the scenario of a seed.
+pub(super) fn name_of_seed(seed: u64) -> String {
+    format!("seed-{seed}")
 }
 
 /// The size of the generated cluster.

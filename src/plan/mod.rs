@@ -7,6 +7,7 @@ mod epoch;
 mod faults;
 mod foresee;
 pub mod generate;
+pub mod reduce;
 pub mod resolve;
 mod to_scenario;
 mod written;
@@ -23,6 +24,7 @@ use crate::time::SimDuration;
 
 pub use crate::scenario::Pattern;
 pub use generate::{Overrides, generate};
+pub use reduce::{FaultTimes, Kept, OperationTimes, Timeline};
 pub use resolve::{ResolveError, resolve};
 
 /// Everything a run is made of.

@@ -4,7 +4,7 @@ use expect_test::{Expect, expect};
 use proptest::prelude::*;
 
 use super::{Overrides, Plan, generate, resolve};
-use crate::fault::{FaultAction, Moment, Target, Trigger};
+use crate::fault::{Moment, Target, Trigger};
 use crate::id::{NodeId, ShardId};
 use crate::op::{OpAction, OpId};
 use crate::scenario::{Scenario, parse_str};
@@ -101,6 +101,7 @@ fn the_basic_example_is_the_plan_it_says() {
         }"#]]
     .assert_eq(&serde_json::to_string_pretty(&plan).expect("a plan is JSON"));
     expect!["test_20250711_102625_seed_42"].assert_eq(&plan.scenario_id());
+    expect!["test_20250711_102625_seed_42_basic_failover_test"].assert_eq(&plan.folder_name());
 }
 
 #[test]
@@ -250,7 +251,7 @@ fn assert_sound(plan: &Plan) {
         }
     }
     for fault in &plan.faults {
-        assert!(targets(&fault.action).into_iter().all(|target| exists(plan, target)));
+        assert!(fault.action.targets().into_iter().all(|target| exists(plan, target)));
     }
 }
 
@@ -265,20 +266,14 @@ fn exists(plan: &Plan, target: Target) -> bool {
     }
 }
 
-fn targets(action: &FaultAction) -> Vec<Target> {
-    match action {
-        FaultAction::ProcessKill { target, .. } | FaultAction::ProcessPause { target, .. } => vec![*target],
-        FaultAction::NetworkLatency { target, peer, .. } => [*target].into_iter().chain(*peer).collect(),
-        FaultAction::NetworkPartition { a, b, .. } => a.iter().chain(b).copied().collect(),
-    }
-}
-
 #[test]
 fn overrides_fix_the_size_and_move_nothing_else() {
     let free = generate(5, Overrides::default());
     let fixed = generate(5, Overrides { shards: Some(16), replicas: Some(0) });
     assert_eq!((fixed.cluster.shards, fixed.cluster.replicas), (Some(16), Some(0)));
     assert_eq!(free.workload, fixed.workload);
+    let plan = resolve(&free, None).expect("it can be run");
+    assert_eq!(plan.folder_name(), plan.scenario_id(), "a seed says it all");
     assert!(resolve(&fixed, None).is_ok());
 }
 

@@ -34,21 +34,6 @@ struct Strike<'a> {
     nodes: &'a [Option<NodeId>],
 }
 
-impl FaultAction {
-    /// Whom it hits, in the order in which they are looked up.
-    pub(super) fn targets(&self) -> Vec<Target> {
-        match self {
-            FaultAction::ProcessKill { target, .. } | FaultAction::ProcessPause { target, .. } => {
-                vec![*target]
-            }
-            FaultAction::NetworkPartition { a, b, .. } => a.iter().chain(b).copied().collect(),
-            FaultAction::NetworkLatency { target, peer, .. } => {
-                std::iter::once(*target).chain(*peer).collect()
-            }
-        }
-    }
-}
-
 /// Fires a fault; gives what is to be undone, if anything is.
 pub(super) fn fire(fault: &Fault, nodes: &[Option<NodeId>], fleet: &mut Fleet, out: &mut Out) -> Option<Hit> {
     let strike = Strike { fault, targets: fault.action.targets(), nodes };

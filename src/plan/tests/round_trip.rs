@@ -76,7 +76,7 @@ workload:
     assert_eq!(plan.network.delays[0].delay_ns, SimDuration::from_ns(3_200_001));
     let kill = &plan.faults[0];
     assert_eq!(kill.trigger, Trigger::DuringOp { op: OpId(2), moment: Moment::BusStep { step: 2 } });
-    assert_eq!(targets(&kill.action), [Target::Replica(ShardId(2), 1)]);
+    assert_eq!(kill.action.targets(), [Target::Replica(ShardId(2), 1)]);
     let workload = plan.workload.expect("a script is a workload");
     assert_eq!((workload.clients, workload.duration_ns.as_ns()), (2, 2_346_678_901));
     let said =

@@ -1,0 +1,119 @@
+//! A plan with some of its operations and faults, each at the time at which it was.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Timeline;
+use crate::fault::{Fault, FaultId, Trigger};
+use crate::op::{Op, OpId};
+use crate::plan::Plan;
+use crate::time::SimDuration;
+
+/// A plan with less in it, and what its entries were called before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// The plan.
+    pub plan: Plan,
+    /// Its operations, with their numbers before.
+    pub operations: BTreeMap<OpId, OpId>,
+    /// Its faults, with their numbers before.
+    pub faults: BTreeMap<FaultId, FaultId>,
+}
+
+impl Plan {
+    /// The plan with just these operations and faults, as far as they happened in the run that `timeline` tells of.
+    ///
+    /// An operation waits for as long as those dropped before it took. A fault that was tied to a dropped operation
+    /// fires when it fired; if it did not, it is dropped as well. Entries are numbered anew, without gaps.
+    pub fn keeping(
+        &self,
+        timeline: &Timeline,
+        operations: &BTreeSet<OpId>,
+        faults: &BTreeSet<FaultId>,
+    ) -> Kept {
+        let cut = Cut { plan: self, timeline, operations, faults };
+        let kept: Vec<&Op> = self.operations.iter().filter(|op| operations.contains(&op.id)).collect();
+        let numbers: BTreeMap<OpId, OpId> =
+            (1..).map(OpId).zip(&kept).map(|(new, op)| (op.id, new)).collect();
+        let mut last = None;
+        let operations = kept.into_iter().map(|op| Op {
+            id: numbers[&op.id],
+            delay_ns: cut.delay_of(op, last.replace(op.id)),
+            ..op.clone()
+        });
+        let operations = operations.collect();
+        let kept = self.faults.iter().filter_map(|fault| Some((fault, cut.trigger_of(fault, &numbers)?)));
+        let (faults, names) = (1..)
+            .map(FaultId)
+            .zip(kept)
+            .map(|(id, (fault, trigger))| (Fault { id, trigger, ..fault.clone() }, (id, fault.id)))
+            .unzip();
+        let plan = Plan { operations, faults, ..self.clone() }.foreseen();
+        Kept { plan, operations: numbers.into_iter().map(|(old, new)| (new, old)).collect(), faults: names }
+    }
+}
+
+/// What is kept of which run.
+struct Cut<'a> {
+    plan: &'a Plan,
+    timeline: &'a Timeline,
+    operations: &'a BTreeSet<OpId>,
+    faults: &'a BTreeSet<FaultId>,
+}
+
+impl Cut<'_> {
+    /// How long a kept operation waits after the kept one before it, `last`.
+    fn delay_of(&self, op: &Op, last: Option<OpId>) -> SimDuration {
+        let before = op.id.0.checked_sub(1).filter(|id| *id > 0).map(OpId);
+        let dropped = match (self.timeline.end_of(last), self.timeline.end_of(before)) {
+            (Some(last), Some(before)) => before.since(last),
+            // The run ended before it came to that.
+            _ => self.planned_between(last, op.id),
+        };
+        let (lead, kept_lead) =
+            (self.lead_of(op.id, |_| true), self.lead_of(op.id, |id| self.faults.contains(&id)));
+        dropped + op.delay_ns + if kept_lead.is_none() { lead.unwrap_or_default() } else { SimDuration::ZERO }
+    }
+
+    /// The delays of the operations between two.
+    fn planned_between(&self, last: Option<OpId>, op: OpId) -> SimDuration {
+        let between = self
+            .plan
+            .operations
+            .iter()
+            .filter(|other| last.is_none_or(|last| other.id > last) && other.id < op);
+        between.fold(SimDuration::ZERO, |sum, other| sum + other.delay_ns)
+    }
+
+    /// The longest time that some faults before an operation let it wait; nothing if there are none of them.
+    fn lead_of(&self, op: OpId, which: impl Fn(FaultId) -> bool) -> Option<SimDuration> {
+        let leads =
+            self.plan.faults.iter().filter(|fault| which(fault.id)).filter_map(|fault| match fault.trigger {
+                Trigger::BeforeOp { op: of, lead_ns } if of == op => Some(lead_ns),
+                _ => None,
+            });
+        leads.max()
+    }
+
+    /// When a fault fires now; nothing if it is not kept.
+    fn trigger_of(&self, fault: &Fault, numbers: &BTreeMap<OpId, OpId>) -> Option<Trigger> {
+        if !self.faults.contains(&fault.id) {
+            return None;
+        }
+        match fault.trigger.op() {
+            Some(op) if !self.operations.contains(&op) => {
+                let times = self.timeline.faults.get(&fault.id).filter(|times| times.fired)?;
+                Some(Trigger::At { delay_ns: self.timeline.since_begin(times.at) })
+            }
+            Some(op) => Some(self.with_whole_lead(fault).tied_to(numbers[&op])),
+            None => Some(fault.trigger),
+        }
+    }
+
+    /// The trigger of a fault before an operation, which waits for as long as when all such faults were there.
+    fn with_whole_lead(&self, fault: &Fault) -> Trigger {
+        let Trigger::BeforeOp { op, lead_ns } = fault.trigger else { return fault.trigger };
+        let is_longest = self.lead_of(op, |id| self.faults.contains(&id)) == Some(lead_ns);
+        let whole = self.lead_of(op, |_| true).filter(|_| is_longest);
+        Trigger::BeforeOp { op, lead_ns: whole.unwrap_or(lead_ns) }
+    }
+}
