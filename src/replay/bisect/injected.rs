@@ -13,6 +13,8 @@ pub struct Injected {
     pub event: u64,
     /// That event's line.
     pub line: String,
+    /// How many events the log has up to and with everything that this delivery injected.
+    pub end: u64,
     weight: u8,
 }
 
@@ -31,11 +33,12 @@ impl Injected {
             let Some(weight) = weight(&event) else {
                 continue;
             };
-            let found = Injected { keep: delivery + 1, event: event.i, line: event_line(&event), weight };
-            match all.last_mut().filter(|last| last.keep == found.keep) {
+            let (keep, end) = (delivery + 1, event.i + 1);
+            let found = Injected { keep, event: event.i, line: event_line(&event), end, weight };
+            match all.last_mut().filter(|last| last.keep == keep) {
                 None => all.push(found),
                 Some(last) if last.weight < weight => *last = found,
-                Some(_) => {}
+                Some(last) => last.end = end,
             }
         }
         Ok(all)

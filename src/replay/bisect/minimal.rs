@@ -132,7 +132,7 @@ impl Bisection<'_> {
     pub fn minimum(&self, turn: &Turn, progress: &mut dyn FnMut(Progress)) -> Result<Minimum, ProbeError> {
         let whole =
             Subject { plan: self.recording.plan().clone(), timeline: timeline(self.recording, u64::MAX)? };
-        let before = turn.event.as_ref().map_or(0, |last| last.keep);
+        let before = turn.event.as_ref().map_or(0, |last| last.end);
         let mut subject = Subject { plan: whole.plan.clone(), timeline: timeline(self.recording, before)? };
         let mut kept: Vec<Item> = subject.items();
         kept.retain(|item| match item {
