@@ -5,13 +5,14 @@
 //! validators collected are judged by invariants; the report says what came of it.
 //!
 //! Layers, lowest first; a module names its own layer and lower ones only (a test keeps it so):
-//! 0 `time rng id` · 1 `fault op event history` · 2 `scenario plan` · 3 `event_log wire` ·
+//! 0 `time rng id` · 1 `fault op event history` · 2 `scenario plan` · 3 `bisect event_log wire` ·
 //! 4 `invariant report` · 5 `actor` · 6 `shim world servers` · 7 `scheduler` · 8 `commands` · 9 `cli`.
 //!
 //! Absent on purpose: actors do not know the world; invariants do not know the actors; `plan` does no I/O; only
 //! `actor::host` and `scheduler` name actix; only `wall` reads the wall clock; only `cli` reads the environment.
 
 pub mod actor;
+pub mod bisect;
 pub mod cli;
 pub mod commands;
 pub mod event;

@@ -16,6 +16,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("history", 1),
     ("scenario", 2),
     ("plan", 2),
+    ("bisect", 3),
     ("event_log", 3),
     ("wire", 3),
     ("invariant", 4),
