@@ -1,5 +1,6 @@
 //! Artificial worlds that answer the questions of the searches, and count them.
 
+mod ddmin;
 mod search;
 
 use std::collections::BTreeSet;
