@@ -8,6 +8,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::{JournalError, Rate};
+
 /// Whether a candidate still shows the failure that is searched.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -43,7 +45,8 @@ pub trait Prober<C> {
     /// which every algorithm passes on as they are.
     type Error: From<BisectError>;
 
-    /// Judges `candidates`, side by side if it can; one answer each, in their order.
+    /// Judges `candidates`, side by side if it can; one answer each, in their order. After an error the whole batch
+    /// counts as not asked.
     fn probe(&mut self, candidates: &[C]) -> Result<Vec<Answer>, Self::Error>;
 
     /// How many candidates at once are useful.
@@ -52,7 +55,7 @@ pub trait Prober<C> {
     }
 }
 
-impl<C, P: Prober<C>> Prober<C> for &mut P {
+impl<C, P: Prober<C> + ?Sized> Prober<C> for &mut P {
     type Error = P::Error;
 
     fn probe(&mut self, candidates: &[C]) -> Result<Vec<Answer>, Self::Error> {
@@ -81,4 +84,17 @@ pub enum BisectError {
     /// The run as it was does not fail.
     #[error("the failure is not reproduced: the whole run {0}")]
     NotReproduced(Answer),
+    /// A run that fails sometimes fails about as often with nothing injected.
+    #[error(
+        "what was injected cannot be told apart from nothing: with everything it fails in {full}, with nothing in {empty}"
+    )]
+    Indistinct {
+        /// The rate with everything injected.
+        full: Rate,
+        /// The rate with nothing.
+        empty: Rate,
+    },
+    /// Answers cannot be kept.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
 }

@@ -1,7 +1,10 @@
 //! Artificial worlds that answer the questions of the searches, and count them.
 
 mod ddmin;
+mod flaky;
+mod journal;
 mod search;
+mod sequential;
 
 use std::collections::BTreeSet;
 
