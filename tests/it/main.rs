@@ -1,5 +1,6 @@
 //! The only integration binary: one topic a file.
 
+mod bisect;
 mod cli;
 mod determinism;
 mod process;
