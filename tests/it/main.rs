@@ -3,6 +3,7 @@
 mod cli;
 mod determinism;
 mod process;
+mod reduce;
 mod sabotage;
 mod support;
 mod tidy;
