@@ -4,6 +4,7 @@ mod bisect;
 mod cli;
 mod determinism;
 mod process;
+mod reduce;
 mod replay;
 mod sabotage;
 mod support;
