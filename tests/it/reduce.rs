@@ -104,7 +104,7 @@ fn check_kept(seed: u64) {
     assert_eq!(run(&as_said(&all), &server).report.meters.log_sha256, ran.report.meters.log_sha256);
 
     let sent_ops = before.operations.iter().filter(|(_, times)| times.started_at.is_some());
-    let last = sent_ops.map(|(id, _)| *id).last().into_iter().collect();
+    let last = sent_ops.map(|(id, _)| *id).next_back().into_iter().collect();
     let kept = plan.keeping(&before, &last, &faults);
     let after = Timeline::of(events(&run(&as_said(&kept.plan), &server)));
     let (sent, fired) = times(&after, |id| kept.operations[&id], |id| kept.faults[&id]);

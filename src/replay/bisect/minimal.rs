@@ -118,7 +118,7 @@ impl Prober<Vec<Item>> for Subsets<'_> {
     }
 }
 
-fn key(items: &Vec<Item>) -> String {
+fn key(items: &[Item]) -> String {
     let name = |item: &Item| match item {
         Item::Operation(op) => format!("o{}", op.0),
         Item::Fault(fault) => format!("f{}", fault.0),
@@ -146,7 +146,7 @@ impl Bisection<'_> {
         for round in 0..ROUNDS {
             let prober = Subsets { bisection: self, subject: &subject };
             let journal = self.journal(&format!("minimal-cause-{round}.jsonl"), &question(&subject))?;
-            let prober = Journalled::new(prober, journal, key);
+            let prober = Journalled::new(prober, journal, |items: &Vec<Item>| key(items));
             let found = ddmin_by_stage(&kept, Item::stage, prober, BUDGET, progress)?;
             probes += found.probes;
             complete = found.complete;

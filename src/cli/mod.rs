@@ -1,4 +1,8 @@
-//! The command line and the environment: read here, decided elsewhere.
+//! The command line and the environment: read here, decided elsewhere. What a subcommand takes is in a file of its own.
+
+mod bisect;
+mod replay;
+mod run;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -6,7 +10,7 @@ use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
@@ -14,7 +18,6 @@ use tracing_subscriber::fmt::time::FormatTime;
 use nix::unistd::{Uid, User};
 
 use crate::commands::{self, Environment, Exit};
-use crate::replay::inspect::Until;
 use crate::scheduler;
 use crate::time::SimTime;
 
@@ -32,11 +35,11 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Run one scenario, from a file or generated from a seed, and judge it.
-    Run(RunArguments),
+    Run(run::RunArguments),
     /// Run a recorded log again, compare every event, or stop anywhere and look around.
-    Replay(ReplayArguments),
+    Replay(replay::ReplayArguments),
     /// Find the injected event that makes a recorded run fail, and the smallest scenario that still does.
-    Bisect(BisectArguments),
+    Bisect(bisect::BisectArguments),
     /// Check scenario files without running them.
     Validate {
         /// The files.
@@ -60,91 +63,8 @@ enum ServersAction {
     },
 }
 
-#[derive(Args)]
-struct RunArguments {
-    /// The scenario; without it one is generated from the seed.
-    scenario: Option<PathBuf>,
-    /// The seed; without it the scenario's own, or a fresh one.
-    #[arg(long)]
-    seed: Option<u64>,
-    /// Generate a cluster of so many shards.
-    #[arg(long, conflicts_with = "scenario", value_parser = clap::value_parser!(u16).range(3..=16))]
-    shards: Option<u16>,
-    /// Generate a cluster with so many replicas a shard.
-    #[arg(long, conflicts_with = "scenario", value_parser = clap::value_parser!(u16).range(0..=2))]
-    replicas: Option<u16>,
-    /// The server: a path, or a version to take from the store or fetch.
-    #[arg(long, value_name = "PATH|VERSION", value_parser = clap::builder::NonEmptyStringValueParser::new())]
-    server: Option<String>,
-    /// Where the results go; without it runs/<scenario id>/, with the scenario's name if it has one.
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
-    /// What to print.
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
-    /// Also write the scenario as YAML that runs to the same event log.
-    #[arg(long, value_name = "FILE")]
-    export: Option<PathBuf>,
-    /// End the run if a server's call goes round the shim.
-    #[arg(long)]
-    check_interposition: bool,
-}
-
-#[derive(Args)]
-struct ReplayArguments {
-    /// The log, plain or compressed, or the folder that holds it.
-    log: PathBuf,
-    /// Replay the decisions against another server: a path, or a version to take from the store or fetch.
-    #[arg(long, value_name = "PATH|VERSION", value_parser = clap::builder::NonEmptyStringValueParser::new())]
-    server: Option<String>,
-    /// Stop before this event with all servers alive, show every node's view, and take commands.
-    #[arg(long, value_name = "EVENT", conflicts_with = "until_time")]
-    until: Option<u64>,
-    /// Stop before the first event at or after this virtual time, such as 12.5s.
-    #[arg(long, value_name = "TIME", value_parser = parse_time)]
-    until_time: Option<SimTime>,
-    /// Where the replay's own results go; nowhere without it.
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
-}
-
-#[derive(Args)]
-struct BisectArguments {
-    /// The log, plain or compressed, or the folder that holds it.
-    log: PathBuf,
-    /// Bisect against another server: a path, or a version to take from the store or fetch.
-    #[arg(long, value_name = "PATH|VERSION", value_parser = clap::builder::NonEmptyStringValueParser::new())]
-    server: Option<String>,
-    /// The invariant to look for; without it the first that the run violated.
-    #[arg(long, value_name = "NAME")]
-    invariant: Option<String>,
-    /// How many runs at once; one for each processor without it.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
-    jobs: Option<u16>,
-    /// Only the turning point, not the minimal cause.
-    #[arg(long)]
-    no_shrink: bool,
-    /// Where the minimal scenario and the answers so far go; `bisect` beside the log without it.
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
-}
-
-impl BisectArguments {
-    fn resolve(self) -> commands::bisect::Request {
-        let processors = || std::thread::available_parallelism().map_or(1, usize::from);
-        commands::bisect::Request {
-            log: self.log,
-            server: self.server,
-            invariant: self.invariant,
-            jobs: self.jobs.map_or_else(processors, usize::from),
-            no_shrink: self.no_shrink,
-            out: self.out,
-        }
-    }
-}
-
 /// A virtual time such as `12.5s`, `12500ms` or `12.5`.
-fn parse_time(text: &str) -> Result<SimTime, String> {
+fn virtual_time(text: &str) -> Result<SimTime, String> {
     let (number, unit_ns) = match text.strip_suffix("ms") {
         Some(number) => (number, 1e6),
         None => (text.strip_suffix('s').unwrap_or(text), 1e9),
@@ -157,19 +77,9 @@ fn parse_time(text: &str) -> Result<SimTime, String> {
     }
 }
 
-impl ReplayArguments {
-    fn resolve(self) -> commands::replay::Request {
-        let until = self.until.map(Until::Event).or(self.until_time.map(Until::Time));
-        commands::replay::Request { log: self.log, server: self.server, until, out: self.out }
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, ValueEnum)]
-enum Format {
-    /// The summary for people.
-    Text,
-    /// The whole report as JSON.
-    Json,
+/// How many processors this program may use.
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Runs the program.
@@ -190,22 +100,6 @@ pub fn main() -> ExitCode {
     match exit {
         Ok(exit) => exit.into(),
         Err(error) => commands::report_failure(&error).into(),
-    }
-}
-
-impl RunArguments {
-    fn resolve(self) -> commands::run::Request {
-        commands::run::Request {
-            scenario: self.scenario,
-            seed: self.seed,
-            shards: self.shards,
-            replicas: self.replicas,
-            server: self.server,
-            out: self.out,
-            json: self.format == Format::Json,
-            export: self.export,
-            check_interposition: self.check_interposition,
-        }
     }
 }
 

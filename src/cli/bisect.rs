@@ -1,0 +1,42 @@
+//! What `bisect` takes.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::processors;
+use crate::commands::bisect::Request;
+
+#[derive(Args)]
+pub(super) struct BisectArguments {
+    /// The log, plain or compressed, or the folder that holds it.
+    log: PathBuf,
+    /// Bisect against another server: a path, or a version to take from the store or fetch.
+    #[arg(long, value_name = "PATH|VERSION", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    server: Option<String>,
+    /// The invariant to look for; without it the first that the run violated.
+    #[arg(long, value_name = "NAME")]
+    invariant: Option<String>,
+    /// How many runs at once; one for each processor without it.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    jobs: Option<u16>,
+    /// Only the turning point, not the minimal cause.
+    #[arg(long)]
+    no_shrink: bool,
+    /// Where the minimal scenario and the answers so far go; `bisect` beside the log without it.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+impl BisectArguments {
+    pub(super) fn resolve(self) -> Request {
+        Request {
+            log: self.log,
+            server: self.server,
+            invariant: self.invariant,
+            jobs: self.jobs.map_or_else(processors, usize::from),
+            no_shrink: self.no_shrink,
+            out: self.out,
+        }
+    }
+}
