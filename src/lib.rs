@@ -5,7 +5,7 @@
 //! validators collected are judged by invariants; the report says what came of it.
 //!
 //! Layers, lowest first; a module names its own layer and lower ones only (a test keeps it so):
-//! 0 `time rng id` · 1 `fault op event history` · 2 `scenario plan` · 3 `bisect event_log wire` ·
+//! 0 `time rng id workers` · 1 `fault op event history` · 2 `scenario plan` · 3 `bisect event_log wire` ·
 //! 4 `invariant report` · 5 `actor` · 6 `shim world servers` · 7 `scheduler` · 8 `simulation` ·
 //! 9 `replay` · 10 `commands` · 11 `cli`.
 //!
@@ -35,4 +35,5 @@ pub mod simulation;
 pub mod time;
 pub mod wall;
 pub mod wire;
+pub mod workers;
 pub mod world;

@@ -1,0 +1,124 @@
+//! Runs jobs side by side, each worker on a processor of its own.
+//!
+//! A simulation and its servers take turns, so one processor is all that they can use, and a hand-over across
+//! processors costs five times as much. Workers share nothing but the list of jobs. What comes of a job must not
+//! depend on which worker had it or what ran beside it; the caller hears of results as they come, with their jobs'
+//! places in the list.
+
+use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
+use std::sync::{Mutex, PoisonError};
+
+use crossbeam_channel::bounded;
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+use nix::unistd::Pid;
+
+/// Does `work` for every job, as many at once as there are workers, and hands each result with its job's place to
+/// `take`. After `take` breaks, no further job is begun; those under way are still finished and handed over.
+pub fn side_by_side<J: Send, R: Send>(
+    workers: NonZeroUsize,
+    jobs: impl Iterator<Item = J> + Send,
+    work: impl Fn(J) -> R + Sync,
+    mut take: impl FnMut(usize, R) -> ControlFlow<()>,
+) {
+    let jobs = Mutex::new(Some(jobs.enumerate()));
+    let next = || lock(&jobs).as_mut().and_then(Iterator::next);
+    let processors = processors();
+    let (send, results) = bounded(workers.get());
+    std::thread::scope(|scope| {
+        for worker in 0..workers.get() {
+            let (send, next, work) = (send.clone(), &next, &work);
+            let processor = processors.get(worker % processors.len().max(1)).copied();
+            scope.spawn(move || {
+                processor.inspect(|processor| pin_to(*processor));
+                while let Some((place, job)) = next() {
+                    if send.send((place, work(job))).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+        drop(send);
+        for (place, result) in &results {
+            if take(place, result).is_break() {
+                *lock(&jobs) = None;
+            }
+        }
+    });
+}
+
+/// A worker that panics holds no half-made list: the lock guards one step of an iterator.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The processors that this thread may use, in order; none if the kernel does not say.
+fn processors() -> Vec<usize> {
+    let allowed = sched_getaffinity(Pid::from_raw(0)).ok();
+    let is_allowed = |processor: &usize| allowed.is_some_and(|set| set.is_set(*processor).unwrap_or(false));
+    (0..CpuSet::count()).filter(is_allowed).collect()
+}
+
+/// Keeps this thread on a processor. Where the kernel refuses, it is slower and otherwise the same.
+fn pin_to(processor: usize) {
+    let mut one = CpuSet::new();
+    let _ = one.set(processor).and_then(|()| sched_setaffinity(Pid::from_raw(0), &one));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TWO: NonZeroUsize = NonZeroUsize::new(2).expect("two is not zero");
+
+    #[test]
+    fn every_job_is_done_once_and_its_result_comes_with_its_place() {
+        let mut results = Vec::new();
+        side_by_side(
+            TWO,
+            (0..100).map(|n| n * 3),
+            |job| job + 1,
+            |place, result| {
+                results.push((place, result));
+                ControlFlow::Continue(())
+            },
+        );
+        results.sort_unstable();
+        assert_eq!(results, (0..100).map(|n| (n, n * 3 + 1)).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn after_a_break_what_is_under_way_is_still_handed_over() {
+        let mut taken = 0;
+        let begun = Mutex::new(0);
+        side_by_side(
+            TWO,
+            0..1_000_000,
+            |_| *lock(&begun) += 1,
+            |_, ()| {
+                taken += 1;
+                if taken == 5 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            },
+        );
+        assert_eq!(taken, *lock(&begun));
+        assert!((5..100).contains(&taken), "{taken}");
+    }
+
+    #[test]
+    fn no_jobs_are_no_results() {
+        side_by_side(TWO, std::iter::empty::<()>(), |()| (), |_, ()| panic!("there was no job"));
+    }
+
+    #[test]
+    fn each_worker_is_on_one_processor() {
+        side_by_side(
+            TWO,
+            0..8,
+            |_| processors().len(),
+            |_, processors| {
+                assert_eq!(processors, 1);
+                ControlFlow::Continue(())
+            },
+        );
+    }
+}
