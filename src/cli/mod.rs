@@ -1,6 +1,7 @@
 //! The command line and the environment: read here, decided elsewhere. What a subcommand takes is in a file of its own.
 
 mod bisect;
+mod fuzz;
 mod replay;
 mod run;
 
@@ -36,6 +37,8 @@ struct Cli {
 enum Command {
     /// Run one scenario, from a file or generated from a seed, and judge it.
     Run(run::RunArguments),
+    /// Run seeds until told to stop, and group, reduce and keep what fails.
+    Fuzz(fuzz::FuzzArguments),
     /// Run a recorded log again, compare every event, or stop anywhere and look around.
     Replay(replay::ReplayArguments),
     /// Find the injected event that makes a recorded run fail, and the smallest scenario that still does.
@@ -89,6 +92,7 @@ pub fn main() -> ExitCode {
     let environment = environment();
     let exit = match cli.command {
         Command::Run(arguments) => commands::run::run(&arguments.resolve(), &environment),
+        Command::Fuzz(arguments) => commands::fuzz::fuzz(&arguments.resolve(), &environment),
         Command::Replay(arguments) => commands::replay::replay(&arguments.resolve(), &environment),
         Command::Bisect(arguments) => commands::bisect::bisect(&arguments.resolve(), &environment),
         Command::Validate { files } => commands::validate::validate(&files, &environment),

@@ -1,6 +1,7 @@
 //! The subcommands, one a file, and what they have in common: exit codes and the environment they were given.
 
 pub mod bisect;
+pub mod fuzz;
 mod progress;
 pub mod replay;
 pub mod run;

@@ -119,7 +119,7 @@ fn workload_lines(w: &Workload) -> String {
 }
 
 /// A number with a comma between its thousands.
-fn grouped(n: u64) -> String {
+pub fn grouped(n: u64) -> String {
     let digits = n.to_string();
     let groups = digits.as_bytes().rchunks(3).rev().map(|group| String::from_utf8_lossy(group).into_owned());
     groups.collect::<Vec<_>>().join(",")

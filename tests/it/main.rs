@@ -1,6 +1,7 @@
 //! The only integration binary: one topic a file.
 
 mod bisect;
+mod campaign;
 mod cli;
 mod determinism;
 mod process;
