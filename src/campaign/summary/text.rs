@@ -19,7 +19,8 @@ pub fn render(summary: &Summary, colour: bool) -> String {
     text += &format!("Virtual Time: {}, {} events\n", duration(summary.virtual_ms), grouped(summary.events));
     text += &format!("Fingerprint: {}\n", summary.fingerprint);
     if !summary.causes.is_empty() {
-        text += &format!("\nFailures ({} in {} groups):\n", grouped(summary.failed), summary.causes.len());
+        let groups = if summary.causes.len() == 1 { "group" } else { "groups" };
+        text += &format!("\nFailures ({} in {} {groups}):\n", grouped(summary.failed), summary.causes.len());
         summary.causes.iter().for_each(|cause| text += &failure(cause, colour));
     }
     if !summary.without_verdict.is_empty() {
