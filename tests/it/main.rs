@@ -2,6 +2,7 @@
 
 mod bisect;
 mod cli;
+mod corpus;
 mod determinism;
 mod process;
 mod reduce;
