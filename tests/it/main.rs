@@ -4,6 +4,8 @@ mod bisect;
 mod cli;
 mod corpus;
 mod determinism;
+mod format;
+mod hostile;
 mod process;
 mod reduce;
 mod replay;
