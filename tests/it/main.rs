@@ -3,7 +3,10 @@
 mod bisect;
 mod campaign;
 mod cli;
+mod corpus;
 mod determinism;
+mod format;
+mod hostile;
 mod process;
 mod reduce;
 mod replay;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{Bisection, Injected};
-use crate::bisect::{Answer, BisectError, Prober};
+use crate::bisect::{Answer, BisectError, Prober, Trial};
 use crate::plan::Plan;
 use crate::replay::ReplayError;
 use crate::scheduler::Guide;
@@ -48,17 +48,34 @@ pub(super) struct Prefixes<'a> {
     pub injected: &'a [Injected],
 }
 
+impl Prefixes<'_> {
+    /// Runs the recorded run with its first `kept` injections.
+    fn ask(&self, kept: usize) -> Result<Answer, ProbeError> {
+        let recording = self.bisection.recording;
+        let cease_at = kept.checked_sub(1).map_or(0, |last| self.injected[last].keep);
+        let decisions = recording.decisions.clone();
+        let guide = Guide { decisions, cease_at: Some(cease_at), end_at: None };
+        self.bisection.ask(recording.plan(), guide)
+    }
+}
+
 impl Prober<usize> for Prefixes<'_> {
     type Error = ProbeError;
 
     fn probe(&mut self, candidates: &[usize]) -> Result<Vec<Answer>, ProbeError> {
-        let recording = self.bisection.recording;
-        self.bisection.side_by_side(candidates, |kept| {
-            let cease_at = kept.checked_sub(1).map_or(0, |last| self.injected[last].keep);
-            let decisions = recording.decisions.clone();
-            let guide = Guide { decisions, cease_at: Some(cease_at), end_at: None };
-            self.bisection.ask(recording.plan(), guide)
-        })
+        self.bisection.side_by_side(candidates, |kept| self.ask(*kept))
+    }
+
+    fn jobs(&self) -> usize {
+        self.bisection.jobs
+    }
+}
+
+impl Prober<Trial<usize>> for Prefixes<'_> {
+    type Error = ProbeError;
+
+    fn probe(&mut self, trials: &[Trial<usize>]) -> Result<Vec<Answer>, ProbeError> {
+        self.bisection.side_by_side(trials, |trial| self.ask(trial.candidate))
     }
 
     fn jobs(&self) -> usize {
