@@ -7,16 +7,14 @@ use std::path::{Path, PathBuf};
 
 use super::line::{RunLine, RunStatus};
 use super::{Campaign, CampaignError, Contestant};
-use crate::event_log::{COMPRESSED_LOG_FILE, LOG_FILE};
+use crate::event_log::LOG_FILE;
 use crate::plan::Plan;
+use crate::replay::corpus::{self, Effort, Readme, Recorded};
 use crate::replay::parted::Parted;
 use crate::replay::{Recording, ReplayError};
-use crate::report;
+use crate::report::RunReport;
 use crate::rng::Stream;
 use crate::simulation::{Log, Outcome, Simulation, SimulationError};
-
-/// How hard kept logs are compressed: the library's own default, which costs less than a run.
-const COMPRESSION_LEVEL: i32 = zstd::DEFAULT_COMPRESSION_LEVEL;
 
 /// A run to be done.
 #[derive(Clone, Copy, Debug)]
@@ -93,8 +91,7 @@ impl Campaign<'_> {
             }
         }
         if line.status == RunStatus::Failed {
-            let kept = self.failures().join(line.folder_name());
-            self.keep(job.seed, folder, outcome, &kept)?;
+            self.keep(job, folder, &line, &outcome.report)?;
         }
         Ok(Attempt::Counted(Box::new(line)))
     }
@@ -127,21 +124,25 @@ impl Campaign<'_> {
         Ok(Some(Attempt::Diverged(Box::new(Divergence { seed: job.seed, server, parted, folder: kept }))))
     }
 
-    /// Keeps what is needed to look at a failure: all of it or nothing.
-    fn keep(&self, seed: u64, folder: &Path, outcome: &Outcome, to: &Path) -> Result<(), CampaignError> {
-        let part = self.scratch_named(&format!("{}-kept", to.file_name().unwrap_or_default().display()))?;
-        let texts = [
-            ("scenario.yaml", self.source.scenario(seed).to_yaml()),
-            ("report.txt", report::text::render(&outcome.report, false)),
-        ];
-        for (name, text) in texts {
-            let path = part.join(name);
-            fs::write(&path, text).map_err(|source| CampaignError::Io { path, source })?;
-        }
-        compress(folder, &part).map_err(|source| CampaignError::Io { path: part.clone(), source })?;
+    /// Keeps a failure as a recording: all of it or nothing.
+    fn keep(
+        &self,
+        job: &Job,
+        folder: &Path,
+        line: &RunLine,
+        report: &RunReport,
+    ) -> Result<(), CampaignError> {
+        let part = self.scratch_named(&format!("{}-kept", name(job)))?;
+        let (scenario, server, log) =
+            (self.source.scenario(job.seed), job.on.server.identity(), folder.join(LOG_FILE));
+        let effort = Effort::Little;
+        let run = Recorded { scenario: &scenario, server: &server, report, log: &log, effort };
+        let shows = line.signature.as_ref().map(ToString::to_string).unwrap_or_default();
+        corpus::keep(&part, &run, &Readme { shows, ..Readme::of_run(&run) })?;
+        let to = self.failures().join(line.folder_name());
         create(&self.failures())?;
-        remove(to)?;
-        fs::rename(&part, to).map_err(|source| CampaignError::Io { path: to.to_owned(), source })
+        remove(&to)?;
+        fs::rename(&part, &to).map_err(|source| CampaignError::Io { path: to, source })
     }
 
     fn scratch(&self, job: &Job) -> Result<PathBuf, CampaignError> {
@@ -158,12 +159,6 @@ impl Campaign<'_> {
 
 fn name(job: &Job) -> String {
     format!("seed-{}-{}", job.seed, job.on.label)
-}
-
-pub(super) fn compress(from: &Path, to: &Path) -> io::Result<()> {
-    let log = fs::File::open(from.join(LOG_FILE))?;
-    let to = fs::File::create(to.join(COMPRESSED_LOG_FILE))?;
-    zstd::stream::copy_encode(log, to, COMPRESSION_LEVEL)
 }
 
 pub(super) fn create(folder: &Path) -> Result<(), CampaignError> {

@@ -8,19 +8,23 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::attempt::{compress, create, remove};
+use super::attempt::{create, remove};
 use super::signature::Signature;
 use super::tally::Group;
 use super::{Campaign, CampaignError, Contestant};
 use crate::bisect::Progress;
+use crate::event_log::{COMPRESSED_LOG_FILE, LOG_FILE};
 use crate::replay::Recording;
 use crate::replay::bisect::{Bisection, Minimum, ProbeError, Turn};
+use crate::replay::corpus::{self, Effort, README_FILE, REPORT_FILE, Readme, Recorded, SCENARIO_FILE};
 use crate::simulation::{Outcome, Simulation};
 
 /// How often a minimal cause is run again before it is believed.
 pub const CONFIRMATIONS: u32 = 3;
 /// The name of a find's own file in its folder.
 const FIND_FILE: &str = "find.json";
+/// The name of the folder of its minimal cause.
+const RECORDING: &str = "recording";
 
 /// What was found out about a group of failures.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,14 +108,19 @@ impl Campaign<'_> {
         (turn, minimum): (&Turn, &Minimum),
         out: &Path,
     ) -> Result<Find, CampaignError> {
+        let (scratch, recording) = (out.join("confirmation"), out.join(RECORDING));
         let mut runs = Vec::new();
-        for _ in 0..CONFIRMATIONS {
-            let folder = out.join("confirmation");
-            remove(&folder)?;
-            let simulation = Simulation::new(&minimum.plan, &on.server, &folder);
-            runs.push(simulation.run(self.stop, &mut |_| {}).map_err(ProbeError::from)?);
-            remove(&folder)?;
+        for number in 0..CONFIRMATIONS {
+            remove(&scratch)?;
+            let run = Simulation::new(&minimum.plan, &on.server, &scratch).run(self.stop, &mut |_| {});
+            let run = run.map_err(ProbeError::from)?;
+            if number == 0 {
+                remove(&recording)?;
+                keep(&recording, signature, on, minimum, &run, &scratch)?;
+            }
+            runs.push(run);
         }
+        remove(&scratch)?;
         if self.is_stopped() {
             return Err(ProbeError::Interrupted.into());
         }
@@ -146,35 +155,13 @@ impl Campaign<'_> {
             }
         }
         remove(&self.finds())?;
-        let publish = |(cause, (signature, find)): (&Signature, (&Signature, &Find))| {
+        let publish = |(cause, (signature, _)): (&Signature, (&Signature, &Find))| {
             let folder = self.finds().join(cause.slug());
             create(&folder)?;
-            self.publish_one(
-                &self.bisections().join(signature.slug()).join("minimal"),
-                cause,
-                find,
-                &folder,
-            )?;
+            copy_files(&self.bisections().join(signature.slug()).join(RECORDING), &folder)?;
             Ok((cause.clone(), folder))
         };
         best.into_iter().map(publish).collect()
-    }
-
-    fn publish_one(
-        &self,
-        minimal: &Path,
-        cause: &Signature,
-        find: &Find,
-        to: &Path,
-    ) -> Result<(), CampaignError> {
-        for name in ["scenario.yaml", "report.txt"] {
-            let text = fs::read(minimal.join(name))
-                .map_err(|source| CampaignError::Io { path: minimal.join(name), source })?;
-            write(&to.join(name), &text)?;
-        }
-        compress(minimal, to).map_err(|source| CampaignError::Io { path: to.to_owned(), source })?;
-        let readme = format!("{cause}\n\nFails: {} · Passes: –\n\n{}", find.server, find.explanation);
-        write(&to.join("README.md"), readme.as_bytes())
     }
 
     /// Where groups of failures are looked into.
@@ -215,6 +202,32 @@ impl Find {
     pub fn size(&self) -> (u64, u64, &str) {
         (self.injected, self.seed, &self.server)
     }
+}
+
+/// Keeps a minimal cause as a recording.
+fn keep(
+    folder: &Path,
+    signature: &Signature,
+    on: &Contestant,
+    minimum: &Minimum,
+    run: &Outcome,
+    results: &Path,
+) -> Result<(), CampaignError> {
+    let (scenario, server, log) = (minimum.plan.to_scenario(), on.server.identity(), results.join(LOG_FILE));
+    let (report, effort) = (&run.report, Effort::Much);
+    let recorded = Recorded { scenario: &scenario, server: &server, report, log: &log, effort };
+    let cause = Signature::of_invariant(&signature.invariant, &minimum.plan, report);
+    let shows = cause.as_ref().unwrap_or(signature).to_string();
+    Ok(corpus::keep(folder, &recorded, &Readme { shows, ..Readme::of_run(&recorded) })?)
+}
+
+/// Copies the files of a recording.
+fn copy_files(from: &Path, to: &Path) -> Result<(), CampaignError> {
+    for name in [SCENARIO_FILE, REPORT_FILE, README_FILE, COMPRESSED_LOG_FILE] {
+        fs::copy(from.join(name), to.join(name))
+            .map_err(|source| CampaignError::Io { path: to.join(name), source })?;
+    }
+    Ok(())
 }
 
 fn write(path: &Path, text: &[u8]) -> Result<(), CampaignError> {

@@ -24,7 +24,8 @@ use std::time::Duration;
 use crate::plan::ResolveError;
 use crate::replay::ReplayError;
 use crate::replay::bisect::ProbeError;
-use crate::servers::{Family, Origin, Server};
+use crate::replay::corpus::{CorpusError, spec};
+use crate::servers::{Origin, Server};
 use crate::wall::Stopwatch;
 use crate::workers::side_by_side;
 
@@ -51,7 +52,7 @@ impl Contestant {
     /// What to name it by on the command line: its version if that finds it, else its file.
     pub fn spec(&self) -> String {
         match &self.server.origin {
-            Origin::Store(_) => version(&self.server),
+            Origin::Store(_) => spec(&self.server.identity()),
             _ => self.server.binary.display().to_string(),
         }
     }
@@ -61,21 +62,13 @@ impl Contestant {
         let mut seen = BTreeSet::new();
         let servers: Vec<Server> = servers.into_iter().filter(|s| seen.insert(s.sha256.clone())).collect();
         let label = |server: &Server| {
-            let name = version(server);
-            match servers.iter().filter(|other| version(other) == name).count() {
+            let name = spec(&server.identity());
+            match servers.iter().filter(|other| spec(&other.identity()) == name).count() {
                 1 => name,
                 _ => format!("{name}-{}", &server.sha256[..8]),
             }
         };
         servers.iter().map(|server| Contestant { label: label(server), server: server.clone() }).collect()
-    }
-}
-
-/// A server's version as one asks for it.
-fn version(server: &Server) -> String {
-    match server.name {
-        Family::Valkey => server.version.clone(),
-        Family::Redis => format!("{}-{}", server.name, server.version),
     }
 }
 
@@ -138,6 +131,9 @@ pub enum CampaignError {
     /// A kept log cannot be read.
     #[error(transparent)]
     Replay(#[from] ReplayError),
+    /// A run cannot be kept.
+    #[error(transparent)]
+    Corpus(#[from] CorpusError),
     /// A find cannot be bisected.
     #[error(transparent)]
     Probe(#[from] ProbeError),

@@ -15,7 +15,7 @@ use crate::event_log::LOG_FILE;
 use crate::plan::Plan;
 use crate::plan::generate::{Overrides, generate};
 use crate::plan::resolve::resolve;
-use crate::replay::corpus::{self, Readme, Recorded};
+use crate::replay::corpus::{self, Effort, Readme, Recorded};
 use crate::report::{self, Status};
 use crate::rng;
 use crate::scenario::{self, Scenario};
@@ -145,7 +145,8 @@ fn record(folder: &Path, out: &Path, scenario: &Scenario, server: &Server, outco
         anyhow::bail!("the run was interrupted, so nothing is recorded in {}", folder.display());
     }
     let (server, log) = (server.identity(), out.join(LOG_FILE));
-    let run = Recorded { scenario, server: &server, report: &outcome.report, log: &log };
+    let report = &outcome.report;
+    let run = Recorded { scenario, server: &server, report, log: &log, effort: Effort::Much };
     corpus::keep(folder, &run, &Readme::of_run(&run)).context("cannot record the run")?;
     say_to_stderr(&format!("recording: {}", folder.display()));
     Ok(())

@@ -21,8 +21,6 @@ pub const REPORT_FILE: &str = "report.txt";
 /// The file of the two lines.
 pub const README_FILE: &str = "README.md";
 
-/// The best that zstd does without a window that a reader may refuse.
-const COMPRESSION_LEVEL: i32 = 19;
 /// What stands for no server at all.
 const NOBODY: &str = "–";
 
@@ -69,6 +67,24 @@ pub enum BadReadme {
     NoVerdicts,
 }
 
+/// How much time goes into making a log small.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effort {
+    /// Less than the run itself took.
+    Little,
+    /// As much as it takes, for a log that stays: the best that zstd does without a window that a reader may refuse.
+    Much,
+}
+
+impl Effort {
+    fn level(self) -> i32 {
+        match self {
+            Effort::Little => 3,
+            Effort::Much => 19,
+        }
+    }
+}
+
 /// A run that is to be kept.
 #[derive(Clone, Copy, Debug)]
 pub struct Recorded<'a> {
@@ -80,6 +96,8 @@ pub struct Recorded<'a> {
     pub report: &'a RunReport,
     /// Its log, not compressed.
     pub log: &'a Path,
+    /// How small its log is to be.
+    pub effort: Effort,
 }
 
 impl Readme {
@@ -156,7 +174,7 @@ pub fn keep(folder: &Path, run: &Recorded, readme: &Readme) -> Result<(), Corpus
     write(&folder.join(SCENARIO_FILE), &scenario.to_yaml())?;
     write(&folder.join(REPORT_FILE), &golden(run.report))?;
     let log = folder.join(COMPRESSED_LOG_FILE);
-    compress(run.log, &log).map_err(|source| CorpusError::Io { path: log, source })?;
+    compress(run.log, &log, run.effort).map_err(|source| CorpusError::Io { path: log, source })?;
     let path = folder.join(README_FILE);
     if path.exists() { Ok(()) } else { write(&path, &readme.to_string()) }
 }
@@ -165,9 +183,9 @@ fn write(path: &Path, text: &str) -> Result<(), CorpusError> {
     fs::write(path, text).map_err(|source| CorpusError::Io { path: path.to_owned(), source })
 }
 
-fn compress(from: &Path, to: &Path) -> io::Result<()> {
+fn compress(from: &Path, to: &Path, effort: Effort) -> io::Result<()> {
     let mut log = BufReader::new(File::open(from)?);
-    let mut compressed = zstd::Encoder::new(BufWriter::new(File::create(to)?), COMPRESSION_LEVEL)?;
+    let mut compressed = zstd::Encoder::new(BufWriter::new(File::create(to)?), effort.level())?;
     compressed.include_checksum(true)?;
     io::copy(&mut log, &mut compressed)?;
     compressed.finish()?.into_inner()?.sync_all()

@@ -14,7 +14,9 @@ use valkey_fuzzer::commands::servers::{find_server, recorded_server};
 use valkey_fuzzer::event_log::COMPRESSED_LOG_FILE;
 use valkey_fuzzer::invariant::CATALOGUE;
 use valkey_fuzzer::replay::Recording;
-use valkey_fuzzer::replay::corpus::{self, README_FILE, REPORT_FILE, Readme, Recorded, SCENARIO_FILE};
+use valkey_fuzzer::replay::corpus::{
+    self, Effort, README_FILE, REPORT_FILE, Readme, Recorded, SCENARIO_FILE,
+};
 use valkey_fuzzer::report::Status;
 use valkey_fuzzer::scenario;
 
@@ -112,7 +114,9 @@ fn a_run_is_kept_as_a_recording_that_replays_and_its_readme_is_nobodys_to_overwr
     let scenario = support::scenario(include_str!("scenarios/quiet.yaml"));
     let ran = run(&plan(include_str!("scenarios/quiet.yaml")), &server);
     let (identity, log) = (server.identity(), ran.folder.path().join("events.jsonl"));
-    let recorded = Recorded { scenario: &scenario, server: &identity, report: &ran.report, log: &log };
+    let report = &ran.report;
+    let effort = Effort::Much;
+    let recorded = Recorded { scenario: &scenario, server: &identity, report, log: &log, effort };
     let folder = tempfile::tempdir().expect("a folder");
     let first = Readme::of_run(&recorded);
     assert_eq!((first.fails.len(), first.passes.as_slice()), (0, &[corpus::spec(&identity)][..]));
