@@ -1,6 +1,7 @@
 //! The runs that answer a search: a prefix of the recorded run, or a plan of its own, several side by side.
 
 use std::io;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -10,6 +11,7 @@ use crate::plan::Plan;
 use crate::replay::ReplayError;
 use crate::scheduler::Guide;
 use crate::simulation::{Log, Outcome, Simulation, SimulationError};
+use crate::workers;
 
 /// Why a search ends without a result.
 #[derive(Debug, thiserror::Error)]
@@ -90,22 +92,8 @@ impl Bisection<'_> {
         candidates: &[C],
         answer: impl Fn(&C) -> Result<Answer, ProbeError> + Sync,
     ) -> Result<Vec<Answer>, ProbeError> {
-        if let [candidate] = candidates {
-            return Ok(vec![answer(candidate)?]);
-        }
-        let mut answers = Vec::new();
-        for batch in candidates.chunks(self.jobs.max(1)) {
-            answers.extend(std::thread::scope(|scope| {
-                let answer = &answer;
-                let threads: Vec<_> =
-                    batch.iter().map(|candidate| scope.spawn(move || answer(candidate))).collect();
-                threads
-                    .into_iter()
-                    .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-                    .collect::<Result<Vec<Answer>, ProbeError>>()
-            })?);
-        }
-        Ok(answers)
+        let workers = NonZeroUsize::new(self.jobs.min(candidates.len())).unwrap_or(NonZeroUsize::MIN);
+        workers::all(workers, candidates.iter(), answer).into_iter().collect()
     }
 
     /// Whether a run violates the invariant.
