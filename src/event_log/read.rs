@@ -55,8 +55,14 @@ pub enum ReadError {
 /// Reads a log from its beginning; an iterator over its events, which ends after the first error.
 #[derive(Debug)]
 pub struct LogReader<R> {
-    lines: Lines<R>,
     header: Header,
+    events: Events<R>,
+}
+
+/// Reads the events of a log from anywhere in it, as [`LogReader`] does.
+#[derive(Debug)]
+pub struct Events<R> {
+    lines: Lines<R>,
     next: u64,
     now: SimTime,
     truncated: bool,
@@ -77,7 +83,8 @@ impl<R: BufRead> LogReader<R> {
             return Err(ReadError::Empty);
         }
         let header = parse_header(&lines.text)?;
-        Ok(LogReader { lines, header, next: 0, now: SimTime::ZERO, truncated: false, ended: false })
+        let events = Events { lines, next: 0, now: SimTime::ZERO, truncated: false, ended: false };
+        Ok(LogReader { header, events })
     }
 
     /// What the run depended on.
@@ -87,7 +94,47 @@ impl<R: BufRead> LogReader<R> {
 
     /// Whether the last line was cut off and left out. Known once the iterator has ended.
     pub fn truncated(&self) -> bool {
+        self.events.truncated
+    }
+
+    /// The header, and the reader of what follows it.
+    pub fn into_parts(self) -> (Header, Events<R>) {
+        (self.header, self.events)
+    }
+}
+
+impl<R: BufRead> Events<R> {
+    /// Goes on with `input`, which begins with the line of event `next`; the event before it happened at `now` or earlier.
+    pub(super) fn resume(input: R, next: u64, now: SimTime) -> Self {
+        // Before event 0 is the header, which is line 1.
+        let lines = Lines { number: next + 1, ..Lines::new(input) };
+        Events { lines, next, now, truncated: false, ended: false }
+    }
+
+    /// The number of the event that comes next, if there is one more.
+    pub(super) fn next_index(&self) -> u64 {
+        self.next
+    }
+
+    /// The line of the event just read, without its newline.
+    pub fn line(&self) -> &[u8] {
+        &self.lines.text
+    }
+
+    /// Where the line of the event just read begins, in bytes from where reading began.
+    pub(super) fn line_start(&self) -> u64 {
+        self.lines.start
+    }
+
+    /// Whether the last line was cut off and left out. Known once the iterator has ended.
+    pub fn truncated(&self) -> bool {
         self.truncated
+    }
+
+    /// Goes over the next event without a look at it.
+    pub(super) fn skip_line(&mut self) -> Result<(), ReadError> {
+        self.next += u64::from(self.lines.advance()?);
+        Ok(())
     }
 
     fn read_event(&mut self) -> Result<Option<Event>, ReadError> {
@@ -133,6 +180,14 @@ impl<R: BufRead> Iterator for LogReader<R> {
     type Item = Result<Event, ReadError>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        self.events.next()
+    }
+}
+
+impl<R: BufRead> Iterator for Events<R> {
+    type Item = Result<Event, ReadError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
         if self.ended {
             return None;
         }
@@ -142,7 +197,7 @@ impl<R: BufRead> Iterator for LogReader<R> {
     }
 }
 
-fn parse_header(line: &[u8]) -> Result<Header, ReadError> {
+pub(super) fn parse_header(line: &[u8]) -> Result<Header, ReadError> {
     let bad = |error| ReadError::BadHeader(reason(&error));
     let Version { format: found } = serde_json::from_slice(line).map_err(bad)?;
     if found != FORMAT {
@@ -169,6 +224,10 @@ fn reason(error: &serde_json::Error) -> String {
 #[derive(Debug)]
 pub(super) struct Lines<R> {
     input: R,
+    /// Where it begins, in bytes from where reading began.
+    pub start: u64,
+    /// Where the next one begins.
+    end: u64,
     /// The line without its newline.
     pub text: Vec<u8>,
     /// Its number, from 1.
@@ -180,7 +239,7 @@ pub(super) struct Lines<R> {
 impl<R: BufRead> Lines<R> {
     /// The lines of `input`, before the first.
     pub fn new(input: R) -> Self {
-        Lines { input, text: Vec::new(), number: 0, terminated: true }
+        Lines { input, start: 0, end: 0, text: Vec::new(), number: 0, terminated: true }
     }
 
     /// Goes to the next line; false at the end.
@@ -196,6 +255,8 @@ impl<R: BufRead> Lines<R> {
             return Ok(false);
         }
         self.number = line;
+        self.start = self.end;
+        self.end += self.text.len() as u64;
         self.terminated = self.text.pop_if(|last| *last == b'\n').is_some();
         match self.text.len() > LINE_BYTES_MAX {
             true => Err(ReadError::TooLong { line }),
