@@ -1,7 +1,6 @@
 //! The report for people: a summary of every run, and what went wrong when something did.
 
-use owo_colors::OwoColorize;
-
+use super::paint::{Paint, grouped};
 use super::{Action, ActionOutcome, RunReport, Status, Workload};
 use crate::invariant::Verdict;
 
@@ -116,30 +115,4 @@ fn workload_lines(w: &Workload) -> String {
         w.latency_ms_average,
         w.throughput_per_s
     )
-}
-
-/// A number with a comma between its thousands.
-fn grouped(n: u64) -> String {
-    let digits = n.to_string();
-    let groups = digits.as_bytes().rchunks(3).rev().map(|group| String::from_utf8_lossy(group).into_owned());
-    groups.collect::<Vec<_>>().join(",")
-}
-
-/// Colours, or none.
-struct Paint {
-    colour: bool,
-}
-
-impl Paint {
-    fn good(&self, text: &str) -> String {
-        if self.colour { text.green().to_string() } else { text.to_owned() }
-    }
-
-    fn bad(&self, text: &str) -> String {
-        if self.colour { text.red().to_string() } else { text.to_owned() }
-    }
-
-    fn doubtful(&self, text: &str) -> String {
-        if self.colour { text.yellow().to_string() } else { text.to_owned() }
-    }
 }

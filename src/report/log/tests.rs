@@ -1,0 +1,1 @@
+//! Golden texts of what is said of a log.
