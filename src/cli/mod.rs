@@ -3,6 +3,7 @@
 mod bisect;
 mod replay;
 mod run;
+mod show;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -40,6 +41,8 @@ enum Command {
     Replay(replay::ReplayArguments),
     /// Find the injected event that makes a recorded run fail, and the smallest scenario that still does.
     Bisect(bisect::BisectArguments),
+    /// Look into a recorded log without running it: summary, events with causes and effects, filters, differences.
+    Show(show::ShowArguments),
     /// Check scenario files without running them.
     Validate {
         /// The files.
@@ -91,6 +94,7 @@ pub fn main() -> ExitCode {
         Command::Run(arguments) => commands::run::run(&arguments.resolve(), &environment),
         Command::Replay(arguments) => commands::replay::replay(&arguments.resolve(), &environment),
         Command::Bisect(arguments) => commands::bisect::bisect(&arguments.resolve(), &environment),
+        Command::Show(arguments) => commands::show::show(&arguments.resolve(), &environment),
         Command::Validate { files } => commands::validate::validate(&files, &environment),
         Command::Servers { action: None } => commands::servers::list(&environment),
         Command::Servers { action: Some(ServersAction::Install { versions }) } => {
