@@ -4,7 +4,8 @@ use std::fmt;
 use std::io::BufRead;
 
 use super::event_line;
-use super::read::{Lines, ReadError, parse_event};
+use super::lines::Lines;
+use super::read::{ReadError, parse_event};
 use crate::event::Event;
 
 /// The first place where two logs differ. Equal up to there, they are two histories from there on, so later

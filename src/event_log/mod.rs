@@ -11,6 +11,7 @@ pub mod explain;
 pub mod filter;
 mod index;
 pub mod indexed;
+mod lines;
 mod marks;
 pub mod open;
 pub mod read;

@@ -7,12 +7,10 @@ use std::io::{self, BufRead};
 
 use serde::Deserialize;
 
+use super::lines::{LINE_BYTES_MAX, Lines};
 use super::{FORMAT, Header};
 use crate::event::Event;
 use crate::time::SimTime;
-
-/// The longest line that is read.
-const LINE_BYTES_MAX: usize = 16 << 20;
 
 /// Why a log cannot be read (further). Lines count from 1, the header's.
 #[derive(Debug, thiserror::Error)]
@@ -107,8 +105,7 @@ impl<R: BufRead> Events<R> {
     /// Goes on with `input`, which begins with the line of event `next`; the event before it happened at `now` or earlier.
     pub(super) fn resume(input: R, next: u64, now: SimTime) -> Self {
         // Before event 0 is the header, which is line 1.
-        let lines = Lines { number: next + 1, ..Lines::new(input) };
-        Events { lines, next, now, truncated: false, ended: false }
+        Events { lines: Lines::after(next + 1, input), next, now, truncated: false, ended: false }
     }
 
     /// The number of the event that comes next, if there is one more.
@@ -218,49 +215,4 @@ pub(super) fn parse_event(line: &[u8], number: u64) -> Result<Event, ReadError> 
 /// What the parser says. It sees one line, so its own count of lines would mislead.
 fn reason(error: &serde_json::Error) -> String {
     error.to_string().replace(" at line 1 column ", " at column ")
-}
-
-/// The lines of a source, one at a time.
-#[derive(Debug)]
-pub(super) struct Lines<R> {
-    input: R,
-    /// Where it begins, in bytes from where reading began.
-    pub start: u64,
-    /// Where the next one begins.
-    end: u64,
-    /// The line without its newline.
-    pub text: Vec<u8>,
-    /// Its number, from 1.
-    pub number: u64,
-    /// Whether it had a newline.
-    pub terminated: bool,
-}
-
-impl<R: BufRead> Lines<R> {
-    /// The lines of `input`, before the first.
-    pub fn new(input: R) -> Self {
-        Lines { input, start: 0, end: 0, text: Vec::new(), number: 0, terminated: true }
-    }
-
-    /// Goes to the next line; false at the end.
-    pub fn advance(&mut self) -> Result<bool, ReadError> {
-        let line = self.number + 1;
-        self.text.clear();
-        self.terminated = false;
-        let limit = LINE_BYTES_MAX as u64 + 1;
-        io::Read::take(&mut self.input, limit)
-            .read_until(b'\n', &mut self.text)
-            .map_err(|source| ReadError::Io { line, source })?;
-        if self.text.is_empty() {
-            return Ok(false);
-        }
-        self.number = line;
-        self.start = self.end;
-        self.end += self.text.len() as u64;
-        self.terminated = self.text.pop_if(|last| *last == b'\n').is_some();
-        match self.text.len() > LINE_BYTES_MAX {
-            true => Err(ReadError::TooLong { line }),
-            false => Ok(true),
-        }
-    }
 }

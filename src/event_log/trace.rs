@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use super::ReadError;
 use super::indexed::{Chain, IndexedLog};
-use crate::event::{Event, Kind, WHATS};
+use crate::event::{Event, WHATS};
 
 /// How much of the chain of causes is shown at its near and at its far end.
 const CHAIN: (usize, usize) = (16, 3);
@@ -44,7 +44,9 @@ impl Trace {
         let chain = log.chain(i, CHAIN.0, CHAIN.1)?;
         let mut noted = BTreeMap::new();
         for event in chain.near.iter().chain(&chain.far) {
-            noted.insert(event.i, notes(log, event)?);
+            let mut notes_of = notes(log, event.i, &DECISIONS)?;
+            notes_of.extend(notes(log, event.i, &INJECTED)?);
+            noted.insert(event.i, notes_of);
         }
         let mut effect_counts = BTreeMap::new();
         let mut shown = Vec::new();
@@ -53,8 +55,8 @@ impl Trace {
             shown.extend((shown.len() < EFFECTS).then_some(effect));
         }
         Ok(Trace {
-            decision: nearest(log, i, |event| event.kind == Kind::Decision)?,
-            injected: nearest(log, i, |event| event.body.is_injected())?,
+            decision: nearest(log, i, &DECISIONS)?,
+            injected: nearest(log, i, &INJECTED)?,
             looked_back: log.causes(i).nth(STEPS).map(|_| STEPS),
             effects: log.events_of(&shown)?,
             chain,
@@ -69,18 +71,24 @@ impl Trace {
     }
 }
 
-/// What was decided or injected beside an event and before it.
-fn notes(log: &IndexedLog, event: &Event) -> Result<Vec<Event>, ReadError> {
-    let is_note = |i: &u64| NOTED.contains(&WHATS[usize::from(log.what_code(*i))].0);
-    let mut numbers: Vec<u64> = log.siblings_before(event.i).filter(is_note).collect();
+/// The statements of decisions.
+const DECISIONS: [&str; 3] = ["latency", "held", "picked"];
+/// The statements of injected events.
+const INJECTED: [&str; 4] = ["operation", "fault", "heal", "invoke"];
+
+/// What was noted beside an event and before it, of these statements.
+fn notes(log: &IndexedLog, i: u64, words: &[&str]) -> Result<Vec<Event>, ReadError> {
+    let mut numbers: Vec<u64> = log.siblings_before(i).filter(|note| is_one_of(log, *note, words)).collect();
     numbers.drain(..numbers.len().saturating_sub(NOTES));
+    let (false, Some(event)) = (numbers.is_empty(), log.event(i)?) else { return Ok(Vec::new()) };
     let mut notes = log.events_of(&numbers)?;
-    notes.retain(|note| concerns(note, event));
+    notes.retain(|note| concerns(note, &event));
     Ok(notes)
 }
 
-/// The statements of decisions and injected events.
-const NOTED: [&str; 7] = ["latency", "held", "picked", "operation", "fault", "heal", "invoke"];
+fn is_one_of(log: &IndexedLog, i: u64, words: &[&str]) -> bool {
+    words.contains(&WHATS[usize::from(log.what_code(i))].0)
+}
 
 /// Whether a note is about the event: a latency is one of its own connection, say. What has no connection is about all
 /// that follows.
@@ -88,21 +96,33 @@ fn concerns(note: &Event, event: &Event) -> bool {
     note.body.conn().is_none() || note.body.conn() == event.body.conn()
 }
 
-/// The nearest event of the chain, or noted beside it, that is so; and how many steps back it is.
-fn nearest(
-    log: &IndexedLog,
-    i: u64,
-    is: impl Fn(&Event) -> bool,
-) -> Result<Option<(usize, Event)>, ReadError> {
+/// The nearest event with one of these statements in the chain or beside it, and how many steps back it is. Only what
+/// may be it is read.
+fn nearest(log: &IndexedLog, i: u64, words: &[&str]) -> Result<Option<(usize, Event)>, ReadError> {
     for (steps, i) in log.causes(i).take(STEPS).enumerate() {
-        let Some(event) = log.event(i)? else { break };
-        let found = match is(&event) {
-            true => Some(event),
-            false => notes(log, &event)?.into_iter().rfind(|note| is(note)),
+        let found = match is_one_of(log, i, words) {
+            true => log.event(i)?,
+            false => notes(log, i, words)?.pop(),
         };
         if let Some(found) = found {
             return Ok(Some((steps, found)));
         }
     }
     Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{DECISIONS, INJECTED};
+    use crate::event::Kind;
+    use crate::event_log::tests::one_of_each;
+
+    #[test]
+    fn the_statements_of_decisions_and_injected_events_are_these() {
+        for event in one_of_each() {
+            let what = event.body.what();
+            assert_eq!(DECISIONS.contains(&what), event.kind == Kind::Decision, "{what}");
+            assert_eq!(INJECTED.contains(&what), event.body.is_injected(), "{what}");
+        }
+    }
 }

@@ -19,12 +19,15 @@ const SAMPLES: u64 = 16;
 /// Above this size in bytes an index is kept by default; below it, reading the log takes less than a second.
 pub const KEPT_FROM_BYTES: u64 = 64 << 20;
 
+/// About how many times a compressed log's size its text is.
+const PACKED: u64 = 8;
+
 /// Whether and where an index may be kept.
 #[derive(Clone, Debug)]
 pub struct Keep {
     /// The folder for indexes of logs whose own folder cannot be written.
     pub cache_dir: PathBuf,
-    /// The smallest log whose index is kept, in bytes.
+    /// The smallest log whose index is kept, in bytes of text.
     pub from_bytes: u64,
 }
 
@@ -72,7 +75,9 @@ pub fn find_or_build(
     let io = |source| OpenError::Io { path: path.to_owned(), source };
     let log = Fingerprint::of(path).map_err(io)?;
     let places = places(path, &keep.cache_dir).map_err(io)?;
-    let wanted = log.is_some_and(|log| log.len >= keep.from_bytes);
+    let seekable = open::is_seekable(path).map_err(io)?;
+    let text_bytes = |log: Fingerprint| if seekable { log.len } else { log.len.saturating_mul(PACKED) };
+    let wanted = log.is_some_and(|log| text_bytes(log) >= keep.from_bytes);
     for (place, kept) in places.iter().zip([Kept::Beside, Kept::InCache(places[1].clone())]) {
         if wanted && let Some(index) = kept_for(place, log) {
             return Ok((index, kept));
