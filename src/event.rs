@@ -157,6 +157,41 @@ pub enum Body {
     Verdict { invariant: String, verdict: String, detail: String },
 }
 
+/// Every word that can stand after `what`, with the class of its statement; [`Body::what_code`] is a place in it, and new
+/// words go to its end.
+pub const WHATS: [(&str, Kind); 30] = [
+    ("latency", Kind::Decision),
+    ("held", Kind::Decision),
+    ("picked", Kind::Decision),
+    ("phase", Kind::Effect),
+    ("start", Kind::Effect),
+    ("wake", Kind::Effect),
+    ("deliver", Kind::Effect),
+    ("link", Kind::Effect),
+    ("signal", Kind::Effect),
+    ("pause", Kind::Effect),
+    ("rule", Kind::Effect),
+    ("timer", Kind::Effect),
+    ("fault", Kind::Effect),
+    ("heal", Kind::Effect),
+    ("operation", Kind::Effect),
+    ("tell", Kind::Effect),
+    ("dial", Kind::Observation),
+    ("listen", Kind::Observation),
+    ("sent", Kind::Observation),
+    ("closed", Kind::Observation),
+    ("log", Kind::Observation),
+    ("exited", Kind::Observation),
+    ("child", Kind::Observation),
+    ("livelock", Kind::Observation),
+    ("reply", Kind::Observation),
+    ("operation_ended", Kind::Observation),
+    ("invoke", Kind::Observation),
+    ("complete", Kind::Observation),
+    ("probe", Kind::Observation),
+    ("verdict", Kind::Verdict),
+];
+
 /// What becomes of a connection at one end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -177,7 +212,49 @@ pub enum LinkState {
     Credit,
 }
 
+impl Event {
+    /// The nodes that the event is about: the one it was delivered to or that spoke, the sender and the receiver, those
+    /// that a fault hits, and the one that was picked, listens, answered or was probed.
+    pub fn nodes(&self) -> impl Iterator<Item = NodeId> {
+        let (from, to, named, hit) = self.body.nodes();
+        [self.actor.node(), from, to, named].into_iter().flatten().chain(hit.iter().copied())
+    }
+}
+
 impl Body {
+    /// Sender, receiver, the node named by itself, and the nodes hit.
+    fn nodes(&self) -> (Option<NodeId>, Option<NodeId>, Option<NodeId>, &[NodeId]) {
+        match self {
+            Body::Dial { from, to, .. } | Body::Sent { from, to, .. } => (from.node(), to.node(), None, &[]),
+            Body::Closed { from, .. } => (from.node(), None, None, &[]),
+            Body::Picked { node, .. } | Body::Listen { node, .. } | Body::Probe { node, .. } => {
+                (None, None, Some(*node), &[])
+            }
+            Body::Complete { node, .. } => (None, None, *node, &[]),
+            Body::Fault { hit, .. } => (None, None, None, hit),
+            _ => (None, None, None, &[]),
+        }
+    }
+
+    /// The connection that it is about.
+    pub fn conn(&self) -> Option<u64> {
+        match self {
+            Body::Latency { conn, .. }
+            | Body::Held { conn, .. }
+            | Body::Deliver { conn, .. }
+            | Body::Link { conn, .. }
+            | Body::Dial { conn, .. }
+            | Body::Sent { conn, .. }
+            | Body::Closed { conn, .. } => Some(*conn),
+            _ => None,
+        }
+    }
+
+    /// Whether the plan or a client put this into the run: operations, faults, their heals, and client commands.
+    pub fn is_injected(&self) -> bool {
+        matches!(self, Body::Operation { .. } | Body::Fault { .. } | Body::Heal { .. } | Body::Invoke { .. })
+    }
+
     /// Whether this is noted while something else is delivered, and is not itself delivered to anybody.
     pub fn is_note(&self) -> bool {
         matches!(
@@ -198,25 +275,49 @@ impl Body {
         )
     }
 
+    /// The statement's own word, as it stands in the log after `what`.
+    pub fn what(&self) -> &'static str {
+        WHATS[usize::from(self.what_code())].0
+    }
+
+    /// The place of the statement's word in [`WHATS`].
+    pub fn what_code(&self) -> u8 {
+        match self {
+            Body::Latency { .. } => 0,
+            Body::Held { .. } => 1,
+            Body::Picked { .. } => 2,
+            Body::Phase { .. } => 3,
+            Body::Start { .. } => 4,
+            Body::Wake => 5,
+            Body::Deliver { .. } => 6,
+            Body::Link { .. } => 7,
+            Body::Signal { .. } => 8,
+            Body::Pause { .. } => 9,
+            Body::Rule { .. } => 10,
+            Body::Timer { .. } => 11,
+            Body::Fault { .. } => 12,
+            Body::Heal { .. } => 13,
+            Body::Operation { .. } => 14,
+            Body::Tell { .. } => 15,
+            Body::Dial { .. } => 16,
+            Body::Listen { .. } => 17,
+            Body::Sent { .. } => 18,
+            Body::Closed { .. } => 19,
+            Body::Log { .. } => 20,
+            Body::Exited { .. } => 21,
+            Body::Child { .. } => 22,
+            Body::Livelock { .. } => 23,
+            Body::Reply { .. } => 24,
+            Body::OperationEnded { .. } => 25,
+            Body::Invoke { .. } => 26,
+            Body::Complete { .. } => 27,
+            Body::Probe { .. } => 28,
+            Body::Verdict { .. } => 29,
+        }
+    }
+
     /// The class of this statement.
     pub fn kind(&self) -> Kind {
-        match self {
-            Body::Latency { .. } | Body::Held { .. } | Body::Picked { .. } => Kind::Decision,
-            Body::Phase { .. }
-            | Body::Start { .. }
-            | Body::Wake
-            | Body::Deliver { .. }
-            | Body::Link { .. }
-            | Body::Signal { .. }
-            | Body::Pause { .. }
-            | Body::Rule { .. }
-            | Body::Timer { .. }
-            | Body::Fault { .. }
-            | Body::Heal { .. }
-            | Body::Operation { .. }
-            | Body::Tell { .. } => Kind::Effect,
-            Body::Verdict { .. } => Kind::Verdict,
-            _ => Kind::Observation,
-        }
+        WHATS[usize::from(self.what_code())].1
     }
 }

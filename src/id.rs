@@ -61,7 +61,25 @@ pub enum Host {
     Validator,
 }
 
+impl ActorId {
+    /// The node, if it is one.
+    pub fn node(self) -> Option<NodeId> {
+        match self {
+            ActorId::Node(node) => Some(node),
+            _ => None,
+        }
+    }
+}
+
 impl Host {
+    /// The node whose machine it is, if it is a node's.
+    pub fn node(self) -> Option<NodeId> {
+        match self {
+            Host::Node(node) => Some(node),
+            _ => None,
+        }
+    }
+
     /// The host's address in the simulated network.
     pub fn address(self) -> Ipv4Addr {
         let [high, low] = match self {

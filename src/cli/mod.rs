@@ -4,6 +4,7 @@ mod bisect;
 mod fuzz;
 mod replay;
 mod run;
+mod show;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -43,6 +44,8 @@ enum Command {
     Replay(replay::ReplayArguments),
     /// Find the injected event that makes a recorded run fail, and the smallest scenario that still does.
     Bisect(bisect::BisectArguments),
+    /// Look into a recorded log without running it: summary, events with causes and effects, filters, differences.
+    Show(show::ShowArguments),
     /// Check scenario files without running them.
     Validate {
         /// The files.
@@ -95,6 +98,7 @@ pub fn main() -> ExitCode {
         Command::Fuzz(arguments) => commands::fuzz::fuzz(&arguments.resolve(), &environment),
         Command::Replay(arguments) => commands::replay::replay(&arguments.resolve(), &environment),
         Command::Bisect(arguments) => commands::bisect::bisect(&arguments.resolve(), &environment),
+        Command::Show(arguments) => commands::show::show(&arguments.resolve(), &environment),
         Command::Validate { files } => commands::validate::validate(&files, &environment),
         Command::Servers { action: None } => commands::servers::list(&environment),
         Command::Servers { action: Some(ServersAction::Install { versions }) } => {

@@ -6,6 +6,7 @@ mod progress;
 pub mod replay;
 pub mod run;
 pub mod servers;
+pub mod show;
 pub mod validate;
 
 use std::ffi::OsString;

@@ -1,7 +1,8 @@
-//! The line on a terminal that says how far a run has come.
+//! The line on a terminal that says how far a run, or the reading of a log, has come.
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::event_log::Indexed;
 use crate::scheduler::Progress;
 
 /// A spinner with virtual time, events and phase; nothing where there is no terminal.
@@ -10,12 +11,7 @@ pub struct ProgressLine(ProgressBar);
 impl ProgressLine {
     /// The line, if it is wanted.
     pub fn new(wanted: bool) -> Self {
-        if !wanted {
-            return ProgressLine(ProgressBar::hidden());
-        }
-        let style = ProgressStyle::with_template("{spinner} {msg}")
-            .unwrap_or_else(|_| ProgressStyle::default_spinner());
-        ProgressLine(ProgressBar::new_spinner().with_style(style))
+        ProgressLine(spinner(wanted))
     }
 
     /// Shows where the run is.
@@ -30,4 +26,36 @@ impl ProgressLine {
     pub fn clear(&self) {
         self.0.finish_and_clear();
     }
+}
+
+/// How much of a log is read; how much there is of it is not known of a compressed one.
+pub struct IndexLine(ProgressBar);
+
+impl IndexLine {
+    /// The line, if it is wanted.
+    pub fn new(wanted: bool) -> Self {
+        IndexLine(spinner(wanted))
+    }
+
+    /// Shows how much was read.
+    pub fn show(&self, indexed: Indexed) {
+        let Indexed { events, bytes } = indexed;
+        self.0.set_message(format!("indexing · {events} events · {} MiB", bytes >> 20));
+        self.0.tick();
+    }
+
+    /// Takes the line away.
+    pub fn clear(&self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// A spinner with a message; nothing where there is no terminal.
+fn spinner(wanted: bool) -> ProgressBar {
+    if !wanted {
+        return ProgressBar::hidden();
+    }
+    let style =
+        ProgressStyle::with_template("{spinner} {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
+    ProgressBar::new_spinner().with_style(style)
 }

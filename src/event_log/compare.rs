@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::diff::Difference;
-use super::read::{Lines, ReadError, parse_event};
+use super::lines::Lines;
+use super::read::{ReadError, parse_event};
 use crate::event::Event;
 
 /// The recorded log, and how far the run has gone along with it.

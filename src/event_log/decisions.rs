@@ -10,7 +10,8 @@ use std::io::BufRead;
 use memchr::memmem::Finder;
 use serde::Deserialize;
 
-use super::read::{Lines, ReadError, parse_event};
+use super::lines::Lines;
+use super::read::{ReadError, parse_event};
 use crate::event::{Body, Event};
 use crate::history::Request;
 use crate::id::{ActorId, ClientId, NodeId};

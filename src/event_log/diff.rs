@@ -1,8 +1,11 @@
 //! Where two runs part, and why an event happened.
 
 use std::fmt;
+use std::io::BufRead;
 
 use super::event_line;
+use super::lines::Lines;
+use super::read::{ReadError, parse_event};
 use crate::event::Event;
 
 /// The first place where two logs differ. Equal up to there, they are two histories from there on, so later
@@ -61,6 +64,73 @@ pub fn first_difference<E>(
         }
     }
     Ok(None)
+}
+
+/// Why two logs cannot be compared any further.
+#[derive(Debug)]
+pub struct DiffError {
+    /// Whether it is the second log.
+    pub is_second: bool,
+    /// What is wrong with it.
+    pub source: ReadError,
+}
+
+/// The same for the lines of two logs from their beginnings, in the memory of two lines; and how many events are equal.
+/// The headers are passed over. Equal lines are not looked into; a last line that was cut off is left out.
+pub fn first_difference_of_lines(
+    left: impl BufRead,
+    right: impl BufRead,
+) -> Result<(u64, Option<Difference>), DiffError> {
+    let (mut left, mut right) = (Side::new(left, false)?, Side::new(right, true)?);
+    for index in 0.. {
+        let more = (left.advance()?, right.advance()?);
+        if more == (false, false) {
+            return Ok((index, None));
+        }
+        if more == (true, true) && left.lines.text == right.lines.text {
+            continue;
+        }
+        let (left, right) = (left.event()?, right.event()?);
+        match (&left, &right) {
+            (None, None) => return Ok((index, None)),
+            (left, right) if left == right => {}
+            _ => return Ok((index, Some(Difference { index, left, right }))),
+        }
+    }
+    unreachable!("a log has an end before the numbers have")
+}
+
+/// One of two logs that are compared.
+struct Side<R> {
+    lines: Lines<R>,
+    is_second: bool,
+    has_more: bool,
+}
+
+impl<R: BufRead> Side<R> {
+    fn new(input: R, is_second: bool) -> Result<Self, DiffError> {
+        let mut side = Side { lines: Lines::new(input), is_second, has_more: true };
+        side.advance()?;
+        Ok(side)
+    }
+
+    fn advance(&mut self) -> Result<bool, DiffError> {
+        self.has_more = self.lines.advance().map_err(|source| self.error(source))?;
+        Ok(self.has_more)
+    }
+
+    /// The event of this line; nothing at the end.
+    fn event(&self) -> Result<Option<Event>, DiffError> {
+        match parse_event(&self.lines.text, self.lines.number) {
+            _ if !self.has_more => Ok(None),
+            Err(_) if !self.lines.terminated => Ok(None),
+            parsed => parsed.map(Some).map_err(|source| self.error(source)),
+        }
+    }
+
+    fn error(&self, source: ReadError) -> DiffError {
+        DiffError { is_second: self.is_second, source }
+    }
 }
 
 /// The event with number `i` and what led to it, the event first, its cause next, and so on to one without a cause.

@@ -6,14 +6,28 @@
 pub mod compare;
 pub mod decisions;
 pub mod diff;
+pub mod digest;
+pub mod explain;
+pub mod filter;
+mod index;
+pub mod indexed;
+mod lines;
+mod marks;
 pub mod open;
 pub mod read;
+mod text;
+pub mod trace;
 pub mod write;
 
 pub use decisions::{ClientDecisions, Decisions};
-pub use diff::{Difference, chain, first_difference};
+pub use diff::{DiffError, Difference, chain, first_difference, first_difference_of_lines};
+pub use digest::Digest;
+pub use filter::Filter;
+pub use index::{Indexed, KEPT_FROM_BYTES, Keep, Kept};
+pub use indexed::{Chain, IndexedLog};
 pub use open::{COMPRESSED_LOG_FILE, LOG_FILE, OpenError, open, open_lines};
-pub use read::{LogReader, ReadError};
+pub use read::{Events, LogReader, ReadError};
+pub use trace::Trace;
 pub use write::{LogWriter, Summary, event_line};
 
 use serde::{Deserialize, Serialize};

@@ -29,6 +29,14 @@ pub enum OpenError {
     /// The folder has no log.
     #[error("{} holds neither {LOG_FILE} nor {COMPRESSED_LOG_FILE}", .0.display())]
     NoLog(PathBuf),
+    /// The log cannot be indexed.
+    #[error("cannot index {}: {source}", path.display())]
+    Index {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// The file is no event log.
     #[error("{}: {source}", path.display())]
     Read {
@@ -58,6 +66,16 @@ pub fn open_lines(path: &Path) -> Result<Box<dyn BufRead + Send>, OpenError> {
     }
     let decoder: Box<dyn Read + Send> = Box::new(zstd::Decoder::with_buffer(file).map_err(io)?);
     Ok(Box::new(BufReader::with_capacity(BUFFER_BYTES, decoder)))
+}
+
+/// Whether the log in the file `path` is plain text of a file, so that it can be read from anywhere in it.
+pub(super) fn is_seekable(path: &Path) -> io::Result<bool> {
+    if !path.metadata()?.is_file() {
+        return Ok(false);
+    }
+    let mut magic = Vec::new();
+    File::open(path)?.take(ZSTD_MAGIC.len() as u64).read_to_end(&mut magic)?;
+    Ok(magic != ZSTD_MAGIC)
 }
 
 /// A reader of the log at `path`, which is a file, a compressed file or a folder of results.

@@ -7,12 +7,10 @@ use std::io::{self, BufRead};
 
 use serde::Deserialize;
 
+use super::lines::{LINE_BYTES_MAX, Lines};
 use super::{FORMAT, Header};
 use crate::event::Event;
 use crate::time::SimTime;
-
-/// The longest line that is read.
-const LINE_BYTES_MAX: usize = 16 << 20;
 
 /// Why a log cannot be read (further). Lines count from 1, the header's.
 #[derive(Debug, thiserror::Error)]
@@ -55,8 +53,14 @@ pub enum ReadError {
 /// Reads a log from its beginning; an iterator over its events, which ends after the first error.
 #[derive(Debug)]
 pub struct LogReader<R> {
-    lines: Lines<R>,
     header: Header,
+    events: Events<R>,
+}
+
+/// Reads the events of a log from anywhere in it, as [`LogReader`] does.
+#[derive(Debug)]
+pub struct Events<R> {
+    lines: Lines<R>,
     next: u64,
     now: SimTime,
     truncated: bool,
@@ -77,7 +81,8 @@ impl<R: BufRead> LogReader<R> {
             return Err(ReadError::Empty);
         }
         let header = parse_header(&lines.text)?;
-        Ok(LogReader { lines, header, next: 0, now: SimTime::ZERO, truncated: false, ended: false })
+        let events = Events { lines, next: 0, now: SimTime::ZERO, truncated: false, ended: false };
+        Ok(LogReader { header, events })
     }
 
     /// What the run depended on.
@@ -87,7 +92,46 @@ impl<R: BufRead> LogReader<R> {
 
     /// Whether the last line was cut off and left out. Known once the iterator has ended.
     pub fn truncated(&self) -> bool {
+        self.events.truncated
+    }
+
+    /// The header, and the reader of what follows it.
+    pub fn into_parts(self) -> (Header, Events<R>) {
+        (self.header, self.events)
+    }
+}
+
+impl<R: BufRead> Events<R> {
+    /// Goes on with `input`, which begins with the line of event `next`; the event before it happened at `now` or earlier.
+    pub(super) fn resume(input: R, next: u64, now: SimTime) -> Self {
+        // Before event 0 is the header, which is line 1.
+        Events { lines: Lines::after(next + 1, input), next, now, truncated: false, ended: false }
+    }
+
+    /// The number of the event that comes next, if there is one more.
+    pub(super) fn next_index(&self) -> u64 {
+        self.next
+    }
+
+    /// The line of the event just read, without its newline.
+    pub fn line(&self) -> &[u8] {
+        &self.lines.text
+    }
+
+    /// Where the line of the event just read begins, in bytes from where reading began.
+    pub(super) fn line_start(&self) -> u64 {
+        self.lines.start
+    }
+
+    /// Whether the last line was cut off and left out. Known once the iterator has ended.
+    pub fn truncated(&self) -> bool {
         self.truncated
+    }
+
+    /// Goes over the next event without a look at it.
+    pub(super) fn skip_line(&mut self) -> Result<(), ReadError> {
+        self.next += u64::from(self.lines.advance()?);
+        Ok(())
     }
 
     fn read_event(&mut self) -> Result<Option<Event>, ReadError> {
@@ -133,6 +177,14 @@ impl<R: BufRead> Iterator for LogReader<R> {
     type Item = Result<Event, ReadError>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        self.events.next()
+    }
+}
+
+impl<R: BufRead> Iterator for Events<R> {
+    type Item = Result<Event, ReadError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
         if self.ended {
             return None;
         }
@@ -142,7 +194,7 @@ impl<R: BufRead> Iterator for LogReader<R> {
     }
 }
 
-fn parse_header(line: &[u8]) -> Result<Header, ReadError> {
+pub(super) fn parse_header(line: &[u8]) -> Result<Header, ReadError> {
     let bad = |error| ReadError::BadHeader(reason(&error));
     let Version { format: found } = serde_json::from_slice(line).map_err(bad)?;
     if found != FORMAT {
@@ -163,43 +215,4 @@ pub(super) fn parse_event(line: &[u8], number: u64) -> Result<Event, ReadError> 
 /// What the parser says. It sees one line, so its own count of lines would mislead.
 fn reason(error: &serde_json::Error) -> String {
     error.to_string().replace(" at line 1 column ", " at column ")
-}
-
-/// The lines of a source, one at a time.
-#[derive(Debug)]
-pub(super) struct Lines<R> {
-    input: R,
-    /// The line without its newline.
-    pub text: Vec<u8>,
-    /// Its number, from 1.
-    pub number: u64,
-    /// Whether it had a newline.
-    pub terminated: bool,
-}
-
-impl<R: BufRead> Lines<R> {
-    /// The lines of `input`, before the first.
-    pub fn new(input: R) -> Self {
-        Lines { input, text: Vec::new(), number: 0, terminated: true }
-    }
-
-    /// Goes to the next line; false at the end.
-    pub fn advance(&mut self) -> Result<bool, ReadError> {
-        let line = self.number + 1;
-        self.text.clear();
-        self.terminated = false;
-        let limit = LINE_BYTES_MAX as u64 + 1;
-        io::Read::take(&mut self.input, limit)
-            .read_until(b'\n', &mut self.text)
-            .map_err(|source| ReadError::Io { line, source })?;
-        if self.text.is_empty() {
-            return Ok(false);
-        }
-        self.number = line;
-        self.terminated = self.text.pop_if(|last| *last == b'\n').is_some();
-        match self.text.len() > LINE_BYTES_MAX {
-            true => Err(ReadError::TooLong { line }),
-            false => Ok(true),
-        }
-    }
 }

@@ -106,7 +106,7 @@ fn bodies(number: u64, small: u16, flag: bool, text: &str, host: Host) -> Vec<Bo
 }
 
 /// Events of every kind; their numbers are their places.
-fn one_of_each() -> Vec<Event> {
+pub(super) fn one_of_each() -> Vec<Event> {
     bodies(7, 3, true, "a \"text\"\n", Host::Operator)
         .into_iter()
         .enumerate()
@@ -114,7 +114,7 @@ fn one_of_each() -> Vec<Event> {
         .collect()
 }
 
-fn any_event() -> impl Strategy<Value = Event> {
+pub(super) fn any_event() -> impl Strategy<Value = Event> {
     let actor = prop_oneof![
         Just(ActorId::Director),
         Just(ActorId::Network),
@@ -133,7 +133,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         .prop_map(|(i, at, actor, cause, body)| event(i, at, actor, cause, body))
 }
 
-fn log_of(events: &[Event]) -> Vec<u8> {
+pub(super) fn log_of(events: &[Event]) -> Vec<u8> {
     let mut text = serde_json::to_vec(&header()).expect("a header is plain data");
     for event in events {
         text.push(b'\n');
@@ -414,6 +414,27 @@ fn the_first_difference_is_told_and_none_after_it() {
           first:  (the log ends)
           second: {"i":0,"at":0,"actor":"network","kind":"decision","cause":null,"what":"latency","conn":7,"ns":7}"#]],
     );
+}
+
+#[test]
+fn lines_part_where_their_events_do() {
+    let events = one_of_each();
+    let mut other = events.clone();
+    other[4].at = SimTime::from_ns(41);
+    let diff =
+        |left: &[u8], right: &[u8]| first_difference_of_lines(left, right).map_err(|error| error.is_second);
+    let (text, length) = (log_of(&events), events.len() as u64);
+    assert_eq!(diff(&text, &text), Ok((length, None)));
+    let respaced = String::from_utf8(text.clone()).expect("text").replace("\"what\":", "\"what\": ");
+    assert_eq!(diff(&text, respaced.as_bytes()), Ok((length, None)));
+    let naive = first_difference::<ReadError>(events.iter().cloned().map(Ok), other.iter().cloned().map(Ok));
+    let naive = naive.expect("events in memory can be read");
+    assert_eq!(diff(&text, &log_of(&other)), Ok((4, naive)));
+    let cut = diff(&text, &text[..text.len() - 9]).expect("readable");
+    assert_eq!((cut.0, cut.1.map(|end| (end.left.is_some(), end.right))), (length - 1, Some((true, None))));
+    let garbled = [&text[..text.len() - 9], b"\n"].concat();
+    assert_eq!(diff(&text, &garbled), Err(true));
+    assert_eq!(diff(&garbled, &text), Err(false));
 }
 
 #[test]

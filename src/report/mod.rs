@@ -4,6 +4,8 @@
 //! prints nothing, so that a command decides where they go.
 
 pub mod json;
+pub mod log;
+pub mod paint;
 pub mod text;
 mod workload;
 

@@ -1,39 +1,51 @@
 //! The report for people: a summary of every run, and what went wrong when something did.
 
-use owo_colors::OwoColorize;
-
+use super::paint::{Paint, grouped};
 use super::{Action, ActionOutcome, RunReport, Status, Workload};
 use crate::invariant::Verdict;
 
 /// The summary, and after it the failure report unless the run passed. Ends with a newline.
 pub fn render(report: &RunReport, colour: bool) -> String {
-    whole(report, &Paint::of(colour))
+    whole(report, Look::of(colour))
 }
 
 /// The same for a file that later runs are compared with: without what another machine or build of this tool says
 /// differently of the same run, the real time and the digest of a log whose header names the build.
 pub fn golden(report: &RunReport) -> String {
-    whole(report, &Paint { colour: false, lasting: true })
+    whole(report, Look { lasting: true, ..Look::of(false) })
 }
 
-fn whole(report: &RunReport, paint: &Paint) -> String {
+/// How a report looks: its colours, and whether it leaves out what does not last.
+#[derive(Clone, Copy)]
+struct Look {
+    paint: Paint,
+    lasting: bool,
+}
+
+impl Look {
+    fn of(colour: bool) -> Self {
+        Look { paint: Paint { colour }, lasting: false }
+    }
+}
+
+fn whole(report: &RunReport, look: Look) -> String {
     match report.status {
-        Status::Passed => summary_in(report, paint),
-        _ => format!("{}\n{}", summary_in(report, paint), failure_in(report, paint)),
+        Status::Passed => summary_in(report, look),
+        _ => format!("{}\n{}", summary_in(report, look), failure_in(report, look)),
     }
 }
 
 /// What was done, and what every invariant answered.
 pub fn summary(report: &RunReport, colour: bool) -> String {
-    summary_in(report, &Paint::of(colour))
+    summary_in(report, Look::of(colour))
 }
 
-fn summary_in(report: &RunReport, paint: &Paint) -> String {
-    let mut text = heading("=== valkey-fuzzer Test Results ===", report, paint);
+fn summary_in(report: &RunReport, look: Look) -> String {
+    let mut text = heading("=== valkey-fuzzer Test Results ===", report, look);
     let meters = &report.meters;
     text += &format!("Server: {} {}\n", meters.server_name, meters.server_version);
     text += &format!("Events: {}, {} turns\n", grouped(meters.events), grouped(meters.turns));
-    if !paint.lasting {
+    if !look.lasting {
         text += &format!("Log SHA-256: {}\n", meters.log_sha256);
     }
     let shape = report.cluster;
@@ -42,11 +54,11 @@ fn summary_in(report: &RunReport, paint: &Paint) -> String {
     text += &format!("- Total Nodes: {}\n", shape.nodes);
     if !report.operations.is_empty() || !report.faults.is_empty() {
         text += &section("Operations Executed");
-        report.operations.iter().chain(&report.faults).for_each(|a| text += &action_line(a, paint));
+        report.operations.iter().chain(&report.faults).for_each(|a| text += &action_line(a, look.paint));
     }
     text += &section("Validation Results");
     for validation in &report.validations {
-        text += &verdict_line(validation.title, &validation.verdict, paint);
+        text += &verdict_line(validation.title, &validation.verdict, look.paint);
     }
     if let Some(workload) = &report.workload {
         text += &section("Workload Metrics");
@@ -57,14 +69,14 @@ fn summary_in(report: &RunReport, paint: &Paint) -> String {
 
 /// What went wrong, how the cluster stood, what it logged last, and how to see it again.
 pub fn failure(report: &RunReport, colour: bool) -> String {
-    failure_in(report, &Paint::of(colour))
+    failure_in(report, Look::of(colour))
 }
 
-fn failure_in(report: &RunReport, paint: &Paint) -> String {
-    let mut text = heading("=== Test Failure Report ===", report, paint);
+fn failure_in(report: &RunReport, look: Look) -> String {
+    let mut text = heading("=== Test Failure Report ===", report, look);
     text += &section("Failure Details");
     let bad = report.validations.iter().filter(|v| !matches!(v.verdict, Verdict::Holds { .. }));
-    bad.for_each(|v| text += &verdict_line(v.title, &v.verdict, paint));
+    bad.for_each(|v| text += &verdict_line(v.title, &v.verdict, look.paint));
     if let Some((validation, at)) = report.first_violation() {
         text += &section("First Event");
         let index = validation.first_event.map_or("no event".to_owned(), |i| format!("event {i}"));
@@ -81,15 +93,15 @@ fn failure_in(report: &RunReport, paint: &Paint) -> String {
     text
 }
 
-fn heading(title: &str, report: &RunReport, paint: &Paint) -> String {
+fn heading(title: &str, report: &RunReport, look: Look) -> String {
     let meters = &report.meters;
     let status = report.status.to_string();
     let status = match report.status {
-        Status::Passed => paint.good(&status),
-        Status::Failed => paint.bad(&status),
-        Status::Unknown => paint.doubtful(&status),
+        Status::Passed => look.paint.good(&status),
+        Status::Failed => look.paint.bad(&status),
+        Status::Unknown => look.paint.doubtful(&status),
     };
-    let real = if paint.lasting { String::new() } else { format!(", {:.2}s real", meters.wall_s) };
+    let real = if look.lasting { String::new() } else { format!(", {:.2}s real", meters.wall_s) };
     let duration = format!("{:.1}s virtual{real}", meters.virtual_s);
     let (id, seed) = (&meters.scenario_id, report.seed);
     format!("{title}\nScenario ID: {id}\nSeed: {seed}\nDuration: {duration}\nStatus: {status}\n")
@@ -99,7 +111,7 @@ fn section(title: &str) -> String {
     format!("\n{title}:\n")
 }
 
-fn action_line(action: &Action, paint: &Paint) -> String {
+fn action_line(action: &Action, paint: Paint) -> String {
     let mark = match action.outcome {
         ActionOutcome::Done => paint.good("✓"),
         ActionOutcome::NotDone => paint.bad("✗"),
@@ -113,7 +125,7 @@ fn action_line(action: &Action, paint: &Paint) -> String {
     format!("{mark} {}{dash}{rest}\n", action.text)
 }
 
-fn verdict_line(title: &str, verdict: &Verdict, paint: &Paint) -> String {
+fn verdict_line(title: &str, verdict: &Verdict, paint: Paint) -> String {
     let mark = match verdict {
         Verdict::Holds { .. } => paint.good("✓"),
         Verdict::Unknown { .. } => paint.doubtful("?"),
@@ -135,35 +147,4 @@ fn workload_lines(w: &Workload) -> String {
         w.latency_ms_average,
         w.throughput_per_s
     )
-}
-
-/// A number with a comma between its thousands.
-pub fn grouped(n: u64) -> String {
-    let digits = n.to_string();
-    let groups = digits.as_bytes().rchunks(3).rev().map(|group| String::from_utf8_lossy(group).into_owned());
-    groups.collect::<Vec<_>>().join(",")
-}
-
-/// How a report looks: with colours or without, and with or without what does not last.
-struct Paint {
-    colour: bool,
-    lasting: bool,
-}
-
-impl Paint {
-    fn of(colour: bool) -> Self {
-        Paint { colour, lasting: false }
-    }
-
-    fn good(&self, text: &str) -> String {
-        if self.colour { text.green().to_string() } else { text.to_owned() }
-    }
-
-    fn bad(&self, text: &str) -> String {
-        if self.colour { text.red().to_string() } else { text.to_owned() }
-    }
-
-    fn doubtful(&self, text: &str) -> String {
-        if self.colour { text.yellow().to_string() } else { text.to_owned() }
-    }
 }

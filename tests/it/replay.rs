@@ -97,7 +97,7 @@ fn a_log_that_somebody_changed_is_told_where_and_why() {
     let file = folder.path().join(LOG_FILE);
     fs::write(&file, log.replacen(line, &other, 1)).expect("written");
     let parted = replay(&file, &server).parted.expect("they differ");
-    assert_eq!(parted.difference.index, number as u64 - 1);
+    assert_eq!(parted.0.difference.index, number as u64 - 1);
     let text = parted.to_string();
     for part in ["differs in what", "expected:", "got:", "because of", "the last events of network"] {
         assert!(text.contains(part), "{part} is missing in {text}");

@@ -1,6 +1,7 @@
 //! The summary as Markdown, fit for the step summary of a workflow.
 
-use super::{Cause, Summary, counts, duration, grouped};
+use super::{Cause, Summary, counts, duration};
+use crate::report::paint::grouped;
 
 /// The summary as Markdown; ends with a newline.
 pub fn render(summary: &Summary) -> String {

@@ -17,7 +17,7 @@ use super::line::{RunLine, RunStatus};
 use super::signature::Signature;
 use super::tally::{Group, Tally, fingerprint};
 use super::{Campaign, Ledger};
-use crate::report::text::grouped;
+use crate::report::paint::grouped;
 
 /// How many runs without a verdict are listed.
 const LISTED: usize = 20;

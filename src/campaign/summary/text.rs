@@ -1,8 +1,7 @@
 //! The summary for a terminal.
 
-use owo_colors::OwoColorize;
-
-use super::{Cause, Summary, counts, duration, grouped};
+use super::{Cause, Summary, counts, duration};
+use crate::report::paint::{Paint, grouped};
 
 /// The summary as text; ends with a newline.
 pub fn render(summary: &Summary, colour: bool) -> String {
@@ -33,7 +32,7 @@ pub fn render(summary: &Summary, colour: bool) -> String {
 }
 
 fn failure(cause: &Cause, colour: bool) -> String {
-    let mark = if colour { "✗".red().to_string() } else { "✗".to_owned() };
+    let mark = Paint { colour }.bad("✗");
     let servers: Vec<&str> = cause.servers.iter().map(String::as_str).collect();
     let mut text = format!("{mark} {} × {}\n    on {}", cause.count, cause.signature, servers.join(", "));
     text += &format!("; the smallest is seed {} on {}\n", cause.seed, cause.server);

@@ -1,0 +1,99 @@
+//! Which events of a log somebody wants to see.
+
+use super::marks::{self, Marks};
+use crate::event::{Body, Event, Kind, WHATS};
+use crate::fault::Channel;
+use crate::id::{ActorId, NodeId};
+use crate::time::SimTime;
+
+/// What an event must be, all of it at once; a list that is empty asks for nothing, one with several entries for one of
+/// them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Filter {
+    /// The event is about one of these nodes ([`Event::nodes`]).
+    pub nodes: Vec<NodeId>,
+    /// It was delivered to one of these, or one of these spoke.
+    pub actors: Vec<ActorId>,
+    /// Its kind.
+    pub kinds: Vec<Kind>,
+    /// Its statement, a word of [`WHATS`].
+    pub whats: Vec<String>,
+    /// It was sent on one of these channels.
+    pub channels: Vec<Channel>,
+    /// It is a message of the cluster bus of one of these types.
+    pub messages: Vec<String>,
+    /// It happened then or later.
+    pub from: SimTime,
+    /// It happened before that, or then if that is the end of time.
+    pub to: SimTime,
+}
+
+impl Default for Filter {
+    /// Wants every event.
+    fn default() -> Self {
+        Filter {
+            nodes: Vec::new(),
+            actors: Vec::new(),
+            kinds: Vec::new(),
+            whats: Vec::new(),
+            channels: Vec::new(),
+            messages: Vec::new(),
+            from: SimTime::ZERO,
+            to: SimTime::NEVER,
+        }
+    }
+}
+
+impl Filter {
+    /// Whether the event is wanted.
+    pub fn wants(&self, event: &Event) -> bool {
+        let (channel, message) = match &event.body {
+            Body::Sent { channel, bus, .. } => (Some(*channel), bus.as_ref().map(|bus| bus.r#type.as_str())),
+            _ => (None, None),
+        };
+        event.at >= self.from
+            && !self.is_past(event.at)
+            && asked(&self.actors, |actor| *actor == event.actor)
+            && asked(&self.kinds, |kind| *kind == event.kind)
+            && asked(&self.whats, |what| what == event.body.what())
+            && asked(&self.channels, |wanted| Some(*wanted) == channel)
+            && asked(&self.messages, |wanted| Some(wanted.as_str()) == message)
+            && asked(&self.nodes, |node| event.nodes().any(|of| of == *node))
+    }
+
+    /// Whether nothing at this instant or later is wanted.
+    pub fn is_past(&self, at: SimTime) -> bool {
+        at >= self.to && self.to != SimTime::NEVER
+    }
+
+    /// What events must speak of to be wanted.
+    pub(super) fn marks(&self) -> Marks {
+        Marks {
+            whats: self.statements(),
+            actors: bits(&self.actors, |actor| marks::actor(*actor)),
+            nodes: bits(&self.nodes, |node| marks::node(*node)),
+            channels: bits(&self.channels, |channel| marks::channel(*channel).into()) as u32,
+            messages: bits(&self.messages, |name| marks::message(name).into()) as u32,
+        }
+    }
+
+    /// The statements whose events can be wanted; no bit if every event can.
+    fn statements(&self) -> u32 {
+        let sent = !(self.channels.is_empty() && self.messages.is_empty());
+        let can = |(word, kind): &(&str, Kind)| {
+            asked(&self.whats, |what| what == word)
+                && asked(&self.kinds, |wanted| wanted == kind)
+                && (!sent || *word == "sent")
+        };
+        let all = (0..).zip(&WHATS).filter(|(_, what)| can(what)).fold(0, |bits, (code, _)| bits | 1 << code);
+        if all == (1 << WHATS.len()) - 1 { 0 } else { all }
+    }
+}
+
+fn asked<T>(wanted: &[T], is: impl Fn(&T) -> bool) -> bool {
+    wanted.is_empty() || wanted.iter().any(is)
+}
+
+fn bits<T>(wanted: &[T], bit: impl Fn(&T) -> u64) -> u64 {
+    wanted.iter().fold(0, |bits, one| bits | bit(one))
+}

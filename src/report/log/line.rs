@@ -1,0 +1,153 @@
+//! One event in one line of words: number, time, actor, statement, details.
+
+use serde::Serialize;
+
+use crate::event::{Body, BusSummary, Event, Kind};
+use crate::fault::Channel;
+use crate::history::{Outcome, Request};
+use crate::id::NodeId;
+use crate::report::paint::Paint;
+
+/// How many characters of details a line has.
+const CHARACTERS: usize = 200;
+
+/// The event in a line, without its end.
+pub fn line(event: &Event, colour: bool) -> String {
+    let details = shortened(&clean(&details(&event.body)));
+    columns(event, &details, Paint { colour })
+}
+
+/// The same with a mark before it, for the line that somebody asked for.
+pub fn marked_line(event: &Event, marked: bool, colour: bool) -> String {
+    match marked {
+        true => format!("{} {}", Paint { colour }.strong(">"), line(event, colour)),
+        false => format!("  {}", line(event, colour)),
+    }
+}
+
+/// The event in a line with all its details.
+pub(super) fn whole_line(event: &Event, paint: Paint) -> String {
+    columns(event, &clean(&details(&event.body)), paint)
+}
+
+fn columns(event: &Event, details: &str, paint: Paint) -> String {
+    let Event { i, at, actor, .. } = event;
+    let what = format!("{:<15}", event.body.what());
+    let what = match (event.kind, &event.body) {
+        (Kind::Decision, _) => paint.faint(&what),
+        (_, Body::Fault { .. } | Body::Exited { .. } | Body::Livelock { .. }) => paint.bad(&what),
+        (_, body) if body.is_injected() => paint.doubtful(&what),
+        (Kind::Verdict, _) => paint.strong(&what),
+        _ => what,
+    };
+    let text = format!("{i:>8} {:>12} {:<9} {what} {details}", at.to_string(), actor.to_string());
+    text.trim_end().to_owned()
+}
+
+/// What there is to say of an event, except its actor and its statement.
+pub(super) fn details(body: &Body) -> String {
+    match body {
+        Body::Latency { conn, ns } => format!("conn {conn}: {:.3} ms", ns.as_ns() as f64 / 1e6),
+        Body::Held { conn, len } => format!("conn {conn}: {len} bytes"),
+        Body::Picked { node, why } => format!("{node}: {why}"),
+        Body::Phase { phase } => word(phase),
+        Body::Start { incarnation } => format!("incarnation {incarnation}"),
+        Body::Wake => String::new(),
+        Body::Deliver { conn, len } => format!("conn {conn}: {len} bytes"),
+        Body::Link { conn, state } => format!("conn {conn}: {}", word(state)),
+        Body::Signal { signal } => signal.clone(),
+        Body::Pause { paused } => (if *paused { "paused" } else { "runs again" }).to_owned(),
+        Body::Rule { fault, on } => format!("fault {}: {}", fault.0, if *on { "set" } else { "removed" }),
+        Body::Timer { purpose } => purpose.clone(),
+        Body::Fault { fault, text, hit } if hit.is_empty() => format!("fault {}: {text}", fault.0),
+        Body::Fault { fault, text, hit } => format!("fault {}: {text} (hits {})", fault.0, names(hit)),
+        Body::Heal { fault, text } => format!("fault {}: {text}", fault.0),
+        Body::Operation { op, text } => format!("operation {}: {text}", op.0),
+        Body::Tell { text } => text.clone(),
+        _ => seen(body),
+    }
+}
+
+/// The details of observations and verdicts.
+fn seen(body: &Body) -> String {
+    match body {
+        Body::Dial { from, conn, to, port } => format!("{from} -> {to}:{port}, conn {conn}"),
+        Body::Listen { node, port } => format!("{node}:{port}"),
+        Body::Sent { from, conn, channel, to, len, bus, .. } => {
+            format!("{from} -> {to} {}, {len} bytes, conn {conn}", carried(*channel, bus.as_ref()))
+        }
+        Body::Closed { from, conn, how } => format!("{from}, conn {conn}: {how}"),
+        Body::Log { line } => line.clone(),
+        Body::Exited { status } => status.clone(),
+        Body::Child { pid, state } => format!("pid {pid}: {state}"),
+        Body::Livelock { detail } => detail.clone(),
+        Body::Reply { op: Some(op), text } => format!("operation {}: {text}", op.0),
+        Body::Reply { op: None, text } => text.clone(),
+        Body::OperationEnded { op, done, text } => {
+            format!("operation {} {}: {text}", op.0, if *done { "done" } else { "failed" })
+        }
+        Body::Invoke { sequence, request: Request::Get { key } } => format!("#{sequence} GET {key}"),
+        Body::Invoke { sequence, request: Request::Set { key, value } } => {
+            format!("#{sequence} SET {key} {value}")
+        }
+        Body::Complete { sequence, outcome, node } => {
+            let by = node.map_or(String::new(), |node| format!(", by {node}"));
+            format!("#{sequence} {}{by}", told(outcome))
+        }
+        Body::Probe { node, text } => format!("{node}: {text}"),
+        Body::Verdict { invariant, verdict, detail } => format!("{invariant} {verdict}: {detail}"),
+        _ => String::new(),
+    }
+}
+
+/// What goes over a channel: `bus ping (epoch 6, own 3)`, or the channel alone.
+fn carried(channel: Channel, bus: Option<&BusSummary>) -> String {
+    let Some(bus) = bus else { return word(&channel) };
+    let paused = if bus.paused == Some(true) { ", paused" } else { "" };
+    let epochs = match (bus.current_epoch, bus.config_epoch) {
+        (Some(current), Some(own)) => format!(" (epoch {current}, config {own}{paused})"),
+        _ => String::new(),
+    };
+    format!("{} {}{epochs}", word(&channel), bus.r#type)
+}
+
+fn told(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Ok(None) => "ok".to_owned(),
+        Outcome::Ok(Some(value)) => format!("ok {value}"),
+        Outcome::Fail(reason) => format!("fail: {reason}"),
+        Outcome::Info(reason) => format!("info: {reason}"),
+    }
+}
+
+/// Names of nodes, one after the other.
+pub(super) fn names(nodes: &[NodeId]) -> String {
+    nodes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// A word of the log's vocabulary as it stands there.
+pub(super) fn word(of: &impl Serialize) -> String {
+    match serde_json::to_value(of) {
+        Ok(serde_json::Value::String(word)) => word,
+        _ => String::new(),
+    }
+}
+
+/// A text without anything that would move a terminal's cursor.
+pub(super) fn clean(text: &str) -> String {
+    let mut cleaned = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter.is_control() {
+            true => cleaned.extend(letter.escape_default()),
+            false => cleaned.push(letter),
+        }
+    }
+    cleaned
+}
+
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(CHARACTERS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
