@@ -7,5 +7,6 @@ mod process;
 mod reduce;
 mod replay;
 mod sabotage;
+mod show;
 mod support;
 mod tidy;
