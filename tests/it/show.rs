@@ -60,6 +60,9 @@ fn refused(log: &Path, options: &[&str]) -> (Option<i32>, String) {
     (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
+/// Options, and which events they want.
+type Case<'a> = (&'a [&'a str], &'a dyn Fn(&Value) -> bool);
+
 /// A folder with a log that is written there.
 fn written(name: &str, text: impl AsRef<[u8]>) -> TempDir {
     let folder = tempfile::tempdir().expect("a folder");
@@ -119,7 +122,7 @@ fn an_event_is_shown_with_its_causes_and_effects() {
 #[test]
 fn filters_give_the_lines_that_a_search_of_the_log_gives() {
     let recorded = Recorded::new();
-    let cases: [(&[&str], &dyn Fn(&Value) -> bool); 7] = [
+    let cases: [Case; 7] = [
         (&["--json"], &|_| true),
         (&["--what", "fault,heal"], &|event| event["what"] == "fault" || event["what"] == "heal"),
         (&["--kind", "verdict"], &|event| event["kind"] == "verdict"),

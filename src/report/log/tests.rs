@@ -107,7 +107,9 @@ fn a_line_says_who_and_what_and_moves_no_cursor() {
             ControlFlow::Continue(())
         })
         .expect("a good log");
-    check(&lines, expect![[r#"
+    check(
+        &lines,
+        expect![[r#"
                  0    0.000000s director  tell            Begin
                  1    0.000000s director  phase           form
                  2    0.000000s chaos     timer           fire
@@ -123,13 +125,16 @@ fn a_line_says_who_and_what_and_moves_no_cursor() {
                 12    0.009000s client-1  invoke          #1 SET k v
                 13    0.009000s client-1  complete        #1 info: reset, by node-2
                 14    0.009000s validator verdict         reads unknown: no read
-    "#]]);
+    "#]],
+    );
     assert!(line(&events()[4], true).contains("\u{1b}[2m"), "a decision is faint");
 }
 
 #[test]
 fn the_summary_counts_and_lists() {
-    check(&summary(&log(), false), expect![[r#"
+    check(
+        &summary(&log(), false),
+        expect![[r#"
         === Event Log ===
         Scenario: sample
         Seed: 42
@@ -172,14 +177,17 @@ fn the_summary_counts_and_lists() {
 
         Verdicts:
         ? reads: no read (event 14)
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn an_event_is_told_with_its_history() {
     let log = log();
     let told = |i| trace(&Trace::of(&log, i).expect("a good log"), false);
-    check(&[told(6), told(11), told(2), told(14)].join("-----\n"), expect![[r#"
+    check(
+        &[told(6), told(11), told(2), told(14)].join("-----\n"),
+        expect![[r#"
                6    0.006000s node-2    log             a \u{1b}[31mred\u{1b}[0m word
 
         Because of (nearest first, 3 back to the root):
@@ -235,7 +243,8 @@ fn an_event_is_told_with_its_history() {
         Nearest injected event: none
 
         It caused nothing.
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -248,7 +257,9 @@ fn a_difference_is_told_with_both_sides() {
     };
     let same = explain(&left, Some(&right));
     left.cause = Some(u64::MAX);
-    check(&[same, explain(&left, None)].join("-----\n"), expect![[r#"
+    check(
+        &[same, explain(&left, None)].join("-----\n"),
+        expect![[r#"
         event 11 differs in what
 
         first:
@@ -279,7 +290,8 @@ fn a_difference_is_told_with_both_sides() {
                5    0.006000s node-2    deliver         conn 7: 2568 bytes
                6    0.006000s node-2    log             a \u{1b}[31mred\u{1b}[0m word
               10    0.009000s node-2    signal          SIGKILL
-    "#]]);
+    "#]],
+    );
 }
 
 fn difference_text(found: Difference) -> String {
@@ -295,11 +307,14 @@ fn headers_are_held_against_each_other() {
     second.shim = "77".to_owned();
     second.seed += 1;
     second.plan.cluster.node_timeout_ms += 1;
-    check(&header_differences(&first, &second), expect![[r#"
+    check(
+        &header_differences(&first, &second),
+        expect![[r#"
         tool: valkey-fuzzer 0.1.0 | valkey-fuzzer 0.2.0
         seed: 42 | 43
         server: valkey 8.1.1 (sha256 abababababab, build 384b) | valkey 9.1.2 (sha256 abababababab, build 384b)
         shim: 5af3 | 77
         plan: differs in cluster
-    "#]]);
+    "#]],
+    );
 }
