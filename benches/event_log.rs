@@ -1,20 +1,27 @@
-//! What one event costs: to push, to serialise, to read. The aim is less than 700 ns to serialise one.
+//! What one event costs: to push, to serialise, to read, to index, and to be found by the index. The aim is less than
+//! 700 ns to serialise one. What a question to the index saves is printed as a ratio to reading the log.
 
 use std::hint::black_box;
 use std::io;
+use std::ops::ControlFlow;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use valkey_fuzzer::event::{Body, BusSummary, Event};
-use valkey_fuzzer::event_log::{Header, LogReader, LogWriter, ServerIdentity, event_line};
+use valkey_fuzzer::event_log::{
+    Filter, Header, IndexedLog, Keep, LogReader, LogWriter, ServerIdentity, Trace, event_line,
+};
 use valkey_fuzzer::fault::{Channel, LatencyRange};
 use valkey_fuzzer::id::{ActorId, Host, NodeId};
 use valkey_fuzzer::plan::{ClusterPlan, Limits, NetworkPlan, Plan};
 use valkey_fuzzer::time::{SimDuration, SimTime};
+use valkey_fuzzer::wall::Stopwatch;
 
 const EVENTS: u64 = 10_000;
+/// How long the log is that an index is asked about.
+const INDEXED_EVENTS: u64 = 500_000;
 
 /// The usual mix: a server wakes, sends, and what it sent gets a latency and arrives.
-fn events() -> Vec<Event> {
+fn events(count: u64) -> Vec<Event> {
     let body = |i: u64| match i % 4 {
         0 => Body::Wake,
         1 => Body::Sent {
@@ -39,7 +46,7 @@ fn events() -> Vec<Event> {
         let (at, actor) = (SimTime::from_ns(i * 31_007), ActorId::Node(NodeId((i % 6 + 1) as u16)));
         Event { i, at, actor, kind: body.kind(), cause: i.checked_sub(1), body }
     };
-    (0..EVENTS).map(event).collect()
+    (0..count).map(event).collect()
 }
 
 fn header() -> Header {
@@ -75,7 +82,7 @@ fn log_of(events: &[Event]) -> Vec<u8> {
 }
 
 fn event_log(criterion: &mut Criterion) {
-    let events = events();
+    let events = events(EVENTS);
     let log = log_of(&events);
     let mut group = criterion.benchmark_group("event_log");
     group.throughput(Throughput::Elements(EVENTS)).sample_size(20);
@@ -101,5 +108,53 @@ fn event_log(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, event_log);
+/// How much faster the index answers than a plain scan of the log does.
+fn index(_criterion: &mut Criterion) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("events.jsonl");
+    std::fs::write(&path, log_of(&events(INDEXED_EVENTS))).expect("there is room for a log");
+    let keep = Keep { cache_dir: folder.path().join("cache"), from_bytes: 0 };
+    let open = || IndexedLog::open(&path, &keep, &mut |_| {}).expect("a good log");
+    let scan = seconds(|| valkey_fuzzer::event_log::open(&path).expect("a log").count());
+    let build = seconds(open);
+    let middle = SimTime::from_ns(INDEXED_EVENTS / 2 * 31_007);
+    let window = Filter { from: middle, to: middle + SimDuration::from_ms(10), ..Filter::default() };
+    let select = |filter: &Filter| {
+        let mut count = 0;
+        let visit = &mut |_: &Event, _: &[u8]| {
+            count += 1;
+            ControlFlow::Continue(())
+        };
+        open().select(filter, visit).expect("a good log");
+        count
+    };
+    let rare = Filter { whats: vec!["fault".to_owned()], ..Filter::default() };
+    let answers = [
+        ("index, built", build),
+        ("opened again", seconds(open)),
+        (
+            "event with causes and effects",
+            seconds(|| Trace::of(&open(), INDEXED_EVENTS / 2).expect("a good log")),
+        ),
+        ("window of 10 ms", seconds(|| select(&window))),
+        ("statement that is rare", seconds(|| select(&rare))),
+    ];
+    say(&format!("{INDEXED_EVENTS} events, read through in {:.0} ms; of that", scan * 1e3));
+    for (what, took) in answers {
+        say(&format!("  {what}: {:.2} ms, 1 / {:.1}", took * 1e3, scan / took));
+    }
+}
+
+fn seconds<T>(work: impl FnOnce() -> T) -> f64 {
+    let watch = Stopwatch::start();
+    black_box(work());
+    watch.elapsed().as_secs_f64()
+}
+
+#[expect(clippy::disallowed_macros, reason = "a bench says what it measured")]
+fn say(text: &str) {
+    println!("{text}");
+}
+
+criterion_group!(benches, event_log, index);
 criterion_main!(benches);

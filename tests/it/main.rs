@@ -11,5 +11,6 @@ mod process;
 mod reduce;
 mod replay;
 mod sabotage;
+mod show;
 mod support;
 mod tidy;
