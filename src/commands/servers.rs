@@ -35,11 +35,10 @@ pub fn find_server(spec: Option<String>, environment: &Environment) -> Result<Se
 /// The very program that a log was recorded with: found here, or fetched by its version.
 pub fn recorded_server(recorded: &ServerIdentity, environment: &Environment) -> Result<Server> {
     let (options, _folder) = options(None, environment)?;
-    let is_it = |server: &Server| server.sha256 == recorded.sha256;
-    let here = servers::list(&options).into_iter().filter_map(|listed| listed.server.ok()).find(is_it);
-    if let Some(server) = here {
+    if let Some(server) = servers::find_exact(&recorded.sha256, &options) {
         return Ok(server);
     }
+    let is_it = |server: &Server| server.sha256 == recorded.sha256;
     let why_not = match servers::install(&spec(recorded), &options, &mut say_to_stderr) {
         Ok(server) if is_it(&server) => return Ok(server),
         Ok(other) => {

@@ -64,6 +64,15 @@ pub fn list(options: &Options) -> Vec<Listed> {
     found.chain(stored(options)).collect()
 }
 
+/// The very program with this SHA-256, if it is here. Those in the store say theirs, so that no other is read.
+pub fn find_exact(sha256: &str, options: &Options) -> Option<Server> {
+    let entries = Store::below(&options.cache_dir).map(|store| store.entries()).unwrap_or_default();
+    let mut stored = entries.iter().filter(|entry| entry.manifest.sha256 == sha256);
+    let elsewhere = || list(options).into_iter().filter_map(|listed| listed.server.ok());
+    let elsewhere = || elsewhere().find(|server| server.sha256 == sha256);
+    stored.find_map(|entry| entry.server().ok()).or_else(elsewhere)
+}
+
 fn stored(options: &Options) -> Vec<Listed> {
     let entries = Store::below(&options.cache_dir).map(|store| store.entries()).unwrap_or_default();
     let listed = |path: PathBuf, server: Result<Server, _>| {

@@ -27,7 +27,7 @@ mod workshop;
 
 pub use command::CommandError;
 pub use error::{Attempt, FetchError, Reason, Refusal, ServerError};
-pub use find::{Listed, find, install, list};
+pub use find::{Listed, find, find_exact, install, list};
 pub use inspect::inspect;
 pub use options::{Notify, Options};
 pub use server::{Loader, Origin, Server};
