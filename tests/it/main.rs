@@ -11,6 +11,7 @@ mod process;
 mod reduce;
 mod replay;
 mod sabotage;
+mod settle;
 mod show;
 mod support;
 mod tidy;

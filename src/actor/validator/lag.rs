@@ -31,7 +31,8 @@ pub(super) struct Lag {
     replicas: BTreeSet<NodeId>,
     offsets: BTreeMap<NodeId, Offsets>,
     samples: Vec<LagSample>,
-    quiet: bool,
+    /// When the last look was asked for, if it found everybody quiet.
+    quiet_at: Option<SimTime>,
 }
 
 /// The offsets of a primary at earlier looks, oldest first; both parts ascend.
@@ -50,21 +51,21 @@ impl Lag {
             replicas: BTreeSet::new(),
             offsets: BTreeMap::new(),
             samples: Vec::new(),
-            quiet: false,
+            quiet_at: None,
         }
     }
 
     /// From now on it matters whether replicas have everything; what was seen before does not.
     pub fn settle(&mut self, scene: &mut Scene) {
         self.interval = INTERVAL_SETTLING;
-        self.quiet = false;
+        self.quiet_at = None;
         self.stop(scene);
         scene.set(Timer::Offsets, SimDuration::ZERO);
     }
 
-    /// Whether, at the last look, every replica had all that its primary had.
-    pub fn is_quiet(&self) -> bool {
-        self.quiet
+    /// Whether the last look, which began at `since` or later, found that every replica had all that its primary had.
+    pub fn is_quiet_since(&self, since: SimTime) -> bool {
+        self.quiet_at.is_some_and(|at| at >= since)
     }
 
     /// Who was a replica at the last look.
@@ -113,7 +114,7 @@ impl Lag {
     }
 
     fn conclude(&mut self, round: &Round, scene: &mut Scene) {
-        self.quiet = round.is_quiet(&scene.members.live());
+        self.quiet_at = round.is_quiet(&scene.members.live()).then_some(round.asked_at);
         self.replicas = round.replicas();
         for (node, said) in round.primaries() {
             self.offsets.entry(node).or_default().add(round.asked_at, said);

@@ -153,7 +153,8 @@ impl Validator {
                 }
             }
         }
-        let settled = self.watch.is_settled() && self.lag.is_quiet();
+        // A look at replication from before all agreed may have taken a primary to be for one that is none any more.
+        let settled = self.watch.settled_since().is_some_and(|since| self.lag.is_quiet_since(since));
         let read = match &mut self.phase {
             Phase::Reading(reading) => reading.go_on(scene),
             _ => false,

@@ -25,6 +25,8 @@ pub(super) struct Watch {
     asked_at: Option<SimTime>,
     /// How many surveys in a row agreed.
     streak: u32,
+    /// When the first of them was asked for.
+    agreed_since: SimTime,
     agreement: Vec<Agreement>,
     journal: Journal,
 }
@@ -38,6 +40,7 @@ impl Watch {
             survey: None,
             asked_at: None,
             streak: 0,
+            agreed_since: SimTime::ZERO,
             agreement: Vec::new(),
             journal: Journal::default(),
         }
@@ -53,8 +56,13 @@ impl Watch {
     }
 
     /// Whether enough surveys in a row agreed.
-    pub fn is_settled(&self) -> bool {
+    fn is_settled(&self) -> bool {
         self.streak >= SURVEYS_TO_SETTLE
+    }
+
+    /// Since when all live nodes agree, if the cluster counts as settled.
+    pub fn settled_since(&self) -> Option<SimTime> {
+        self.is_settled().then_some(self.agreed_since)
     }
 
     /// Begins a survey.
@@ -94,6 +102,9 @@ impl Watch {
         let nodes = survey.evidence(scene.members);
         let agreed = agreed(&nodes);
         self.journal.note(&nodes, scene.out);
+        if self.streak == 0 {
+            self.agreed_since = survey.asked_at;
+        }
         self.streak = if agreed { self.streak + 1 } else { 0 };
         if self.agreement.last().is_none_or(|last| last.agreed != agreed) {
             self.agreement.push(Agreement { at: survey.asked_at, agreed });
