@@ -1,5 +1,6 @@
 //! The command line and the environment: read here, decided elsewhere. What a subcommand takes is in a file of its own.
 
+mod bench;
 mod bisect;
 mod replay;
 mod run;
@@ -40,6 +41,8 @@ enum Command {
     Replay(replay::ReplayArguments),
     /// Find the injected event that makes a recorded run fail, and the smallest scenario that still does.
     Bisect(bisect::BisectArguments),
+    /// Measure how fast clusters converge, over many seeds, and compare servers or configurations.
+    Bench(bench::BenchArguments),
     /// Check scenario files without running them.
     Validate {
         /// The files.
@@ -91,6 +94,7 @@ pub fn main() -> ExitCode {
         Command::Run(arguments) => commands::run::run(&arguments.resolve(), &environment),
         Command::Replay(arguments) => commands::replay::replay(&arguments.resolve(), &environment),
         Command::Bisect(arguments) => commands::bisect::bisect(&arguments.resolve(), &environment),
+        Command::Bench(arguments) => commands::bench::bench(&arguments.resolve(), &environment),
         Command::Validate { files } => commands::validate::validate(&files, &environment),
         Command::Servers { action: None } => commands::servers::list(&environment),
         Command::Servers { action: Some(ServersAction::Install { versions }) } => {
