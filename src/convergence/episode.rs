@@ -15,6 +15,8 @@ use crate::time::{SimDuration, SimTime};
 pub(super) struct Scene<'a> {
     pub cluster: &'a ClusterPlan,
     pub alive: &'a BTreeSet<NodeId>,
+    /// Who calls the cluster down.
+    pub down: &'a BTreeSet<NodeId>,
     pub shard: ShardId,
     pub leads: &'a BTreeMap<ShardId, NodeId>,
 }
@@ -36,6 +38,8 @@ pub(super) struct Episode {
     closed: bool,
     reached: BTreeMap<Metric, SimTime>,
     new_primary: Option<NodeId>,
+    /// Since when the new primary does what clients ask.
+    serves_since: Option<SimTime>,
     /// Who knows that the slots have a new owner.
     knowing: BTreeSet<NodeId>,
     resync: Resync,
@@ -55,6 +59,7 @@ impl Episode {
             closed: false,
             reached: BTreeMap::new(),
             new_primary: None,
+            serves_since: None,
             knowing: BTreeSet::new(),
             resync: Resync::begin(shard, at),
             outage: Outage::begin(written.unwrap_or(at)),
@@ -90,12 +95,16 @@ impl Episode {
         if scene.shard == self.shard && node != self.victim && !self.closed {
             self.reach(Metric::VoteWon, at);
             self.new_primary = Some(node);
+            self.serves_since = (!scene.down.contains(&node)).then_some(at);
             self.resync.led_anew();
         }
     }
 
     /// Every slot has an owner again, as a node sees it.
     pub fn covered(&mut self, node: NodeId, at: SimTime, scene: &Scene) {
+        if self.new_primary == Some(node) {
+            self.serves_since.get_or_insert(at);
+        }
         if self.new_primary.is_some() {
             self.knows(node, at, scene);
         }
@@ -150,7 +159,7 @@ impl Episode {
             What::Written => {
                 self.outage.written(at);
                 if self.new_primary.is_some() && node == self.new_primary {
-                    self.reach(Metric::Writable, at);
+                    self.reach(Metric::Writable, self.serves_since.unwrap_or(at));
                 }
             }
             What::NotWritten => self.outage.not_written(),

@@ -14,8 +14,10 @@ pub(super) enum Said<'a> {
     Fails(&'a str),
     /// The server is a primary from now on.
     Won,
-    /// Every slot has an owner again, as the server sees it.
+    /// Every slot has an owner again, as the server sees it: it does what clients ask.
     ClusterOk,
+    /// The server does not do what clients ask any more.
+    ClusterDown,
     /// The server has what its primary has.
     Synced,
 }
@@ -40,6 +42,7 @@ pub(super) fn read(line: &str) -> Option<Said<'_>> {
         ("Taking over the primary (", Said::Won),
         ("Taking over the master (", Said::Won),
         ("Cluster state changed: ok", Said::ClusterOk),
+        ("Cluster state changed: fail", Said::ClusterDown),
         (" <-> REPLICA sync: Finished with success", Said::Synced),
         ("Successful partial resynchronization with ", Said::Synced),
     ];
@@ -81,7 +84,7 @@ mod tests {
 
     #[test]
     fn lines_that_only_look_alike_say_nothing() {
-        assert_eq!(read("1:M * Cluster state changed: fail"), None);
+        assert_eq!(read("1:M * Cluster state changed: unknown"), None);
         assert_eq!(read("1:M * Marking node somebody as failing"), None);
         assert_eq!(read("1:M * NODE é possibly failing"), None);
     }

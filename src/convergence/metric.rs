@@ -20,8 +20,9 @@ pub enum Metric {
     Fail,
     /// From the disruption until a node of the shard logs `Failover election won` (or `Taking over the primary`). Exact.
     VoteWon,
-    /// From the disruption until a client hears that the new primary did its write: the first acknowledged `SET` that the
-    /// new primary answered. It includes one link's latency, and the pause of a client between two attempts.
+    /// From the disruption until the new primary does what clients ask: the later of its vote and its log line `Cluster
+    /// state changed: ok` (if it had called the cluster down), which counts once a client's `SET` was acknowledged by it.
+    /// Exact: how long clients pause between two attempts is not in it, but in [`Metric::Unwritable`].
     Writable,
     /// From the disruption until the last live node knows the new primary as the owner of its slots: the node logs
     /// `Cluster state changed: ok`, which it does when the last uncovered slot has an owner again. Exact with
@@ -95,7 +96,9 @@ impl Metric {
             }
             Metric::Fail => "disruption to the first log line `Marking node ... as failing (quorum reached)`",
             Metric::VoteWon => "disruption to the log line `Failover election won`",
-            Metric::Writable => "disruption to the first acknowledged write that the new primary answered",
+            Metric::Writable => {
+                "disruption to the moment the new primary serves clients (its vote and `Cluster state changed: ok`), if one then wrote"
+            }
             Metric::ViewsAgree => {
                 "disruption to the moment the last live node knows the new owner of the slots"
             }

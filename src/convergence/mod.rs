@@ -39,6 +39,8 @@ pub struct Convergence {
     ids: BTreeMap<String, NodeId>,
     /// The nodes whose process exists and runs.
     alive: BTreeSet<NodeId>,
+    /// The nodes that call the cluster down.
+    down: BTreeSet<NodeId>,
     /// The primary of each shard as it was laid out.
     leads: BTreeMap<ShardId, NodeId>,
     last_written: BTreeMap<ShardId, SimTime>,
@@ -57,6 +59,7 @@ impl Convergence {
             done: false,
             ids: BTreeMap::new(),
             alive: BTreeSet::new(),
+            down: BTreeSet::new(),
             leads: cluster.shards().map(|shard| (shard, cluster.first_primary(shard))).collect(),
             last_written: BTreeMap::new(),
             disruptions: Disruptions::default(),
@@ -114,6 +117,10 @@ impl Convergence {
             _ => return,
         }
         let started = matches!(body, Body::Start { .. });
+        if started {
+            // A server begins in that state, and logs only that it leaves it.
+            self.down.insert(node);
+        }
         self.tell(node, |episode, scene| episode.lives(node, started, at, scene));
     }
 
@@ -128,7 +135,11 @@ impl Convergence {
             }
             Some(Said::Suspects(id)) => self.doubted(id, at, false),
             Some(Said::Fails(id)) => self.doubted(id, at, true),
-            Some(Said::ClusterOk) => self.tell(node, |episode, scene| episode.covered(node, at, scene)),
+            Some(Said::ClusterDown) => drop(self.down.insert(node)),
+            Some(Said::ClusterOk) => {
+                self.down.remove(&node);
+                self.tell(node, |episode, scene| episode.covered(node, at, scene));
+            }
             Some(Said::Synced) => self.tell(node, |episode, scene| episode.synced(node, at, scene)),
         }
     }
@@ -169,6 +180,7 @@ impl Convergence {
         let scene = Scene {
             cluster: &self.plan.cluster,
             alive: &self.alive,
+            down: &self.down,
             shard: self.plan.cluster.shard_of(node),
             leads: &self.leads,
         };

@@ -184,12 +184,26 @@ fn a_vote_is_won_by_a_node_of_the_shard() {
 }
 
 #[test]
-fn writes_are_accepted_when_a_client_hears_so_from_the_new_primary() {
+fn writes_are_accepted_when_the_new_primary_serves_and_a_client_has_heard_so() {
     let mut feed = feed();
     feed.at(1_000).kill().at(1_050).set(1).at(1_060).wrote(1, 1);
-    feed.at(3_000).set(2).at(4_000).log(2, WON);
+    feed.at(3_000).set(2).at(4_000).log(2, WON).at(4_020).log(2, OK);
     feed.at(4_100).wrote(2, 2).at(4_200).set(3).wrote(3, 2);
-    assert_eq!(feed.ms(Metric::Writable), [Some(3_100)]);
+    assert_eq!(feed.ms(Metric::Writable), [Some(3_020)]);
+}
+
+#[test]
+fn a_new_primary_that_never_called_the_cluster_down_serves_from_its_vote_on() {
+    let mut feed = feed();
+    feed.log(2, OK).at(1_000).kill().at(4_000).log(2, WON).at(4_050).set(1).at(4_100).wrote(1, 2);
+    assert_eq!(feed.ms(Metric::Writable), [Some(3_000)]);
+}
+
+#[test]
+fn a_new_primary_that_no_client_wrote_to_is_not_known_to_accept_writes() {
+    let mut feed = feed();
+    feed.at(1_000).kill().at(4_000).log(2, WON).log(2, OK).set(1).tell(1, Outcome::Fail("no".to_owned()), 2);
+    assert_eq!(feed.ms(Metric::Writable), [None]);
 }
 
 #[test]

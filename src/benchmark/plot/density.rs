@@ -44,14 +44,26 @@ pub(super) fn draw<DB: DrawingBackend>(
         let fill = style::colour(place).mix(0.16).filled();
         chart.draw_series(AreaSeries::new(points.clone(), 0.0, fill))?;
         let stroke = style::stroke(place, scale);
-        match style::dashes(place, scale) {
-            None => chart.draw_series(LineSeries::new(points, stroke)).map(drop)?,
-            Some((dash, gap)) => {
-                chart.draw_series(DashedLineSeries::new(points, dash, gap, stroke)).map(drop)?;
+        for points in risen(&points) {
+            match style::dashes(place, scale) {
+                None => chart.draw_series(LineSeries::new(points, stroke)).map(drop)?,
+                Some((dash, gap)) => {
+                    chart.draw_series(DashedLineSeries::new(points, dash, gap, stroke)).map(drop)?;
+                }
             }
         }
     }
     Ok(())
+}
+
+/// The parts of an outline that are above the axis, each from the axis to the axis.
+fn risen(outline: &[(f64, f64)]) -> Vec<Vec<(f64, f64)>> {
+    let parts = outline.chunk_by(|a, b| (a.1 > 0.0) == (b.1 > 0.0)).filter(|part| part[0].1 > 0.0);
+    let closed = parts.map(|part| {
+        let ends = [(part[0].0, 0.0), (part[part.len() - 1].0, 0.0)];
+        [&ends[..1], part, &ends[1..]].concat()
+    });
+    closed.collect()
 }
 
 /// The steps of a histogram, in percent of the sample, from part to part.
@@ -71,7 +83,13 @@ fn outline(ascending_ms: &[f64], (least, most): (f64, f64)) -> Vec<(f64, f64)> {
 
 #[cfg(test)]
 mod tests {
-    use super::{PARTS, outline};
+    use super::{PARTS, outline, risen};
+
+    #[test]
+    fn an_outline_leaves_the_axis_where_there_is_something() {
+        let outline = [(0.0, 0.0), (1.0, 0.0), (1.0, 5.0), (2.0, 5.0), (2.0, 0.0), (3.0, 0.0)];
+        assert_eq!(risen(&outline), [[(1.0, 0.0), (1.0, 5.0), (2.0, 5.0), (2.0, 0.0)]]);
+    }
 
     #[test]
     fn every_figure_is_in_one_part() {

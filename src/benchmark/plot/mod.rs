@@ -130,7 +130,7 @@ impl Sheet<'_> {
         area.draw_text(&title, &self.scale.bold(20).color(&INK), (left, self.scale.px(20)))?;
         for (place, variant) in variants.iter().enumerate() {
             let y = self.scale.px(HEAD_PX - 8 + style::LEGEND_PX * place as u32);
-            let middle = y + self.scale.px(8);
+            let middle = y + self.scale.px(7);
             let line = vec![(left, middle), (left + self.scale.px(44), middle)];
             style::line(area, &line, place, self.scale)?;
             let label = self.scale.plain(15).color(&INK);
