@@ -40,13 +40,7 @@ operations: [{type: failover, target: primary, shard: 1, delay: 20}]
 workload: {rate: 100, duration: 60}
 ";
 /// A whole scenario: form, two faults, twenty seconds of work, heal, validate.
-const WHOLE: &str = "
-scenario: {name: whole, seed: 1}
-chaos:
-  - {type: process_kill, target: primary, shard: 2, at: 3, restart_after: 5}
-  - {type: network_partition, target: primary, shard: 3, at: 10, duration: 4}
-workload: {rate: 100, duration: 20}
-";
+const WHOLE: &str = include_str!("whole.yaml");
 /// Forty-eight nodes for twenty virtual seconds.
 const LARGE: &str = "
 scenario: {name: large, seed: 1}

@@ -139,6 +139,16 @@ pub enum FaultAction {
 }
 
 impl FaultAction {
+    /// Its kind, as in a scenario.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            FaultAction::ProcessKill { .. } => "process_kill",
+            FaultAction::ProcessPause { .. } => "process_pause",
+            FaultAction::NetworkPartition { .. } => "network_partition",
+            FaultAction::NetworkLatency { .. } => "network_latency",
+        }
+    }
+
     /// Whom it hits, in the order in which they are looked up.
     pub fn targets(&self) -> Vec<Target> {
         match self {

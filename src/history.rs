@@ -3,6 +3,8 @@
 //! An operation is `Ok` when the server said so, `Fail` when it surely had no effect, and `Info` when nobody can
 //! know (the connection broke, the time ran out). A checker may use an `Info` write or leave it, at any later moment.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::id::{ClientId, NodeId};
@@ -31,6 +33,16 @@ impl Request {
     pub fn key(&self) -> &str {
         match self {
             Request::Set { key, .. } | Request::Get { key } => key,
+        }
+    }
+}
+
+impl fmt::Display for Request {
+    /// The command without the padding of a drawn value.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Request::Set { key, value } => write!(f, "SET {key} {}", value.trim_end_matches('.')),
+            Request::Get { key } => write!(f, "GET {key}"),
         }
     }
 }

@@ -48,6 +48,28 @@ pub enum OpAction {
     },
 }
 
+/// Commands whose first argument says what they do.
+const CONTAINERS: [&str; 4] = ["CLIENT", "CLUSTER", "CONFIG", "DEBUG"];
+
+impl OpAction {
+    /// Its kind: as in a scenario, with the mode of a failover or the name of a command.
+    pub fn kind(&self) -> String {
+        match self {
+            OpAction::Failover { mode: FailoverMode::Default, .. } => "failover".to_owned(),
+            OpAction::Failover { mode: FailoverMode::Force, .. } => "failover force".to_owned(),
+            OpAction::Failover { mode: FailoverMode::Takeover, .. } => "failover takeover".to_owned(),
+            OpAction::Command { args, .. } => {
+                let words: Vec<String> = args.iter().take(2).map(|word| word.to_uppercase()).collect();
+                match words.as_slice() {
+                    [name, what] if CONTAINERS.contains(&name.as_str()) => format!("command {name} {what}"),
+                    [name, ..] => format!("command {name}"),
+                    [] => "command".to_owned(),
+                }
+            }
+        }
+    }
+}
+
 /// The numbers in every `{node-3}` of a command's argument, as they are written.
 pub fn nodes_named(argument: &str) -> impl Iterator<Item = &str> {
     let numbers = argument.split("{node-").skip(1).filter_map(|rest| rest.split_once('}'));

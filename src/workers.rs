@@ -5,12 +5,13 @@
 //! depend on which worker had it or what ran beside it; the caller hears of results as they come, with their jobs'
 //! places in the list.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 use std::sync::{Mutex, PoisonError};
 
 use crossbeam_channel::bounded;
-use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+use nix::sched::{CpuSet, sched_getaffinity, sched_getcpu, sched_setaffinity};
 use nix::unistd::Pid;
 
 /// Does `work` for every job, as many at once as there are workers, and hands each result with its job's place to
@@ -24,11 +25,13 @@ pub fn side_by_side<J: Send, R: Send>(
     let jobs = Mutex::new(Some(jobs.enumerate()));
     let next = || lock(&jobs).as_mut().and_then(Iterator::next);
     let processors = processors();
+    // Where this thread runs now: two programs with one worker each do not both take the first processor.
+    let first = sched_getcpu().ok().and_then(|at| processors.iter().position(|one| *one == at)).unwrap_or(0);
     let (send, results) = bounded(workers.get());
     std::thread::scope(|scope| {
         for worker in 0..workers.get() {
             let (send, next, work) = (send.clone(), &next, &work);
-            let processor = processors.get(worker % processors.len().max(1)).copied();
+            let processor = processors.get((first + worker) % processors.len().max(1)).copied();
             scope.spawn(move || {
                 processor.inspect(|processor| pin_to(*processor));
                 while let Some((place, job)) = next() {
@@ -45,6 +48,20 @@ pub fn side_by_side<J: Send, R: Send>(
             }
         }
     });
+}
+
+/// Does `work` for every job; the results come in the order of the jobs.
+pub fn all<J: Send, R: Send>(
+    workers: NonZeroUsize,
+    jobs: impl Iterator<Item = J> + Send,
+    work: impl Fn(J) -> R + Sync,
+) -> Vec<R> {
+    let mut results = BTreeMap::new();
+    side_by_side(workers, jobs, work, |place, result| {
+        results.insert(place, result);
+        ControlFlow::Continue(())
+    });
+    results.into_values().collect()
 }
 
 /// A worker that panics holds no half-made list: the lock guards one step of an iterator.
@@ -72,19 +89,9 @@ mod tests {
     const TWO: NonZeroUsize = NonZeroUsize::new(2).expect("two is not zero");
 
     #[test]
-    fn every_job_is_done_once_and_its_result_comes_with_its_place() {
-        let mut results = Vec::new();
-        side_by_side(
-            TWO,
-            (0..100).map(|n| n * 3),
-            |job| job + 1,
-            |place, result| {
-                results.push((place, result));
-                ControlFlow::Continue(())
-            },
-        );
-        results.sort_unstable();
-        assert_eq!(results, (0..100).map(|n| (n, n * 3 + 1)).collect::<Vec<_>>());
+    fn every_job_is_done_once_and_results_come_in_the_order_of_jobs() {
+        let results = all(TWO, (0..100).map(|n| n * 3), |job| job + 1);
+        assert_eq!(results, (0..100).map(|n| n * 3 + 1).collect::<Vec<_>>());
     }
 
     #[test]

@@ -20,6 +20,10 @@ pub(super) struct BisectArguments {
     /// How many runs at once; one for each processor without it.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     jobs: Option<u16>,
+    /// Run each position until its rate of failure is decided, at most N times, for runs that fail only sometimes; the
+    /// minimal cause is still searched by single runs.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(20..=1_000_000))]
+    repeat: Option<u64>,
     /// Only the turning point, not the minimal cause.
     #[arg(long)]
     no_shrink: bool,
@@ -35,6 +39,7 @@ impl BisectArguments {
             server: self.server,
             invariant: self.invariant,
             jobs: self.jobs.map_or_else(processors, usize::from),
+            repeat: self.repeat,
             no_shrink: self.no_shrink,
             out: self.out,
         }

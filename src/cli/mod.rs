@@ -2,6 +2,7 @@
 
 mod bench;
 mod bisect;
+mod fuzz;
 mod replay;
 mod run;
 
@@ -37,6 +38,8 @@ struct Cli {
 enum Command {
     /// Run one scenario, from a file or generated from a seed, and judge it.
     Run(run::RunArguments),
+    /// Run seeds until told to stop, and group, reduce and keep what fails.
+    Fuzz(fuzz::FuzzArguments),
     /// Run a recorded log again, compare every event, or stop anywhere and look around.
     Replay(replay::ReplayArguments),
     /// Find the injected event that makes a recorded run fail, and the smallest scenario that still does.
@@ -92,6 +95,7 @@ pub fn main() -> ExitCode {
     let environment = environment();
     let exit = match cli.command {
         Command::Run(arguments) => commands::run::run(&arguments.resolve(), &environment),
+        Command::Fuzz(arguments) => commands::fuzz::fuzz(&arguments.resolve(), &environment),
         Command::Replay(arguments) => commands::replay::replay(&arguments.resolve(), &environment),
         Command::Bisect(arguments) => commands::bisect::bisect(&arguments.resolve(), &environment),
         Command::Bench(arguments) => commands::bench::bench(&arguments.resolve(), &environment),

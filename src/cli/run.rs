@@ -31,6 +31,9 @@ pub(super) struct RunArguments {
     /// Also write the scenario as YAML that runs to the same event log.
     #[arg(long, value_name = "FILE")]
     export: Option<PathBuf>,
+    /// Also make a recording of the run, as in replay/: scenario, compressed log, report and README.
+    #[arg(long, value_name = "DIR")]
+    record: Option<PathBuf>,
     /// End the run if a server's call goes round the shim.
     #[arg(long)]
     check_interposition: bool,
@@ -55,6 +58,7 @@ impl RunArguments {
             out: self.out,
             json: self.format == Format::Json,
             export: self.export,
+            record: self.record,
             check_interposition: self.check_interposition,
         }
     }

@@ -12,7 +12,7 @@ use super::servers::find_server;
 use super::{Environment, Exit, say, say_to_stderr};
 use crate::benchmark::plot::{self, Kind};
 use crate::benchmark::{
-    self, Campaign, Config, Results, Run, ScenarioIdentity, Seeds, Variant, counterpart, differences,
+    self, Bench, Config, Results, Run, ScenarioIdentity, Seeds, Variant, counterpart, differences,
     interval_log, parse_config, percentile_distribution, regressions,
 };
 use crate::convergence::Metric;
@@ -94,7 +94,7 @@ fn variants(request: &Request, scenario: &Scenario, environment: &Environment) -
 /// The runs of each variant; nothing if somebody asked for the end.
 fn runs(request: &Request, variants: &[Variant], environment: &Environment) -> Result<Option<Vec<Vec<Run>>>> {
     let stop = stop_flag()?;
-    let campaign = Campaign {
+    let bench = Bench {
         variants,
         seeds: request.seed_start..=request.seed_start + (request.runs - 1),
         jobs: request.jobs,
@@ -102,7 +102,7 @@ fn runs(request: &Request, variants: &[Variant], environment: &Environment) -> R
         stop: &stop,
     };
     let mut line = CountLine::new(environment.progress);
-    let runs = campaign.run(&mut |counted| line.show(counted.done, counted.of, counted.failed));
+    let runs = bench.run(&mut |counted| line.show(counted.done, counted.of, counted.failed));
     line.clear();
     Ok(runs?)
 }

@@ -9,10 +9,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::run::stop_flag;
 use super::servers::{find_server, recorded_server};
 use super::{Environment, Exit, say, say_to_stderr};
-use crate::bisect::{Answer, Progress};
+use crate::bisect::{Answer, Flaky, FlakyTurningPoint, Progress};
 use crate::event_log::open::log_path;
 use crate::replay::Recording;
-use crate::replay::bisect::{Bisection, Minimum, ProbeError, Turn, violated};
+use crate::replay::bisect::{Bisection, Minimum, ProbeError, Turn};
 
 /// What was asked for, as typed.
 #[derive(Clone, Debug)]
@@ -25,6 +25,8 @@ pub struct Request {
     pub invariant: Option<String>,
     /// How many runs at once.
     pub jobs: usize,
+    /// Each position is run until its rate of failure is decided, at most so often.
+    pub repeat: Option<u64>,
     /// Only the turning point.
     pub no_shrink: bool,
     /// Where results go.
@@ -60,8 +62,15 @@ pub fn bisect(request: &Request, environment: &Environment) -> Result<Exit> {
 }
 
 fn search(bisection: &Bisection, request: &Request, environment: &Environment) -> Result<Exit, ProbeError> {
-    let turn = with_line(environment, "turning point", |progress| bisection.turn(progress))?;
+    let flaky = request.repeat.map(|runs_max| Flaky { runs_max, ..Flaky::default() });
+    let turn = with_line(environment, "turning point", |progress| match flaky {
+        Some(flaky) => bisection.turn_by_rates(flaky, progress),
+        None => bisection.turn(progress),
+    })?;
     say_turn(&turn, &bisection.invariant);
+    if let (Some(rates), Some(flaky)) = (&turn.rates, flaky) {
+        say_rates(rates, flaky);
+    }
     if request.no_shrink {
         return Ok(Exit::AllHold);
     }
@@ -76,7 +85,7 @@ fn is_set(flag: &AtomicBool) -> bool {
 
 /// The invariant to look for; nothing, and said why, if the run did not violate it.
 fn invariant(request: &Request, recording: &Recording) -> Result<Option<String>> {
-    let violated = violated(recording)?;
+    let violated = recording.violated()?;
     let wanted = request.invariant.as_ref().or(violated.first());
     let found = wanted.filter(|name| violated.contains(name)).cloned();
     match (&found, wanted) {
@@ -126,6 +135,33 @@ fn say_turn(turn: &Turn, invariant: &str) {
     if !point.monotone() {
         let places: Vec<String> = point.exceptions.iter().map(ToString::to_string).collect();
         say(&format!("  not monotone: the answer is the other way round at injection {}", places.join(", ")));
+    }
+}
+
+/// How often it fails where, and how sure that is.
+fn say_rates(rates: &FlakyTurningPoint, flaky: Flaky) {
+    let FlakyTurningPoint { at, before, full, empty, test, .. } = rates;
+    say(&format!("  fails with it in {at}\n  and without it in {before}"));
+    say(&format!("  with everything injected in {full}, with nothing in {empty}"));
+    say(&format!(
+        "  {} runs; the turning point is wrong with a probability of at most {:.1} %: each position is called failing \
+         at a rate of {:.1} % and passing at {:.1} %, wrong either way in at most {:.2} %",
+        rates.runs,
+        100.0 * flaky.error,
+        100.0 * test.high_rate,
+        100.0 * test.low_rate,
+        100.0 * test.false_fail.max(test.false_pass),
+    ));
+    if !rates.confirmed() {
+        say("  the two rates do not lie apart: more runs (a larger --repeat) would tell");
+    }
+    if !rates.undecided.is_empty() {
+        let places: Vec<String> = rates.undecided.iter().map(ToString::to_string).collect();
+        say(&format!(
+            "  {} runs did not decide injection {}: what was likelier was taken, outside the bound",
+            flaky.runs_max,
+            places.join(", ")
+        ));
     }
 }
 

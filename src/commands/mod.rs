@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod bisect;
+pub mod fuzz;
 mod progress;
 pub mod replay;
 pub mod run;

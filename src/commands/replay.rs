@@ -11,7 +11,6 @@ use super::progress::ProgressLine;
 use super::run::{exit, stop_flag};
 use super::servers::{find_server, recorded_server};
 use super::{Environment, Exit, say, say_to_stderr};
-use crate::event::{Body, Event};
 use crate::event_log;
 use crate::replay::align::{Alignment, align};
 use crate::replay::inspect::Until;
@@ -153,8 +152,7 @@ fn elsewhere(recording: &Recording, server: &Server, out: &Path, environment: &E
     let outcome = outcome?;
     let alignment = align(event_log::open(&recording.path)?, event_log::open(out)?)?;
     say_alignment(&alignment, &format!("{} {}", server.name, server.version));
-    let violated = violated_in(event_log::open(&recording.path)?)?;
-    say(&judgement(&violated, &outcome));
+    say(&judgement(&recording.violated()?, &outcome));
     say_verdicts(&outcome);
     Ok(exit(&outcome))
 }
@@ -181,19 +179,6 @@ fn say_alignment(found: &Alignment, other: &str) {
     if let Some(more) = found.counts.len().checked_sub(COUNTS_SHOWN).filter(|more| *more > 0) {
         say(&format!("  and {more} further kinds"));
     }
-}
-
-/// The invariants that the recorded run violated.
-fn violated_in(log: impl Iterator<Item = Result<Event, event_log::ReadError>>) -> Result<Vec<String>> {
-    let mut violated = Vec::new();
-    for event in log {
-        if let Body::Verdict { invariant, verdict, .. } = event?.body
-            && verdict == "violated"
-        {
-            violated.push(invariant);
-        }
-    }
-    Ok(violated)
 }
 
 /// What has become of the recorded violations: fixed, still failing, or not reached.

@@ -15,9 +15,11 @@ use crate::event_log::LOG_FILE;
 use crate::plan::Plan;
 use crate::plan::generate::{Overrides, generate};
 use crate::plan::resolve::resolve;
+use crate::replay::corpus::{self, Effort, Readme, Recorded};
 use crate::report::{self, Status};
 use crate::rng;
 use crate::scenario::{self, Scenario};
+use crate::servers::Server;
 use crate::simulation::{Outcome, Simulation, SimulationError};
 
 /// What was asked for, as typed.
@@ -39,6 +41,8 @@ pub struct Request {
     pub json: bool,
     /// Where the scenario is written as YAML as well.
     pub export: Option<PathBuf>,
+    /// The folder of a recording that is made of the run.
+    pub record: Option<PathBuf>,
     /// Whether calls that go round the shim end the run.
     pub check_interposition: bool,
 }
@@ -70,6 +74,9 @@ pub fn run(request: &Request, environment: &Environment) -> Result<Exit> {
         _ => anyhow::Error::new(error),
     })?;
     keep_results(&out, &scenario, &outcome)?;
+    if let Some(folder) = &request.record {
+        record(folder, &out, &scenario, &server, &outcome)?;
+    }
     print(request, environment, &outcome);
     say_to_stderr(&format!("results: {}", out.display()));
     say_how_it_ended(&outcome);
@@ -130,6 +137,19 @@ fn keep_results(out: &Path, scenario: &Scenario, outcome: &Outcome) -> Result<()
     write(&out.join("scenario.yaml"), &scenario.to_yaml())?;
     write(&out.join("report.txt"), &report::text::render(&outcome.report, false))?;
     write(&out.join("report.json"), &report::json::render(&outcome.report))
+}
+
+/// Makes a recording of a whole run.
+fn record(folder: &Path, out: &Path, scenario: &Scenario, server: &Server, outcome: &Outcome) -> Result<()> {
+    if outcome.interrupted {
+        anyhow::bail!("the run was interrupted, so nothing is recorded in {}", folder.display());
+    }
+    let (server, log) = (server.identity(), out.join(LOG_FILE));
+    let report = &outcome.report;
+    let run = Recorded { scenario, server: &server, report, log: &log, effort: Effort::Much };
+    corpus::keep(folder, &run, &Readme::of_run(&run)).context("cannot record the run")?;
+    say_to_stderr(&format!("recording: {}", folder.display()));
+    Ok(())
 }
 
 fn write(file: &Path, text: &str) -> Result<()> {

@@ -7,6 +7,7 @@ use tempfile::TempDir;
 
 use super::{Environment, Exit, say, say_to_stderr};
 use crate::event_log::ServerIdentity;
+use crate::replay::corpus::spec;
 use crate::servers::{self, Listed, Options, Server};
 use crate::shim;
 
@@ -36,16 +37,21 @@ pub fn recorded_server(recorded: &ServerIdentity, environment: &Environment) -> 
     let (options, _folder) = options(None, environment)?;
     let is_it = |server: &Server| server.sha256 == recorded.sha256;
     let here = servers::list(&options).into_iter().filter_map(|listed| listed.server.ok()).find(is_it);
-    let family = if recorded.name == "valkey" { String::new() } else { format!("{}-", recorded.name) };
-    let fetch =
-        || servers::install(&format!("{family}{}", recorded.version), &options, &mut say_to_stderr).ok();
-    here.or_else(|| fetch().filter(is_it)).with_context(|| {
-        let ServerIdentity { name, version, sha256, .. } = recorded;
-        format!(
-            "the log was recorded with {name} {version} (sha256 {sha256}), which is not here\n  \
-             name another server with --server: the two histories are then compared by meaning"
-        )
-    })
+    if let Some(server) = here {
+        return Ok(server);
+    }
+    let why_not = match servers::install(&spec(recorded), &options, &mut say_to_stderr) {
+        Ok(server) if is_it(&server) => return Ok(server),
+        Ok(other) => {
+            format!("what can be had as {} is {} (sha256 {})", spec(recorded), other.version, other.sha256)
+        }
+        Err(error) => error.to_string(),
+    };
+    let ServerIdentity { name, version, sha256, .. } = recorded;
+    anyhow::bail!(
+        "the log was recorded with {name} {version} (sha256 {sha256}), which is not here: {why_not}\n  \
+         name another server with --server: the two histories are then compared by meaning"
+    )
 }
 
 /// Lists every server that is found, and why one cannot be simulated.

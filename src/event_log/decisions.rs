@@ -4,6 +4,7 @@
 //! another way. What was chosen before the run is in the header's plan.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt::Write as _;
 use std::io::BufRead;
 
 use memchr::memmem::Finder;
@@ -57,11 +58,15 @@ impl Decisions {
         let verdict = Finder::new(b"\"kind\":\"verdict\"");
         let mut lines = Lines::new(input);
         let mut decisions = Decisions::default();
+        let mut beginning = String::new();
         lines.advance()?;
         while lines.advance()? {
             let (text, number) = (&lines.text, lines.number);
-            // Only a line in this tool's own hand can be judged by its bytes.
-            let is_ours = text.starts_with(b"{\"i\":");
+            // Only a line in this tool's own hand can be judged by its bytes. Its number must be the next one, or a few
+            // compressed bytes that stand for one line again and again would fill the memory.
+            beginning.clear();
+            write!(beginning, "{{\"i\":{},", decisions.events).expect("a string takes everything");
+            let is_ours = text.starts_with(beginning.as_bytes());
             if is_ours && latency.find(text).is_some() {
                 if let Ok(LatencyLine { conn, ns }) = serde_json::from_slice(text) {
                     decisions.latencies.entry(conn).or_default().push_back(ns);
@@ -77,6 +82,9 @@ impl Decisions {
             }
             match parse_event(text, number) {
                 Ok(Event { body: Body::Verdict { .. }, .. }) => break,
+                Ok(Event { i, .. }) if i != decisions.events => {
+                    return Err(ReadError::WrongIndex { line: number, expected: decisions.events, found: i });
+                }
                 Ok(event) => decisions.see(event),
                 Err(_) if !lines.terminated => {
                     decisions.truncated = true;
@@ -149,6 +157,17 @@ mod tests {
     fn spaces_in_the_lines_change_nothing() {
         let spaced = LOG.replace(':', ": ").replace('{', "{ ");
         assert_eq!(decisions(&spaced).expect("the log is good"), decisions(LOG).expect("the log is good"));
+    }
+
+    #[test]
+    fn a_line_that_stands_twice_or_is_missing_is_named() {
+        let lines: Vec<&str> = LOG.lines().collect();
+        for (lines, said) in [
+            ([lines[0], lines[0]], "line 3 of the event log has event 0 where 1 should be"),
+            ([lines[1], lines[2]], "line 2 of the event log has event 1 where 0 should be"),
+        ] {
+            assert_eq!(decisions(&lines.join("\n")).expect_err("it is refused").to_string(), said);
+        }
     }
 
     #[test]

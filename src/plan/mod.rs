@@ -5,6 +5,7 @@
 
 mod epoch;
 mod faults;
+mod fit;
 mod foresee;
 pub mod generate;
 pub mod reduce;
@@ -23,6 +24,7 @@ use crate::op::Op;
 use crate::time::SimDuration;
 
 pub use crate::scenario::Pattern;
+pub use fit::Unfit;
 pub use generate::{Overrides, generate};
 pub use reduce::{FaultTimes, Kept, OperationTimes, Timeline};
 pub use resolve::{ResolveError, resolve};

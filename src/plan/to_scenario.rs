@@ -118,7 +118,9 @@ fn action(action: &FaultAction) -> Chaos {
 fn aimed(target: Target, chaos: Chaos) -> Chaos {
     let (kind, shard, replica, node) = match target {
         Target::Primary(ShardId(shard)) => (TargetKind::Primary, Some(shard), None, None),
-        Target::Replica(ShardId(shard), n) => (TargetKind::Replica, Some(shard), Some(n + 1), None),
+        Target::Replica(ShardId(shard), n) => {
+            (TargetKind::Replica, Some(shard), Some(n.saturating_add(1)), None)
+        }
         Target::Node(NodeId(node)) => (TargetKind::Node, None, None, Some(node)),
         Target::Clients => unreachable!("clients are hit as a side of a partition only"),
     };

@@ -90,7 +90,7 @@ impl Moment {
     /// The delivery after the event `i`; nothing if it was the last.
     pub fn after(recording: &Recording, i: u64) -> Result<Option<u64>, ReplayError> {
         let log = event_log::open(&recording.path)?.take(recording.decisions.events as usize);
-        for event in log.skip(i as usize + 1) {
+        for event in log.skip((i as usize).saturating_add(1)) {
             let event = event.map_err(|source| recording.unreadable(source))?;
             if !event.body.is_note() {
                 return Ok(Some(event.i));

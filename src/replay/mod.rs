@@ -5,15 +5,17 @@
 
 pub mod align;
 pub mod bisect;
+pub mod corpus;
 pub mod inspect;
 pub mod parted;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
+use crate::event::Body;
 use crate::event_log::compare::Comparison;
 use crate::event_log::{self, Decisions, Header, OpenError, ReadError};
-use crate::plan::Plan;
+use crate::plan::{Plan, Unfit};
 use crate::scheduler::{Guide, Progress};
 use crate::servers::Server;
 use crate::simulation::{Log, Outcome, Simulation, SimulationError};
@@ -44,6 +46,14 @@ pub enum ReplayError {
         /// What is wrong with it.
         source: ReadError,
     },
+    /// The header's plan is none that a scenario can give, so it is not run.
+    #[error("{}: the plan in its header cannot be run: {source}", path.display())]
+    Plan {
+        /// Which log.
+        path: PathBuf,
+        /// What is wrong with the plan.
+        source: Unfit,
+    },
     /// The run could not be judged.
     #[error(transparent)]
     Simulation(#[from] SimulationError),
@@ -58,9 +68,11 @@ pub struct Replayed {
 }
 
 impl Recording {
-    /// Reads the header and the decisions of a log: a file, a compressed one, or a folder of results.
+    /// Reads the header and the decisions of a log: a file, a compressed one, or a folder of results. A log may come
+    /// from anybody, so its plan must keep the limits that a scenario must.
     pub fn open(path: &Path) -> Result<Self, ReplayError> {
         let header = event_log::open(path)?.header().clone();
+        header.plan.fits().map_err(|source| ReplayError::Plan { path: path.to_owned(), source })?;
         let read = |source| ReplayError::Read { path: path.to_owned(), source };
         let decisions = Decisions::load(event_log::open_lines(path)?).map_err(read)?;
         Ok(Recording { path: path.to_owned(), header, decisions })
@@ -69,6 +81,18 @@ impl Recording {
     /// The recorded plan.
     pub fn plan(&self) -> &Plan {
         &self.header.plan
+    }
+
+    /// The invariants that the recorded run violated, in the order of its verdicts.
+    pub fn violated(&self) -> Result<Vec<String>, ReplayError> {
+        let mut violated = Vec::new();
+        for event in event_log::open(&self.path)? {
+            match event.map_err(|source| self.unreadable(source))?.body {
+                Body::Verdict { invariant, verdict, .. } if verdict == "violated" => violated.push(invariant),
+                _ => {}
+            }
+        }
+        Ok(violated)
     }
 
     /// What makes a run decide as the recorded one did, for as long as that lasted.

@@ -7,31 +7,46 @@ use crate::invariant::Verdict;
 
 /// The summary, and after it the failure report unless the run passed. Ends with a newline.
 pub fn render(report: &RunReport, colour: bool) -> String {
+    whole(report, &Paint::of(colour))
+}
+
+/// The same for a file that later runs are compared with: without what another machine or build of this tool says
+/// differently of the same run, the real time and the digest of a log whose header names the build.
+pub fn golden(report: &RunReport) -> String {
+    whole(report, &Paint { colour: false, lasting: true })
+}
+
+fn whole(report: &RunReport, paint: &Paint) -> String {
     match report.status {
-        Status::Passed => summary(report, colour),
-        _ => format!("{}\n{}", summary(report, colour), failure(report, colour)),
+        Status::Passed => summary_in(report, paint),
+        _ => format!("{}\n{}", summary_in(report, paint), failure_in(report, paint)),
     }
 }
 
 /// What was done, and what every invariant answered.
 pub fn summary(report: &RunReport, colour: bool) -> String {
-    let paint = Paint { colour };
-    let mut text = heading("=== valkey-fuzzer Test Results ===", report, &paint);
+    summary_in(report, &Paint::of(colour))
+}
+
+fn summary_in(report: &RunReport, paint: &Paint) -> String {
+    let mut text = heading("=== valkey-fuzzer Test Results ===", report, paint);
     let meters = &report.meters;
     text += &format!("Server: {} {}\n", meters.server_name, meters.server_version);
     text += &format!("Events: {}, {} turns\n", grouped(meters.events), grouped(meters.turns));
-    text += &format!("Log SHA-256: {}\n", meters.log_sha256);
+    if !paint.lasting {
+        text += &format!("Log SHA-256: {}\n", meters.log_sha256);
+    }
     let shape = report.cluster;
     text += &section("Cluster Configuration");
     text += &format!("- Shards: {}\n- Replicas: {} per shard\n", shape.shards, shape.replicas);
     text += &format!("- Total Nodes: {}\n", shape.nodes);
     if !report.operations.is_empty() || !report.faults.is_empty() {
         text += &section("Operations Executed");
-        report.operations.iter().chain(&report.faults).for_each(|a| text += &action_line(a, &paint));
+        report.operations.iter().chain(&report.faults).for_each(|a| text += &action_line(a, paint));
     }
     text += &section("Validation Results");
     for validation in &report.validations {
-        text += &verdict_line(validation.title, &validation.verdict, &paint);
+        text += &verdict_line(validation.title, &validation.verdict, paint);
     }
     if let Some(workload) = &report.workload {
         text += &section("Workload Metrics");
@@ -42,11 +57,14 @@ pub fn summary(report: &RunReport, colour: bool) -> String {
 
 /// What went wrong, how the cluster stood, what it logged last, and how to see it again.
 pub fn failure(report: &RunReport, colour: bool) -> String {
-    let paint = Paint { colour };
-    let mut text = heading("=== Test Failure Report ===", report, &paint);
+    failure_in(report, &Paint::of(colour))
+}
+
+fn failure_in(report: &RunReport, paint: &Paint) -> String {
+    let mut text = heading("=== Test Failure Report ===", report, paint);
     text += &section("Failure Details");
     let bad = report.validations.iter().filter(|v| !matches!(v.verdict, Verdict::Holds { .. }));
-    bad.for_each(|v| text += &verdict_line(v.title, &v.verdict, &paint));
+    bad.for_each(|v| text += &verdict_line(v.title, &v.verdict, paint));
     if let Some((validation, at)) = report.first_violation() {
         text += &section("First Event");
         let index = validation.first_event.map_or("no event".to_owned(), |i| format!("event {i}"));
@@ -71,7 +89,8 @@ fn heading(title: &str, report: &RunReport, paint: &Paint) -> String {
         Status::Failed => paint.bad(&status),
         Status::Unknown => paint.doubtful(&status),
     };
-    let duration = format!("{:.1}s virtual, {:.2}s real", meters.virtual_s, meters.wall_s);
+    let real = if paint.lasting { String::new() } else { format!(", {:.2}s real", meters.wall_s) };
+    let duration = format!("{:.1}s virtual{real}", meters.virtual_s);
     let (id, seed) = (&meters.scenario_id, report.seed);
     format!("{title}\nScenario ID: {id}\nSeed: {seed}\nDuration: {duration}\nStatus: {status}\n")
 }
@@ -119,18 +138,23 @@ fn workload_lines(w: &Workload) -> String {
 }
 
 /// A number with a comma between its thousands.
-fn grouped(n: u64) -> String {
+pub fn grouped(n: u64) -> String {
     let digits = n.to_string();
     let groups = digits.as_bytes().rchunks(3).rev().map(|group| String::from_utf8_lossy(group).into_owned());
     groups.collect::<Vec<_>>().join(",")
 }
 
-/// Colours, or none.
+/// How a report looks: with colours or without, and with or without what does not last.
 struct Paint {
     colour: bool,
+    lasting: bool,
 }
 
 impl Paint {
+    fn of(colour: bool) -> Self {
+        Paint { colour, lasting: false }
+    }
+
     fn good(&self, text: &str) -> String {
         if self.colour { text.green().to_string() } else { text.to_owned() }
     }

@@ -80,11 +80,13 @@ impl<'a> Frozen<'a> {
         answer
     }
 
+    /// The server that is asked may need a while to answer. That is its own time: the next one asked is asked at the
+    /// moment at which the run stands still, whoever was asked before.
     fn await_answer(&mut self, node: NodeId, handle: u64) -> Result<Value, AskError> {
-        let mut decoder = Decoder::default();
+        let (mut decoder, mut now) = (Decoder::default(), self.now);
         for _ in 0..TURNS {
-            let turn = self.world.resume(node, self.now)?.ok_or(AskError::Down(node))?;
-            self.now = self.now.max(turn.ended_at);
+            let turn = self.world.resume(node, now)?.ok_or(AskError::Down(node))?;
+            now = now.max(turn.ended_at);
             for seen in turn.seen {
                 match seen {
                     Seen::Sent { handle: of, chunk } if of == handle => decoder.push(&chunk.bytes),
@@ -95,7 +97,7 @@ impl<'a> Frozen<'a> {
                 (Ok(Some(answer)), _) => return Ok(answer),
                 (Err(malformed), _) => return Err(AskError::Nonsense(node, malformed)),
                 (_, Next::Blocked(SimTime::NEVER)) => return Err(AskError::Silent(node)),
-                (_, Next::Blocked(until)) => self.now = self.now.max(until),
+                (_, Next::Blocked(until)) => now = now.max(until),
                 (_, Next::Exited(_) | Next::Livelock(_)) => return Err(AskError::Down(node)),
             }
         }

@@ -3,12 +3,13 @@
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
+use valkey_fuzzer::bisect::Flaky;
 use valkey_fuzzer::event::{Body, Event};
 use valkey_fuzzer::event_log;
 use valkey_fuzzer::fault::FaultId;
 use valkey_fuzzer::op::OpId;
 use valkey_fuzzer::replay::Recording;
-use valkey_fuzzer::replay::bisect::{Bisection, violated};
+use valkey_fuzzer::replay::bisect::Bisection;
 use valkey_fuzzer::scenario;
 use valkey_fuzzer::simulation::Simulation;
 
@@ -98,7 +99,7 @@ fn thirty_broken_runs_turn_where_they_were_broken_and_shrink_to_it() {
         let yaml = format!("scenario: {{name: broken, seed: {seed}}}\n{}", case.body);
         let ran = run(&plan(&yaml), &server);
         let recording = Recording::open(ran.folder.path()).expect("the log is good");
-        let found = violated(&recording).expect("the log can be read");
+        let found = recording.violated().expect("the log can be read");
         assert!(found.contains(&case.invariant.to_owned()), "{:?} seed {seed}: {found:?}", case.culprit);
         let out = tempfile::tempdir().expect("a folder");
         let stop = AtomicBool::new(false);
@@ -176,4 +177,46 @@ fn an_interrupted_bisection_goes_on_from_its_answers() {
     let turn = bisection.turn(&mut |_| {}).expect("the world works");
     let lines = std::fs::read_to_string(&journal).expect("the journal is there").lines().count();
     assert_eq!(lines, 1 + turn.point.probes, "no question was asked twice");
+}
+
+/// A world in which every rate is 0 or 1 is seen to be one, and no run is made twice.
+#[test]
+fn repeated_runs_find_the_same_turning_point_with_its_rates() {
+    const BODY: &str = "operations:
+  - {type: command, node: 3, args: [PING], delay: 0.2}
+  - {type: command, node: 4, args: [DEBUG, SEGFAULT], delay: 0.3}
+workload: {duration: 1, rate: 10, clients: 1}";
+    let server = server();
+    let ran = run(&plan(&format!("scenario: {{name: broken, seed: 1}}\n{BODY}")), &server);
+    let recording = Recording::open(ran.folder.path()).expect("the log is good");
+    let out = tempfile::tempdir().expect("a folder");
+    let stop = AtomicBool::new(false);
+    let bisection = Bisection {
+        recording: &recording,
+        server: &server,
+        invariant: "no_crash".to_owned(),
+        jobs: 2,
+        out: out.path().to_owned(),
+        stop: &stop,
+    };
+    let flaky = Flaky { runs_max: 40, ..Flaky::default() };
+    let turn = bisection.turn_by_rates(flaky, &mut |_| {}).expect("the world works");
+    let event = turn.event.as_ref().expect("something was injected");
+    assert!(
+        is_culprit(&events(ran.folder.path())[event.event as usize], Culprit::Operation(2)),
+        "{}",
+        event.line
+    );
+    let rates = turn.rates.as_ref().expect("rates were asked for");
+    assert_eq!([rates.at, rates.full].map(|rate| rate.value()), [Some(1.0); 2]);
+    assert_eq!([rates.before, rates.empty].map(|rate| rate.value()), [Some(0.0); 2]);
+    assert!(rates.confirmed() && rates.undecided.is_empty(), "{rates:?}");
+    let journal = out.path().join("turning-point-repeated.jsonl");
+    let kept = || std::fs::read_to_string(&journal).expect("the journal is there").lines().count();
+    let before = kept();
+    let again = bisection.turn_by_rates(flaky, &mut |_| {}).expect("the world works");
+    assert_eq!(again.rates, turn.rates);
+    assert_eq!(kept(), before, "no run is made twice");
+    let single = bisection.turn(&mut |_| {}).expect("the world works");
+    assert_eq!(single.point.position, turn.point.position);
 }

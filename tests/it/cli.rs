@@ -7,17 +7,17 @@ use std::process::{Command, Output, Stdio};
 use crate::support::server;
 
 #[expect(clippy::disallowed_methods, reason = "the program itself is what is tested")]
-fn program() -> Command {
+pub fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_valkey-fuzzer"));
     command.stdin(Stdio::null());
     command
 }
 
-fn output(arguments: &[&str]) -> Output {
+pub fn output(arguments: &[&str]) -> Output {
     program().args(arguments).output().expect("the program starts")
 }
 
-fn text(bytes: &[u8]) -> String {
+pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
@@ -121,7 +121,7 @@ fn is_alive(pid: u32) -> bool {
 }
 
 #[expect(clippy::disallowed_methods, reason = "real processes are waited for")]
-fn pause() {
+pub fn pause() {
     std::thread::sleep(std::time::Duration::from_millis(10));
 }
 

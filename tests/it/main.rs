@@ -2,8 +2,12 @@
 
 mod bench;
 mod bisect;
+mod campaign;
 mod cli;
+mod corpus;
 mod determinism;
+mod format;
+mod hostile;
 mod process;
 mod reduce;
 mod replay;

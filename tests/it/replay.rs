@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use valkey_fuzzer::event::Body;
 use valkey_fuzzer::event_log::{self, COMPRESSED_LOG_FILE, LOG_FILE};
+use valkey_fuzzer::id::NodeId;
 use valkey_fuzzer::replay::align::align;
 use valkey_fuzzer::replay::inspect::{Moment, NodeState, Twin, Until};
 use valkey_fuzzer::replay::{Recording, Replayed};
@@ -168,16 +169,90 @@ fn looking_at_a_run_changes_nothing() {
     assert_eq!(visited, stops.len());
 }
 
+/// The short run of the tests below: a failover, a death with a return, a pause.
+fn short(server: &Server) -> Ran {
+    run(
+        &plan(
+            "scenario: {name: short, seed: 5}
+cluster: {node_timeout_ms: 1000}
+operations: [{type: failover, target: primary, shard: 1, delay: 0.5}]
+chaos:
+  - {type: process_kill, target: node, node: 3, at: 1, restart_after: 0.3}
+  - {type: process_pause, target: node, node: 6, at: 1.5, duration: 0.3}
+workload: {duration: 2.5, rate: 10, clients: 2}",
+        ),
+        server,
+    )
+}
+
+/// So many moments of a recording, in order.
+fn moments(recording: &Recording, count: usize, purpose: &str) -> Vec<Moment> {
+    let mut draw = Stream::new(8, "test", purpose);
+    let mut indexes: Vec<u64> = (0..count).map(|_| draw.below(recording.decisions.events)).collect();
+    indexes.sort_unstable();
+    let moment = |i| Moment::of(recording, Until::Event(i)).expect("the moment is in the run");
+    indexes.into_iter().map(moment).collect()
+}
+
+/// What the nodes of a run say that was stopped at each of `stops` on its way to the last of them, unless they are down.
+fn said_after(recording: &Recording, server: &Server, stops: &[Moment]) -> Vec<(NodeId, redis::Value)> {
+    let (mut visited, mut said) = (0, Vec::new());
+    let mut visit = |frozen: &mut Frozen| {
+        assert_eq!(frozen.events(), stops[visited].next.i);
+        visited += 1;
+        if let Some(next) = stops.get(visited) {
+            return Onward::Until(next.next.i);
+        }
+        let nodes = recording.plan().cluster.nodes().filter(|node| !stops[visited - 1].paused.contains(node));
+        said.extend(nodes.filter_map(|node| Some((node, frozen.ask(node, &["CLUSTER", "NODES"]).ok()?))));
+        Onward::Nowhere
+    };
+    let out = tempfile::tempdir().expect("a folder");
+    let mut simulation = Simulation { log: Log::Dropped, ..recording.simulation(server, out.path()) };
+    let halt = Some(Halt { before: stops[0].next.i, visit: &mut visit });
+    let stop = AtomicBool::new(false);
+    simulation
+        .run_watched(&mut Watcher { stop: &stop, progress: &mut |_| {}, halt })
+        .expect("the world works");
+    said
+}
+
+#[test]
+fn at_a_hundred_moments_a_run_that_never_stopped_before_says_what_one_says_that_did() {
+    let server = server();
+    let ran = short(&server);
+    let recording = Recording::open(ran.folder.path()).expect("the log is good");
+    let mut stops = moments(&recording, 100, "hundred");
+    stops.dedup_by_key(|moment| moment.next.i);
+    for count in 1..=stops.len() {
+        let moment = &stops[count - 1];
+        let mut twin = Twin::start(&recording, &server, moment.next.i).expect("a twin starts");
+        let views = twin.views(&recording, moment).expect("the twin answers");
+        let straight = views.into_iter().filter_map(|view| match view.state {
+            NodeState::Up { nodes, .. } => Some((view.node, redis::Value::BulkString(nodes.into_bytes()))),
+            _ => None,
+        });
+        let stopped = said_after(&recording, &server, &stops[..count]);
+        for (node, nodes) in straight {
+            let other = stopped.iter().find(|(other, _)| *other == node);
+            assert_eq!(other, Some(&(node, nodes)), "before event {}", moment.next.i);
+        }
+    }
+}
+
 #[test]
 fn a_run_that_was_stopped_goes_on_to_the_recorded_end() {
     let server = server();
-    let ran = recorded(&server);
+    let ran = short(&server);
     let recording = Recording::open(ran.folder.path()).expect("the log is good");
-    let mut draw = Stream::new(8, "test", "indexes");
-    let moment =
-        Moment::of(&recording, Until::Event(draw.below(recording.decisions.events))).expect("a moment");
+    for moment in moments(&recording, 8, "onward") {
+        assert_goes_on(&recording, &server, &ran, &moment);
+    }
+}
+
+fn assert_goes_on(recording: &Recording, server: &Server, ran: &Ran, moment: &Moment) {
     let mut visit = |_: &mut Frozen| {
-        let mut twin = Twin::start(&recording, &server, moment.next.i).expect("a twin starts");
+        let mut twin = Twin::start(recording, server, moment.next.i).expect("a twin starts");
         for node in recording.plan().cluster.nodes() {
             // Even a question that destroys everything.
             let _ = twin.ask(node, vec!["FLUSHALL".to_owned()]);
@@ -186,7 +261,7 @@ fn a_run_that_was_stopped_goes_on_to_the_recorded_end() {
     };
     let out = tempfile::tempdir().expect("a folder");
     let log = Log::Compared(Box::new(recording.comparison().expect("the log is good")));
-    let mut simulation = Simulation { log, ..recording.simulation(&server, out.path()) };
+    let mut simulation = Simulation { log, ..recording.simulation(server, out.path()) };
     let halt = Some(Halt { before: moment.next.i, visit: &mut visit });
     let stop = AtomicBool::new(false);
     let watcher = &mut Watcher { stop: &stop, progress: &mut |_| {}, halt };

@@ -32,8 +32,9 @@ const LAYERS: &[(&str, u8)] = &[
     ("simulation", 8),
     ("benchmark", 9),
     ("replay", 9),
-    ("commands", 10),
-    ("cli", 11),
+    ("campaign", 10),
+    ("commands", 11),
+    ("cli", 12),
 ];
 
 fn sources() -> Vec<(PathBuf, String)> {

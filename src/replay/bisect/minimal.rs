@@ -235,7 +235,8 @@ impl Bisection<'_> {
         let detail = violated.map(|validation| validation.verdict.detail()).unwrap_or_default();
         let count = steps.len();
         let steps = if steps.is_empty() { "nothing at all".to_owned() } else { steps.join("; then ") };
-        Ok(format!("{count} injected events are enough:\n{steps}\nviolate {}: {detail}\n", self.invariant))
+        let enough = if count == 1 { "event is" } else { "events are" };
+        Ok(format!("{count} injected {enough} enough:\n{steps}\nviolate {}: {detail}\n", self.invariant))
     }
 }
 
@@ -245,7 +246,7 @@ fn step(event: &Event) -> Option<String> {
         Body::Fault { hit, .. } if hit.is_empty() => return None,
         Body::Fault { text, .. } => format!("fault: {text}"),
         Body::Operation { text, .. } => format!("operation: {text}"),
-        Body::Invoke { request, .. } => format!("{}: {request:?}", event.actor),
+        Body::Invoke { request, .. } => format!("{}: {request}", event.actor),
         _ => return None,
     };
     Some(format!("event {} at {} {text}", event.i, event.at))

@@ -15,10 +15,11 @@ pub use injected::Injected;
 pub use minimal::Minimum;
 pub use runs::ProbeError;
 
-use super::{Recording, ReplayError};
-use crate::bisect::{Journal, Journalled, OtherQuestion, Progress, Search, TurningPoint, turning_point};
-use crate::event::Body;
-use crate::event_log;
+use super::Recording;
+use crate::bisect::{
+    Flaky, FlakyTurningPoint, Journal, Journalled, OtherQuestion, Progress, Search, Trial, TurningPoint,
+    flaky_turning_point, turning_point,
+};
 use crate::servers::Server;
 use runs::Prefixes;
 
@@ -47,18 +48,15 @@ pub struct Turn {
     pub of: usize,
     /// The injection with which the run fails; nothing if it fails with none.
     pub event: Option<Injected>,
+    /// The rates of failure, if each position was run more than once; its `found` is `point`.
+    pub rates: Option<FlakyTurningPoint>,
 }
 
-/// The invariants that the recorded run violated, in the order of its verdicts.
-pub fn violated(recording: &Recording) -> Result<Vec<String>, ReplayError> {
-    let mut violated = Vec::new();
-    for event in event_log::open(&recording.path)? {
-        match event.map_err(|source| recording.unreadable(source))?.body {
-            Body::Verdict { invariant, verdict, .. } if verdict == "violated" => violated.push(invariant),
-            _ => {}
-        }
+impl Turn {
+    fn of(point: TurningPoint, injected: &[Injected], rates: Option<FlakyTurningPoint>) -> Self {
+        let event = point.position.checked_sub(1).map(|last| injected[last].clone());
+        Turn { point, of: injected.len(), event, rates }
     }
-    Ok(violated)
 }
 
 impl Bisection<'_> {
@@ -69,8 +67,23 @@ impl Bisection<'_> {
         let journal = self.journal("turning-point.jsonl", "prefixes")?;
         let prober = Journalled::new(prober, journal, |kept: &usize| kept.to_string());
         let point = turning_point(injected.len(), prober, Search::default(), progress)?;
-        let event = point.position.checked_sub(1).map(|last| injected[last].clone());
-        Ok(Turn { point, of: injected.len(), event })
+        Ok(Turn::of(point, &injected, None))
+    }
+
+    /// The same where a run fails only sometimes: each position is run until `flaky` has decided. Under virtual time
+    /// every rate is 0 or 1, and so it is seen to be.
+    pub fn turn_by_rates(
+        &self,
+        flaky: Flaky,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Turn, ProbeError> {
+        let injected = Injected::of(self.recording)?;
+        let prober = Prefixes { bisection: self, injected: &injected };
+        let journal = self.journal("turning-point-repeated.jsonl", "runs of prefixes")?;
+        let key = |trial: &Trial<usize>| format!("{} run {}", trial.candidate, trial.run);
+        let prober = Journalled::new(prober, journal, key);
+        let rates = flaky_turning_point(injected.len(), prober, flaky, progress)?;
+        Ok(Turn::of(rates.found.clone(), &injected, Some(rates)))
     }
 
     /// The journal of one part of the search; one of another log or server is begun anew.

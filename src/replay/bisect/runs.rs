@@ -1,15 +1,17 @@
 //! The runs that answer a search: a prefix of the recorded run, or a plan of its own, several side by side.
 
 use std::io;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{Bisection, Injected};
-use crate::bisect::{Answer, BisectError, Prober};
+use crate::bisect::{Answer, BisectError, Prober, Trial};
 use crate::plan::Plan;
 use crate::replay::ReplayError;
 use crate::scheduler::Guide;
 use crate::simulation::{Log, Outcome, Simulation, SimulationError};
+use crate::workers;
 
 /// Why a search ends without a result.
 #[derive(Debug, thiserror::Error)]
@@ -48,17 +50,34 @@ pub(super) struct Prefixes<'a> {
     pub injected: &'a [Injected],
 }
 
+impl Prefixes<'_> {
+    /// Runs the recorded run with its first `kept` injections.
+    fn ask(&self, kept: usize) -> Result<Answer, ProbeError> {
+        let recording = self.bisection.recording;
+        let cease_at = kept.checked_sub(1).map_or(0, |last| self.injected[last].keep);
+        let decisions = recording.decisions.clone();
+        let guide = Guide { decisions, cease_at: Some(cease_at), end_at: None };
+        self.bisection.ask(recording.plan(), guide)
+    }
+}
+
 impl Prober<usize> for Prefixes<'_> {
     type Error = ProbeError;
 
     fn probe(&mut self, candidates: &[usize]) -> Result<Vec<Answer>, ProbeError> {
-        let recording = self.bisection.recording;
-        self.bisection.side_by_side(candidates, |kept| {
-            let cease_at = kept.checked_sub(1).map_or(0, |last| self.injected[last].keep);
-            let decisions = recording.decisions.clone();
-            let guide = Guide { decisions, cease_at: Some(cease_at), end_at: None };
-            self.bisection.ask(recording.plan(), guide)
-        })
+        self.bisection.side_by_side(candidates, |kept| self.ask(*kept))
+    }
+
+    fn jobs(&self) -> usize {
+        self.bisection.jobs
+    }
+}
+
+impl Prober<Trial<usize>> for Prefixes<'_> {
+    type Error = ProbeError;
+
+    fn probe(&mut self, trials: &[Trial<usize>]) -> Result<Vec<Answer>, ProbeError> {
+        self.bisection.side_by_side(trials, |trial| self.ask(trial.candidate))
     }
 
     fn jobs(&self) -> usize {
@@ -73,22 +92,8 @@ impl Bisection<'_> {
         candidates: &[C],
         answer: impl Fn(&C) -> Result<Answer, ProbeError> + Sync,
     ) -> Result<Vec<Answer>, ProbeError> {
-        if let [candidate] = candidates {
-            return Ok(vec![answer(candidate)?]);
-        }
-        let mut answers = Vec::new();
-        for batch in candidates.chunks(self.jobs.max(1)) {
-            answers.extend(std::thread::scope(|scope| {
-                let answer = &answer;
-                let threads: Vec<_> =
-                    batch.iter().map(|candidate| scope.spawn(move || answer(candidate))).collect();
-                threads
-                    .into_iter()
-                    .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-                    .collect::<Result<Vec<Answer>, ProbeError>>()
-            })?);
-        }
-        Ok(answers)
+        let workers = NonZeroUsize::new(self.jobs.min(candidates.len())).unwrap_or(NonZeroUsize::MIN);
+        workers::all(workers, candidates.iter(), answer).into_iter().collect()
     }
 
     /// Whether a run violates the invariant.

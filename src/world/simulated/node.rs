@@ -200,11 +200,14 @@ impl Process {
     fn give_turn(&mut self, participant: usize) -> Result<Option<Next>, WorldError> {
         loop {
             self.await_first(participant)?;
+            let begun_ns = self.page.get().now_ns;
             self.page.hand_over(participant);
             let pause = self.await_pause(participant)?;
-            self.take_records();
+            if !matches!(pause, Pause::Livelock(_)) {
+                self.take_records();
+            }
             match pause {
-                Pause::Livelock(detail) => return self.livelock(detail).map(Some),
+                Pause::Livelock(detail) => return Ok(Some(self.stuck(begun_ns, detail))),
                 Pause::Died if participant == 0 => return self.buried().map(Some),
                 Pause::Died => return self.child_died(participant).map(|()| None),
                 Pause::Blocked if self.page.participant(participant).state == state::FLUSH => {
@@ -304,6 +307,18 @@ impl Process {
         WorldError::GaveUp { node: self.node, reason: self.page.text() }
     }
 
+    /// A process that never gave its turn back. How far it came depends on real time, so nothing of that turn counts:
+    /// neither what it reported, nor its last words, nor its clock. Its log file and its stack have them for people.
+    fn stuck(&mut self, begun_ns: u64, detail: String) -> Next {
+        self.kill_all();
+        let fixed = self.page.get();
+        (fixed.now_ns, fixed.printed) = (begun_ns, 0);
+        let gone = self.sockets.abandon(&mut self.page);
+        self.seen.extend(gone);
+        Next::Livelock(detail)
+    }
+
+    /// Processes that are awake for ever, turn after turn, which is the same in every run.
     fn livelock(&mut self, detail: String) -> Result<Next, WorldError> {
         self.kill_all();
         self.bury()?;

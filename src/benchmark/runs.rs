@@ -1,6 +1,6 @@
 //! Runs every variant under every seed, side by side, and takes the figures.
 //!
-//! Results are kept by the place of their run, so that what comes of a campaign does not depend on which of two runs
+//! Results are kept by the place of their run, so that what comes of a benchmark does not depend on which of two runs
 //! ended first.
 
 use std::cell::RefCell;
@@ -20,7 +20,7 @@ use crate::time::SimDuration;
 use crate::workers::side_by_side;
 
 /// What is run.
-pub struct Campaign<'a> {
+pub struct Bench<'a> {
     /// The columns.
     pub variants: &'a [Variant],
     /// The seeds, the same for each.
@@ -29,7 +29,7 @@ pub struct Campaign<'a> {
     pub jobs: NonZeroUsize,
     /// Whether calls that go round the shim end a run.
     pub check_interposition: bool,
-    /// Set when the campaign is to end early.
+    /// Set when it is to end early.
     pub stop: &'a AtomicBool,
 }
 
@@ -46,7 +46,7 @@ pub struct Run {
     pub violated: Vec<String>,
 }
 
-/// How far a campaign has come.
+/// How far a benchmark has come.
 #[derive(Clone, Copy, Debug)]
 pub struct Counted {
     /// Runs that are done.
@@ -57,7 +57,7 @@ pub struct Counted {
     pub failed: usize,
 }
 
-impl Campaign<'_> {
+impl Bench<'_> {
     /// The runs of each variant, by seed; nothing if somebody asked for the end.
     pub fn run(&self, progress: &mut dyn FnMut(Counted)) -> Result<Option<Vec<Vec<Run>>>, ResolveError> {
         for variant in self.variants {

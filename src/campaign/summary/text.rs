@@ -1,0 +1,54 @@
+//! The summary for a terminal.
+
+use owo_colors::OwoColorize;
+
+use super::{Cause, Summary, counts, duration, grouped};
+
+/// The summary as text; ends with a newline.
+pub fn render(summary: &Summary, colour: bool) -> String {
+    let mut text = "=== valkey-fuzzer Campaign ===\n".to_owned();
+    let servers: Vec<&str> = summary.servers.keys().map(String::as_str).collect();
+    text += &format!("Scenarios: {}\nServers: {}\n", summary.source, servers.join(", "));
+    if let Some((first, last)) = summary.seeds {
+        text += &format!("Seeds: {first} to {last}\n");
+    }
+    text += &format!("Runs: {} ({})\n", grouped(summary.runs), counts(summary));
+    if summary.doublechecked > 0 {
+        text += &format!("Run twice: {}, all equal\n", grouped(summary.doublechecked));
+    }
+    text += &format!("Virtual Time: {}, {} events\n", duration(summary.virtual_ms), grouped(summary.events));
+    text += &format!("Fingerprint: {}\n", summary.fingerprint);
+    if !summary.causes.is_empty() {
+        let groups = if summary.causes.len() == 1 { "group" } else { "groups" };
+        text += &format!("\nFailures ({} in {} {groups}):\n", grouped(summary.failed), summary.causes.len());
+        summary.causes.iter().for_each(|cause| text += &failure(cause, colour));
+    }
+    if !summary.without_verdict.is_empty() {
+        text += "\nWithout Verdict:\n";
+        for run in &summary.without_verdict {
+            text += &format!("? seed {} on {}: {}\n", run.seed, run.server, run.reason);
+        }
+    }
+    text
+}
+
+fn failure(cause: &Cause, colour: bool) -> String {
+    let mark = if colour { "✗".red().to_string() } else { "✗".to_owned() };
+    let servers: Vec<&str> = cause.servers.iter().map(String::as_str).collect();
+    let mut text = format!("{mark} {} × {}\n    on {}", cause.count, cause.signature, servers.join(", "));
+    text += &format!("; the smallest is seed {} on {}\n", cause.seed, cause.server);
+    for line in cause.explanation.iter().flat_map(|explanation| explanation.lines()) {
+        text += &format!("    {line}\n");
+    }
+    if let Some(confirmed) = &cause.confirmed {
+        text += &format!("    confirmed by {confirmed} further runs\n");
+    }
+    if let Some(problem) = &cause.problem {
+        text += &format!("    doubtful: {problem}\n");
+    }
+    if let Some(folder) = &cause.folder {
+        text += &format!("    {}\n", folder.display());
+    }
+    text += &format!("    {}\n", cause.reproduction);
+    text
+}

@@ -1,0 +1,135 @@
+//! What a campaign shows while it goes on: lines on a terminal, or a plain line every ten seconds.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::bisect::Progress;
+use crate::campaign::{Campaign, RunLine, RunStatus, Tally};
+use crate::commands::{Environment, say_to_stderr};
+use crate::wall::Stopwatch;
+
+/// How far apart plain lines are.
+const PLAIN_LINE_EVERY: Duration = Duration::from_secs(10);
+/// How many groups of failures are shown.
+const GROUPS_SHOWN: usize = 8;
+
+/// The view of a campaign under way.
+pub struct Live {
+    tally: Tally,
+    /// How many runs an earlier process did: they say nothing of this one's speed.
+    runs_before: u64,
+    virtual_before_ms: u64,
+    newest: String,
+    clock: Stopwatch,
+    bar: Option<ProgressBar>,
+    plain_lines: u32,
+}
+
+impl Live {
+    /// The view of a campaign that has come to `tally` so far.
+    pub fn new(campaign: &Campaign, tally: Tally, on_terminal: bool) -> Self {
+        let bar = on_terminal.then(|| {
+            let all = campaign.seeds.map(|seeds| seeds.saturating_mul(campaign.contestants.len() as u64));
+            let template = match all {
+                Some(_) => "{spinner} {bar:30} {pos}/{len} {msg}",
+                None => "{spinner} {pos} {msg}",
+            };
+            let style =
+                ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner());
+            let bar = match all {
+                Some(all) => ProgressBar::new(all),
+                None => ProgressBar::no_length(),
+            };
+            bar.enable_steady_tick(Duration::from_millis(250));
+            bar.with_style(style)
+        });
+        Live {
+            runs_before: tally.runs(),
+            virtual_before_ms: tally.virtual_ms,
+            tally,
+            newest: String::new(),
+            clock: Stopwatch::start(),
+            bar,
+            plain_lines: 0,
+        }
+    }
+
+    /// Takes a run that counts.
+    pub fn show(&mut self, line: &RunLine) {
+        self.tally.add(line);
+        if let Some(signature) = &line.signature {
+            self.newest = format!("seed {} on {}: {signature}", line.seed, line.server);
+        }
+        match &self.bar {
+            Some(bar) => {
+                bar.set_position(self.tally.runs());
+                bar.set_message(self.message());
+            }
+            None if self.clock.elapsed() >= PLAIN_LINE_EVERY * (self.plain_lines + 1) => {
+                self.plain_lines = (self.clock.elapsed().as_secs() / PLAIN_LINE_EVERY.as_secs()) as u32;
+                say_to_stderr(&format!("{} runs, {}", self.tally.runs(), self.speed()));
+            }
+            None => {}
+        }
+    }
+
+    /// Takes the view away.
+    pub fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn speed(&self) -> String {
+        let seconds = self.clock.elapsed().as_secs_f64().max(1e-3);
+        let runs = (self.tally.runs() - self.runs_before) as f64;
+        let virtual_h = (self.tally.virtual_ms - self.virtual_before_ms) as f64 / 3.6e6;
+        let failed = self.tally.count(RunStatus::Failed);
+        let unjudged = self.tally.count(RunStatus::Unknown) + self.tally.count(RunStatus::Error);
+        let mut text = format!(
+            "{:.0} runs/h, {:.2} virtual h a minute, {failed} failed in {} groups",
+            runs / seconds * 3600.0,
+            virtual_h / seconds * 60.0,
+            self.tally.groups.len()
+        );
+        if unjudged > 0 {
+            text.push_str(&format!(", {unjudged} without verdict"));
+        }
+        text
+    }
+
+    fn message(&self) -> String {
+        let mut groups: Vec<_> = self.tally.groups.iter().collect();
+        groups.sort_by_key(|(_, group)| std::cmp::Reverse(group.count));
+        let mut lines = vec![self.speed()];
+        lines.extend(
+            groups
+                .iter()
+                .take(GROUPS_SHOWN)
+                .map(|(signature, group)| format!("  {:>6} × {signature}", group.count)),
+        );
+        if groups.len() > GROUPS_SHOWN {
+            lines.push(format!("  and {} further groups", groups.len() - GROUPS_SHOWN));
+        }
+        if !self.newest.is_empty() {
+            lines.push(format!("  newest: {}", self.newest));
+        }
+        lines.join("\n")
+    }
+}
+
+/// Shows on a terminal how far the search for a cause is.
+pub fn with_line<T>(
+    environment: &Environment,
+    what: &str,
+    search: impl FnOnce(&mut dyn FnMut(&'static str, Progress)) -> T,
+) -> T {
+    let bar = if environment.progress { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
+    let found = search(&mut |part, Progress { probes, about, best }| {
+        bar.set_message(format!("{what}, {part}: probe {probes} of about {about}, best so far {best}"));
+        bar.tick();
+    });
+    bar.finish_and_clear();
+    found
+}

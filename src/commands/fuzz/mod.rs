@@ -1,0 +1,199 @@
+//! `fuzz`: runs seeds until told to stop, and says what was found.
+
+mod live;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use super::run::stop_flag;
+use super::servers::find_server;
+use super::{Environment, Exit, say, say_to_stderr};
+use crate::campaign::summary::{Summary, junit, markdown, text};
+use crate::campaign::{
+    Campaign, CampaignError, Contestant, Divergence, Ended, Find, Ledger, Question, Signature, Source, Tally,
+};
+use crate::replay::bisect::ProbeError;
+use crate::scenario;
+use crate::servers::Server;
+use live::Live;
+
+/// What was asked for, as typed.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// How many seeds.
+    pub runs: Option<u64>,
+    /// For how long.
+    pub time: Option<Duration>,
+    /// How many runs at once.
+    pub jobs: NonZeroUsize,
+    /// The first seed.
+    pub seed_start: u64,
+    /// The servers, each a path or a version; the one of a plain `run` if empty.
+    pub servers: Vec<String>,
+    /// The scenarios, in which only seeds vary; generated ones if empty.
+    pub scenarios: Vec<PathBuf>,
+    /// The number of shards to generate.
+    pub shards: Option<u16>,
+    /// The number of replicas a shard to generate.
+    pub replicas: Option<u16>,
+    /// Whether the first violation ends it.
+    pub stop_on_first: bool,
+    /// Whether failures are only grouped.
+    pub no_shrink: bool,
+    /// Which share of seeds is run twice.
+    pub doublecheck: (u64, u64),
+    /// The campaign's folder.
+    pub out: Option<PathBuf>,
+}
+
+/// Runs a campaign, or goes on with it.
+pub fn fuzz(request: &Request, environment: &Environment) -> Result<Exit> {
+    let stop = stop_flag()?;
+    let campaign = campaign(request, environment, &stop)?;
+    let servers = campaign.contestants.iter().map(|on| (on.label.clone(), on.server.identity())).collect();
+    let question = Question::new(campaign.source.clone(), servers);
+    fs::create_dir_all(&campaign.out).with_context(|| format!("cannot make {}", campaign.out.display()))?;
+    let mut ledger = Ledger::open(&campaign.out, &question)?;
+    say_what_begins(&campaign, &ledger);
+    let mut live = Live::new(&campaign, ledger.runs().collect(), environment.progress);
+    let ended = campaign.run(&mut ledger, &mut |line| live.show(line));
+    live.finish();
+    match ended.map_err(|error| stopped(&error, &campaign.out))? {
+        Ended::Interrupted => {
+            conclude(&campaign, &ledger, &BTreeMap::new(), environment)?;
+            say_to_stderr(&format!("interrupted; {}", goes_on(&campaign.out)));
+            Ok(Exit::Interrupted)
+        }
+        Ended::Diverged(divergence) => Ok(say_divergence(&divergence)),
+        Ended::Complete | Ended::TimeUp | Ended::FirstViolation => {
+            look_into(&campaign, &ledger, request.no_shrink, environment)
+        }
+    }
+}
+
+fn goes_on(out: &Path) -> String {
+    format!("what there is stays in {}, and the same command goes on from there", out.display())
+}
+
+fn stopped(error: &CampaignError, out: &Path) -> anyhow::Error {
+    anyhow::anyhow!("{error}\n  {}", goes_on(out))
+}
+
+fn campaign<'a>(request: &Request, environment: &Environment, stop: &'a AtomicBool) -> Result<Campaign<'a>> {
+    let scenarios =
+        request.scenarios.iter().map(|file| scenario::load(file)).collect::<Result<Vec<_>, _>>()?;
+    let specs = match request.servers.as_slice() {
+        [] => vec![scenarios.iter().find_map(|scenario| scenario.server.clone())],
+        specs => specs.iter().cloned().map(Some).collect(),
+    };
+    let servers =
+        specs.into_iter().map(|spec| find_server(spec, environment)).collect::<Result<Vec<Server>>>()?;
+    let source = match scenarios.is_empty() {
+        true => Source::Generated { shards: request.shards, replicas: request.replicas },
+        false => Source::Scenarios(scenarios),
+    };
+    // A scenario that has no plan at all is better refused now than after it was started.
+    source.plan(request.seed_start)?;
+    let out = request.out.clone().unwrap_or_else(|| Path::new("campaigns").join(folder_name(&source.name())));
+    Ok(Campaign {
+        source,
+        contestants: Contestant::of(servers),
+        seed_start: request.seed_start,
+        seeds: request.runs,
+        time: request.time,
+        jobs: request.jobs,
+        stop_on_first: request.stop_on_first,
+        doublecheck: request.doublecheck,
+        out,
+        stop,
+    })
+}
+
+/// A name as a folder can have it.
+fn folder_name(name: &str) -> String {
+    let is_safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '+');
+    name.chars().take(60).map(|c| if is_safe(c) { c } else { '-' }).collect()
+}
+
+fn say_what_begins(campaign: &Campaign, ledger: &Ledger) {
+    let labels: Vec<&str> = campaign.contestants.iter().map(|on| on.label.as_str()).collect();
+    let known = match ledger.runs().count() {
+        0 => String::new(),
+        count => format!("; {count} runs are there already"),
+    };
+    say_to_stderr(&format!(
+        "{} on {}, {} at once, into {}{known}",
+        campaign.source.name(),
+        labels.join(", "),
+        campaign.jobs,
+        campaign.out.display()
+    ));
+}
+
+/// Looks into what failed, and says what the campaign came to.
+fn look_into(
+    campaign: &Campaign,
+    ledger: &Ledger,
+    no_shrink: bool,
+    environment: &Environment,
+) -> Result<Exit> {
+    let tally: Tally = ledger.runs().collect();
+    let mut finds = BTreeMap::new();
+    let groups: Vec<_> = tally.groups.iter().filter(|_| !no_shrink).collect();
+    for (number, (signature, group)) in groups.iter().enumerate() {
+        let what = format!("group {} of {}", number + 1, groups.len());
+        let found = live::with_line(environment, &what, |progress| campaign.find(signature, group, progress));
+        match found {
+            Ok(find) => drop(finds.insert(Signature::clone(signature), find)),
+            Err(CampaignError::Probe(ProbeError::Interrupted)) => {
+                say_to_stderr(&format!("interrupted; {}", goes_on(&campaign.out)));
+                return Ok(Exit::Interrupted);
+            }
+            Err(error) => return Err(stopped(&error, &campaign.out)),
+        }
+    }
+    conclude(campaign, ledger, &finds, environment)
+}
+
+/// Writes and prints the summary.
+fn conclude(
+    campaign: &Campaign,
+    ledger: &Ledger,
+    finds: &BTreeMap<Signature, Find>,
+    environment: &Environment,
+) -> Result<Exit> {
+    let folders = if finds.is_empty() { BTreeMap::new() } else { campaign.publish(finds)? };
+    let summary = Summary::new(campaign, ledger, finds, &folders);
+    let files = [
+        ("summary.txt", text::render(&summary, false)),
+        ("summary.md", markdown::render(&summary)),
+        ("summary.json", summary.to_json()),
+        ("junit.xml", junit::render(&summary, ledger.runs())),
+    ];
+    for (name, text) in files {
+        let path = campaign.out.join(name);
+        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    say(&text::render(&summary, environment.colour));
+    Ok(match () {
+        () if summary.failed > 0 => Exit::Violated,
+        () if summary.errors + summary.unknown > 0 => Exit::NotJudged,
+        () => Exit::AllHold,
+    })
+}
+
+fn say_divergence(divergence: &Divergence) -> Exit {
+    let Divergence { seed, server, parted, folder } = divergence;
+    say(&format!(
+        "seed {seed} on {server} was run twice and gave two histories: this is a bug of valkey-fuzzer"
+    ));
+    say(&parted.to_string());
+    say(&format!("both logs are in {}", folder.display()));
+    Exit::Diverged
+}

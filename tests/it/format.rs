@@ -1,0 +1,207 @@
+//! `replay/FORMAT.md` says all that the code writes and nothing else, and a log of format 1 is read for ever.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use expect_test::expect;
+use serde::de::DeserializeOwned;
+use valkey_fuzzer::event::{Body, Kind, LinkState, Phase};
+use valkey_fuzzer::event_log;
+use valkey_fuzzer::fault::{Channel, Direction, Signal};
+use valkey_fuzzer::history::{Outcome, Request};
+use valkey_fuzzer::invariant::CATALOGUE;
+use valkey_fuzzer::op::FailoverMode;
+use valkey_fuzzer::plan::Pattern;
+
+/// A log with one of everything, written when format 1 was new. It is never written again.
+pub fn fixture() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/format-1.jsonl.zst")
+}
+
+fn document() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("replay/FORMAT.md");
+    fs::read_to_string(path).expect("the format is described")
+}
+
+/// The words between backticks.
+fn words(text: &str) -> Vec<String> {
+    text.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+/// The names of an enum's variants, as its own parser tells them.
+fn variants<T: DeserializeOwned + std::fmt::Debug>(nonsense: &str) -> BTreeSet<String> {
+    let error = serde_json::from_str::<T>(nonsense).expect_err("nonsense is no variant").to_string();
+    let (_, names) = error.split_once("expected ").expect("the parser says what it expected");
+    words(names).into_iter().collect()
+}
+
+/// The rows of the table below a heading: its cells, without the table's head.
+fn rows(document: &str, heading: &str) -> Vec<Vec<String>> {
+    let (_, rest) = document.split_once(&format!("\n{heading}")).unwrap_or_else(|| panic!("no {heading}"));
+    let section = rest.lines().skip(1).take_while(|line| !line.starts_with('#'));
+    let rows = section.filter(|line| line.starts_with("| `") && !line.starts_with("| `what` |"));
+    rows.map(|row| row.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect()).collect()
+}
+
+/// What each statement's row says: its kind, its fields in order, and the words in its meaning.
+fn statements() -> BTreeMap<String, (String, Vec<String>, BTreeSet<String>)> {
+    let document = document();
+    let sections = [
+        ("## Decisions", "decision"),
+        ("## Effects", "effect"),
+        ("## Observations", "observation"),
+        ("## Verdicts", "verdict"),
+    ];
+    let all = sections.into_iter().flat_map(|(heading, kind)| {
+        rows(&document, heading).into_iter().map(move |row| {
+            let [what, fields, meaning] = &row[..] else { panic!("a row of {heading} is odd: {row:?}") };
+            let said = (kind.to_owned(), words(fields), words(meaning).into_iter().collect());
+            (words(what).concat(), said)
+        })
+    });
+    all.collect()
+}
+
+#[test]
+fn every_statement_stands_in_the_document_and_none_besides() {
+    let statements = statements();
+    let documented: BTreeSet<String> = statements.keys().cloned().collect();
+    assert_eq!(documented, variants::<Body>(r#"{"what":"?"}"#));
+    let kinds: BTreeSet<String> = statements.values().map(|(kind, ..)| kind.clone()).collect();
+    assert_eq!(kinds, variants::<Kind>("\"?\""));
+    assert_eq!(statements["link"].2, variants::<LinkState>("\"?\""));
+    assert_eq!(statements["phase"].2, variants::<Phase>("\"?\""));
+}
+
+#[test]
+fn every_other_word_of_the_code_stands_in_the_document() {
+    let said: BTreeSet<String> = words(&document()).into_iter().collect();
+    let document = document();
+    let mut code = BTreeSet::new();
+    code.extend(variants::<Channel>("\"?\""));
+    code.extend(variants::<Direction>("\"?\""));
+    code.extend(variants::<Signal>("\"?\""));
+    code.extend(variants::<FailoverMode>("\"?\""));
+    code.extend(variants::<Pattern>("\"?\""));
+    code.extend(CATALOGUE.iter().map(|invariant| invariant.name.to_owned()));
+    code.extend(["holds", "unknown", "violated"].map(str::to_owned));
+    let missing: Vec<&String> = code.difference(&said).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+    for words in [variants::<Request>("{\"?\":0}"), variants::<Outcome>("{\"?\":0}")] {
+        assert!(words.iter().all(|word| document.contains(&format!("{{\"{word}\":"))), "{words:?}");
+    }
+}
+
+#[test]
+fn a_real_log_has_the_documented_keys_in_their_order() {
+    let (statements, document) = (statements(), document());
+    let common: Vec<String> =
+        rows(&document, "## Every event").iter().map(|row| words(&row[0]).concat()).collect();
+    let mut text = String::new();
+    let mut lines = event_log::open_lines(&fixture()).expect("the fixture is there");
+    std::io::Read::read_to_string(&mut lines, &mut text).expect("it is text");
+    for line in text.lines().skip(1) {
+        let keys = keys_of(line);
+        let (head, fields) = keys.split_at(6);
+        let what = serde_json::from_str::<serde_json::Value>(line).expect("JSON")["what"].clone();
+        let (kind, documented, _) = &statements[what.as_str().expect("a text")];
+        assert_eq!(head[..5], common[..5], "{line}");
+        assert_eq!(head[5], "what", "{line}");
+        assert!(line.contains(&format!("\"kind\":\"{kind}\"")), "{line}");
+        let mut in_order = documented.iter();
+        assert!(fields.iter().all(|field| in_order.any(|known| known == field)), "{line}: {documented:?}");
+    }
+    let header = text.lines().next().expect("a header");
+    let documented: Vec<String> =
+        rows(&document, "## Header").iter().map(|row| words(&row[0]).concat()).collect();
+    assert_eq!(keys_of(header), documented);
+    let (_, plan) = header.split_once("\"plan\":").expect("a plan");
+    let documented: Vec<String> =
+        rows(&document, "### `plan`").iter().map(|row| words(&row[0]).concat()).collect();
+    assert_eq!(keys_of(plan), documented);
+}
+
+/// The keys of the object that a text begins with, in their order.
+fn keys_of(text: &str) -> Vec<String> {
+    let (mut depth, mut in_text, mut escaped) = (0, false, false);
+    let (mut keys, mut word) = (Vec::new(), String::new());
+    for c in text.chars() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' if in_text => escaped = true,
+            '"' => {
+                in_text = !in_text;
+                if in_text {
+                    word.clear();
+                }
+                continue;
+            }
+            _ if in_text => word.push(c),
+            ':' if depth == 1 => keys.push(std::mem::take(&mut word)),
+            '{' | '[' => depth += 1,
+            '}' | ']' if depth == 1 => break,
+            '}' | ']' => depth -= 1,
+            _ => {}
+        }
+    }
+    keys
+}
+
+#[test]
+fn the_kept_log_of_format_1_is_read_whole() {
+    let mut reader = event_log::open(&fixture()).expect("it is a log");
+    let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+    for event in &mut reader {
+        let body = serde_json::to_value(event.expect("every event is good").body).expect("JSON");
+        *counts.entry(body["what"].as_str().expect("a text").to_owned()).or_default() += 1;
+    }
+    assert!(!reader.truncated());
+    assert_eq!(counts.keys().cloned().collect::<BTreeSet<_>>(), variants::<Body>(r#"{"what":"?"}"#));
+    let header = reader.header();
+    let server = &header.server;
+    let counts: Vec<String> = counts.iter().map(|(what, count)| format!("{what} {count}")).collect();
+    let said = format!(
+        "format {}, {}, seed {}, {} {} {}, {}\n{}",
+        header.format,
+        header.tool,
+        header.seed,
+        server.name,
+        server.version,
+        server.sha256,
+        header.plan.name,
+        counts.join("\n")
+    );
+    expect![[r#"
+        format 1, valkey-fuzzer 0.1.0, seed 21, valkey 8.0.1 629d7d628b5db43a08a7dc14ae3dfa6fb0abe095256b974c55cee606d19860ff, one of everything
+        child 8
+        closed 104
+        complete 22
+        deliver 2101
+        dial 93
+        exited 1
+        fault 3
+        heal 3
+        held 6
+        invoke 22
+        latency 2330
+        link 199
+        listen 14
+        livelock 1
+        log 275
+        operation 2
+        operation_ended 2
+        pause 2
+        phase 4
+        picked 5
+        probe 19
+        reply 1
+        rule 2
+        sent 2101
+        signal 1
+        start 7
+        tell 221
+        timer 116
+        verdict 10
+        wake 327"#]].assert_eq(&said);
+}
