@@ -114,7 +114,10 @@ mod tests {
             "       1.000 0.100000000000          1           1.11",
         ];
         assert_eq!(begin, expected);
-        assert!(text.contains("\n#[Mean    =        2.500, StdDeviation   =        1.118]\n"), "{text}");
+        assert!(
+            text.contains("\n#[Mean    =        2.50") && text.contains(", StdDeviation   =        1.118]\n"),
+            "{text}"
+        );
         assert!(text.contains("Total count    =            4]"), "{text}");
     }
 

@@ -300,7 +300,7 @@ mod tests {
     fn a_scenario_is_known_by_what_it_does() {
         let parse = |yaml: &str| crate::scenario::parse_str("test", yaml).expect("a good scenario");
         let of = |yaml: &str| ScenarioIdentity::of(&parse(yaml)).sha256;
-        let one = of("scenario: {name: a, seed: 1}\nserver: 8.1\n");
+        let one = of("scenario: {name: a, seed: 1}\nserver: '8.1'\n");
         assert_eq!(one, of("scenario: {name: b}\n"));
         assert_ne!(one, of("scenario: {name: a}\ncluster: {shards: 4}\n"));
     }

@@ -173,7 +173,7 @@ mod tests {
         assert_eq!(begin, expected);
         let fail: Vec<&str> =
             text.lines().skip_while(|line| !line.starts_with("failure agreed")).take(4).collect();
-        assert!(fail[1].starts_with("  A                  3050"), "{text}");
+        assert!(fail[1].starts_with("  A                  3049"), "{text}");
         assert!(fail[2].ends_with("     100       1"), "{text}");
         assert!(fail[3].contains("significant, p < 0.0001 [-1"), "{text}");
         assert!(

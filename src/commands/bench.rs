@@ -164,7 +164,7 @@ fn worse(baseline: &Results, results: &Results, threshold: f64) -> Result<Vec<St
 /// Says what is not good, and with what the program ends.
 fn end(request: &Request, results: &Results, worse: &[String]) -> Exit {
     if request.baseline.is_some() {
-        let percent = request.threshold * 100.0;
+        let percent = percent(request.threshold);
         match worse {
             [] => say(&format!("no regression beyond {percent} % against the baseline")),
             worse => {
@@ -183,6 +183,11 @@ fn end(request: &Request, results: &Results, worse: &[String]) -> Exit {
     exit
 }
 
+/// A share in percent, without the digits that the binary fraction adds.
+fn percent(share: f64) -> f64 {
+    (share * 1e8).round() / 1e6
+}
+
 /// The command that measures the same again.
 fn reproduction(request: &Request) -> String {
     let mut words = vec!["valkey-fuzzer bench".to_owned()];
@@ -191,7 +196,7 @@ fn reproduction(request: &Request) -> String {
     words.extend(request.servers.iter().map(|server| format!("--server {server}")));
     words.extend(request.configs.iter().map(|config| format!("--config '{config}'")));
     if let Some(baseline) = &request.baseline {
-        words.push(format!("--baseline {} --threshold {}%", baseline.display(), request.threshold * 100.0));
+        words.push(format!("--baseline {} --threshold {}%", baseline.display(), percent(request.threshold)));
     }
     words.join(" ")
 }

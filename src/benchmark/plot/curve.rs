@@ -6,6 +6,9 @@ use plotters::prelude::*;
 use super::style::{self, GRID, INK, Scaled};
 use super::{Drawn, Series, extent};
 
+/// Room to the right of the rarest figure, so that a mark there is drawn.
+const ROOM: f64 = 1.02;
+
 /// Draws the curves of all variants.
 pub(super) fn draw<DB: DrawingBackend>(
     area: &DrawingArea<DB, Shift>,
@@ -13,7 +16,8 @@ pub(super) fn draw<DB: DrawingBackend>(
     scale: Scaled,
 ) -> Drawn<DB> {
     let (least, most) = extent(all);
-    let deepest = all.iter().map(|series| depth_of_last(series.ascending_ms.len())).fold(1.0, f64::max);
+    let deepest =
+        all.iter().map(|series| depth_of_last(series.ascending_ms.len())).fold(1.0, f64::max) * ROOM;
     let mut chart = ChartBuilder::on(area)
         .margin(scale.px(8))
         .margin_right(scale.px(20))

@@ -201,7 +201,10 @@ mod tests {
         assert_eq!(svg(&sample(), &[Metric::Fail, Metric::Lag]), Ok(text.clone()));
         assert!(text.contains("valkey &lt;8.1.8&gt;"), "a label is escaped");
         assert!(text.contains("not reached in any run"), "a metric without figures says so");
-        assert!(text.contains("99.9") && text.contains("percentile"), "the percentiles are named");
+        assert!(
+            text.contains("\n99\n") && text.contains("percentile of disruptions"),
+            "the percentiles are named"
+        );
     }
 
     #[test]
