@@ -65,7 +65,7 @@ fn metric(text: &str) -> Result<Metric, String> {
 fn metrics_help() -> String {
     let mut text =
         "Metrics, each counted from a disruption: a primary is killed, paused or cut off, or a failover is \
-                    asked for. All are virtual time, measured to the microsecond.\n"
+                    asked for. All are virtual time, in histograms of microseconds with three digits.\n"
             .to_owned();
     for metric in Metric::ALL {
         text.push_str(&format!("  {:<12} {}\n", metric.name(), metric.definition()));

@@ -92,7 +92,7 @@ impl Metric {
     pub fn definition(self) -> &'static str {
         match self {
             Metric::Pfail => {
-                "disruption to the first node that suspects the primary: its own log line, or a report or survey that shows it"
+                "disruption to the first node that suspects the primary: its own log line, or a report or survey that shows it (up to 100 ms late if a voting primary is first, which logs nothing from 8.1 on)"
             }
             Metric::Fail => "disruption to the first log line `Marking node ... as failing (quorum reached)`",
             Metric::VoteWon => "disruption to the log line `Failover election won`",
