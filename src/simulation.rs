@@ -21,7 +21,7 @@ use crate::invariant::gather::Gatherer;
 use crate::invariant::{self, Judged};
 use crate::plan::Plan;
 use crate::report::{Meters, RunReport};
-use crate::scheduler::{Ending, Guide, Progress, Recorder, Scheduler, Watcher};
+use crate::scheduler::{Ending, Guide, Observer, Progress, Recorder, Scheduler, Watcher};
 use crate::servers::Server;
 use crate::shim;
 use crate::wall::Stopwatch;
@@ -44,6 +44,8 @@ pub struct Simulation<'a> {
     pub guide: Guide,
     /// Where its log goes.
     pub log: Log,
+    /// Who sees every event as it happens.
+    pub observer: Option<Observer>,
 }
 
 /// Where the log of a run goes.
@@ -100,6 +102,7 @@ impl<'a> Simulation<'a> {
             check_interposition: false,
             guide: Guide::default(),
             log: Log::Kept,
+            observer: None,
         }
     }
 
@@ -116,7 +119,7 @@ impl<'a> Simulation<'a> {
     pub fn run_watched(&mut self, watcher: &mut Watcher) -> Result<Outcome, SimulationError> {
         let watch = Stopwatch::start();
         self.clear_output()?;
-        let recorder = self.recorder()?;
+        let recorder = self.recorder()?.observed_by(self.observer.take());
         let log = Rc::new(RefCell::new(recorder));
         let pinned = PinnedThread::pin();
         let ending = self.simulate(&log, watcher);

@@ -1,5 +1,6 @@
 //! The command line and the environment: read here, decided elsewhere. What a subcommand takes is in a file of its own.
 
+mod bench;
 mod bisect;
 mod fuzz;
 mod replay;
@@ -46,6 +47,8 @@ enum Command {
     Bisect(bisect::BisectArguments),
     /// Look into a recorded log without running it: summary, events with causes and effects, filters, differences.
     Show(show::ShowArguments),
+    /// Measure how fast clusters converge, over many seeds, and compare servers or configurations.
+    Bench(bench::BenchArguments),
     /// Check scenario files without running them.
     Validate {
         /// The files.
@@ -99,6 +102,7 @@ pub fn main() -> ExitCode {
         Command::Replay(arguments) => commands::replay::replay(&arguments.resolve(), &environment),
         Command::Bisect(arguments) => commands::bisect::bisect(&arguments.resolve(), &environment),
         Command::Show(arguments) => commands::show::show(&arguments.resolve(), &environment),
+        Command::Bench(arguments) => commands::bench::bench(&arguments.resolve(), &environment),
         Command::Validate { files } => commands::validate::validate(&files, &environment),
         Command::Servers { action: None } => commands::servers::list(&environment),
         Command::Servers { action: Some(ServersAction::Install { versions }) } => {

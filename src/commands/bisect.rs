@@ -3,9 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-use anyhow::{Context, Result};
-use indicatif::{ProgressBar, ProgressStyle};
-
+use super::progress::spinner;
 use super::run::stop_flag;
 use super::servers::{find_server, recorded_server};
 use super::{Environment, Exit, say, say_to_stderr};
@@ -13,6 +11,7 @@ use crate::bisect::{Answer, Flaky, FlakyTurningPoint, Progress};
 use crate::event_log::open::log_path;
 use crate::replay::Recording;
 use crate::replay::bisect::{Bisection, Minimum, ProbeError, Turn};
+use anyhow::{Context, Result};
 
 /// What was asked for, as typed.
 #[derive(Clone, Debug)]
@@ -108,10 +107,7 @@ fn with_line<T>(
     what: &str,
     search: impl FnOnce(&mut dyn FnMut(Progress)) -> T,
 ) -> T {
-    let bar = if environment.progress { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
-        bar.set_style(style);
-    }
+    let bar = spinner(environment.progress);
     let found = search(&mut |Progress { probes, about, best }| {
         bar.set_message(format!("{what}: probe {probes} of about {about}, best so far {best}"));
         bar.tick();

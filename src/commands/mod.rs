@@ -1,5 +1,6 @@
 //! The subcommands, one a file, and what they have in common: exit codes and the environment they were given.
 
+pub mod bench;
 pub mod bisect;
 pub mod fuzz;
 mod progress;
@@ -13,6 +14,8 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
+use crate::benchmark::plot::PlotError;
+use crate::benchmark::{BadConfig, BaselineError};
 use crate::plan::resolve::ResolveError;
 use crate::scenario::ScenarioError;
 
@@ -52,7 +55,11 @@ pub enum Exit {
 /// Says why a command failed, and which exit that is.
 pub fn report_failure(error: &anyhow::Error) -> Exit {
     say_to_stderr(&format!("error: {}", said_once(error)));
-    let bad_input = error.is::<ScenarioError>() || error.is::<ResolveError>();
+    let bad_input = error.is::<ScenarioError>()
+        || error.is::<ResolveError>()
+        || error.is::<BaselineError>()
+        || error.is::<BadConfig>()
+        || matches!(error.downcast_ref(), Some(PlotError::Kind(_)));
     if bad_input { Exit::BadInput } else { Exit::NotJudged }
 }
 

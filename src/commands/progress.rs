@@ -50,8 +50,37 @@ impl IndexLine {
     }
 }
 
+/// How many of many runs are done; nothing where there is no terminal.
+pub struct CountLine(ProgressBar);
+
+impl CountLine {
+    /// The line, if it is wanted.
+    pub fn new(wanted: bool) -> Self {
+        if !wanted {
+            return CountLine(ProgressBar::hidden());
+        }
+        let style = ProgressStyle::with_template("{bar:30} {pos}/{len} runs · {eta} left{msg}")
+            .unwrap_or_else(|_| ProgressStyle::default_bar());
+        CountLine(ProgressBar::new(0).with_style(style))
+    }
+
+    /// Shows how many are done, and how many of those failed.
+    pub fn show(&mut self, done: usize, of: usize, failed: usize) {
+        self.0.set_length(of as u64);
+        if failed > 0 {
+            self.0.set_message(format!(" · {failed} failed"));
+        }
+        self.0.set_position(done as u64);
+    }
+
+    /// Takes the line away.
+    pub fn clear(&self) {
+        self.0.finish_and_clear();
+    }
+}
+
 /// A spinner with a message; nothing where there is no terminal.
-fn spinner(wanted: bool) -> ProgressBar {
+pub(super) fn spinner(wanted: bool) -> ProgressBar {
     if !wanted {
         return ProgressBar::hidden();
     }

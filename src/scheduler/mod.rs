@@ -16,7 +16,7 @@ use actix::{Actor as _, Addr};
 
 pub use self::frozen::{AskError, Frozen};
 use self::queue::{Queue, Queued};
-pub use self::recorder::Recorder;
+pub use self::recorder::{Observer, Recorder};
 use crate::actor::chaos::Chaos;
 use crate::actor::client::Client;
 use crate::actor::director::Director;

@@ -9,11 +9,15 @@ use crate::invariant::evidence::Findings;
 use crate::invariant::gather::Gatherer;
 use crate::time::SimTime;
 
+/// Sees every event as it happens; nothing of it reaches the run.
+pub type Observer = Box<dyn FnMut(&Event)>;
+
 /// The one place that events are made.
 pub struct Recorder {
     phase: Phase,
     writer: LogWriter,
     gatherer: Option<Gatherer>,
+    observer: Option<Observer>,
     /// When each event happened.
     instants: Vec<SimTime>,
 }
@@ -21,7 +25,18 @@ pub struct Recorder {
 impl Recorder {
     /// A recorder before the first event.
     pub fn new(writer: LogWriter, gatherer: Gatherer) -> Self {
-        Recorder { phase: Phase::Form, writer, gatherer: Some(gatherer), instants: Vec::new() }
+        Recorder {
+            phase: Phase::Form,
+            writer,
+            gatherer: Some(gatherer),
+            observer: None,
+            instants: Vec::new(),
+        }
+    }
+
+    /// The same, and `observer` sees every event.
+    pub fn observed_by(self, observer: Option<Observer>) -> Self {
+        Recorder { observer, ..self }
     }
 
     /// How many events there are.
@@ -69,6 +84,9 @@ impl Record for Recorder {
         let event = Event { i, at, actor, kind: body.kind(), cause, body };
         if let Some(gatherer) = &mut self.gatherer {
             gatherer.see(&event);
+        }
+        if let Some(observer) = &mut self.observer {
+            observer(&event);
         }
         self.writer.push(event);
         i

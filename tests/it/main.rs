@@ -1,5 +1,6 @@
 //! The only integration binary: one topic a file.
 
+mod bench;
 mod bisect;
 mod campaign;
 mod cli;

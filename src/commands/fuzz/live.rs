@@ -6,6 +6,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::bisect::Progress;
 use crate::campaign::{Campaign, RunLine, RunStatus, Tally};
+use crate::commands::progress::spinner;
 use crate::commands::{Environment, say_to_stderr};
 use crate::wall::Stopwatch;
 
@@ -125,7 +126,7 @@ pub fn with_line<T>(
     what: &str,
     search: impl FnOnce(&mut dyn FnMut(&'static str, Progress)) -> T,
 ) -> T {
-    let bar = if environment.progress { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
+    let bar = spinner(environment.progress);
     let found = search(&mut |part, Progress { probes, about, best }| {
         bar.set_message(format!("{what}, {part}: probe {probes} of about {about}, best so far {best}"));
         bar.tick();
