@@ -11,7 +11,8 @@
 //!   (a ping may have gone out half a timeout before); one that was paused or cut off can acknowledge what waited in
 //!   its sockets when it comes back, until the others correct it. So: until two node timeouts after the takeover, and
 //!   again from each heal of a fault that hit it until two node timeouts later.
-//! - **A coordinated handover** loses nothing.
+//! - **A coordinated handover** loses nothing that was acknowledged before it. But an old primary that a fault keeps from
+//!   hearing of it goes on once its pause is over, and what it acknowledges then is lost as after any takeover.
 //! - **A primary that comes back before anyone took over** and has no append-only file comes back with what its last
 //!   snapshot held, and its replicas copy that: it may lose everything acknowledged until its end. (The documented
 //!   danger of restarts without persistence.)
@@ -47,8 +48,10 @@ struct Window {
 impl<'a> Excuses<'a> {
     /// Draws the windows of a run.
     pub fn of(evidence: &'a Evidence) -> Self {
-        let takeovers = evidence.primary_changes.iter().filter(|c| !c.coordinated);
-        let takeovers = takeovers.map(|change| takeover(evidence, change));
+        let takeovers = evidence.primary_changes.iter().map(|change| match change.coordinated {
+            true => handover(evidence, change),
+            false => takeover(evidence, change),
+        });
         let restarts = evidence.exits.iter().filter_map(|exit| restart(evidence, exit));
         Excuses { evidence, windows: takeovers.chain(restarts).collect() }
     }
@@ -79,9 +82,32 @@ impl Window {
 
 fn takeover(evidence: &Evidence, change: &PrimaryChange) -> Window {
     let after = in_sync_until(evidence, change);
-    let spans = spans_of_old(evidence, change);
+    let grace = grace(evidence);
+    let first = (SimTime::ZERO, (change.at + grace).min(change.stepped_down_at.unwrap_or(SimTime::NEVER)));
+    let spans = std::iter::once(first).chain(spans_unheard(evidence, change)).collect();
     let why = format!("{} took {} over from {} at {}", change.to, change.shard, change.from, change.at);
     Window { shard: change.shard, after, until: change.at, old: Some((change.from, spans)), why }
+}
+
+/// What a handover may lose: only what the old primary acknowledges while it cannot hear of it.
+fn handover(evidence: &Evidence, change: &PrimaryChange) -> Window {
+    let spans = spans_unheard(evidence, change).collect();
+    let why = format!(
+        "{} could not hear that {} took {} over at {}",
+        change.from, change.to, change.shard, change.at
+    );
+    Window {
+        shard: change.shard,
+        after: change.at,
+        until: SimTime::ZERO,
+        old: Some((change.from, spans)),
+        why,
+    }
+}
+
+/// How long a primary may need to learn that it is none any more, once it can hear.
+fn grace(evidence: &Evidence) -> SimDuration {
+    SimDuration::from_ms(2 * evidence.plan.cluster.node_timeout_ms)
 }
 
 /// The latest moment of which a sample proves that the new primary had everything the old one had executed. A sample
@@ -95,20 +121,22 @@ fn in_sync_until(evidence: &Evidence, change: &PrimaryChange) -> SimTime {
     had.map_or(SimTime::ZERO, SimTime::from_ns)
 }
 
-/// When the old primary could still acknowledge writes that the new one will never see.
-fn spans_of_old(evidence: &Evidence, change: &PrimaryChange) -> Vec<(SimTime, SimTime)> {
-    let grace = SimDuration::from_ms(2 * evidence.plan.cluster.node_timeout_ms);
+/// When a fault kept the old primary from hearing of the change, so that it could acknowledge what the new one will
+/// never see.
+fn spans_unheard<'a>(
+    evidence: &'a Evidence,
+    change: &'a PrimaryChange,
+) -> impl Iterator<Item = (SimTime, SimTime)> + 'a {
     let last = change.stepped_down_at.unwrap_or(SimTime::NEVER);
     let touches = |f: &&FaultReport| f.hit.contains(&change.from) || f.hit.contains(&change.to);
-    let first = (SimTime::ZERO, (change.at + grace).min(last));
-    let later = evidence.faults.iter().filter(touches).filter_map(|fault| {
+    let spans = evidence.faults.iter().filter(touches).filter_map(move |fault| {
         let (fired, healed) = (fault.fired_at?, fault.healed_at?);
         // A process that is stopped answers nobody until it runs again; one whose links are cut goes on meanwhile, and
         // the news of the takeover does not reach it.
         let begin = if is_of_network(evidence, fault) { fired.max(change.at) } else { healed };
-        (healed > change.at).then(|| (begin, (healed + grace).min(last)))
+        (healed > change.at).then(|| (begin, (healed + grace(evidence)).min(last)))
     });
-    std::iter::once(first).chain(later.filter(|(begin, end)| begin <= end)).collect()
+    spans.filter(|(begin, end)| begin <= end)
 }
 
 fn is_of_network(evidence: &Evidence, fault: &FaultReport) -> bool {
@@ -148,6 +176,7 @@ fn shard_led(evidence: &Evidence, node: NodeId, at: SimTime) -> Option<ShardId> 
 mod tests {
     use super::super::sample::{at, healthy, hit, kill, lag, ok_at, promote};
     use super::*;
+    use crate::fault::{Direction, Fault, FaultId, Target, Trigger};
 
     /// Slot 3801: shard 1, which node-1 leads and node-2 copies.
     const KEY: &str = "k27";
@@ -184,6 +213,29 @@ mod tests {
     #[test]
     fn a_coordinated_handover_loses_nothing() {
         assert!(!excused(&failed_over(true), 1, 15, 16));
+        assert!(!excused(&failed_over(true), 1, 21, 22));
+    }
+
+    #[test]
+    fn a_primary_that_cannot_hear_of_a_handover_may_lose_what_it_takes_after_it() {
+        let mut evidence = failed_over(true);
+        hit(&mut evidence, NodeId(1), 19, Some(27));
+        evidence.plan.faults.push(Fault {
+            id: FaultId(1),
+            trigger: Trigger::At { delay_ns: SimDuration::ZERO },
+            action: FaultAction::NetworkPartition {
+                a: vec![Target::Node(NodeId(1))],
+                b: Vec::new(),
+                direction: Direction::Both,
+                channels: Vec::new(),
+                duration_ns: SimDuration::from_secs(8),
+            },
+        });
+        assert!(excused(&evidence, 1, 25, 26));
+        assert!(!excused(&evidence, 1, 15, 16), "the new primary had it");
+        assert!(!excused(&evidence, 2, 25, 26), "the new primary took it");
+        evidence.primary_changes[0].stepped_down_at = Some(at(24));
+        assert!(!excused(&evidence, 1, 25, 26), "it knew by then");
     }
 
     #[test]
