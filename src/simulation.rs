@@ -4,7 +4,7 @@
 
 use std::cell::RefCell;
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Read};
+use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::atomic::AtomicBool;
@@ -56,6 +56,8 @@ pub enum Log {
     Kept,
     /// There as well, while it is held against an earlier one: the run ends where they part.
     Compared(Box<Comparison>),
+    /// Nowhere, while it is held against an earlier one.
+    OnlyCompared(Box<Comparison>),
     /// Nowhere: only the verdicts are wanted.
     Dropped,
 }
@@ -141,19 +143,20 @@ impl<'a> Simulation<'a> {
     }
 
     fn recorder(&mut self) -> Result<Recorder, SimulationError> {
-        let log = std::mem::take(&mut self.log);
-        if matches!(log, Log::Dropped) {
-            return Ok(Recorder::new(LogWriter::nowhere(), Gatherer::new(self.plan)));
-        }
-        let path = self.out.join(LOG_FILE);
-        let file = File::create(&path).map_err(|source| output(&path, source))?;
         let header = Header::new(self.plan.clone(), self.server.identity(), shim::build_id());
-        let sink = Box::new(BufWriter::new(file));
-        let writer = match log {
-            Log::Compared(with) => LogWriter::comparing(sink, &header, *with),
-            Log::Kept | Log::Dropped => LogWriter::spawn(sink, &header),
+        let writer = match std::mem::take(&mut self.log) {
+            Log::Dropped => LogWriter::nowhere(),
+            Log::OnlyCompared(with) => LogWriter::only_comparing(&header, *with),
+            Log::Compared(with) => LogWriter::comparing(self.log_file()?, &header, *with),
+            Log::Kept => LogWriter::spawn(self.log_file()?, &header),
         };
         Ok(Recorder::new(writer, Gatherer::new(self.plan)))
+    }
+
+    fn log_file(&self) -> Result<Box<dyn Write + Send>, SimulationError> {
+        let path = self.out.join(LOG_FILE);
+        let file = File::create(&path).map_err(|source| output(&path, source))?;
+        Ok(Box::new(BufWriter::new(file)))
     }
 
     fn simulate(&mut self, log: &Rc<RefCell<Recorder>>, watcher: &mut Watcher) -> Result<Ending, WorldError> {

@@ -71,7 +71,7 @@ pub fn replay(request: &Request, environment: &Environment) -> Result<Exit> {
             )
         }
         Some(until) => console::stop_at(until, &recording, &server, results.path()),
-        None if is_recorded => again(&recording, &server, results.path(), environment),
+        None if is_recorded => again(&recording, &server, request.out.as_deref(), environment),
         None => elsewhere(&recording, &server, results.path(), environment),
     }
 }
@@ -86,10 +86,19 @@ fn say_what_is_replayed(recording: &Recording) {
 }
 
 /// On the recorded server: every event must be equal.
-fn again(recording: &Recording, server: &Server, out: &Path, environment: &Environment) -> Result<Exit> {
+fn again(
+    recording: &Recording,
+    server: &Server,
+    out: Option<&Path>,
+    environment: &Environment,
+) -> Result<Exit> {
     let stop = stop_flag()?;
     let mut line = ProgressLine::new(environment.progress);
-    let replayed = recording.replay(server, out, &stop, &mut |progress| line.show(progress));
+    let mut show = |progress| line.show(progress);
+    let replayed = match out {
+        Some(out) => recording.replay(server, out, &stop, &mut show),
+        None => recording.check(server, &stop, &mut show),
+    };
     line.clear();
     Ok(conclude(recording, &replayed?, stop.load(std::sync::atomic::Ordering::Relaxed)))
 }

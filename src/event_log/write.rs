@@ -26,7 +26,8 @@ const BATCHES_WAITING: usize = 64;
 /// What was written.
 #[derive(Debug, Default)]
 pub struct Summary {
-    /// The SHA-256 of all bytes, header included, hexadecimal: two runs with the same one were the same.
+    /// The SHA-256 of all bytes, header included, hexadecimal: two runs with the same one were the same. Empty if the log
+    /// was only compared.
     pub sha256: String,
     /// How many events.
     pub events: u64,
@@ -51,12 +52,17 @@ pub struct LogWriter {
 impl LogWriter {
     /// Begins a log in `sink` with its header. The sink gets whole lines, many at a time, and needs no buffer.
     pub fn spawn(sink: Box<dyn Write + Send>, header: &Header) -> LogWriter {
-        LogWriter::begin(sink, header, None)
+        LogWriter::begin(Some(sink), header, None)
     }
 
     /// The same, and every event is held against those of an earlier log.
     pub fn comparing(sink: Box<dyn Write + Send>, header: &Header, with: Comparison) -> LogWriter {
-        LogWriter::begin(sink, header, Some(with))
+        LogWriter::begin(Some(sink), header, Some(with))
+    }
+
+    /// A log that is only held against an earlier one, and neither written nor hashed.
+    pub fn only_comparing(header: &Header, with: Comparison) -> LogWriter {
+        LogWriter::begin(None, header, Some(with))
     }
 
     /// A log that nobody reads and that costs nothing: it only counts.
@@ -64,7 +70,11 @@ impl LogWriter {
         LogWriter { batch: Vec::new(), next: 0, batches: None, thread: None, parted: Arc::default() }
     }
 
-    fn begin(sink: Box<dyn Write + Send>, header: &Header, comparison: Option<Comparison>) -> LogWriter {
+    fn begin(
+        sink: Option<Box<dyn Write + Send>>,
+        header: &Header,
+        comparison: Option<Comparison>,
+    ) -> LogWriter {
         let (batches, waiting) = bounded(BATCHES_WAITING);
         let parted = comparison.as_ref().map(Comparison::parted).unwrap_or_default();
         let mut first = serde_json::to_vec(header).expect("a header is plain data");
@@ -131,7 +141,8 @@ impl Drop for LogWriter {
 
 /// The thread's side: the sink and what went into it.
 struct Lines {
-    sink: Box<dyn Write + Send>,
+    /// Nothing if the log is only compared.
+    sink: Option<Box<dyn Write + Send>>,
     comparison: Option<Comparison>,
     hash: Sha256,
     events: u64,
@@ -139,7 +150,7 @@ struct Lines {
 }
 
 impl Lines {
-    fn new(sink: Box<dyn Write + Send>, comparison: Option<Comparison>) -> Self {
+    fn new(sink: Option<Box<dyn Write + Send>>, comparison: Option<Comparison>) -> Self {
         Lines { sink, comparison, hash: Sha256::new(), events: 0, bytes: 0 }
     }
 
@@ -159,18 +170,24 @@ impl Lines {
             self.write(&text)?;
             self.events += batch.len() as u64;
         }
-        self.sink.flush().map_err(|error| self.explain(&error))?;
         let mut sha256 = String::new();
-        for byte in self.hash.finalize() {
-            write!(sha256, "{byte:02x}").expect("a string takes everything");
+        if let Some(sink) = &mut self.sink {
+            let flushed = sink.flush();
+            flushed.map_err(|error| self.explain(&error))?;
+            for byte in self.hash.finalize() {
+                write!(sha256, "{byte:02x}").expect("a string takes everything");
+            }
         }
         let compared = self.comparison.map(Comparison::finish);
         Ok(Summary { sha256, events: self.events, bytes: self.bytes, compared })
     }
 
     fn write(&mut self, text: &[u8]) -> io::Result<()> {
-        self.sink.write_all(text).map_err(|error| self.explain(&error))?;
-        self.hash.update(text);
+        if let Some(sink) = &mut self.sink {
+            let written = sink.write_all(text);
+            written.map_err(|error| self.explain(&error))?;
+            self.hash.update(text);
+        }
         self.bytes += text.len() as u64;
         Ok(())
     }

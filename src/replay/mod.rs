@@ -54,6 +54,9 @@ pub enum ReplayError {
         /// What is wrong with the plan.
         source: Unfit,
     },
+    /// There is no place for the run's own files.
+    #[error("cannot make a folder for the replay: {0}")]
+    NoRoom(std::io::Error),
     /// The run could not be judged.
     #[error(transparent)]
     Simulation(#[from] SimulationError),
@@ -119,7 +122,7 @@ impl Recording {
         ReplayError::Read { path: self.path.clone(), source }
     }
 
-    /// Runs it again on the recorded server, as far as the two are equal.
+    /// Runs it again on the recorded server, as far as the two are equal, and keeps the results in `out`.
     pub fn replay(
         &self,
         server: &Server,
@@ -127,8 +130,28 @@ impl Recording {
         stop: &AtomicBool,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Replayed, ReplayError> {
-        let comparison = Box::new(self.comparison()?);
-        let simulation = Simulation { log: Log::Compared(comparison), ..self.simulation(server, out) };
+        let log = Log::Compared(Box::new(self.comparison()?));
+        self.replay_into(Simulation { log, ..self.simulation(server, out) }, stop, progress)
+    }
+
+    /// The same, and leaves nothing behind: a log that is equal need not be written once more.
+    pub fn check(
+        &self,
+        server: &Server,
+        stop: &AtomicBool,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Replayed, ReplayError> {
+        let folder = tempfile::tempdir().map_err(ReplayError::NoRoom)?;
+        let log = Log::OnlyCompared(Box::new(self.comparison()?));
+        self.replay_into(Simulation { log, ..self.simulation(server, folder.path()) }, stop, progress)
+    }
+
+    fn replay_into(
+        &self,
+        simulation: Simulation,
+        stop: &AtomicBool,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Replayed, ReplayError> {
         let mut outcome = simulation.run(stop, progress)?;
         let parted = self.parted(&mut outcome)?;
         Ok(Replayed { outcome, parted })

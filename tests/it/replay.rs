@@ -41,6 +41,9 @@ fn a_log_replays_to_its_last_event_plain_and_compressed() {
     let replayed = assert_equal(ran.folder.path(), &server);
     assert!(!replayed.outcome.interrupted);
     assert_eq!(replayed.outcome.report.meters.log_sha256, ran.report.meters.log_sha256);
+    let recording = Recording::open(ran.folder.path()).expect("the log is good");
+    let checked = recording.check(&server, &AtomicBool::new(false), &mut |_| {}).expect("the world works");
+    assert!(checked.parted.is_none() && !checked.outcome.interrupted);
     let folder = tempfile::tempdir().expect("a folder");
     let compressed = zstd::encode_all(ran.log().as_bytes(), 3).expect("it compresses");
     fs::write(folder.path().join(COMPRESSED_LOG_FILE), compressed).expect("written");
