@@ -72,3 +72,16 @@ fn the_header_names_the_run_and_never_a_path() {
     assert!(!log.contains("/dev/shm") && !log.contains("/tmp"), "a path of the host is in the log");
     assert!(header.starts_with("{\"format\":1,\"tool\":\"valkey-fuzzer "), "{header}");
 }
+
+/// A shell or a test runner hands descriptors down; a server that inherited one would number its own differently.
+#[test]
+fn what_the_fuzzer_itself_inherited_changes_nothing() {
+    let (plan, server) = (plan(include_str!("scenarios/quiet.yaml")), server());
+    let before = run(&plan, &server);
+    let file = std::fs::File::open("/dev/null").expect("it opens");
+    let inherited: Vec<_> = (0..5)
+        .map(|_| nix::fcntl::fcntl(&file, nix::fcntl::FcntlArg::F_DUPFD(3)).expect("there is room"))
+        .collect();
+    assert!(inherited.iter().all(|fd| *fd > 2));
+    assert_eq!(run(&plan, &server).report.meters.log_sha256, before.report.meters.log_sha256);
+}

@@ -45,6 +45,8 @@ const LOADER: &str = "ld.so";
 const SHIM: &str = "shim.so";
 /// The descriptor at which a server finds its page.
 const PAGE_FD: i32 = 900;
+/// The first descriptor after the standard ones.
+const FIRST_FD: libc::c_uint = 3;
 /// Enough for every simulated descriptor.
 const OPEN_FILES: u64 = 8192;
 const STACK_BYTES: u64 = 8 * 1024 * 1024;
@@ -121,6 +123,12 @@ fn open_log(path: &Path) -> io::Result<File> {
 fn isolate(page: i32, parent: u32) -> io::Result<()> {
     // SAFETY: plain system calls on descriptors and on this process alone.
     unsafe {
+        // Whatever the fuzzer itself was given would move the numbers of the server's own descriptors, which it logs.
+        if libc::syscall(libc::SYS_close_range, FIRST_FD, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC) < 0 {
+            (FIRST_FD as i32..OPEN_FILES as i32).for_each(|fd| {
+                libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC);
+            });
+        }
         if libc::dup2(page, PAGE_FD) < 0 {
             return Err(io::Error::last_os_error());
         }
