@@ -142,7 +142,7 @@ impl Results {
     pub fn of(scenario: &Scenario, seeds: Seeds, variants: &[Variant], runs: &[Vec<Run>]) -> Self {
         Results {
             format: FORMAT,
-            tool: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")).to_owned(),
+            tool: crate::event_log::TOOL.to_owned(),
             scenario: ScenarioIdentity::of(scenario),
             seeds,
             variants: variants

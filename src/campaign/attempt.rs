@@ -5,7 +5,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use super::line::{RunLine, RunStatus};
+use super::line::{RunLine, RunStatus, run_name};
 use super::{Campaign, CampaignError, Contestant};
 use crate::event_log::LOG_FILE;
 use crate::plan::Plan;
@@ -158,7 +158,7 @@ impl Campaign<'_> {
 }
 
 fn name(job: &Job) -> String {
-    format!("seed-{}-{}", job.seed, job.on.label)
+    run_name(job.seed, &job.on.label)
 }
 
 pub(super) fn create(folder: &Path) -> Result<(), CampaignError> {

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::line::{RunLine, RunStatus};
 use super::source::Source;
-use crate::event_log::ServerIdentity;
+use crate::event_log::{ServerIdentity, TOOL};
 
 /// The name of the file in a campaign's folder.
 pub const LEDGER_FILE: &str = "campaign.jsonl";
@@ -41,8 +41,7 @@ pub struct Question {
 impl Question {
     /// The question of a campaign by this version of the tool.
     pub fn new(source: Source, servers: BTreeMap<String, ServerIdentity>) -> Self {
-        let tool = concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")).to_owned();
-        Question { campaign: FORMAT, tool, shim: crate::shim::build_id(), source, servers }
+        Question { campaign: FORMAT, tool: TOOL.to_owned(), shim: crate::shim::build_id(), source, servers }
     }
 }
 

@@ -110,6 +110,11 @@ impl RunLine {
 
     /// The name of its folder among the failures.
     pub fn folder_name(&self) -> String {
-        format!("seed-{}-{}", self.seed, self.server)
+        run_name(self.seed, &self.server)
     }
+}
+
+/// What the folders of a run are called.
+pub(super) fn run_name(seed: u64, server: &str) -> String {
+    format!("seed-{seed}-{server}")
 }

@@ -212,7 +212,7 @@ impl Campaign<'_> {
                 words.extend(replicas.map(|replicas| format!("--replicas {replicas}")));
             }
             Source::Scenarios(_) => {
-                let folder = self.failures().join(format!("seed-{seed}-{}", on.label));
+                let folder = self.failures().join(line::run_name(seed, &on.label));
                 words.push(folder.join("scenario.yaml").display().to_string());
             }
         }

@@ -126,8 +126,7 @@ fn conclude(recording: &Recording, replayed: &Replayed, stopped: bool) -> Exit {
 
 fn say_difference(recording: &Recording, parted: &Parted) {
     say(&parted.to_string());
-    let (recorded, here) =
-        (&recording.header, concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")));
+    let (recorded, here) = (&recording.header, event_log::TOOL);
     if recorded.tool != here || recorded.shim != crate::shim::build_id() {
         say(&format!(
             "recorded by {} with shim {}; this is {here} with shim {}",

@@ -37,6 +37,9 @@ use crate::plan::Plan;
 /// The version of the format that this tool writes, and the only one it reads.
 pub const FORMAT: u64 = 1;
 
+/// This tool and its version, as it signs what it writes.
+pub const TOOL: &str = concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION"));
+
 /// The first line of a log: everything that the run depends on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Header {
@@ -70,8 +73,7 @@ pub struct ServerIdentity {
 impl Header {
     /// The header of a run by this version of the tool.
     pub fn new(plan: Plan, server: ServerIdentity, shim: String) -> Self {
-        let tool = concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")).to_owned();
-        Header { format: FORMAT, tool, seed: plan.seed, plan, server, shim }
+        Header { format: FORMAT, tool: TOOL.to_owned(), seed: plan.seed, plan, server, shim }
     }
 }
 

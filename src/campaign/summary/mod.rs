@@ -17,6 +17,7 @@ use super::line::{RunLine, RunStatus};
 use super::signature::Signature;
 use super::tally::{Group, Tally, fingerprint};
 use super::{Campaign, Ledger};
+use crate::event_log::TOOL;
 use crate::report::paint::grouped;
 
 /// How many runs without a verdict are listed.
@@ -110,7 +111,7 @@ impl Summary {
         causes.sort_by_key(|cause| std::cmp::Reverse(cause.count));
         let is_without = |line: &&RunLine| matches!(line.status, RunStatus::Unknown | RunStatus::Error);
         Summary {
-            tool: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")),
+            tool: TOOL,
             source: campaign.source.name(),
             servers: campaign
                 .contestants
