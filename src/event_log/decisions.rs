@@ -4,12 +4,9 @@
 //! another way. What was chosen before the run is in the header's plan.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::fmt::Write as _;
 use std::io::BufRead;
 
-use memchr::memmem::Finder;
-use serde::Deserialize;
-
+use super::glance::{Glance, Sight};
 use super::lines::Lines;
 use super::read::{ReadError, parse_event};
 use crate::event::{Body, Event};
@@ -43,50 +40,27 @@ pub struct ClientDecisions {
     open: Option<SimTime>,
 }
 
-/// The part of a latency's line that matters.
-#[derive(Deserialize)]
-struct LatencyLine {
-    conn: u64,
-    ns: SimDuration,
-}
-
 impl Decisions {
     /// Reads the decisions of a log whose header is good. Lines that decide nothing are not looked into: whoever needs
     /// them reads them.
     pub fn load(input: impl BufRead) -> Result<Self, ReadError> {
-        let latency = Finder::new(b"\"what\":\"latency\"");
-        let client = Finder::new(b"\"actor\":\"client-");
-        let verdict = Finder::new(b"\"kind\":\"verdict\"");
         let mut lines = Lines::new(input);
         let mut decisions = Decisions::default();
-        let mut beginning = String::new();
         lines.advance()?;
         while lines.advance()? {
-            let (text, number) = (&lines.text, lines.number);
-            // Only a line in this tool's own hand can be judged by its bytes. Its number must be the next one, or a few
-            // compressed bytes that stand for one line again and again would fill the memory.
-            beginning.clear();
-            write!(beginning, "{{\"i\":{},", decisions.events).expect("a string takes everything");
-            let is_ours = text.starts_with(beginning.as_bytes());
-            if is_ours && latency.find(text).is_some() {
-                if let Ok(LatencyLine { conn, ns }) = serde_json::from_slice(text) {
-                    decisions.latencies.entry(conn).or_default().push_back(ns);
-                    decisions.events += 1;
-                    continue;
-                }
-            } else if is_ours && lines.terminated && client.find(text).is_none() {
-                if verdict.find(text).is_none() {
-                    decisions.events += 1;
-                    continue;
-                }
-                break;
+            if decisions.takes(&lines.text, lines.terminated) {
+                continue;
             }
-            match parse_event(text, number) {
+            match parse_event(&lines.text, lines.number) {
                 Ok(Event { body: Body::Verdict { .. }, .. }) => break,
                 Ok(Event { i, .. }) if i != decisions.events => {
-                    return Err(ReadError::WrongIndex { line: number, expected: decisions.events, found: i });
+                    return Err(ReadError::WrongIndex {
+                        line: lines.number,
+                        expected: decisions.events,
+                        found: i,
+                    });
                 }
-                Ok(event) => decisions.see(event),
+                Ok(Event { at, actor, body, .. }) => decisions.see(at, actor, body),
                 Err(_) if !lines.terminated => {
                     decisions.truncated = true;
                     break;
@@ -97,14 +71,24 @@ impl Decisions {
         Ok(decisions)
     }
 
-    /// Takes what one event decides.
-    pub fn see(&mut self, event: Event) {
+    /// Takes a line if a glance at it is enough. Its number must be the next one, or a few compressed bytes that stand
+    /// for one line again and again would fill the memory.
+    fn takes(&mut self, line: &[u8], is_whole: bool) -> bool {
+        let Some(glance) = Glance::at(line).filter(|glance| glance.i == self.events) else { return false };
+        match glance.sight() {
+            Sight::Nothing if is_whole => self.events += 1,
+            Sight::Decision(actor, body) => self.see(glance.at, actor, body),
+            Sight::Nothing | Sight::Unclear => return false,
+        }
+        true
+    }
+
+    /// Takes what the next event decides.
+    pub fn see(&mut self, at: SimTime, actor: ActorId, body: Body) {
         self.events += 1;
-        match (event.actor, event.body) {
+        match (actor, body) {
             (_, Body::Latency { conn, ns }) => self.latencies.entry(conn).or_default().push_back(ns),
-            (ActorId::Client(client), body) => {
-                self.clients.entry(client).or_default().see(event.at, body);
-            }
+            (ActorId::Client(client), body) => self.clients.entry(client).or_default().see(at, body),
             _ => {}
         }
     }

@@ -9,6 +9,7 @@ pub mod diff;
 pub mod digest;
 pub mod explain;
 pub mod filter;
+mod glance;
 mod index;
 pub mod indexed;
 mod lines;
