@@ -10,6 +10,7 @@ mod text;
 use std::fmt;
 use std::net::SocketAddrV4;
 
+use crc::{CRC_16_XMODEM, Crc};
 use redis::Value;
 
 use super::SLOT_COUNT;
@@ -200,9 +201,12 @@ impl ServerError {
     }
 }
 
+/// What the server calls CRC16 (`crc16.c`).
+const CRC16: Crc<u16> = Crc::<u16>::new(&CRC_16_XMODEM);
+
 /// The slot of a key: of the part in its first braces, if there is something in them (`keyHashSlot` of the server).
 pub fn key_slot(key: &[u8]) -> u16 {
-    crc16(hash_tag(key).unwrap_or(key)) % SLOT_COUNT
+    CRC16.checksum(hash_tag(key).unwrap_or(key)) % SLOT_COUNT
 }
 
 fn hash_tag(key: &[u8]) -> Option<&[u8]> {
@@ -210,15 +214,6 @@ fn hash_tag(key: &[u8]) -> Option<&[u8]> {
     let rest = &key[open + 1..];
     let close = rest.iter().position(|byte| *byte == b'}')?;
     (close > 0).then(|| &rest[..close])
-}
-
-/// CRC-16/XMODEM, bit by bit: keys are short, and a table would be longer than what it saves.
-fn crc16(bytes: &[u8]) -> u16 {
-    bytes.iter().fold(0, |crc, byte| {
-        (0..8).fold(crc ^ (u16::from(*byte) << 8), |crc, _| {
-            if crc & 0x8000 == 0 { crc << 1 } else { (crc << 1) ^ 0x1021 }
-        })
-    })
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ impl SlotReader {
     /// Asks for a key of the first, the middle and the last slot of each range.
     pub fn begin(nodes: &[NodeEvidence], scene: &mut Scene) -> Self {
         let mut reader = SlotReader::default();
-        let mut keys = ProbeKeys::default();
+        let mut keys = ProbeKeys::new();
         for node in nodes.iter().filter(|n| n.is_live()) {
             for range in node.own_slots() {
                 for key in keys_of(*range, &mut keys) {

@@ -108,7 +108,7 @@ fn a_server_error_reads_as_the_server_wrote_it() {
 #[test]
 fn slots_are_those_of_the_server() {
     // The first from the cluster specification, the others from CLUSTER KEYSLOT of a server.
-    assert_eq!(super::crc16(b"123456789"), 0x31c3);
+    assert_eq!(super::CRC16.checksum(b"123456789"), 0x31c3);
     assert_eq!((key_slot(b"foo"), key_slot(b"bar"), key_slot(b"")), (12_182, 5061, 0));
     assert_eq!(key_slot(b"{user1000}.following"), key_slot(b"user1000"));
     assert_eq!(key_slot(b"foo{{bar}}zap"), key_slot(b"{bar"));
