@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
+use std::panic::resume_unwind;
 use std::sync::{Mutex, PoisonError};
 
 use crossbeam_channel::bounded;
@@ -64,6 +65,15 @@ pub fn all<J: Send, R: Send>(
     results.into_values().collect()
 }
 
+/// Does `aside` on a thread of its own while this one does `here`.
+pub fn both<A: Send, B>(aside: impl FnOnce() -> A + Send, here: impl FnOnce() -> B) -> (A, B) {
+    std::thread::scope(|scope| {
+        let aside = scope.spawn(aside);
+        let here = here();
+        (aside.join().unwrap_or_else(|panic| resume_unwind(panic)), here)
+    })
+}
+
 /// A worker that panics holds no half-made list: the lock guards one step of an iterator.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -109,6 +119,13 @@ mod tests {
         );
         assert_eq!(taken, *lock(&begun));
         assert!((5..100).contains(&taken), "{taken}");
+    }
+
+    #[test]
+    fn what_is_done_aside_comes_back_and_so_does_its_panic() {
+        assert_eq!(both(|| 1, || "here"), (1, "here"));
+        let panicked = std::panic::catch_unwind(|| both(|| panic!("aside"), || ()));
+        assert_eq!(panicked.expect_err("it panics").downcast_ref(), Some(&"aside"));
     }
 
     #[test]

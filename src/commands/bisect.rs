@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::progress::spinner;
 use super::run::stop_flag;
-use super::servers::{find_server, recorded_server};
+use super::servers::server_for;
 use super::{Environment, Exit, say, say_to_stderr};
 use crate::bisect::{Answer, Flaky, FlakyTurningPoint, Progress};
 use crate::event_log::open::log_path;
@@ -38,10 +38,7 @@ pub fn bisect(request: &Request, environment: &Environment) -> Result<Exit> {
     let Some(invariant) = invariant(request, &recording)? else {
         return Ok(Exit::BadInput);
     };
-    let server = match &request.server {
-        Some(spec) => find_server(Some(spec.clone()), environment)?,
-        None => recorded_server(&recording.header.server, environment)?,
-    };
+    let server = server_for(&recording, request.server.as_ref(), environment)?;
     let out = match &request.out {
         Some(out) => out.clone(),
         None => log_path(&request.log)?.parent().unwrap_or(Path::new(".")).join("bisect"),

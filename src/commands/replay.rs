@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use super::progress::ProgressLine;
 use super::run::{exit, stop_flag};
-use super::servers::{find_server, recorded_server};
+use super::servers::open_with_server;
 use super::{Environment, Exit, say, say_to_stderr};
 use crate::event_log;
 use crate::replay::align::{Alignment, align};
@@ -53,12 +53,8 @@ impl Results {
 
 /// Replays a log.
 pub fn replay(request: &Request, environment: &Environment) -> Result<Exit> {
-    let recording = Recording::open(&request.log)?;
+    let (recording, server) = open_with_server(&request.log, request.server.as_ref(), environment)?;
     say_what_is_replayed(&recording);
-    let server = match &request.server {
-        Some(spec) => find_server(Some(spec.clone()), environment)?,
-        None => recorded_server(&recording.header.server, environment)?,
-    };
     let results = match &request.out {
         Some(path) => Results::Named(path.clone()),
         None => Results::Passing(tempfile::tempdir().context("cannot make a folder for the replay")?),

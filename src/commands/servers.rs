@@ -1,15 +1,17 @@
 //! `servers`: what can be run here, and fetching more.
 
 use std::fs;
+use std::path::Path;
 
 use anyhow::{Context, Result};
 use tempfile::TempDir;
 
 use super::{Environment, Exit, say, say_to_stderr};
 use crate::event_log::ServerIdentity;
-use crate::replay::corpus::spec;
+use crate::replay::{Begun, Recording, corpus};
 use crate::servers::{self, Listed, Options, Server};
 use crate::shim;
+use crate::workers;
 
 /// Options for looking servers up, with the shim where it can be preloaded; valid as long as the folder.
 pub fn options(spec: Option<String>, environment: &Environment) -> Result<(Options, TempDir)> {
@@ -32,17 +34,42 @@ pub fn find_server(spec: Option<String>, environment: &Environment) -> Result<Se
     Ok(servers::find(&options, &mut say_to_stderr)?)
 }
 
-/// The very program that a log was recorded with: found here, or fetched by its version.
-pub fn recorded_server(recorded: &ServerIdentity, environment: &Environment) -> Result<Server> {
+/// Opens a recording while the server that it was made with is looked for here: neither waits for the other. `spec`
+/// names another server. Nothing is fetched for a log that cannot be read.
+pub fn open_with_server(
+    log: &Path,
+    spec: Option<&String>,
+    environment: &Environment,
+) -> Result<(Recording, Server)> {
+    let begun = Begun::open(log)?;
     let (options, _folder) = options(None, environment)?;
-    if let Some(server) = servers::find_exact(&recorded.sha256, &options) {
+    let find = || spec.is_none().then(|| servers::find_exact(&begun.header.server, &options)).flatten();
+    let (recording, found) = workers::both(|| begun.read(), find);
+    let recording = recording?;
+    let server = match found {
+        Some(server) => server,
+        None => server_for(&recording, spec, environment)?,
+    };
+    Ok((recording, server))
+}
+
+/// The server that `spec` names, or else the very program that a log was recorded with: found here, or fetched by its
+/// version.
+pub fn server_for(recording: &Recording, spec: Option<&String>, environment: &Environment) -> Result<Server> {
+    if let Some(spec) = spec {
+        return find_server(Some(spec.clone()), environment);
+    }
+    let recorded = &recording.header.server;
+    let (options, _folder) = options(None, environment)?;
+    if let Some(server) = servers::find_exact(recorded, &options) {
         return Ok(server);
     }
     let is_it = |server: &Server| server.sha256 == recorded.sha256;
-    let why_not = match servers::install(&spec(recorded), &options, &mut say_to_stderr) {
+    let why_not = match servers::install(&corpus::spec(recorded), &options, &mut say_to_stderr) {
         Ok(server) if is_it(&server) => return Ok(server),
         Ok(other) => {
-            format!("what can be had as {} is {} (sha256 {})", spec(recorded), other.version, other.sha256)
+            let asked = corpus::spec(recorded);
+            format!("what can be had as {asked} is {} (sha256 {})", other.version, other.sha256)
         }
         Err(error) => error.to_string(),
     };

@@ -32,6 +32,15 @@ pub struct Recording {
     pub decisions: Decisions,
 }
 
+/// A log of which only the header is read, so that whoever needs more than that can read both at once.
+#[derive(Debug)]
+pub struct Begun {
+    /// The log's file, or the folder that holds it.
+    pub path: PathBuf,
+    /// What the run depended on.
+    pub header: Header,
+}
+
 /// Why there is no replay.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplayError {
@@ -70,15 +79,28 @@ pub struct Replayed {
     pub parted: Option<Parted>,
 }
 
-impl Recording {
-    /// Reads the header and the decisions of a log: a file, a compressed one, or a folder of results. A log may come
-    /// from anybody, so its plan must keep the limits that a scenario must.
+impl Begun {
+    /// Reads the header of a log: a file, a compressed one, or a folder of results. A log may come from anybody, so its
+    /// plan must keep the limits that a scenario must.
     pub fn open(path: &Path) -> Result<Self, ReplayError> {
         let header = event_log::open(path)?.header().clone();
         header.plan.fits().map_err(|source| ReplayError::Plan { path: path.to_owned(), source })?;
-        let read = |source| ReplayError::Read { path: path.to_owned(), source };
+        Ok(Begun { path: path.to_owned(), header })
+    }
+
+    /// Reads the decisions.
+    pub fn read(&self) -> Result<Recording, ReplayError> {
+        let Begun { path, header } = self;
+        let read = |source| ReplayError::Read { path: path.clone(), source };
         let decisions = Decisions::load(event_log::open_lines(path)?).map_err(read)?;
-        Ok(Recording { path: path.to_owned(), header, decisions })
+        Ok(Recording { path: path.clone(), header: header.clone(), decisions })
+    }
+}
+
+impl Recording {
+    /// Reads the header and the decisions of a log.
+    pub fn open(path: &Path) -> Result<Self, ReplayError> {
+        Begun::open(path)?.read()
     }
 
     /// The recorded plan.

@@ -9,6 +9,7 @@ use super::options::{Notify, Options};
 use super::server::{Origin, Server};
 use super::store::Store;
 use super::version::{Family, Spec};
+use crate::event_log::ServerIdentity;
 
 const PROGRAMS: [&str; 2] = ["valkey-server", "redis-server"];
 const NOTHING_FOUND: &str = "no valkey-server found; ";
@@ -64,13 +65,14 @@ pub fn list(options: &Options) -> Vec<Listed> {
     found.chain(stored(options)).collect()
 }
 
-/// The very program with this SHA-256, if it is here. Those in the store say theirs, so that no other is read.
-pub fn find_exact(sha256: &str, options: &Options) -> Option<Server> {
+/// The very program that was run before, if it is here. Those in the store say their digest, so that no other is read,
+/// and the right one need not be asked what it is.
+pub fn find_exact(known: &ServerIdentity, options: &Options) -> Option<Server> {
     let entries = Store::below(&options.cache_dir).map(|store| store.entries()).unwrap_or_default();
-    let mut stored = entries.iter().filter(|entry| entry.manifest.sha256 == sha256);
+    let mut stored = entries.iter().filter(|entry| entry.manifest.sha256 == known.sha256);
     let elsewhere = || list(options).into_iter().filter_map(|listed| listed.server.ok());
-    let elsewhere = || elsewhere().find(|server| server.sha256 == sha256);
-    stored.find_map(|entry| entry.server().ok()).or_else(elsewhere)
+    let elsewhere = || elsewhere().find(|server| server.sha256 == known.sha256);
+    stored.find_map(|entry| entry.known_server(&known.build_id).ok()).or_else(elsewhere)
 }
 
 fn stored(options: &Options) -> Vec<Listed> {

@@ -1,7 +1,7 @@
 //! Turns a file into a server that is known to start, or into the reason why it cannot be simulated.
 
-use std::fs::Metadata;
-use std::io;
+use std::fs::{File, Metadata};
+use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -17,6 +17,7 @@ use super::libc_version;
 use super::probe;
 use super::server::{Launch, Origin, Server};
 use super::version::{Family, Version};
+use crate::workers;
 
 const VERSION_LIMIT: Duration = Duration::from_secs(20);
 const FIRST_REDIS_WITH_CLUSTER: u32 = 3;
@@ -32,19 +33,31 @@ pub fn inspect(path: &Path, shim: Option<&Path>) -> Result<Server, Refusal> {
 pub(super) fn examine(launch: Launch, origin: Origin) -> Result<Server, Reason> {
     let bytes = std::fs::read(&launch.binary)?;
     let facts = elf::read(&bytes)?;
-    let said = ask_version(&launch)?;
+    let (digest, said) = workers::both(|| sha256(&bytes), || ask_version(&launch));
+    let said = said?;
     check_cluster(&said)?;
-    Ok(Server {
+    Ok(server(launch, origin, &facts, digest, said))
+}
+
+/// Reads the file of a binary that has been asked before, so that it need not be started to say what it `said`.
+pub(super) fn recognize(launch: Launch, origin: Origin, said: Said) -> Result<Server, Reason> {
+    let bytes = std::fs::read(&launch.binary)?;
+    let facts = elf::read(&bytes)?;
+    Ok(server(launch, origin, &facts, sha256(&bytes), said))
+}
+
+fn server(launch: Launch, origin: Origin, facts: &ElfFacts, sha256: String, said: Said) -> Server {
+    Server {
         name: said.family,
         version: said.version,
         build_id: facts.build_id.clone().unwrap_or(said.build),
-        sha256: sha256(&bytes),
-        libc: libc_version::describe(&loader_of(&launch, &facts)),
+        sha256,
+        libc: libc_version::describe(&loader_of(&launch, facts)),
         binary: launch.binary,
         argv0: launch.argv0,
         loader: launch.loader,
         origin,
-    })
+    }
 }
 
 /// The SHA-256 of `bytes` in hex.
@@ -60,7 +73,9 @@ fn resolve(path: &Path, shim: Option<&Path>) -> Result<Launch, Reason> {
     if !is_executable(&real.metadata()?) {
         return Err(Reason::NotExecutable);
     }
-    match std::fs::read(&real)?.starts_with(b"#!") {
+    let mut first = Vec::new();
+    File::open(&real)?.take(2).read_to_end(&mut first)?;
+    match first == b"#!" {
         true => probe::resolve_script(path, shim),
         false => Ok(Launch { binary: real, argv0: file_name(path), loader: None }),
     }
@@ -76,10 +91,11 @@ fn loader_of(launch: &Launch, facts: &ElfFacts) -> PathBuf {
 
 /// What `--version` says.
 #[derive(Debug, PartialEq, Eq)]
-struct Said {
-    family: Family,
-    version: String,
-    build: String,
+pub(super) struct Said {
+    pub family: Family,
+    pub version: String,
+    /// Tells builds of one version apart, where the file has no build id.
+    pub build: String,
 }
 
 /// Starts the server as the simulation will: directly, and with nothing of our environment.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::{Reason, ServerError};
 use super::folder;
-use super::inspect;
+use super::inspect::{self, Said};
 use super::libc_version::HOST_LOADER;
 use super::server::{Launch, Loader, Origin, Server};
 use super::version::{Family, Spec, Version};
@@ -110,8 +110,22 @@ impl Entry {
 
     /// The entry as a server, if it starts and still is what was fetched.
     pub fn server(&self) -> Result<Server, Reason> {
-        let origin = Origin::Store(self.manifest.origin.clone());
-        let server = inspect::examine(self.manifest.contents.launch(&self.folder)?, origin)?;
+        self.undamaged(inspect::examine(self.manifest.contents.launch(&self.folder)?, self.origin())?)
+    }
+
+    /// The same without starting it, for who knows this very program; `build` is what it then said of its build.
+    pub fn known_server(&self, build: &str) -> Result<Server, Reason> {
+        let Manifest { name, version, .. } = &self.manifest;
+        let said = Said { family: *name, version: version.clone(), build: build.to_owned() };
+        let launch = self.manifest.contents.launch(&self.folder)?;
+        self.undamaged(inspect::recognize(launch, self.origin(), said)?)
+    }
+
+    fn origin(&self) -> Origin {
+        Origin::Store(self.manifest.origin.clone())
+    }
+
+    fn undamaged(&self, server: Server) -> Result<Server, Reason> {
         match server.sha256 == self.manifest.sha256 {
             true => Ok(server),
             false => Err(Reason::Damaged("its binary is not the one that was fetched".to_owned())),

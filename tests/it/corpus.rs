@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicBool;
 
 use expect_test::expect_file;
 use valkey_fuzzer::cli;
-use valkey_fuzzer::commands::servers::{find_server, recorded_server};
+use valkey_fuzzer::commands::servers::{find_server, server_for};
 use valkey_fuzzer::event_log::COMPRESSED_LOG_FILE;
 use valkey_fuzzer::invariant::CATALOGUE;
 use valkey_fuzzer::replay::Recording;
@@ -47,7 +47,7 @@ fn every_recording_replays_to_its_last_event_and_its_report() {
         let name = folder.display();
         let recording = open(&folder);
         assert!(!recording.decisions.truncated, "{name} is cut off");
-        let server = recorded_server(&recording.header.server, &cli::environment());
+        let server = server_for(&recording, None, &cli::environment());
         let server = server.unwrap_or_else(|error| panic!("{name}: {error:#}"));
         let out = tempfile::tempdir().expect("a folder");
         let replayed = recording.replay(&server, out.path(), &AtomicBool::new(false), &mut |_| {});
