@@ -68,6 +68,7 @@ impl Decisions {
                 Err(error) => return Err(error),
             }
         }
+        decisions.truncated |= lines.cut;
         Ok(decisions)
     }
 

@@ -23,12 +23,14 @@ pub(super) struct Lines<R> {
     pub number: u64,
     /// Whether it had a newline.
     pub terminated: bool,
+    /// Whether the compressed text was cut off after it.
+    pub cut: bool,
 }
 
 impl<R: BufRead> Lines<R> {
     /// The lines of `input`, before the first.
     pub fn new(input: R) -> Self {
-        Lines { input, start: 0, end: 0, text: Vec::new(), number: 0, terminated: true }
+        Lines { input, start: 0, end: 0, text: Vec::new(), number: 0, terminated: true, cut: false }
     }
 
     /// The lines of `input`, the first of which is line `number + 1` of the log.
@@ -63,6 +65,11 @@ impl<R: BufRead> Lines<R> {
                 Ok([]) => break,
                 Ok(there) => there,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                // Only a decoder says this: a frame is not whole, and what could be had of it has been read.
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                    self.cut = true;
+                    break;
+                }
                 Err(error) => return Err(error),
             };
             let room = LINE_BYTES_MAX + 1 - self.text.len();

@@ -136,6 +136,7 @@ impl<R: BufRead> Events<R> {
 
     fn read_event(&mut self) -> Result<Option<Event>, ReadError> {
         if !self.lines.advance()? {
+            self.truncated = self.lines.cut;
             return Ok(None);
         }
         match parse_event(&self.lines.text, self.lines.number) {

@@ -4,7 +4,6 @@
 //! a drop while an error or a panic unwinds. A sink that fails ends the thread; the run goes on without being held up,
 //! and `finish` says where the log stopped.
 
-use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -174,9 +173,7 @@ impl Lines {
         if let Some(sink) = &mut self.sink {
             let flushed = sink.flush();
             flushed.map_err(|error| self.explain(&error))?;
-            for byte in self.hash.finalize() {
-                write!(sha256, "{byte:02x}").expect("a string takes everything");
-            }
+            sha256 = hex::encode(self.hash.finalize());
         }
         let compared = self.comparison.map(Comparison::finish);
         Ok(Summary { sha256, events: self.events, bytes: self.bytes, compared })

@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
-use crate::event::{Event, Kind, WHATS};
+use crate::event::{Body, Event, Kind, WHATS};
 use crate::event_log::tests::{any_event, log_of};
 use crate::event_log::{Filter, IndexedLog, Keep, Kept, LogReader, OpenError, Trace, chain};
 use crate::fault::Channel;
 use crate::id::{ActorId, NodeId};
-use crate::time::SimTime;
+use crate::time::{SimDuration, SimTime};
 
 /// A log in a folder of its own, and a cache beside it.
 struct Place {
@@ -240,6 +240,22 @@ fn a_log_that_was_cut_off_is_indexed_as_far_as_it_goes() {
     let header = text.split_inclusive(|byte| *byte == b'\n').next().expect("a header");
     let log = Place::of(header, "events.jsonl").open().expect("a log without events");
     assert_eq!((log.events(), log.event(0).expect("readable")), (0, None));
+}
+
+#[test]
+fn a_compressed_log_that_was_cut_off_is_indexed_as_far_as_it_can_be_had() {
+    let latency = |i: u64| {
+        let body = Body::Latency { conn: i % 7, ns: SimDuration::from_ns(i * i % 1_000_003) };
+        Event { i, at: SimTime::from_ns(i), actor: ActorId::Network, kind: body.kind(), cause: None, body }
+    };
+    let text = log_of(&(0..20_000).map(latency).collect::<Vec<_>>());
+    let packed = zstd::encode_all(&text[..], 1).expect("it compresses");
+    let log = Place::of(&packed[..packed.len() * 3 / 4], "events.jsonl.zst").open().expect("a good log");
+    let whole = LogReader::new(&text[..]).expect("a header").count() as u64;
+    assert!(log.digest().truncated);
+    assert!((whole / 4..whole).contains(&log.events()), "{} of {whole}", log.events());
+    let last = log.events() - 1;
+    assert_eq!(log.event(last).expect("readable").expect("there is one").i, last);
 }
 
 #[test]
