@@ -109,7 +109,7 @@ pub fn main() -> ExitCode {
             commands::servers::install(&versions, &environment)
         }
     };
-    match exit {
+    match exit.and_then(|exit| commands::check_said().map(|()| exit)) {
         Ok(exit) => exit.into(),
         Err(error) => commands::report_failure(&error).into(),
     }

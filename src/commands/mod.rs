@@ -13,11 +13,16 @@ pub mod validate;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use anyhow::Result;
 
 use crate::benchmark::plot::PlotError;
 use crate::benchmark::{BadConfig, BaselineError};
 use crate::plan::resolve::ResolveError;
 use crate::scenario::ScenarioError;
+use crate::simulation::SimulationError;
+use crate::world::WorldError;
 
 /// What the environment says, read once.
 #[derive(Clone, Debug, Default)]
@@ -55,7 +60,10 @@ pub enum Exit {
 /// Says why a command failed, and which exit that is.
 pub fn report_failure(error: &anyhow::Error) -> Exit {
     say_to_stderr(&format!("error: {}", said_once(error)));
-    let bad_input = error.is::<ScenarioError>()
+    let is_config =
+        matches!(error.downcast_ref(), Some(SimulationError::World(WorldError::BadConfig { .. })));
+    let bad_input = is_config
+        || error.is::<ScenarioError>()
         || error.is::<ResolveError>()
         || error.is::<BaselineError>()
         || error.is::<BadConfig>()
@@ -72,9 +80,26 @@ fn said_once(error: &anyhow::Error) -> String {
     })
 }
 
+const CANNOT_PRINT: &str = "cannot write to standard output";
+
+/// Why something that was said did not arrive, if that is so.
+static UNSAID: OnceLock<String> = OnceLock::new();
+
 /// Prints to standard output; a reader that went away is nobody's error.
 pub fn say(text: &str) {
-    let _ = writeln!(io::stdout().lock(), "{}", text.trim_end_matches('\n'));
+    let said = writeln!(io::stdout().lock(), "{}", text.trim_end_matches('\n'));
+    match said {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => _ = UNSAID.set(error.to_string()),
+        _ => {}
+    }
+}
+
+/// Fails if something that was said did not arrive.
+pub fn check_said() -> Result<()> {
+    match UNSAID.get() {
+        Some(error) => anyhow::bail!("{CANNOT_PRINT}: {error}"),
+        None => Ok(()),
+    }
 }
 
 /// Prints to standard error.

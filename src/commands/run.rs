@@ -1,5 +1,6 @@
 //! `run`: one scenario, from a file or generated from a seed, run on a real server and judged.
 
+use std::borrow::Cow;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use crate::rng;
 use crate::scenario::{self, Scenario};
 use crate::servers::Server;
 use crate::simulation::{Outcome, Simulation, SimulationError};
+use crate::world::WorldError;
 
 /// What was asked for, as typed.
 #[derive(Clone, Debug, Default)]
@@ -58,7 +60,7 @@ pub fn run(request: &Request, environment: &Environment) -> Result<Exit> {
     tracing::info!(server = %server.name, version = %server.version, libc = %server.libc, origin = %server.origin, "server found");
     let out = request.out.clone().unwrap_or_else(|| default_out(request, &plan));
     let simulation = Simulation {
-        reproduction: reproduction(request, &plan),
+        reproduction: reproduction(request, &scenario, &plan, environment),
         check_interposition: request.check_interposition,
         ..Simulation::new(&plan, &server, &out)
     };
@@ -67,6 +69,7 @@ pub fn run(request: &Request, environment: &Environment) -> Result<Exit> {
     let outcome = simulation.run(&stop, &mut |progress| line.show(progress));
     line.clear();
     let outcome = outcome.map_err(|error| match error {
+        SimulationError::World(WorldError::BadConfig { .. }) => error.into(),
         SimulationError::World(_) => anyhow::Error::new(error).context(format!(
             "the run could not be judged (its log so far: {})",
             out.join(LOG_FILE).display()
@@ -112,13 +115,16 @@ fn default_out(request: &Request, plan: &Plan) -> PathBuf {
 }
 
 /// The command that runs the same again.
-fn reproduction(request: &Request, plan: &Plan) -> String {
+fn reproduction(request: &Request, scenario: &Scenario, plan: &Plan, environment: &Environment) -> String {
+    let quoted = |word: &str| shlex::try_quote(word).map_or_else(|_| word.to_owned(), Cow::into_owned);
     let mut words = vec!["valkey-fuzzer run".to_owned()];
-    words.extend(request.scenario.as_ref().map(|file| file.display().to_string()));
+    words.extend(request.scenario.as_ref().map(|file| quoted(&file.display().to_string())));
     words.push(format!("--seed {}", plan.seed));
     words.extend(request.shards.map(|shards| format!("--shards {shards}")));
     words.extend(request.replicas.map(|replicas| format!("--replicas {replicas}")));
-    words.extend(request.server.as_ref().map(|server| format!("--server {server}")));
+    let in_environment = environment.server.as_ref().filter(|_| scenario.server.is_none());
+    let server = request.server.as_ref().or(in_environment);
+    words.extend(server.map(|server| format!("--server {}", quoted(server))));
     words.join(" ")
 }
 

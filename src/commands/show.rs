@@ -10,15 +10,13 @@ use anyhow::{Context, Result};
 
 use self::printer::Printer;
 use super::progress::IndexLine;
-use super::{Environment, Exit, say_to_stderr};
+use super::{CANNOT_PRINT, Environment, Exit, say_to_stderr};
 use crate::event_log::explain::Explanation;
 use crate::event_log::{
     self, DiffError, Difference, Filter, IndexedLog, KEPT_FROM_BYTES, Keep, Kept, OpenError, ReadError,
     Trace, first_difference_of_lines,
 };
 use crate::report::log;
-
-const CANNOT_PRINT: &str = "cannot write to standard output";
 
 /// What was asked for, as typed.
 #[derive(Clone, Debug)]

@@ -76,6 +76,17 @@ pub enum WorldError {
         /// What is known.
         reason: String,
     },
+    /// The server does not take its configuration.
+    #[error(
+        "{node} does not start with its configuration: {reason}\n  \
+             what the scenario sets stands in its cluster.config"
+    )]
+    BadConfig {
+        /// Which node.
+        node: NodeId,
+        /// The server's words.
+        reason: String,
+    },
     /// The shim met something that it does not simulate.
     #[error("{node}: {reason}")]
     GaveUp {

@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 
 use tempfile::TempDir;
 
+use crate::program::{program, text};
 use crate::support::{Load, server};
 
 /// Shorter than the built-in one: the workload need not last longer than a failover with short timeouts.
@@ -32,20 +33,15 @@ impl Place {
     }
 
     /// Runs `bench` on the scenario with its results in the folder `out`.
-    #[expect(clippy::disallowed_methods, reason = "the program itself is what is tested")]
     fn bench(&self, out: &str, arguments: &[&str]) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_valkey-fuzzer"));
+        let mut command = program();
         command.arg("bench").arg(self.path("scenario.yaml")).args(arguments).arg("--out").arg(self.path(out));
-        command.stdin(Stdio::null()).output().expect("the program starts")
+        command.output().expect("the program starts")
     }
 
     fn read(&self, out: &str, file: &Path) -> Vec<u8> {
         fs::read(self.path(out).join(file)).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
     }
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
 }
 
 fn said(output: &Output) -> String {

@@ -13,7 +13,7 @@ use valkey_fuzzer::rng::Stream;
 use valkey_fuzzer::scenario::Scenario;
 use valkey_fuzzer::servers::Server;
 
-use crate::cli::{output, pause, program, text};
+use crate::program::{output, pause, program, text};
 use crate::support::{scenario, server};
 
 /// Five sabotages; whatever else happens to their clusters, each is one cause.
@@ -67,7 +67,7 @@ fn campaign<'a>(scenarios: Vec<Scenario>, server: Server, out: &Path, stop: &'a 
 
 fn ledger(campaign: &Campaign) -> Ledger {
     let servers = campaign.contestants.iter().map(|on| (on.label.clone(), on.server.identity())).collect();
-    let question = Question::new(campaign.source.clone(), servers);
+    let question = Question::new(campaign.source.clone(), servers).expect("this program can be read");
     Ledger::open(&campaign.out, &question).expect("the ledger opens")
 }
 

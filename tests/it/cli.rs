@@ -2,24 +2,10 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::Stdio;
 
+use crate::program::{output, pause, program, text};
 use crate::support::server;
-
-#[expect(clippy::disallowed_methods, reason = "the program itself is what is tested")]
-pub fn program() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_valkey-fuzzer"));
-    command.stdin(Stdio::null());
-    command
-}
-
-pub fn output(arguments: &[&str]) -> Output {
-    program().args(arguments).output().expect("the program starts")
-}
-
-pub fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
 
 /// Runs a scenario's text; exit code and standard error.
 fn run_text(yaml: &str) -> (Option<i32>, String) {
@@ -73,6 +59,25 @@ fn bad_scenarios_end_with_exit_2_and_say_where() {
 }
 
 #[test]
+fn a_configuration_that_the_server_refuses_is_no_finding() {
+    server();
+    let (code, stderr) =
+        run_text("scenario: {name: x, seed: 1}\ncluster: {config: {no-such-directive: 5}}\n");
+    assert_eq!(code, Some(2), "{stderr}");
+    for said in ["node-1", "no-such-directive", "Bad directive", "cluster.config"] {
+        assert!(stderr.contains(said), "{said}: {stderr}");
+    }
+}
+
+#[test]
+fn a_report_that_cannot_be_printed_is_an_error() {
+    let full = fs::File::options().write(true).open("/dev/full").expect("it is always there");
+    let out = program().arg("servers").stdout(full).output().expect("the program starts");
+    assert_eq!(out.status.code(), Some(4), "{}", text(&out.stderr));
+    assert!(text(&out.stderr).contains("cannot write to standard output"), "{}", text(&out.stderr));
+}
+
+#[test]
 fn a_server_that_is_none_is_refused_with_its_reason() {
     let out = output(&["run", "--seed", "1", "--server", "/bin/true"]);
     assert_eq!(out.status.code(), Some(4));
@@ -118,11 +123,6 @@ fn wait_for_servers(program: u32) -> Vec<u32> {
 
 fn is_alive(pid: u32) -> bool {
     fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z"))
-}
-
-#[expect(clippy::disallowed_methods, reason = "real processes are waited for")]
-pub fn pause() {
-    std::thread::sleep(std::time::Duration::from_millis(10));
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod determinism;
 mod format;
 mod hostile;
 mod process;
+mod program;
 mod reduce;
 mod replay;
 mod sabotage;

@@ -9,6 +9,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use valkey_fuzzer::event_log::{COMPRESSED_LOG_FILE, LOG_FILE};
 
+use crate::program::program;
 use crate::support::{Ran, plan, run, server};
 
 /// One recorded run with a kill and a failover, and all its events as JSON.
@@ -35,10 +36,9 @@ impl Recorded {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the program itself is what is tested")]
 fn show(log: &Path, options: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_valkey-fuzzer"));
-    command.arg("show").arg(log).args(options).stdin(Stdio::null());
+    let mut command = program();
+    command.arg("show").arg(log).args(options);
     command
 }
 

@@ -333,7 +333,23 @@ impl Process {
             return Err(self.gave_up());
         }
         self.bury()?;
-        Ok(Next::Exited(describe(status)))
+        match self.refused_config() {
+            Some(reason) => Err(WorldError::BadConfig { node: self.node, reason }),
+            None => Ok(Next::Exited(describe(status))),
+        }
+    }
+
+    /// What the server says of its configuration if that is why it ended (`loadServerConfigFromString` in config.c).
+    fn refused_config(&self) -> Option<String> {
+        let mut lines = self.seen.iter().filter_map(|seen| match seen {
+            Seen::Log { line } => Some(line.as_str()),
+            _ => None,
+        });
+        lines.find(|line| line.starts_with("*** FATAL CONFIG FILE ERROR"))?;
+        let is_place = |line: &&str| line.starts_with("Reading the configuration file");
+        let words: Vec<&str> =
+            lines.skip_while(is_place).map(|line| line.trim_start_matches(">>> ")).collect();
+        Some(words.join(": "))
     }
 
     /// What is seen of a dead server: its last words, and the end of all its connections.
