@@ -131,8 +131,7 @@ impl ScenarioIdentity {
     pub fn of(scenario: &Scenario) -> Self {
         let mut anonymous = scenario.clone();
         (anonymous.head.name, anonymous.head.seed, anonymous.server) = (String::new(), None, None);
-        let digest = Sha256::digest(anonymous.to_yaml());
-        let sha256 = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha256 = hex::encode(Sha256::digest(anonymous.to_yaml()));
         ScenarioIdentity { name: scenario.head.name.clone(), sha256 }
     }
 }

@@ -3,7 +3,7 @@
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
-use super::style::{self, GRID, INK, Scaled};
+use super::style::{self, Axis, Scaled};
 use super::{Drawn, Series, extent};
 
 /// Room to the right of the rarest figure, so that a mark there is drawn.
@@ -24,30 +24,15 @@ pub(super) fn draw<DB: DrawingBackend>(
         .x_label_area_size(scale.px(44))
         .y_label_area_size(scale.px(72))
         .build_cartesian_2d(0.0..deepest, least..most)?;
-    let small = scale.plain(12).color(&INK);
-    chart
-        .configure_mesh()
-        .light_line_style(TRANSPARENT)
-        .bold_line_style(GRID.stroke_width(scale.0))
-        .axis_style(INK.stroke_width(scale.0))
-        .x_labels(deepest.ceil() as usize + 1)
-        .x_label_formatter(&|depth| percentile(*depth))
-        .y_labels(6)
-        .y_label_formatter(&|ms| format!("{ms}"))
-        .x_desc("percentile of disruptions")
-        .y_desc("milliseconds")
-        .label_style(small.clone())
-        .axis_desc_style(small)
-        .draw()?;
+    let x = Axis {
+        title: "percentile of disruptions",
+        labels: deepest.ceil() as usize + 1,
+        figure: &|depth| percentile(*depth),
+    };
+    let y = Axis { title: "milliseconds", labels: 6, figure: &f64::to_string };
+    style::axes(&mut chart, [x, y], scale)?;
     for series in all {
-        let points = curve(&series.ascending_ms);
-        let stroke = style::stroke(series.place, scale);
-        match style::dashes(series.place, scale) {
-            None => chart.draw_series(LineSeries::new(points, stroke)).map(drop)?,
-            Some((dash, gap)) => {
-                chart.draw_series(DashedLineSeries::new(points, dash, gap, stroke)).map(drop)?;
-            }
-        }
+        style::curve(&mut chart, curve(&series.ascending_ms), series.place, scale)?;
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
-use super::style::{self, GRID, INK, Scaled};
+use super::style::{self, Axis, Scaled};
 use super::{Drawn, Series, extent};
 
 /// Into how many equal parts the durations are sorted.
@@ -25,32 +25,14 @@ pub(super) fn draw<DB: DrawingBackend>(
         .x_label_area_size(scale.px(44))
         .y_label_area_size(scale.px(60))
         .build_cartesian_2d(least..most, 0.0..highest * 1.08)?;
-    let small = scale.plain(12).color(&INK);
-    chart
-        .configure_mesh()
-        .light_line_style(TRANSPARENT)
-        .bold_line_style(GRID.stroke_width(scale.0))
-        .axis_style(INK.stroke_width(scale.0))
-        .x_labels(7)
-        .x_label_formatter(&|ms| format!("{ms}"))
-        .y_labels(5)
-        .y_label_formatter(&|share| format!("{share}"))
-        .x_desc("milliseconds")
-        .y_desc("% of disruptions")
-        .label_style(small.clone())
-        .axis_desc_style(small)
-        .draw()?;
+    let x = Axis { title: "milliseconds", labels: 7, figure: &f64::to_string };
+    let y = Axis { title: "% of disruptions", labels: 5, figure: &f64::to_string };
+    style::axes(&mut chart, [x, y], scale)?;
     for (place, points) in outlines {
         let fill = style::colour(place).mix(0.16).filled();
         chart.draw_series(AreaSeries::new(points.clone(), 0.0, fill))?;
-        let stroke = style::stroke(place, scale);
         for points in risen(&points) {
-            match style::dashes(place, scale) {
-                None => chart.draw_series(LineSeries::new(points, stroke)).map(drop)?,
-                Some((dash, gap)) => {
-                    chart.draw_series(DashedLineSeries::new(points, dash, gap, stroke)).map(drop)?;
-                }
-            }
+            style::curve(&mut chart, points, place, scale)?;
         }
     }
     Ok(())

@@ -1,6 +1,7 @@
 //! Sizes, colours, dashes and the font of pictures.
 
 use plotters::coord::Shift;
+use plotters::coord::types::RangedCoordf64;
 use plotters::element::DashedPathElement;
 use plotters::prelude::*;
 use plotters::style::register_font as register;
@@ -21,7 +22,7 @@ pub(super) const PANEL: RGBColor = RGBColor(250, 250, 248);
 /// Text and axes.
 pub(super) const INK: RGBColor = RGBColor(38, 38, 44);
 /// The lines of the grid.
-pub(super) const GRID: RGBColor = RGBColor(219, 219, 222);
+const GRID: RGBColor = RGBColor(219, 219, 222);
 
 /// Colours by Okabe and Ito.
 const COLOURS: [RGBColor; 6] = [
@@ -72,13 +73,63 @@ pub(super) fn colour(place: usize) -> RGBColor {
 }
 
 /// The dashes of the variant at `place`, in dots.
-pub(super) fn dashes(place: usize, scale: Scaled) -> Option<(i32, i32)> {
+fn dashes(place: usize, scale: Scaled) -> Option<(i32, i32)> {
     DASHES[place % DASHES.len()].map(|(dash, gap)| (scale.px(dash), scale.px(gap)))
 }
 
 /// The stroke of the variant at `place`.
-pub(super) fn stroke(place: usize, scale: Scaled) -> ShapeStyle {
+fn stroke(place: usize, scale: Scaled) -> ShapeStyle {
     colour(place).stroke_width(2 * scale.0)
+}
+
+/// An axis of a chart.
+pub(super) struct Axis<'a> {
+    /// What it shows.
+    pub title: &'a str,
+    /// About how many figures stand at it.
+    pub labels: usize,
+    /// How a figure is written.
+    pub figure: &'a dyn Fn(&f64) -> String,
+}
+
+/// A chart of numbers over numbers.
+type Chart<'a, DB> = ChartContext<'a, DB, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
+
+/// Draws the axes of a chart and its grid.
+pub(super) fn axes<DB: DrawingBackend>(
+    chart: &mut Chart<'_, DB>,
+    [x, y]: [Axis; 2],
+    scale: Scaled,
+) -> Drawn<DB> {
+    let small = scale.plain(12).color(&INK);
+    chart
+        .configure_mesh()
+        .light_line_style(TRANSPARENT)
+        .bold_line_style(GRID.stroke_width(scale.0))
+        .axis_style(INK.stroke_width(scale.0))
+        .x_labels(x.labels)
+        .x_label_formatter(&x.figure)
+        .y_labels(y.labels)
+        .y_label_formatter(&y.figure)
+        .x_desc(x.title)
+        .y_desc(y.title)
+        .label_style(small.clone())
+        .axis_desc_style(small)
+        .draw()
+}
+
+/// A curve of the variant at `place`.
+pub(super) fn curve<DB: DrawingBackend>(
+    chart: &mut Chart<'_, DB>,
+    points: Vec<(f64, f64)>,
+    place: usize,
+    scale: Scaled,
+) -> Drawn<DB> {
+    let style = stroke(place, scale);
+    match dashes(place, scale) {
+        None => chart.draw_series(LineSeries::new(points, style)).map(drop),
+        Some((dash, gap)) => chart.draw_series(DashedLineSeries::new(points, dash, gap, style)).map(drop),
+    }
 }
 
 /// A line of the variant at `place`, outside of charts.
