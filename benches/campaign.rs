@@ -44,7 +44,7 @@ fn per_core_hour(server: &Server, workers: usize) -> f64 {
         stop: &stop,
     };
     let servers = campaign.contestants.iter().map(|on| (on.label.clone(), on.server.identity())).collect();
-    let question = Question::new(campaign.source.clone(), servers);
+    let question = Question::new(campaign.source.clone(), servers).expect("this program can be read");
     let mut ledger = Ledger::open(folder.path(), &question).expect("a ledger");
     let watch = Stopwatch::start();
     let ended = campaign.run(&mut ledger, &mut |_| {}).expect("the world works");

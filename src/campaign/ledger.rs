@@ -6,11 +6,12 @@
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::line::{RunLine, RunStatus};
 use super::source::Source;
@@ -30,6 +31,9 @@ pub struct Question {
     pub campaign: u64,
     /// The tool's name and version.
     pub tool: String,
+    /// The SHA-256 of the program that ran it: two builds of a version may judge in two ways.
+    #[serde(default)]
+    pub build: String,
     /// The build id of the shim.
     pub shim: String,
     /// What is run.
@@ -39,9 +43,23 @@ pub struct Question {
 }
 
 impl Question {
-    /// The question of a campaign by this version of the tool.
-    pub fn new(source: Source, servers: BTreeMap<String, ServerIdentity>) -> Self {
-        Question { campaign: FORMAT, tool: TOOL.to_owned(), shim: crate::shim::build_id(), source, servers }
+    /// The question of a campaign by this program.
+    pub fn new(source: Source, servers: BTreeMap<String, ServerIdentity>) -> io::Result<Self> {
+        let (tool, build) = (TOOL.to_owned(), digest_of(File::open("/proc/self/exe")?)?);
+        Ok(Question { campaign: FORMAT, tool, build, shim: crate::shim::build_id(), source, servers })
+    }
+}
+
+fn digest_of(file: File) -> io::Result<String> {
+    let (mut file, mut hash) = (BufReader::new(file), Sha256::new());
+    loop {
+        let bytes = file.fill_buf()?;
+        if bytes.is_empty() {
+            return Ok(hex::encode(hash.finalize()));
+        }
+        hash.update(bytes);
+        let taken = bytes.len();
+        file.consume(taken);
     }
 }
 
@@ -145,6 +163,7 @@ fn other(found: &Question, asked: &Question) -> Option<&'static str> {
     let differs = [
         ("the format", found.campaign != asked.campaign),
         ("the version of this tool", found.tool != asked.tool || found.shim != asked.shim),
+        ("the build of this tool", found.build != asked.build),
         ("the scenario", found.source != asked.source),
         ("a server", found.servers != asked.servers),
     ];
@@ -189,7 +208,8 @@ mod tests {
     use crate::plan::{Overrides, generate, resolve};
 
     fn question() -> Question {
-        Question::new(Source::Generated { shards: None, replicas: Some(1) }, BTreeMap::new())
+        let source = Source::Generated { shards: None, replicas: Some(1) };
+        Question::new(source, BTreeMap::new()).expect("this program can be read")
     }
 
     fn line(seed: u64) -> RunLine {
@@ -254,6 +274,9 @@ mod tests {
             Question { source: Source::Generated { shards: Some(3), replicas: Some(1) }, ..question() };
         let error = Ledger::open(folder.path(), &other).expect_err("it is another").to_string();
         assert!(error.contains("the scenario differs"), "{error}");
+        let other = Question { build: "00".to_owned(), ..question() };
+        let error = Ledger::open(folder.path(), &other).expect_err("it is another").to_string();
+        assert!(error.contains("the build of this tool differs"), "{error}");
         fs::write(folder.path().join(LEDGER_FILE), "notes\n").expect("written");
         let error = Ledger::open(folder.path(), &question()).expect_err("no ledger").to_string();
         assert!(error.starts_with("line 1 of"), "{error}");

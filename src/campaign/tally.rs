@@ -101,7 +101,7 @@ pub fn fingerprint<'a>(lines: impl Iterator<Item = &'a RunLine>) -> String {
     for line in lines {
         hash.update(format!("{} {} {}\n", line.seed, line.server, line.log_sha256));
     }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(hash.finalize())
 }
 
 #[cfg(test)]

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-use super::progress::spinner;
+use super::progress::SearchLine;
 use super::run::stop_flag;
 use super::servers::server_for;
 use super::{Environment, Exit, say, say_to_stderr};
-use crate::bisect::{Answer, Flaky, FlakyTurningPoint, Progress};
+use crate::bisect::{Answer, Flaky, FlakyTurningPoint};
 use crate::event_log::open::log_path;
 use crate::replay::Recording;
 use crate::replay::bisect::{Bisection, Minimum, ProbeError, Turn};
@@ -59,9 +59,12 @@ pub fn bisect(request: &Request, environment: &Environment) -> Result<Exit> {
 
 fn search(bisection: &Bisection, request: &Request, environment: &Environment) -> Result<Exit, ProbeError> {
     let flaky = request.repeat.map(|runs_max| Flaky { runs_max, ..Flaky::default() });
-    let turn = with_line(environment, "turning point", |progress| match flaky {
-        Some(flaky) => bisection.turn_by_rates(flaky, progress),
-        None => bisection.turn(progress),
+    let turn = SearchLine::during(environment.progress, |line| {
+        let mut show = |progress| line.show("turning point", progress);
+        match flaky {
+            Some(flaky) => bisection.turn_by_rates(flaky, &mut show),
+            None => bisection.turn(&mut show),
+        }
     })?;
     say_turn(&turn, &bisection.invariant);
     if let (Some(rates), Some(flaky)) = (&turn.rates, flaky) {
@@ -70,7 +73,9 @@ fn search(bisection: &Bisection, request: &Request, environment: &Environment) -
     if request.no_shrink {
         return Ok(Exit::AllHold);
     }
-    let minimum = with_line(environment, "minimal cause", |progress| bisection.minimum(&turn, progress))?;
+    let minimum = SearchLine::during(environment.progress, |line| {
+        bisection.minimum(&turn, &mut |progress| line.show("minimal cause", progress))
+    })?;
     say_minimum(&minimum);
     Ok(Exit::AllHold)
 }
@@ -96,21 +101,6 @@ fn invariant(request: &Request, recording: &Recording) -> Result<Option<String>>
         (None, None) => say_to_stderr("the recorded run violates nothing: there is no failure to bisect"),
     }
     Ok(found)
-}
-
-/// Shows on a terminal how far a search is.
-fn with_line<T>(
-    environment: &Environment,
-    what: &str,
-    search: impl FnOnce(&mut dyn FnMut(Progress)) -> T,
-) -> T {
-    let bar = spinner(environment.progress);
-    let found = search(&mut |Progress { probes, about, best }| {
-        bar.set_message(format!("{what}: probe {probes} of about {about}, best so far {best}"));
-        bar.tick();
-    });
-    bar.finish_and_clear();
-    found
 }
 
 fn say_turn(turn: &Turn, invariant: &str) {

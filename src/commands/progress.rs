@@ -2,6 +2,7 @@
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::bisect;
 use crate::event_log::Indexed;
 use crate::scheduler::Progress;
 
@@ -79,8 +80,28 @@ impl CountLine {
     }
 }
 
+/// How far a search by probes has come.
+pub struct SearchLine(ProgressBar);
+
+impl SearchLine {
+    /// Searches, and shows on the line how far that is.
+    pub fn during<T>(wanted: bool, search: impl FnOnce(&SearchLine) -> T) -> T {
+        let line = SearchLine(spinner(wanted));
+        let found = search(&line);
+        line.0.finish_and_clear();
+        found
+    }
+
+    /// Shows how far the search for `what` is.
+    pub fn show(&self, what: &str, progress: bisect::Progress) {
+        let bisect::Progress { probes, about, best } = progress;
+        self.0.set_message(format!("{what}: probe {probes} of about {about}, best so far {best}"));
+        self.0.tick();
+    }
+}
+
 /// A spinner with a message; nothing where there is no terminal.
-pub(super) fn spinner(wanted: bool) -> ProgressBar {
+fn spinner(wanted: bool) -> ProgressBar {
     if !wanted {
         return ProgressBar::hidden();
     }

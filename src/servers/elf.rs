@@ -56,12 +56,7 @@ fn check_loader(interpreter: &str) -> Result<(), Reason> {
 
 fn build_id(elf: &Elf<'_>, bytes: &[u8]) -> Option<String> {
     let mut notes = elf.iter_note_headers(bytes)?.flatten();
-    notes.find(|note| note.n_type == NT_GNU_BUILD_ID && note.name == "GNU").map(|note| hex(note.desc))
-}
-
-/// Lower-case hexadecimal digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    notes.find(|note| note.n_type == NT_GNU_BUILD_ID && note.name == "GNU").map(|note| hex::encode(note.desc))
 }
 
 #[cfg(test)]

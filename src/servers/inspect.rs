@@ -62,7 +62,7 @@ fn server(launch: Launch, origin: Origin, facts: &ElfFacts, sha256: String, said
 
 /// The SHA-256 of `bytes` in hex.
 pub(super) fn sha256(bytes: &[u8]) -> String {
-    elf::hex(&Sha256::digest(bytes))
+    hex::encode(Sha256::digest(bytes))
 }
 
 fn resolve(path: &Path, shim: Option<&Path>) -> Result<Launch, Reason> {

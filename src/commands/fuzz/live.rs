@@ -4,10 +4,8 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::bisect::Progress;
 use crate::campaign::{Campaign, RunLine, RunStatus, Tally};
-use crate::commands::progress::spinner;
-use crate::commands::{Environment, say_to_stderr};
+use crate::commands::say_to_stderr;
 use crate::wall::Stopwatch;
 
 /// How far apart plain lines are.
@@ -118,19 +116,4 @@ impl Live {
         }
         lines.join("\n")
     }
-}
-
-/// Shows on a terminal how far the search for a cause is.
-pub fn with_line<T>(
-    environment: &Environment,
-    what: &str,
-    search: impl FnOnce(&mut dyn FnMut(&'static str, Progress)) -> T,
-) -> T {
-    let bar = spinner(environment.progress);
-    let found = search(&mut |part, Progress { probes, about, best }| {
-        bar.set_message(format!("{what}, {part}: probe {probes} of about {about}, best so far {best}"));
-        bar.tick();
-    });
-    bar.finish_and_clear();
-    found
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+use super::progress::SearchLine;
 use super::run::stop_flag;
 use super::servers::find_server;
 use super::{Environment, Exit, say, say_to_stderr};
@@ -57,7 +58,8 @@ pub fn fuzz(request: &Request, environment: &Environment) -> Result<Exit> {
     let stop = stop_flag()?;
     let campaign = campaign(request, environment, &stop)?;
     let servers = campaign.contestants.iter().map(|on| (on.label.clone(), on.server.identity())).collect();
-    let question = Question::new(campaign.source.clone(), servers);
+    let question =
+        Question::new(campaign.source.clone(), servers).context("cannot read this program's own file")?;
     fs::create_dir_all(&campaign.out).with_context(|| format!("cannot make {}", campaign.out.display()))?;
     let mut ledger = Ledger::open(&campaign.out, &question)?;
     say_what_begins(&campaign, &ledger);
@@ -148,7 +150,10 @@ fn look_into(
     let groups: Vec<_> = tally.groups.iter().filter(|_| !no_shrink).collect();
     for (number, (signature, group)) in groups.iter().enumerate() {
         let what = format!("group {} of {}", number + 1, groups.len());
-        let found = live::with_line(environment, &what, |progress| campaign.find(signature, group, progress));
+        let found = SearchLine::during(environment.progress, |line| {
+            campaign
+                .find(signature, group, &mut |part, progress| line.show(&format!("{what}, {part}"), progress))
+        });
         match found {
             Ok(find) => drop(finds.insert(Signature::clone(signature), find)),
             Err(CampaignError::Probe(ProbeError::Interrupted)) => {
