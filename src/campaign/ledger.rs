@@ -13,7 +13,7 @@ use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::line::{RunLine, RunStatus};
+use super::line::RunLine;
 use super::source::Source;
 use crate::event_log::{ServerIdentity, TOOL};
 
@@ -113,10 +113,9 @@ impl Ledger {
         Ok(ledger)
     }
 
-    /// Whether a run counts already; one that failed for a reason of the world does not.
+    /// Whether a run counts already.
     pub fn has(&self, seed: u64, server: &str) -> bool {
-        let line = self.runs.get(&(seed, server.to_owned()));
-        line.is_some_and(|line| line.status != RunStatus::Error)
+        self.runs.get(&(seed, server.to_owned())).is_some_and(RunLine::counts)
     }
 
     /// Every run so far, by seed and server.
@@ -205,6 +204,7 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::campaign::line::RunStatus;
     use crate::plan::{Overrides, generate, resolve};
 
     fn question() -> Question {

@@ -55,6 +55,11 @@ pub struct RunLine {
 }
 
 impl RunLine {
+    /// Whether the run need not be run again; one that failed for a reason of the world must.
+    pub fn counts(&self) -> bool {
+        self.status != RunStatus::Error
+    }
+
     /// What a run came to.
     pub fn of(plan: &Plan, server: &str, report: &RunReport, unfinished: Option<&str>) -> Self {
         let is_named = |(judged, name): (bool, &'static str)| judged.then(|| name.to_owned());
