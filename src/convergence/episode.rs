@@ -177,7 +177,10 @@ impl Episode {
         let mut figures: Figures =
             self.reached.iter().map(|(metric, at)| (*metric, since_began(at))).collect();
         let stale = self.stale_at.as_ref().map_or(SimDuration::ZERO, since_began);
+        let reached = |metric| self.reached.get(&metric).copied();
+        let election = reached(Metric::Fail).zip(reached(Metric::VoteWon)).map(|(fail, won)| won.since(fail));
         let more = [
+            (Metric::Election, election),
             (Metric::InSync, self.resync.took()),
             (Metric::Unwritable, self.outage.longest()),
             (Metric::StaleReads, self.has_read.then_some(stale)),

@@ -20,6 +20,8 @@ pub enum Metric {
     Fail,
     /// From the disruption until a node of the shard logs `Failover election won` (or `Taking over the primary`). Exact.
     VoteWon,
+    /// From the first node's FAIL until a node of the shard has won the vote: what the election itself takes. Exact.
+    Election,
     /// From the disruption until the new primary does what clients ask: the later of its vote and its log line `Cluster
     /// state changed: ok` (if it had called the cluster down), which counts once a client's `SET` was acknowledged by it.
     /// Exact: how long clients pause between two attempts is not in it, but in [`Metric::Unwritable`].
@@ -46,10 +48,11 @@ pub enum Metric {
 
 impl Metric {
     /// All of them, in the order in which they are reached.
-    pub const ALL: [Metric; 9] = [
+    pub const ALL: [Metric; 10] = [
         Metric::Pfail,
         Metric::Fail,
         Metric::VoteWon,
+        Metric::Election,
         Metric::Writable,
         Metric::ViewsAgree,
         Metric::InSync,
@@ -64,6 +67,7 @@ impl Metric {
             Metric::Pfail => "pfail",
             Metric::Fail => "fail",
             Metric::VoteWon => "vote_won",
+            Metric::Election => "election",
             Metric::Writable => "writable",
             Metric::ViewsAgree => "views_agree",
             Metric::InSync => "in_sync",
@@ -79,6 +83,7 @@ impl Metric {
             Metric::Pfail => "failure suspected (first PFAIL)",
             Metric::Fail => "failure agreed (first FAIL)",
             Metric::VoteWon => "vote won",
+            Metric::Election => "election (first FAIL to vote won)",
             Metric::Writable => "new primary accepts writes",
             Metric::ViewsAgree => "all views agree",
             Metric::InSync => "replicas in sync",
@@ -96,6 +101,7 @@ impl Metric {
             }
             Metric::Fail => "disruption to the first log line `Marking node ... as failing (quorum reached)`",
             Metric::VoteWon => "disruption to the log line `Failover election won`",
+            Metric::Election => "first FAIL to the log line `Failover election won`",
             Metric::Writable => {
                 "disruption to the moment the new primary serves clients (its vote and `Cluster state changed: ok`), if one then wrote"
             }

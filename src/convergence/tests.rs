@@ -184,6 +184,23 @@ fn a_vote_is_won_by_a_node_of_the_shard() {
 }
 
 #[test]
+fn an_election_lasts_from_the_first_fail_to_the_vote() {
+    let mut feed = feed();
+    feed.at(1_000).kill();
+    feed.at(3_400).log(5, &format!("Marking node {} () as failing (quorum reached).", id(1)));
+    feed.at(4_300).log(2, WON);
+    assert_eq!(feed.ms(Metric::Election), [Some(900)]);
+}
+
+#[test]
+fn a_failover_that_is_asked_for_needs_no_fail() {
+    let mut feed = feed();
+    feed.at(1_000).see(ActorId::Operator, Body::Operation { op: OpId(1), text: String::new() });
+    feed.at(1_100).log(2, WON);
+    assert_eq!(feed.ms(Metric::Election), [None]);
+}
+
+#[test]
 fn writes_are_accepted_when_the_new_primary_serves_and_a_client_has_heard_so() {
     let mut feed = feed();
     feed.at(1_000).kill().at(1_050).set(1).at(1_060).wrote(1, 1);
