@@ -6,16 +6,16 @@
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::line::RunLine;
 use super::source::Source;
 use crate::event_log::{ServerIdentity, TOOL};
+use crate::servers;
 
 /// The name of the file in a campaign's folder.
 pub const LEDGER_FILE: &str = "campaign.jsonl";
@@ -45,21 +45,8 @@ pub struct Question {
 impl Question {
     /// The question of a campaign by this program.
     pub fn new(source: Source, servers: BTreeMap<String, ServerIdentity>) -> io::Result<Self> {
-        let (tool, build) = (TOOL.to_owned(), digest_of(File::open("/proc/self/exe")?)?);
+        let (tool, build) = (TOOL.to_owned(), servers::sha256_of(File::open("/proc/self/exe")?)?);
         Ok(Question { campaign: FORMAT, tool, build, shim: crate::shim::build_id(), source, servers })
-    }
-}
-
-fn digest_of(file: File) -> io::Result<String> {
-    let (mut file, mut hash) = (BufReader::new(file), Sha256::new());
-    loop {
-        let bytes = file.fill_buf()?;
-        if bytes.is_empty() {
-            return Ok(hex::encode(hash.finalize()));
-        }
-        hash.update(bytes);
-        let taken = bytes.len();
-        file.consume(taken);
     }
 }
 

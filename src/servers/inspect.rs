@@ -1,24 +1,25 @@
 //! Turns a file into a server that is known to start, or into the reason why it cannot be simulated.
 
 use std::fs::{File, Metadata};
-use std::io::{self, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
 use super::command::{self, Finished};
-use super::elf::{self, ElfFacts};
+use super::elf;
 use super::error::{Reason, Refusal};
 use super::folder::file_name;
-use super::libc_version;
+use super::libc_version::{self, HOST_LOADER};
 use super::probe;
 use super::server::{Launch, Origin, Server};
 use super::version::{Family, Version};
 use crate::workers;
 
+const BUFFER_BYTES: usize = 1 << 18;
 const VERSION_LIMIT: Duration = Duration::from_secs(20);
 const FIRST_REDIS_WITH_CLUSTER: u32 = 3;
 
@@ -33,29 +34,31 @@ pub fn inspect(path: &Path, shim: Option<&Path>) -> Result<Server, Refusal> {
 pub(super) fn examine(launch: Launch, origin: Origin) -> Result<Server, Reason> {
     let bytes = std::fs::read(&launch.binary)?;
     let facts = elf::read(&bytes)?;
-    let (digest, said) = workers::both(|| sha256(&bytes), || ask_version(&launch));
+    let (sha256, said) = workers::both(|| sha256(&bytes), || ask_version(&launch));
     let said = said?;
     check_cluster(&said)?;
-    Ok(server(launch, origin, &facts, digest, said))
+    let said = Said { build: facts.build_id.unwrap_or(said.build), ..said };
+    Ok(server(launch, origin, said, sha256, Path::new(&facts.interpreter)))
 }
 
-/// Reads the file of a binary that has been asked before, so that it need not be started to say what it `said`.
-pub(super) fn recognize(launch: Launch, origin: Origin, said: Said) -> Result<Server, Reason> {
-    let bytes = std::fs::read(&launch.binary)?;
-    let facts = elf::read(&bytes)?;
-    Ok(server(launch, origin, &facts, sha256(&bytes), said))
+/// The server in a file that was examined before: it need not be started to say again what it `said`, and whoever
+/// knows the digest knows that it is the same file.
+pub(super) fn recognize(launch: Launch, origin: Origin, said: Said) -> io::Result<Server> {
+    let sha256 = sha256_of(File::open(&launch.binary)?)?;
+    Ok(server(launch, origin, said, sha256, Path::new(HOST_LOADER)))
 }
 
-fn server(launch: Launch, origin: Origin, facts: &ElfFacts, sha256: String, said: Said) -> Server {
+fn server(launch: Launch, origin: Origin, said: Said, sha256: String, interpreter: &Path) -> Server {
+    let Launch { binary, argv0, loader } = launch;
     Server {
         name: said.family,
         version: said.version,
-        build_id: facts.build_id.clone().unwrap_or(said.build),
+        build_id: said.build,
         sha256,
-        libc: libc_version::describe(&loader_of(&launch, facts)),
-        binary: launch.binary,
-        argv0: launch.argv0,
-        loader: launch.loader,
+        libc: libc_version::describe(loader.as_ref().map_or(interpreter, |own| &own.program)),
+        binary,
+        argv0,
+        loader,
         origin,
     }
 }
@@ -63,6 +66,20 @@ fn server(launch: Launch, origin: Origin, facts: &ElfFacts, sha256: String, said
 /// The SHA-256 of `bytes` in hex.
 pub(super) fn sha256(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
+}
+
+/// The SHA-256 of all that a file holds in hex; little of it is in memory at once.
+pub fn sha256_of(file: File) -> io::Result<String> {
+    let (mut file, mut hash) = (BufReader::with_capacity(BUFFER_BYTES, file), Sha256::new());
+    loop {
+        let bytes = file.fill_buf()?;
+        if bytes.is_empty() {
+            return Ok(hex::encode(hash.finalize()));
+        }
+        hash.update(bytes);
+        let taken = bytes.len();
+        file.consume(taken);
+    }
 }
 
 fn resolve(path: &Path, shim: Option<&Path>) -> Result<Launch, Reason> {
@@ -85,16 +102,12 @@ fn is_executable(metadata: &Metadata) -> bool {
     metadata.is_file() && metadata.permissions().mode() & 0o111 != 0
 }
 
-fn loader_of(launch: &Launch, facts: &ElfFacts) -> PathBuf {
-    launch.loader.as_ref().map_or_else(|| PathBuf::from(&facts.interpreter), |loader| loader.program.clone())
-}
-
 /// What `--version` says.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Said {
     pub family: Family,
     pub version: String,
-    /// Tells builds of one version apart, where the file has no build id.
+    /// Tells builds of one version apart: the file's build id, or the server's own word for it.
     pub build: String,
 }
 

@@ -28,7 +28,7 @@ mod workshop;
 pub use command::CommandError;
 pub use error::{Attempt, FetchError, Reason, Refusal, ServerError};
 pub use find::{Listed, find, find_exact, install, list};
-pub use inspect::inspect;
+pub use inspect::{inspect, sha256_of};
 pub use options::{Notify, Options};
 pub use server::{Loader, Origin, Server};
 pub use version::{Family, Spec, Version};
