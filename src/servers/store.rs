@@ -134,9 +134,12 @@ impl Entry {
 }
 
 impl Contents {
-    /// How to start what is in `folder`.
+    /// How to start what is in `folder`; an error if a part of it is gone.
     pub fn launch(&self, folder: &Path) -> io::Result<Launch> {
         let folder = folder.canonicalize()?;
+        for part in self.loader.iter().chain(&self.library_dirs) {
+            folder.join(part).metadata()?;
+        }
         let binary = folder.join(&self.binary);
         let own = self.loader.as_ref().map(|loader| folder.join(loader));
         let library_dirs: Vec<PathBuf> = self.library_dirs.iter().map(|dir| folder.join(dir)).collect();
@@ -204,6 +207,21 @@ mod tests {
         std::fs::create_dir(store.dir.join("9.1.2")).expect("a folder");
         std::fs::write(store.dir.join("8.0.1").join(MANIFEST), "{\"format\":1,").expect("a cut manifest");
         assert!(store.entries().is_empty());
+    }
+
+    #[test]
+    fn an_entry_without_its_libraries_cannot_be_started() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let contents = Contents {
+            binary: "valkey-server".into(),
+            loader: Some("lib/ld-linux-x86-64.so.2".into()),
+            library_dirs: vec!["lib".into()],
+        };
+        assert_eq!(contents.launch(folder.path()).expect_err("gone").kind(), io::ErrorKind::NotFound);
+        std::fs::create_dir(folder.path().join("lib")).expect("a folder");
+        std::fs::write(folder.path().join("lib/ld-linux-x86-64.so.2"), "").expect("a file");
+        let launch = contents.launch(folder.path()).expect("everything is there");
+        assert!(launch.loader.is_some_and(|loader| loader.program.is_file()));
     }
 
     #[test]
