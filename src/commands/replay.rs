@@ -43,6 +43,13 @@ enum Results {
 }
 
 impl Results {
+    fn of(request: &Request) -> Result<Self> {
+        Ok(match &request.out {
+            Some(path) => Results::Named(path.clone()),
+            None => Results::Passing(tempfile::tempdir().context("cannot make a folder for the replay")?),
+        })
+    }
+
     fn path(&self) -> &Path {
         match self {
             Results::Named(path) => path,
@@ -55,10 +62,6 @@ impl Results {
 pub fn replay(request: &Request, environment: &Environment) -> Result<Exit> {
     let (recording, server) = open_with_server(&request.log, request.server.as_ref(), environment)?;
     say_what_is_replayed(&recording);
-    let results = match &request.out {
-        Some(path) => Results::Named(path.clone()),
-        None => Results::Passing(tempfile::tempdir().context("cannot make a folder for the replay")?),
-    };
     let is_recorded = server.sha256 == recording.header.server.sha256;
     match request.until {
         Some(_) if !is_recorded => {
@@ -66,9 +69,9 @@ pub fn replay(request: &Request, environment: &Environment) -> Result<Exit> {
                 "only a replay on the recorded server can be stopped: elsewhere the events are others"
             )
         }
-        Some(until) => console::stop_at(until, &recording, &server, results.path()),
+        Some(until) => console::stop_at(until, &recording, &server, Results::of(request)?.path()),
         None if is_recorded => again(&recording, &server, request.out.as_deref(), environment),
-        None => elsewhere(&recording, &server, results.path(), environment),
+        None => elsewhere(&recording, &server, Results::of(request)?.path(), environment),
     }
 }
 

@@ -41,15 +41,15 @@ pub fn open_with_server(
     spec: Option<&String>,
     environment: &Environment,
 ) -> Result<(Recording, Server)> {
+    if let Some(spec) = spec {
+        return Ok((Recording::open(log)?, find_server(Some(spec.clone()), environment)?));
+    }
     let begun = Begun::open(log)?;
+    let recorded = &begun.header.server;
     let (options, _folder) = options(None, environment)?;
-    let find = || spec.is_none().then(|| servers::find_exact(&begun.header.server, &options)).flatten();
-    let (recording, found) = workers::both(|| begun.read(), find);
+    let (recording, found) = workers::both(|| begun.read(), || servers::find_exact(recorded, &options));
     let recording = recording?;
-    let server = match found {
-        Some(server) => server,
-        None => server_for(&recording, spec, environment)?,
-    };
+    let server = found.map_or_else(|| fetch_recorded(recorded, &options), Ok)?;
     Ok((recording, server))
 }
 
@@ -61,11 +61,13 @@ pub fn server_for(recording: &Recording, spec: Option<&String>, environment: &En
     }
     let recorded = &recording.header.server;
     let (options, _folder) = options(None, environment)?;
-    if let Some(server) = servers::find_exact(recorded, &options) {
-        return Ok(server);
-    }
+    servers::find_exact(recorded, &options).map_or_else(|| fetch_recorded(recorded, &options), Ok)
+}
+
+/// Fetches the very program that a log was recorded with, by its version.
+fn fetch_recorded(recorded: &ServerIdentity, options: &Options) -> Result<Server> {
     let is_it = |server: &Server| server.sha256 == recorded.sha256;
-    let why_not = match servers::install(&corpus::spec(recorded), &options, &mut say_to_stderr) {
+    let why_not = match servers::install(&corpus::spec(recorded), options, &mut say_to_stderr) {
         Ok(server) if is_it(&server) => return Ok(server),
         Ok(other) => {
             let asked = corpus::spec(recorded);
