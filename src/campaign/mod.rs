@@ -172,8 +172,7 @@ impl Campaign<'_> {
 
     /// The runs that do not count yet, in order of their seeds.
     fn todo<'s>(&'s self, ledger: &Ledger) -> impl Iterator<Item = Job<'s>> + Send + use<'s> {
-        let done: BTreeSet<(u64, String)> =
-            ledger.runs().filter(|line| line.counts()).map(|line| (line.seed, line.server.clone())).collect();
+        let done = ledger.counted();
         let last = self.seeds.map_or(u64::MAX, |seeds| self.seed_start.saturating_add(seeds));
         let jobs =
             (self.seed_start..last).flat_map(|seed| self.contestants.iter().map(move |on| Job { seed, on }));

@@ -85,7 +85,7 @@ impl Decisions {
     }
 
     /// Takes what the next event decides.
-    pub fn see(&mut self, at: SimTime, actor: ActorId, body: Body) {
+    fn see(&mut self, at: SimTime, actor: ActorId, body: Body) {
         self.events += 1;
         match (actor, body) {
             (_, Body::Latency { conn, ns }) => self.latencies.entry(conn).or_default().push_back(ns),
