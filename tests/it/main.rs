@@ -4,6 +4,7 @@ mod bench;
 mod bisect;
 mod campaign;
 mod cli;
+mod conformity;
 mod corpus;
 mod determinism;
 mod format;
