@@ -11,6 +11,7 @@ mod hostile;
 mod process;
 mod program;
 mod reduce;
+mod repeat;
 mod replay;
 mod sabotage;
 mod settle;
