@@ -8,6 +8,7 @@ mod corpus;
 mod determinism;
 mod format;
 mod hostile;
+mod leaving;
 mod process;
 mod program;
 mod reduce;
