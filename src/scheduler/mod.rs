@@ -54,8 +54,10 @@ pub struct Ending {
     pub findings: Option<Findings>,
     /// Why not all phases are through, if they are not.
     pub unfinished: Option<String>,
-    /// Somebody asked for the end.
+    /// It ended before its end: somebody asked for that, or the guide says so.
     pub interrupted: bool,
+    /// Somebody asked for the end, where the guide says nothing of it.
+    pub left: bool,
     /// How many turns the world gave.
     pub turns: u64,
 }
@@ -151,14 +153,18 @@ impl<W: World> Scheduler<W> {
         let begin = Message::Director(DirectorMessage::Begin);
         self.push(SimTime::ZERO, ActorId::Director, None, begin);
         let mut now = SimTime::ZERO;
-        let mut taken = 0u64;
+        let (mut taken, mut left) = (0u64, false);
         while self.finished.is_none() && !watcher.stop.load(Ordering::Relaxed) {
             let events = self.log.borrow().events();
             if self.cease_at.is_some_and(|cease_at| events >= cease_at) {
                 self.cease_at = None;
                 self.cease(now).await?;
             }
-            if events >= self.end_at || self.log.borrow().has_parted() || !self.halt(now, events, watcher) {
+            if events >= self.end_at || self.log.borrow().has_parted() {
+                break;
+            }
+            left = !self.halt(now, events, watcher);
+            if left {
                 break;
             }
             let queued = self.queue.pop().expect("the director's patience is always queued until the end");
@@ -179,6 +185,7 @@ impl<W: World> Scheduler<W> {
             findings: self.findings,
             unfinished: self.finished.flatten(),
             interrupted,
+            left: left || interrupted && watcher.stop.load(Ordering::Relaxed),
             turns: self.world.turns(),
         })
     }
