@@ -64,11 +64,25 @@ fn launch(record: &Record) -> Result<Launch, Reason> {
     let first = record.arguments.first().map(String::as_str).unwrap_or_default();
     let mapped = record.loader_file.as_deref().unwrap_or(&interpreter);
     let outright = is_loader(&file_name(Path::new(first))) || !libc_version::same_file(mapped, &interpreter);
-    let call = if outright { LoaderCall::of(&record.arguments) } else { LoaderCall::direct(first) };
+    let call =
+        if outright { LoaderCall::of(&record.arguments) } else { LoaderCall::direct(&record.arguments) };
+    if let Some(own) = own_arguments(&call.arguments) {
+        return Err(unresolved(&format!(
+            "it gives the server arguments of its own ({own}), which would be lost; write them in cluster.config"
+        )));
+    }
     let mut library_dirs = folders(&call.library_path);
     library_dirs.extend(folders(&record.library_path));
     let loader = (outright || !library_dirs.is_empty()).then(|| Loader::new(mapped, library_dirs));
     Ok(Launch { binary: record.main_file.clone(), argv0: file_name(Path::new(&call.argv0)), loader })
+}
+
+/// What a wrapper gives the server besides what it was given itself; nothing if that is all.
+fn own_arguments(arguments: &[String]) -> Option<String> {
+    let mut own: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let given = own.iter().rposition(|word| *word == "--version");
+    given.map(|at| own.remove(at));
+    (!own.is_empty()).then(|| own.join(" "))
 }
 
 /// Absolute folders that exist; the loader skips others too.

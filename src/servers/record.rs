@@ -78,12 +78,16 @@ pub(super) struct LoaderCall {
     pub argv0: String,
     /// `--library-path`, empty if not given.
     pub library_path: String,
+    /// What the program itself is given.
+    pub arguments: Vec<String>,
 }
 
 impl LoaderCall {
     /// A program started by the kernel.
-    pub fn direct(argv0: &str) -> LoaderCall {
-        LoaderCall { argv0: argv0.to_owned(), library_path: String::new() }
+    pub fn direct(arguments: &[String]) -> LoaderCall {
+        let (argv0, rest) =
+            arguments.split_first().map_or(("", &[][..]), |(first, rest)| (first.as_str(), rest));
+        LoaderCall { argv0: argv0.to_owned(), library_path: String::new(), arguments: rest.to_vec() }
     }
 
     /// Reads `ld.so --library-path DIR [--argv0 NAME] [--preload …] BINARY ARGUMENT…`.
@@ -96,7 +100,10 @@ impl LoaderCall {
                 "--argv0" => call.argv0 = rest.next().cloned().unwrap_or_default(),
                 option if LOADER_OPTIONS_WITH_VALUE.contains(&option) => drop(rest.next()),
                 option if option.starts_with("--") => {}
-                binary => return call.named_after(binary),
+                binary => {
+                    call.arguments = rest.cloned().collect();
+                    return call.named_after(binary);
+                }
             }
         }
         call
@@ -166,6 +173,7 @@ mod tests {
             "/l/ld-linux-x86-64.so.2 --library-path /l:/m /bin/valkey-server --version",
         ));
         assert_eq!((call.argv0.as_str(), call.library_path.as_str()), ("/bin/valkey-server", "/l:/m"));
+        assert_eq!(call.arguments, ["--version"]);
         let call = LoaderCall::of(&arguments(
             "ld.so --argv0 valkey-server --inhibit-cache --preload x.so /bin/check-rdb",
         ));
