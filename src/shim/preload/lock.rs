@@ -7,7 +7,7 @@ use crate::life::{alive, real};
 use core::cell::Cell;
 
 use crate::baton::Baton;
-use crate::thread::{NO_DEADLINE, Source, THREADS, Wait, current, current_number, wait};
+use crate::thread::{self, NO_DEADLINE, Source, THREADS, Wait, current, current_number, pause};
 use crate::{sys, turn};
 
 /// The condition variable that each thread waits at, and its place in the order of waiting; 0 is none.
@@ -64,7 +64,9 @@ unsafe fn lock(mutex: *mut u8, deadline_ns: u64) -> i32 {
         loop {
             match try_lock(mutex) {
                 sys::EBUSY if turn::page().now_ns.get() >= deadline_ns => return sys::ETIMEDOUT,
-                sys::EBUSY => wait(until_free(mutex), deadline_ns),
+                sys::EBUSY => {
+                    pause(until_free(mutex), deadline_ns);
+                }
                 result => return result,
             }
         }
@@ -133,7 +135,13 @@ unsafe fn wait_at(condition: *mut u8, mutex: *mut u8, deadline_ns: u64) -> i32 {
     // SAFETY: the caller's mutex.
     unsafe { unlock(mutex) };
     while WAITERS[me].get() != (0, 0) && turn::page().now_ns.get() < deadline_ns {
-        wait(until_signalled(me), deadline_ns);
+        thread::at_cancellation_point(|| pause(until_signalled(me), deadline_ns));
+        if thread::is_cancelled() {
+            WAITERS[me].set((0, 0));
+            // SAFETY: the caller's mutex, which a cancelled waiter holds when its cleanup handlers run.
+            unsafe { lock(mutex, NO_DEADLINE) };
+            thread::end_if_cancelled();
+        }
     }
     let signalled = WAITERS[me].replace((0, 0)) == (0, 0);
     // SAFETY: the caller's mutex.

@@ -6,7 +6,7 @@ use crate::life::{alive, real};
 use crate::page::{self, PARTICIPANTS, Participant, record, state};
 use crate::sys::{self, fail, reported, sys};
 use crate::thread::{NO_DEADLINE, Source, Wait, wait};
-use crate::{counter, descriptor, random, signal, thread, turn};
+use crate::{counter, descriptor, random, thread, turn};
 
 const WNOHANG: i32 = 1;
 const PR_SET_PDEATHSIG: usize = 1;
@@ -14,14 +14,6 @@ const SIGKILL: usize = 9;
 
 fn participant(i: usize) -> &'static Participant {
     &turn::page().participants[i]
-}
-
-/// Which participant has this process id.
-fn participant_of(pid: i32) -> Option<usize> {
-    (0..PARTICIPANTS).find(|i| {
-        let p = participant(*i);
-        p.pid.get() == pid as u32 && p.state.get() != state::FREE && p.state.get() != state::EXITED
-    })
 }
 
 fn ended_child(pid: i32) -> Option<usize> {
@@ -145,28 +137,4 @@ unsafe fn reap(child: usize, status: *mut i32) -> i32 {
         participant(child).state.set(state::FREE);
         participant(child).pid.get() as i32
     }
-}
-
-#[unsafe(no_mangle)]
-unsafe extern "C" fn kill(pid: i32, number: i32) -> i32 {
-    const ESRCH: i32 = 3;
-    if !alive() {
-        // SAFETY: the caller's arguments, handed on as they are.
-        return reported(unsafe { sys!(sys::KILL, pid, number) }) as i32;
-    }
-    if pid as u32 == turn::me().pid.get() {
-        if number != 0 {
-            signal::handle(number);
-        }
-        return 0;
-    }
-    let Some(other) = participant_of(pid) else {
-        return fail(ESRCH);
-    };
-    if number != 0 {
-        participant(other).signals.update(|signals| signals | 1 << number);
-        participant(other).poked.set(1);
-        turn::report(record::SIGNAL, 0, number as u64, pid as u64);
-    }
-    0
 }
