@@ -4,13 +4,11 @@ use crate::kill::is_known;
 use crate::life::{alive, real};
 use crate::random::CALLS;
 use crate::sys::{self, fail, reported, sys};
-use crate::{thread, turn};
+use crate::{process, thread, turn};
 
 const PROCESSORS: i64 = 2;
 const MEMORY_PAGES: i64 = 2 * 1024 * 1024;
 const OPEN_FILES: u64 = 100_000;
-/// Who started the servers, as they see it.
-const INIT: i32 = 1;
 
 /// Overwrites the sixteen random bytes that the kernel hands to every process.
 pub fn overwrite_auxiliary_random() {
@@ -38,7 +36,7 @@ pub extern "C" fn getpid() -> i32 {
 #[unsafe(no_mangle)]
 pub extern "C" fn getppid() -> i32 {
     if alive() {
-        return INIT;
+        return process::parent();
     }
     // SAFETY: a system call without arguments.
     unsafe { sys!(libc::SYS_getppid) as i32 }

@@ -113,6 +113,9 @@ fn send_to_thread(other: usize, number: i32) -> i32 {
 /// Sends a signal to the thread that the server knows by the number `tid`.
 pub fn send_to_tid(pid: i32, tid: i32, number: i32) -> i32 {
     let mine = turn::me().pid.get() as i32;
+    if pid <= 0 || tid <= 0 {
+        return fail(sys::EINVAL);
+    }
     let other = thread::by_number((tid - mine + 1).max(0) as usize).filter(|_| pid == mine);
     match other.map(|other| send_to_thread(other, number)) {
         None => fail(libc::ESRCH),

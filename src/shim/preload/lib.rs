@@ -6,7 +6,7 @@
 //!
 //! Layers, lowest first; a module names lower ones only: `sys baton` · `turn` (the page, and handing the turn over) ·
 //! `give_up random` · `life` (is this process meant?) · `signal` · `thread` (the baton) · `clock` · `descriptor` ·
-//! `ready` (what a descriptor has for whom) · `proc` · `lock mask kill pipe socket files epoll entropy process` · `calls`
+//! `ready` (what a descriptor has for whom) · `proc` · `lock shared_lock mask kill pipe socket files epoll entropy process` · `calls`
 //! (what works on any descriptor) · `identity lookup counter check probe syscall` (what is called by number) · `start`.
 
 #![no_std]
@@ -40,6 +40,7 @@ mod proc;
 mod process;
 mod random;
 mod ready;
+mod shared_lock;
 mod signal;
 mod socket;
 mod start;

@@ -3,11 +3,15 @@
 //! What a server asks with simulated numbers must not reach the kernel: a process id is somebody else's there. So
 //! nothing passes that is not on a list, and what is missing there ends the run with its number.
 
+use crate::clock::Timespec;
 use crate::descriptor::{Kind, entry};
 use crate::give_up::give_up;
 use crate::life::alive;
 use crate::sys::{self, fail, reported, sys};
-use crate::{identity, kill, proc, turn};
+use crate::{identity, kill, lock, proc, process, turn};
+
+/// Greater than the number of any system call there is.
+const LAST: i64 = 1023;
 
 /// Calls that concern this process's memory, its files, or its own rights, and neither block nor tell the time.
 const HARMLESS: [i64; 43] = [
@@ -80,6 +84,7 @@ mod named {
         pub fn uname(names: *mut u8) -> i32;
         pub fn getrusage(who: i32, usage: usize) -> i32;
         pub fn sched_yield() -> i32;
+        pub fn pipe2(ends: *mut i32, flags: i32) -> i32;
     }
 }
 
@@ -108,6 +113,12 @@ unsafe fn by_name(number: i64, [a, b, c, d, ..]: [usize; 6]) -> Option<isize> {
             libc::SYS_time => named::time(a) as isize,
             libc::SYS_getrandom => named::getrandom(a as *mut u8, b, c as u32),
             libc::SYS_getrusage => named::getrusage(a as i32, b) as isize,
+            libc::SYS_pipe => named::pipe2(a as *mut i32, 0) as isize,
+            libc::SYS_pipe2 => named::pipe2(a as *mut i32, b as i32) as isize,
+            libc::SYS_wait4 => process::wait4(a as i32, b as *mut i32, c as i32, d as *mut u8) as isize,
+            libc::SYS_futex => {
+                lock::futex(a as *const u32, b as i32, c as u32, d as *const Timespec) as isize
+            }
             libc::SYS_sched_yield => named::sched_yield() as isize,
             libc::SYS_uname => named::uname(a as *mut u8) as isize,
             libc::SYS_getdents64 => list(a as i32, b as *mut u8, c),
@@ -178,6 +189,9 @@ unsafe extern "C" fn syscall(
         if let Some(result) = answer.or_else(|| name_thread(number, arguments)) {
             return result;
         }
+    }
+    if !(0..=LAST).contains(&number) {
+        return fail(libc::ENOSYS) as isize;
     }
     give_up!("the server made system call {number} by its number, which is not simulated");
 }
