@@ -16,4 +16,5 @@ mod sabotage;
 mod settle;
 mod show;
 mod support;
+mod surroundings;
 mod tidy;
