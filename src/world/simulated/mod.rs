@@ -3,6 +3,7 @@
 mod arguments;
 mod children;
 mod log_tail;
+pub mod lone;
 mod node;
 mod page;
 mod sockets;
