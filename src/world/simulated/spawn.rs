@@ -19,7 +19,7 @@ use crate::shim::{self, page};
 
 /// The server with its shim, laid out in a run's folder.
 pub struct Stage {
-    argv0: &'static str,
+    argv0: String,
     loader: Option<Loader>,
     /// Whether the host lets the layout of memory be the same every time.
     fixed_layout: bool,
@@ -58,15 +58,15 @@ impl Stage {
         symlink(&server.binary, folder.join(server.argv0()))?;
         let loader = server.loader.as_ref().map(|loader| lay_out_loader(folder, loader)).transpose()?;
         raise_open_files();
-        Ok(Stage { argv0: server.argv0(), loader, fixed_layout: can_fix_layout() })
+        Ok(Stage { argv0: server.argv0().to_owned(), loader, fixed_layout: can_fix_layout() })
     }
 
     /// Lays a program of the host's own and the shim out below `folder`.
     pub fn of_program(folder: &Path, program: &Path) -> io::Result<Self> {
         fs::write(folder.join(SHIM), shim::OBJECT)?;
-        symlink(program, folder.join(SERVER))?;
         let argv0 = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Ok(Stage { folder: folder.to_owned(), argv0, loader: None })
+        symlink(program, folder.join(&argv0))?;
+        Ok(Stage { argv0, loader: None, fixed_layout: can_fix_layout() })
     }
 
     /// Starts a server.
@@ -95,19 +95,19 @@ impl Stage {
     #[expect(clippy::disallowed_methods, reason = "the one place where servers are started")]
     fn command(&self) -> Command {
         let Some(loader) = &self.loader else {
-            let mut command = Command::new(beside(self.argv0));
-            command.arg0(self.argv0);
+            let mut command = Command::new(beside(&self.argv0));
+            command.arg0(&self.argv0);
             return command;
         };
         let mut command = Command::new(beside(LOADER));
         command.arg0(LOADER);
         if loader.takes_argv0 {
-            command.args(["--argv0", self.argv0]);
+            command.args(["--argv0", &self.argv0]);
         }
         if !loader.library_path.is_empty() {
             command.args(["--library-path", &loader.library_path]);
         }
-        command.arg(beside(self.argv0));
+        command.arg(beside(&self.argv0));
         command
     }
 }

@@ -118,7 +118,7 @@ fn a_full_file_system_of_the_host_is_no_fault_of_the_server() {
 
 /// Starts a long run, which `TMPDIR` keeps apart, and waits for its servers.
 fn started(out: &Path, temporary: &Path) -> (std::process::Child, Vec<Pid>) {
-    let child = program()
+    let mut child = program()
         .args(["run", "--seed", "3", "--shards", "8", "--replicas", "1", "--out"])
         .arg(out)
         .env("TMPDIR", temporary)
@@ -136,7 +136,8 @@ fn started(out: &Path, temporary: &Path) -> (std::process::Child, Vec<Pid>) {
         }
         pause();
     }
-    panic!("the program starts no servers");
+    let _ = child.kill();
+    panic!("the program starts no servers: {:?}", child.wait());
 }
 
 #[test]
