@@ -6,6 +6,7 @@ mod folder;
 mod log_tail;
 mod node;
 mod page;
+mod seat;
 mod sockets;
 mod spawn;
 mod watchdog;
@@ -15,6 +16,7 @@ use std::fs;
 use std::path::PathBuf;
 
 pub use folder::RunFolder;
+pub use seat::{Seat, with_counter};
 
 use self::log_tail::LogTail;
 use self::node::{Process, Setting, system};

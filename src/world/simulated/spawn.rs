@@ -12,6 +12,7 @@ use std::process::{Child, Command, Stdio};
 
 use nix::sys::personality::{self, Persona};
 
+use super::seat::with_counter;
 use crate::servers::{self, Server};
 use crate::shim::{self, page};
 
@@ -81,7 +82,7 @@ impl Stage {
         let parent = std::process::id();
         // SAFETY: the closure makes system calls only; it neither allocates nor takes a lock.
         unsafe { command.pre_exec(move || isolate(page, parent)) };
-        command.spawn()
+        with_counter(&mut command).spawn()
     }
 
     #[expect(clippy::disallowed_methods, reason = "the one place where servers are started")]
