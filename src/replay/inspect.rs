@@ -16,11 +16,13 @@ use crate::event::{Body, Event};
 use crate::event_log;
 use crate::id::{ActorId, NodeId};
 use crate::scheduler::{AskError, Frozen, Guide, Halt, Onward, Watcher};
+use crate::scratch::ScratchFolder;
 use crate::servers::Server;
 use crate::simulation::{Log, Simulation, SimulationError};
 use crate::time::SimTime;
 use crate::wire::cluster_nodes::ClusterNodes;
 use crate::wire::info::{ClusterInfo, Info, Replication};
+use crate::words::counted;
 
 /// Where in a recorded run somebody wants to look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +46,7 @@ pub struct Moment {
 #[derive(Debug, thiserror::Error)]
 pub enum MomentError {
     /// The run was over before.
-    #[error("the run has only {events} events before it is judged, until {until}")]
+    #[error("the run has only {} before it is judged, until {until}", counted(*events, "event"))]
     TooLate {
         /// How many events there are.
         events: u64,
@@ -119,7 +121,7 @@ impl Twin {
         let (answered, answers) = bounded::<Answer>(1);
         let (plan, decisions) = (recording.plan().clone(), recording.decisions.clone());
         let server = server.clone();
-        let folder = tempfile::tempdir()?;
+        let folder = ScratchFolder::new()?;
         let twin = move || {
             let mut serve = |frozen: &mut Frozen| {
                 for (node, command) in &asked {

@@ -17,8 +17,10 @@ use crate::event_log::compare::Comparison;
 use crate::event_log::{self, Decisions, Header, OpenError, ReadError};
 use crate::plan::{Plan, Unfit};
 use crate::scheduler::{Guide, Progress};
+use crate::scratch::ScratchFolder;
 use crate::servers::Server;
 use crate::simulation::{Log, Outcome, Simulation, SimulationError};
+use crate::words::CommandLine;
 use parted::Parted;
 
 /// A log that can be run again.
@@ -129,7 +131,7 @@ impl Recording {
     pub fn simulation<'a>(&'a self, server: &'a Server, out: &'a Path) -> Simulation<'a> {
         Simulation {
             guide: self.guide(),
-            reproduction: format!("valkey-fuzzer replay {}", self.path.display()),
+            reproduction: CommandLine::of("replay").file(&self.path).to_string(),
             ..Simulation::new(self.plan(), server, out)
         }
     }
@@ -163,7 +165,7 @@ impl Recording {
         stop: &AtomicBool,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Replayed, ReplayError> {
-        let folder = tempfile::tempdir().map_err(ReplayError::NoRoom)?;
+        let folder = ScratchFolder::new().map_err(ReplayError::NoRoom)?;
         let log = Log::OnlyCompared(Box::new(self.comparison()?));
         self.replay_into(Simulation { log, ..self.simulation(server, folder.path()) }, stop, progress)
     }

@@ -127,7 +127,7 @@ impl Entry {
 
     fn undamaged(&self, server: Server) -> Result<Server, Reason> {
         match server.sha256 == self.manifest.sha256 {
-            true => Ok(server),
+            true => Ok(Server { spec: self.manifest.folder_name(), ..server }),
             false => Err(Reason::Damaged("its binary is not the one that was fetched".to_owned())),
         }
     }
@@ -146,7 +146,7 @@ impl Contents {
         let through_loader = own.is_some() || !library_dirs.is_empty();
         let program = own.unwrap_or_else(|| PathBuf::from(HOST_LOADER));
         let loader = through_loader.then(|| Loader::new(&program, library_dirs));
-        Ok(Launch { argv0: folder::file_name(&binary), binary, loader })
+        Ok(Launch { binary, loader })
     }
 }
 

@@ -6,10 +6,11 @@
 pub mod simulated;
 
 use std::net::SocketAddrV4;
+use std::path::PathBuf;
 
-use crate::actor::message::{Arrival, Chunk};
+use crate::actor::message::{Arrival, Chunk, End, Message, NetworkMessage, NodeMessage};
 use crate::fault::Signal;
-use crate::id::NodeId;
+use crate::id::{ActorId, NodeId};
 use crate::time::SimTime;
 
 /// Something a node was seen to do.
@@ -33,6 +34,29 @@ pub enum Seen {
     Log { line: String },
     /// A child came or went.
     Child { pid: u32, state: String },
+}
+
+impl Seen {
+    /// Whom it concerns that `node` was seen to do this, and in which words.
+    pub fn told(self, node: NodeId) -> (ActorId, Message) {
+        let from = |handle| End { owner: ActorId::Node(node), handle };
+        let message = match self {
+            Seen::Log { line } => return (ActorId::Node(node), Message::Node(NodeMessage::Log { line })),
+            Seen::Child { pid, state } => {
+                return (ActorId::Node(node), Message::Node(NodeMessage::Child { pid, state }));
+            }
+            Seen::Listen { port } => NetworkMessage::Listen { node, port },
+            Seen::Unlisten { port } => NetworkMessage::Unlisten { node, port },
+            Seen::Dial { handle, local_port, to } => {
+                NetworkMessage::Dial { from: from(handle), local_port, to }
+            }
+            Seen::Sent { handle, chunk } => NetworkMessage::Sent { from: from(handle), chunk },
+            Seen::Consumed { handle, len } => NetworkMessage::Consumed { from: from(handle), len },
+            Seen::Shut { handle } => NetworkMessage::Shut { from: from(handle) },
+            Seen::Closed { handle, reset } => NetworkMessage::Closed { from: from(handle), reset },
+        };
+        (ActorId::Network, Message::Network(message))
+    }
 }
 
 /// What a node does next.
@@ -87,6 +111,21 @@ pub enum WorldError {
         /// The server's words.
         reason: String,
     },
+    /// A process was killed by somebody else.
+    #[error(
+        "{node} was killed with SIGKILL, and not by this tool: the machine ran out of memory (`dmesg` says so), or \
+         somebody did it"
+    )]
+    KilledFromOutside {
+        /// Which node.
+        node: NodeId,
+    },
+    /// The file system that the servers write to is full.
+    #[error(
+        "there is no room left in {}, where the servers write: give it more (`--shm-size` of a container), or make \
+         room in the folder that TMPDIR names, which is taken where it is roomier", .0.display()
+    )]
+    Full(PathBuf),
     /// The shim met something that it does not simulate.
     #[error("{node}: {reason}")]
     GaveUp {

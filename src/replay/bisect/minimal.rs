@@ -16,8 +16,10 @@ use crate::plan::{ClientCommand, Plan, Timeline};
 use crate::replay::{Recording, ReplayError};
 use crate::report;
 use crate::scheduler::Guide;
+use crate::scratch::ScratchFolder;
 use crate::simulation::Simulation;
 use crate::time::SimDuration;
+use crate::words::CommandLine;
 
 /// How many sets of items are asked about at most, each time.
 const BUDGET: usize = 400;
@@ -193,7 +195,7 @@ impl Bisection<'_> {
 
     /// Runs a plan with its log, to see what happens when.
     fn observed(&self, plan: Plan) -> Result<Subject, ProbeError> {
-        let folder = tempfile::tempdir().map_err(|source| ProbeError::io(&std::env::temp_dir(), source))?;
+        let folder = ScratchFolder::new().map_err(|source| ProbeError::io(&std::env::temp_dir(), source))?;
         Simulation::new(&plan, self.server, folder.path()).run(self.stop, &mut |_| {})?;
         let recording = Recording::open(folder.path())?;
         Ok(Subject { timeline: timeline(&recording, u64::MAX)?, plan })
@@ -209,8 +211,9 @@ impl Bisection<'_> {
     ) -> Result<Minimum, ProbeError> {
         let folder = self.folder("minimal")?;
         let scenario = plan.to_scenario();
+        let run = CommandLine::of("run").file(&folder.join("scenario.yaml"));
         let simulation = Simulation {
-            reproduction: "valkey-fuzzer run scenario.yaml".to_owned(),
+            reproduction: run.option("--server", &self.server.spec).to_string(),
             ..Simulation::new(&plan, self.server, &folder)
         };
         let outcome = simulation.run(self.stop, &mut |_| {})?;

@@ -5,7 +5,8 @@
 //! alive only in the process whose environment names a page; anywhere else every call goes straight to the kernel.
 //!
 //! Layers, lowest first; a module names lower ones only: `sys baton` · `turn` (the page, and handing the turn over) ·
-//! `give_up random` · `life` (is this process meant?) · `signal` · `thread` (the baton) · `clock` · `descriptor` ·
+//! `give_up random` · `life` (is this process meant?) · `signal` · `thread` (the baton) · `clock` ·
+//! `allocator program` · `descriptor` ·
 //! `ready` (what a descriptor has for whom) · `lock pipe socket files epoll entropy process` · `calls` (what works on
 //! any descriptor) · `identity lookup counter check probe` · `start`.
 
@@ -18,6 +19,7 @@ use core::cell::Cell;
 #[expect(dead_code, reason = "each half of the page uses a part of it")]
 mod page;
 
+mod allocator;
 mod baton;
 mod calls;
 mod check;
@@ -35,6 +37,7 @@ mod lookup;
 mod pipe;
 mod probe;
 mod process;
+mod program;
 mod random;
 mod ready;
 mod signal;
