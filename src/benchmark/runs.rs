@@ -14,6 +14,7 @@ use super::Variant;
 use crate::convergence::{Convergence, Figures};
 use crate::event::Event;
 use crate::plan::{Plan, ResolveError, resolve};
+use crate::scratch::ScratchFolder;
 use crate::servers::Server;
 use crate::simulation::{Log, Outcome, Simulation, SimulationError};
 use crate::time::SimDuration;
@@ -119,7 +120,7 @@ impl Bench<'_> {
             Ok(plan) => plan,
             Err(error) => return Ok(Some(nothing(error.to_string()))),
         };
-        let folder = match tempfile::tempdir() {
+        let folder = match ScratchFolder::new() {
             Ok(folder) => folder,
             Err(error) => return Ok(Some(nothing(format!("{}: {error}", no_temporary_folder())))),
         };

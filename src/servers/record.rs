@@ -71,50 +71,38 @@ pub(super) fn is_loader(name: &str) -> bool {
     name.starts_with("ld-") && name.contains(".so")
 }
 
-/// What the arguments of a loader named outright say.
+/// A program as its loader was told to start it.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct LoaderCall {
-    /// The program's name: `--argv0`, or its path.
-    pub argv0: String,
+pub(super) struct Loaded {
     /// `--library-path`, empty if not given.
     pub library_path: String,
     /// What the program itself is given.
     pub arguments: Vec<String>,
 }
 
-impl LoaderCall {
-    /// A program started by the kernel.
-    pub fn direct(arguments: &[String]) -> LoaderCall {
-        let (argv0, rest) =
-            arguments.split_first().map_or(("", &[][..]), |(first, rest)| (first.as_str(), rest));
-        LoaderCall { argv0: argv0.to_owned(), library_path: String::new(), arguments: rest.to_vec() }
+impl Loaded {
+    /// A program that the kernel starts by itself.
+    pub fn directly(arguments: &[String]) -> Loaded {
+        Loaded { library_path: String::new(), arguments: arguments.iter().skip(1).cloned().collect() }
     }
+}
 
-    /// Reads `ld.so --library-path DIR [--argv0 NAME] [--preload …] BINARY ARGUMENT…`.
-    pub fn of(arguments: &[String]) -> LoaderCall {
-        let mut call = LoaderCall::default();
-        let mut rest = arguments.iter().skip(1);
-        while let Some(argument) = rest.next() {
-            match argument.as_str() {
-                "--library-path" => call.library_path = rest.next().cloned().unwrap_or_default(),
-                "--argv0" => call.argv0 = rest.next().cloned().unwrap_or_default(),
-                option if LOADER_OPTIONS_WITH_VALUE.contains(&option) => drop(rest.next()),
-                option if option.starts_with("--") => {}
-                binary => {
-                    call.arguments = rest.cloned().collect();
-                    return call.named_after(binary);
-                }
+/// Takes `ld.so --library-path DIR [--argv0 NAME] [--preload …] BINARY ARGUMENT…` apart.
+pub(super) fn loaded(arguments: &[String]) -> Loaded {
+    let mut loaded = Loaded::default();
+    let mut rest = arguments.iter().skip(1);
+    while let Some(argument) = rest.next() {
+        match argument.as_str() {
+            "--library-path" => loaded.library_path = rest.next().cloned().unwrap_or_default(),
+            option if LOADER_OPTIONS_WITH_VALUE.contains(&option) => drop(rest.next()),
+            option if option.starts_with("--") => {}
+            _binary => {
+                loaded.arguments = rest.cloned().collect();
+                break;
             }
         }
-        call
     }
-
-    fn named_after(mut self, binary: &str) -> LoaderCall {
-        if self.argv0.is_empty() {
-            self.argv0 = binary.to_owned();
-        }
-        self
-    }
+    loaded
 }
 
 #[cfg(test)]
@@ -169,14 +157,13 @@ mod tests {
 
     #[test]
     fn a_loader_named_outright_is_taken_apart() {
-        let call = LoaderCall::of(&arguments(
-            "/l/ld-linux-x86-64.so.2 --library-path /l:/m /bin/valkey-server --version",
-        ));
-        assert_eq!((call.argv0.as_str(), call.library_path.as_str()), ("/bin/valkey-server", "/l:/m"));
-        assert_eq!(call.arguments, ["--version"]);
-        let call = LoaderCall::of(&arguments(
-            "ld.so --argv0 valkey-server --inhibit-cache --preload x.so /bin/check-rdb",
-        ));
-        assert_eq!((call.argv0.as_str(), call.library_path.as_str()), ("valkey-server", ""));
+        let path = |text: &str| loaded(&arguments(text)).library_path;
+        assert_eq!(
+            loaded(&arguments("ld.so --argv0 x /bin/s --a --version")).arguments,
+            ["--a", "--version"]
+        );
+        assert_eq!(path("/l/ld.so --library-path /l:/m /bin/valkey-server --version"), "/l:/m");
+        assert_eq!(path("/l/ld.so --argv0 valkey-server --library-path /l /bin/check-rdb"), "/l");
+        assert_eq!(path("ld.so --inhibit-cache --preload x.so /bin/check-rdb --library-path /l"), "");
     }
 }
