@@ -6,7 +6,8 @@
 //!
 //! Layers, lowest first; a module names lower ones only: `sys baton` · `turn` (the page, and handing the turn over) ·
 //! `give_up random` · `life` (is this process meant?) · `signal` · `thread` (the baton) · `clock` · `descriptor` ·
-//! `ready` (what a descriptor has for whom) · `lock pipe socket files epoll entropy process` · `calls` (what works on
+//! `ready` (what a descriptor has for whom) · `lock pipe stream option socket event files entropy
+//! process` · `epoll poll calls` (what works on
 //! any descriptor) · `identity lookup counter check probe` · `start`.
 
 #![no_std]
@@ -26,13 +27,16 @@ mod counter;
 mod descriptor;
 mod entropy;
 mod epoll;
+mod event;
 mod files;
 mod give_up;
 mod identity;
 mod life;
 mod lock;
 mod lookup;
+mod option;
 mod pipe;
+mod poll;
 mod probe;
 mod process;
 mod random;
@@ -40,6 +44,7 @@ mod ready;
 mod signal;
 mod socket;
 mod start;
+mod stream;
 mod sys;
 mod thread;
 mod turn;
