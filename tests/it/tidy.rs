@@ -10,6 +10,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("rng", 0),
     ("id", 0),
     ("wall", 0),
+    ("scratch", 0),
     ("hold", 0),
     ("statistics", 0),
     ("stop", 0),

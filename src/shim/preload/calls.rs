@@ -4,7 +4,8 @@ use crate::descriptor::{self, Kind, entry};
 use crate::life::alive;
 use crate::page::Socket;
 use crate::sys::{self, kernel, reported, sys};
-use crate::{epoll, event, files, pipe, ready, signal, stream, turn};
+use crate::transfer::{each_vector, written};
+use crate::{epoll, event, files, pipe, ready, socket, stream, turn};
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn close(fd: i32) -> i32 {
@@ -18,7 +19,7 @@ fn let_go(fd: i32) {
     let kind = entry(fd).kind;
     match kind {
         Kind::Real => return,
-        Kind::Socket(i) => crate::socket::close(i),
+        Kind::Socket(i) => socket::close(i),
         Kind::PipeRead(i) => pipe::close(i, false),
         Kind::PipeWrite(i) => pipe::close(i, true),
         Kind::Pair(read, written) => {
@@ -53,16 +54,6 @@ unsafe extern "C" fn read(fd: i32, buffer: *mut u8, len: usize) -> isize {
 unsafe extern "C" fn __read_chk(fd: i32, buffer: *mut u8, len: usize, _size: usize) -> isize {
     // SAFETY: the caller's buffer, as for `read`.
     unsafe { read(fd, buffer, len) }
-}
-
-/// Reports what a call to write came to; whoever writes where nobody reads any more gets a signal, too.
-pub fn written(result: isize, flags: i32) -> isize {
-    if result == -libc::EPIPE as isize && flags & libc::MSG_NOSIGNAL == 0 {
-        signal::handle(libc::SIGPIPE);
-        // The call ends with its own error, and no later one is interrupted by this handler.
-        signal::take_interrupted();
-    }
-    reported(result)
 }
 
 #[unsafe(no_mangle)]
@@ -115,31 +106,6 @@ unsafe extern "C" fn readv(fd: i32, vectors: *const libc::iovec, count: i32) -> 
         // SAFETY: the caller owns `count` vectors, and what each of them names.
         unsafe { read(fd, base, len) }
     })
-}
-
-/// Calls `each` for vectors that hold something until one is not filled; the sum, or the first one's error.
-pub fn each_vector(
-    vectors: *const libc::iovec,
-    count: i32,
-    mut each: impl FnMut(*mut u8, usize) -> isize,
-) -> isize {
-    let mut total = 0;
-    for n in 0..count.max(0) as usize {
-        // SAFETY: the caller owns `count` vectors.
-        let libc::iovec { iov_base, iov_len } = unsafe { vectors.add(n).read() };
-        if iov_len == 0 {
-            continue;
-        }
-        let done = each(iov_base.cast(), iov_len);
-        if done < 0 {
-            return if total > 0 { total } else { done };
-        }
-        total += done;
-        if (done as usize) < iov_len {
-            break;
-        }
-    }
-    total
 }
 
 /// Reports the new number `copy` of `fd`.

@@ -9,7 +9,7 @@ use crate::Shared;
 use crate::baton::Baton;
 use crate::give_up::give_up;
 use crate::life::alive;
-use crate::page::{COUNTERS, PIPES, SOCKETS};
+use crate::page::{COUNTERS, PIPES, SOCKETS, Socket};
 use crate::sys::{self, sys};
 use crate::turn;
 
@@ -70,6 +70,19 @@ fn set_entry(fd: i32, entry: Entry) {
     match cell(fd) {
         Some(cell) => cell.set(entry),
         None => give_up!("more than {DESCRIPTORS} descriptors are open"),
+    }
+}
+
+/// A socket of the page.
+pub fn socket(i: usize) -> &'static Socket {
+    &turn::page().sockets[i]
+}
+
+/// Which socket of the page a descriptor names.
+pub fn socket_of(fd: i32) -> Option<usize> {
+    match entry(fd).kind {
+        Kind::Socket(i) => Some(i),
+        _ => None,
     }
 }
 

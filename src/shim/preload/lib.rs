@@ -5,10 +5,10 @@
 //! alive only in the process whose environment names a page; anywhere else every call goes straight to the kernel.
 //!
 //! Layers, lowest first; a module names lower ones only: `sys baton` · `turn` (the page, and handing the turn over) ·
-//! `give_up random` · `life` (is this process meant?) · `signal` · `thread` (the baton) · `clock` · `descriptor` ·
-//! `ready` (what a descriptor has for whom) · `lock pipe stream option socket event files entropy
-//! process` · `epoll poll calls` (what works on
-//! any descriptor) · `identity lookup counter check probe` · `start`.
+//! `give_up random` · `life` (is this process meant?) · `signal` · `thread` (the baton) · `clock` ·
+//! `allocator program` · `descriptor` · `ready` (what a descriptor has for whom) · `transfer lock pipe stream option socket event
+//! files entropy process` · `epoll poll` · `calls` (what works on any descriptor) · `identity lookup counter check probe` ·
+//! `start`.
 
 #![no_std]
 #![deny(clippy::all)]
@@ -19,6 +19,7 @@ use core::cell::Cell;
 #[expect(dead_code, reason = "each half of the page uses a part of it")]
 mod page;
 
+mod allocator;
 mod baton;
 mod calls;
 mod check;
@@ -39,6 +40,7 @@ mod pipe;
 mod poll;
 mod probe;
 mod process;
+mod program;
 mod random;
 mod ready;
 mod signal;
@@ -47,6 +49,7 @@ mod start;
 mod stream;
 mod sys;
 mod thread;
+mod transfer;
 mod turn;
 
 /// A field of the page: others write it between this process's turns, so it is a cell.

@@ -1,8 +1,8 @@
 //! Options of sockets: kept and read back as they were set; time-outs and lingering are honoured by whoever blocks and closes.
 
 use crate::clock::Timeval;
+use crate::descriptor::{socket as at, socket_of as index_of};
 use crate::page::{OPTIONS, Socket, socket_state as state};
-use crate::socket::{at, index_of};
 use crate::sys::{fail, kernel};
 
 /// An option that is a number, or a switch if its highest value is 1.

@@ -142,3 +142,8 @@ pub fn wait_for(fd: i32, events: u32, deadline_ns: u64) -> Result<(), i32> {
     let late = turn::page().now_ns.get() >= deadline_ns && !is_over(about.0, about.1);
     if late { Err(libc::EAGAIN) } else { Ok(()) }
 }
+
+/// When a call that begins now and may block for `timeout_ns` (zero is for ever) ends.
+pub fn deadline_of(timeout_ns: u64) -> u64 {
+    if timeout_ns == 0 { thread::NO_DEADLINE } else { turn::page().now_ns.get().saturating_add(timeout_ns) }
+}

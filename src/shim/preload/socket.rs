@@ -1,11 +1,10 @@
 //! Simulated TCP: how connections are made and ended, with the scheduler's network as the other half.
 
-use crate::descriptor::{self, Kind, entry};
+use crate::descriptor::{self, Kind, entry, socket as at, socket_of as index_of};
 use crate::life::alive;
 use crate::option;
 use crate::page::{NOBODY, SOCKETS, Socket, record, socket_state as state};
-use crate::ready::{self, is_named, wait_for};
-use crate::stream::deadline_of;
+use crate::ready::{self, deadline_of, is_named, wait_for};
 use crate::sys::{fail, kernel, sys};
 use crate::turn;
 
@@ -19,17 +18,6 @@ struct Address {
     port: u16,
     address: u32,
     zero: u64,
-}
-
-pub fn at(i: usize) -> &'static Socket {
-    &turn::page().sockets[i]
-}
-
-pub fn index_of(fd: i32) -> Option<usize> {
-    match entry(fd).kind {
-        Kind::Socket(i) => Some(i),
-        _ => None,
-    }
 }
 
 /// Writes an address where the caller has room for `*len` bytes of it.

@@ -1,19 +1,12 @@
 //! What goes through connections: sending, receiving, and ending one direction.
 
-use crate::calls::{each_vector, written};
-use crate::descriptor::{Kind, entry};
+use crate::descriptor::{Kind, entry, socket as at};
 use crate::page::{self, Socket, record, socket_state as state};
 use crate::pipe;
-use crate::ready::{self, wait_for};
-use crate::socket::at;
+use crate::ready::{self, deadline_of, wait_for};
 use crate::sys::{fail, kernel, reported};
-use crate::thread::NO_DEADLINE;
+use crate::transfer::{each_vector, written};
 use crate::turn;
-
-/// When a call that begins now and may block for `timeout_ns` (zero is for ever) ends; now, if it may not block at all.
-pub fn deadline_of(timeout_ns: u64) -> u64 {
-    if timeout_ns == 0 { NO_DEADLINE } else { turn::page().now_ns.get().saturating_add(timeout_ns) }
-}
 
 fn may_block(fd: i32, flags: i32) -> bool {
     !entry(fd).nonblocking && flags & libc::MSG_DONTWAIT == 0

@@ -91,6 +91,3 @@ pub const EBUSY: i32 = 16;
 pub const EINVAL: i32 = 22;
 pub const EDEADLK: i32 = 35;
 pub const ETIMEDOUT: i32 = 110;
-pub const ECONNREFUSED: i32 = 111;
-pub const EALREADY: i32 = 114;
-pub const EINPROGRESS: i32 = 115;
