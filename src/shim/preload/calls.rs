@@ -28,7 +28,7 @@ fn let_go(fd: i32) {
         }
         Kind::Counter(i) => event::close(i),
         Kind::Epoll(i) if !descriptor::is_named_elsewhere(fd, kind) => epoll::close(i),
-        Kind::Epoll(_) | Kind::Fake(..) | Kind::Random => {}
+        Kind::Epoll(_) | Kind::Fake(..) | Kind::Random | Kind::Tasks(_) => {}
     }
     epoll::forget(fd);
     descriptor::forget(fd);
@@ -45,7 +45,9 @@ unsafe extern "C" fn read(fd: i32, buffer: *mut u8, len: usize) -> isize {
             Kind::Counter(i) => event::read(fd, i, buffer, len, entry.nonblocking),
             Kind::Fake(content, at) => files::read_fake(fd, content, at, buffer, len),
             Kind::Random => files::read_random(buffer, len),
-            Kind::Real | Kind::PipeWrite(_) | Kind::Epoll(_) => sys!(sys::READ, fd, buffer, len),
+            Kind::Real | Kind::PipeWrite(_) | Kind::Epoll(_) | Kind::Tasks(_) => {
+                sys!(sys::READ, fd, buffer, len)
+            }
         })
     }
 }
@@ -78,7 +80,7 @@ unsafe extern "C" fn write(fd: i32, buffer: *const u8, len: usize) -> isize {
 
 /// Whether vectors of this descriptor are gathered here.
 fn is_stream(kind: Kind) -> bool {
-    !matches!(kind, Kind::Real | Kind::Epoll(_))
+    !matches!(kind, Kind::Real | Kind::Epoll(_) | Kind::Tasks(_))
 }
 
 #[unsafe(no_mangle)]
@@ -163,7 +165,7 @@ unsafe extern "C" fn fcntl(fd: i32, command: i32, argument: usize) -> i32 {
 
 fn access_mode(kind: Kind) -> i32 {
     match kind {
-        Kind::PipeRead(_) | Kind::Fake(..) | Kind::Random => libc::O_RDONLY,
+        Kind::PipeRead(_) | Kind::Fake(..) | Kind::Random | Kind::Tasks(_) => libc::O_RDONLY,
         Kind::PipeWrite(_) => libc::O_WRONLY,
         _ => libc::O_RDWR,
     }

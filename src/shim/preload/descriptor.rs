@@ -36,6 +36,8 @@ pub enum Kind {
     Fake(usize, usize),
     /// The random device.
     Random,
+    /// The list of this process's threads, and how far it was read.
+    Tasks(usize),
 }
 
 #[derive(Clone, Copy)]
@@ -165,7 +167,7 @@ fn add_reference(kind: Kind) {
             increase(&page.pipes[written].writers[me]);
         }
         Kind::Counter(i) => increase(&page.counters[i].refs[me]),
-        Kind::Real | Kind::Epoll(_) | Kind::Fake(..) | Kind::Random => {}
+        Kind::Real | Kind::Epoll(_) | Kind::Fake(..) | Kind::Random | Kind::Tasks(_) => {}
     }
 }
 

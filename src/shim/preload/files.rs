@@ -7,21 +7,16 @@ use crate::descriptor::{self, Kind, entry};
 use crate::life::{alive, real};
 use crate::random::DEVICE;
 use crate::sys::{self, fail, kernel, sys};
-use crate::turn;
+use crate::{proc, turn};
 
-const STAT: &[u8] = b"1 (valkey-server) S 1 1 1 0 -1 4194304 0 0 0 0 0 0 0 0 20 0 1 0 0 67108864 4096 \
-18446744073709551615 1 1 0 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n";
 /// Without `constant_tsc` the server takes its monotonic clock from `clock_gettime`.
 const CPUINFO: &[u8] =
     b"processor\t: 0\nvendor_id\t: simulated\nmodel name\t: simulated\ncpu MHz\t\t: 1000.000\n\
 flags\t\t: fpu tsc sse sse2\n\n";
 
 /// Paths and what stands there.
-const FAKES: [(&[u8], &[u8]); 10] = [
-    (b"/proc/self/stat", STAT),
+const FAKES: [(&[u8], &[u8]); 7] = [
     (b"/proc/cpuinfo", CPUINFO),
-    (b"/proc/self/smaps", b""),
-    (b"/proc/self/status", b""),
     (b"/proc/meminfo", b"MemTotal: 8388608 kB\nMemFree: 8388608 kB\n"),
     (b"/proc/sys/net/core/somaxconn", b"4096\n"),
     (b"/proc/sys/vm/overcommit_memory", b"1\n"),
@@ -95,15 +90,25 @@ fn stands_for(path: &[u8]) -> Option<Kind> {
 
 unsafe fn open_at(directory: i32, path: *const u8, flags: i32, mode: u32) -> i32 {
     // SAFETY: the caller's path.
-    let simulated = if alive() { stands_for(unsafe { path_of(path) }) } else { None };
-    match simulated {
-        Some(kind) => match descriptor::new_file(kind, flags & libc::O_CLOEXEC != 0) {
-            error if error < 0 => fail(-error),
-            fd => fd,
-        },
-        // SAFETY: the caller's arguments, handed on as they are.
-        None => unsafe { kernel!(SYS_openat, directory, path, flags, mode) as i32 },
+    if let Some(fd) = simulated(unsafe { path_of(path) }, flags) {
+        return fd;
     }
+    // SAFETY: the caller's arguments, handed on as they are.
+    unsafe { kernel!(SYS_openat, directory, path, flags, mode) as i32 }
+}
+
+/// A descriptor (or -1 and `errno`) where something stands for the machine's own file.
+fn simulated(path: &[u8], flags: i32) -> Option<i32> {
+    if !alive() {
+        return None;
+    }
+    if let Some(fd) = proc::open(path) {
+        return Some(fd);
+    }
+    Some(match descriptor::new_file(stands_for(path)?, flags & libc::O_CLOEXEC != 0) {
+        error if error < 0 => fail(-error),
+        fd => fd,
+    })
 }
 
 #[unsafe(no_mangle)]
@@ -136,8 +141,12 @@ unsafe fn fake_stream(path: *const u8, mode: *const u8) -> Option<*mut u8> {
         fn fdopen(fd: i32, mode: *const u8) -> *mut u8;
     }
     // SAFETY: the caller's path.
-    let fd = match stands_for(unsafe { path_of(path) })? {
-        Kind::Fake(content, _) => memory_file(FAKES[content].1),
+    let name = unsafe { path_of(path) };
+    let fd = match (proc::open(name), stands_for(name)) {
+        (Some(-1), _) => return Some(core::ptr::null_mut()),
+        (Some(fd), _) => fd,
+        (None, None) => return None,
+        (None, Some(Kind::Fake(content, _))) => memory_file(FAKES[content].1),
         _ => {
             let mut bytes = [0u8; 4096];
             DEVICE.fill(&mut bytes);

@@ -5,9 +5,10 @@ use crate::descriptor::{Kind, entry};
 use crate::page::{
     Counter, PARTICIPANTS, PIPE_BYTES, Pipe, SHUT_READERS, SHUT_WRITERS, Socket, socket_state as state,
 };
+use crate::signal::Interrupt;
 use crate::sys::sys;
 use crate::thread::{self, Source, Wait};
-use crate::{signal, turn};
+use crate::turn;
 
 pub const IN: u32 = libc::POLLIN as u32;
 pub const OUT: u32 = libc::POLLOUT as u32;
@@ -25,7 +26,7 @@ pub const COUNTER_MAX: u64 = u64::MAX - 1;
 pub fn events_of(fd: i32) -> u32 {
     match entry(fd).kind {
         Kind::Real => real_events(fd),
-        Kind::Fake(..) | Kind::Random => IN | OUT,
+        Kind::Fake(..) | Kind::Random | Kind::Tasks(_) => IN | OUT,
         Kind::Socket(i) => socket_events(&turn::page().sockets[i]),
         Kind::PipeRead(i) => read_events(&turn::page().pipes[i]),
         Kind::PipeWrite(i) => write_events(&turn::page().pipes[i]),
@@ -127,18 +128,26 @@ pub fn next_after(now: u64) -> impl Fn(&Counter) -> u64 {
     }
 }
 
-/// Blocks this thread until `wait` is over, a timer's time came, or `deadline_ns`; an `errno` if a signal came first.
+/// Blocks this thread until `wait` is over, a timer's time came, or `deadline_ns`; an `errno` if a signal came first,
+/// whatever its handler says of calls that start again: multiplexers never do.
 pub fn wait_until(wait: Wait, deadline_ns: u64) -> Result<(), i32> {
-    thread::wait(wait, deadline_ns.min(next_timer()));
-    if signal::take_interrupted() { Err(libc::EINTR) } else { Ok(()) }
+    match thread::wait(wait, deadline_ns.min(next_timer())) {
+        Interrupt::No => Ok(()),
+        Interrupt::Yes | Interrupt::Restart => Err(libc::EINTR),
+    }
 }
 
 /// Blocks this thread until one of `events`, an error or the other side's end shows at a descriptor; an `errno` if a
-/// signal comes first, or `deadline_ns`.
+/// signal comes first, or `deadline_ns`. A call without a deadline starts again where the signal's handler lets it.
 pub fn wait_for(fd: i32, events: u32, deadline_ns: u64) -> Result<(), i32> {
     let is_over = |fd: usize, events: usize| events_of(fd as i32) & (events as u32 | ERR | HUP) != 0;
     let about = (fd as usize, events as usize);
-    wait_until(Wait { source: Source::Outside, is_over, about }, deadline_ns)?;
+    let wait = Wait { source: Source::Outside, is_over, about };
+    match thread::wait(wait, deadline_ns.min(next_timer())) {
+        Interrupt::Yes => return Err(libc::EINTR),
+        Interrupt::Restart if deadline_ns != thread::NO_DEADLINE => return Err(libc::EINTR),
+        Interrupt::Restart | Interrupt::No => {}
+    }
     let late = turn::page().now_ns.get() >= deadline_ns && !is_over(about.0, about.1);
     if late { Err(libc::EAGAIN) } else { Ok(()) }
 }

@@ -21,7 +21,6 @@ pub const CLOCK_GETTIME: usize = 228;
 pub const EXIT_GROUP: usize = 231;
 pub const OPENAT: usize = 257;
 pub const SET_ROBUST_LIST: usize = 273;
-pub const GETRANDOM: usize = 318;
 pub const MEMFD_CREATE: usize = 319;
 pub const SECCOMP: usize = 317;
 
@@ -52,7 +51,7 @@ macro_rules! sys {
         let given = [$($arg as usize),*];
         let mut args = [0usize; 6];
         args[..given.len()].copy_from_slice(&given);
-        $crate::sys::call($number, args)
+        $crate::sys::call($number as usize, args)
     }};
 }
 pub(crate) use sys;
@@ -88,6 +87,8 @@ pub const EPERM: i32 = 1;
 pub const ECHILD: i32 = 10;
 pub const EAGAIN: i32 = 11;
 pub const EBUSY: i32 = 16;
+pub const EINTR: i32 = 4;
+pub const ENOENT: i32 = 2;
 pub const EINVAL: i32 = 22;
 pub const EDEADLK: i32 = 35;
 pub const ETIMEDOUT: i32 = 110;

@@ -1,14 +1,15 @@
 //! What all calls that move bytes have in common, whatever they move them through.
 
-use crate::signal;
 use crate::sys::reported;
+use crate::{signal, thread};
 
 /// Reports what a call to write came to; whoever writes where nobody reads any more gets a signal, too.
 pub fn written(result: isize, flags: i32) -> isize {
     if result == -libc::EPIPE as isize && flags & libc::MSG_NOSIGNAL == 0 {
-        signal::handle(libc::SIGPIPE);
-        // The call ends with its own error, and no later one is interrupted by this handler.
-        signal::take_interrupted();
+        // The call ends with its own error, whatever a handler says.
+        let me = thread::current();
+        signal::post(me, libc::SIGPIPE);
+        signal::run_due(me);
     }
     reported(result)
 }
