@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::fault::{Channel, FaultId};
 use crate::history::{Outcome, Request};
 use crate::id::{ActorId, Host, NodeId};
-use crate::op::OpId;
+use crate::op::{Ending, OpId};
 use crate::time::{SimDuration, SimTime};
 
 /// One line of the log after its header.
@@ -144,8 +144,14 @@ pub enum Body {
     Livelock { detail: String },
     /// Observation: a server answered the operator.
     Reply { op: Option<OpId>, text: String },
-    /// Observation: an operation ended.
-    OperationEnded { op: OpId, done: bool, text: String },
+    /// Observation: an operation ended; how is not told by the oldest logs.
+    OperationEnded {
+        op: OpId,
+        done: bool,
+        text: String,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        ending: Option<Ending>,
+    },
     /// Observation: a client invokes an operation.
     Invoke { sequence: u64, request: Request },
     /// Observation: a client's operation is complete.

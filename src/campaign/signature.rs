@@ -15,12 +15,13 @@ use crate::plan::Plan;
 use crate::report::{Action, ActionOutcome, RunReport, Validation};
 
 /// The invariants, the most telling first: those below are often no more than consequences of those above.
-const MOST_TELLING: [&str; 10] = [
+const MOST_TELLING: [&str; 11] = [
     "no_crash",
     "no_livelock",
     "reads",
     "data_consistency",
     "single_owner",
+    "operations",
     "replica_sync",
     "slot_coverage",
     "views_agree",

@@ -6,21 +6,25 @@
 pub mod convergence_time;
 pub mod data_consistency;
 pub mod evidence;
+mod excuse;
 pub mod expectation;
 pub mod gather;
 pub mod layout;
 mod loss;
 pub mod no_crash;
 pub mod no_livelock;
+pub mod operations;
 pub mod reads;
 pub mod replica_sync;
 pub mod replication_lag;
 #[cfg(test)]
 pub(crate) mod sample;
+mod settings;
 pub mod single_owner;
 pub mod slot_coverage;
 pub mod verdict;
 pub mod views_agree;
+mod writers;
 
 pub use evidence::Evidence;
 pub use expectation::Expectation;
@@ -75,10 +79,11 @@ pub struct Judged {
 }
 
 /// Every invariant, in the order of the report.
-pub static CATALOGUE: [Invariant; 10] = [
+pub static CATALOGUE: [Invariant; 11] = [
     slot_coverage::INVARIANT,
     replica_sync::INVARIANT,
     data_consistency::INVARIANT,
+    operations::INVARIANT,
     convergence_time::INVARIANT,
     replication_lag::INVARIANT,
     reads::INVARIANT,

@@ -29,6 +29,8 @@ fn done(id: u16, done: bool, expected_to_fail: bool, detail: &str) -> OperationR
         sent_at: Some(at(10)),
         ended_at: Some(at(12)),
         done,
+        ending: None,
+        target: None,
         expected_to_fail,
         detail: detail.to_owned(),
     }
@@ -102,6 +104,7 @@ fn a_run_that_passed_is_summed_up() {
             ✓ Slot Coverage: All 16384 slots assigned
             ✓ Replica Sync: All replicas synchronized (3)
             ✓ Data Consistency: 100% match across 3 replicas (1 keys compared); 2 of 2 acknowledged writes kept
+            ✓ Operations: No operation ended
             ✓ Convergence Time: 0.0s (within 30.0s limit)
             ✓ Replication Lag: 0.020s average, 0.020s max (1 samples)
             ✓ Reads: 0 values read, all of them written before
@@ -192,6 +195,11 @@ fn the_json_report_has_every_measured_value() {
                   "title": "Data Consistency",
                   "verdict": "holds",
                   "detail": "100% match across 3 replicas (1 keys compared); 2 of 2 acknowledged writes kept"
+                },
+                "operations": {
+                  "title": "Operations",
+                  "verdict": "holds",
+                  "detail": "No operation ended"
                 },
                 "convergence_time": {
                   "title": "Convergence Time",

@@ -9,6 +9,8 @@ use crate::fault::Signal;
 use crate::id::NodeId;
 use crate::time::SimTime;
 
+/// The command that tells a server to end.
+const SHUTDOWN: &str = "SHUTDOWN";
 /// How many of a node's last lines are kept.
 const TAIL: usize = 20;
 
@@ -26,6 +28,11 @@ pub(super) struct Processes {
 }
 
 impl Processes {
+    /// A command tells a node to end.
+    pub fn shut_down(&mut self, node: NodeId) {
+        self.signals.entry(node).or_default().push(SHUTDOWN.to_owned());
+    }
+
     /// Takes what an event says of a node.
     pub fn see(&mut self, node: NodeId, at: SimTime, body: &Body) {
         match body {
@@ -88,6 +95,6 @@ impl Processes {
 /// Whether a process that got the signal may end with the status: killed, or shut down in order. One that has not set
 /// its handlers up yet ends by the signal itself.
 fn ends_with(signal: &str, status: &str) -> bool {
-    let in_order = signal == Signal::Term.name() && status == "exit 0";
+    let in_order = (signal == Signal::Term.name() || signal == SHUTDOWN) && status == "exit 0";
     in_order || status == signal
 }
