@@ -25,6 +25,11 @@ fn check(case: &Case) -> Verdict {
     Verdict::all([replicas(case), kept::writes(case)])
 }
 
+/// How many acknowledged writes are lost, excused or not.
+pub(super) fn lost_writes(case: &Case) -> u64 {
+    kept::lost_writes(case)
+}
+
 type Keys = BTreeMap<String, Content>;
 
 /// Every replica against its primary, key by key.

@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
+
 use crate::fault::FaultId;
 use crate::history;
 use crate::id::{NodeId, ShardId};
@@ -50,6 +52,10 @@ pub struct Evidence {
     pub suspicious_log_lines: Vec<LogLine>,
     /// The last lines of every node's log, for the report; in any order.
     pub log_tail: Vec<LogLine>,
+    /// How often each replica had to synchronise again after formation.
+    pub resyncs: BTreeMap<NodeId, Resyncs>,
+    /// The first event at an instant that is an operation, a fault, the end of a process or a takeover.
+    pub notable: BTreeMap<SimTime, u64>,
 }
 
 /// What the validator saw with its own probes; the rest of the evidence is in the log.
@@ -273,6 +279,8 @@ pub struct ExitReport {
     pub status: String,
     /// A fault or the harness ended it, and it ended the way it was told to.
     pub expected: bool,
+    /// What it wrote of its end: the assertion that failed and its place, or the function that it crashed in.
+    pub reason: Option<String>,
     /// When it was started again; `None` if it was not.
     pub restarted_at: Option<SimTime>,
 }
@@ -300,6 +308,17 @@ pub enum DiskStep {
     LoadedSnapshot,
     /// The append-only file was loaded at the start.
     LoadedAppendOnly,
+}
+
+/// How often a replica lost its primary and synchronised again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Resyncs {
+    /// It got the whole data set.
+    pub full: u32,
+    /// It got what it had missed.
+    pub partial: u32,
+    /// The link to its primary was lost.
+    pub links_lost: u32,
 }
 
 /// A process used the CPU without end.
@@ -362,11 +381,24 @@ impl Evidence {
         self.agreement.get(after).map(|a| a.at)
     }
 
-    /// When the live nodes last stopped agreeing for good; the end of the run if they agreed then. Where to look first
-    /// for what broke a property that is judged at the end.
+    /// What broke a property that is judged at the end: the last thing that happened before the look that first found the
+    /// live nodes disagreeing for good, or that look if nothing did; the end of the run if they agreed then.
     pub fn broken_since(&self) -> SimTime {
         let after = self.agreement.iter().rposition(|a| a.agreed).map_or(0, |last| last + 1);
-        self.agreement.get(after).map_or(self.ended_at, |a| a.at)
+        let Some(look) = self.agreement.get(after) else {
+            return self.ended_at;
+        };
+        let agreed = after.checked_sub(1).map_or(SimTime::ZERO, |before| self.agreement[before].at);
+        let happened = self.happened().filter(|at| *at >= agreed && *at <= look.at);
+        happened.max().unwrap_or(look.at)
+    }
+
+    /// When operations were sent, faults fired, processes ended and primaries changed; in any order.
+    fn happened(&self) -> impl Iterator<Item = SimTime> {
+        let operations = self.operations.iter().filter_map(|operation| operation.sent_at);
+        let faults = self.faults.iter().filter_map(|fault| fault.fired_at);
+        let exits = self.exits.iter().map(|exit| exit.at);
+        operations.chain(faults).chain(exits).chain(self.primary_changes.iter().map(|change| change.at))
     }
 
     /// The shard that a slot belongs to in the end.

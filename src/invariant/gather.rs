@@ -6,6 +6,7 @@
 mod actions;
 mod disk;
 mod processes;
+mod resyncs;
 mod takeovers;
 mod words;
 
@@ -16,7 +17,7 @@ use self::disk::Disk;
 use self::processes::Processes;
 use self::takeovers::Takeovers;
 use super::Evidence;
-use super::evidence::{Findings, NodeEvidence};
+use super::evidence::{Findings, NodeEvidence, Resyncs};
 use super::layout;
 use crate::event::{Body, Event, Phase};
 use crate::history::{Entry, Outcome, Request};
@@ -37,6 +38,8 @@ pub struct Gatherer {
     processes: Processes,
     disk: Disk,
     takeovers: Takeovers,
+    resyncs: BTreeMap<NodeId, Resyncs>,
+    notable: BTreeMap<SimTime, u64>,
 }
 
 /// Operations of clients, and which of them are open.
@@ -58,14 +61,24 @@ impl Gatherer {
             processes: Processes::default(),
             disk: Disk::default(),
             takeovers: Takeovers::default(),
+            resyncs: BTreeMap::new(),
+            notable: BTreeMap::new(),
         }
     }
 
     /// Takes the next event.
     pub fn see(&mut self, event: &Event) {
         self.last_at = event.at;
+        if is_notable(&event.body) && !self.done {
+            self.notable.entry(event.at).or_insert(event.i);
+        }
         match (event.actor, &event.body) {
-            (_, Body::Phase { phase }) => self.done = *phase == Phase::Done,
+            (_, Body::Phase { phase }) => {
+                self.done = *phase == Phase::Done;
+                if *phase == Phase::Run {
+                    self.resyncs.clear();
+                }
+            }
             (ActorId::Client(client), Body::Invoke { sequence, request }) => {
                 self.history.invoke((client, *sequence), request, event.at);
             }
@@ -77,6 +90,7 @@ impl Gatherer {
                 self.processes.see(node, event.at, body);
                 self.disk.see(node, event.at, body);
                 self.takeovers.see(node, event.at, body);
+                resyncs::see(&mut self.resyncs, node, body);
             }
             (_, body) => {
                 self.shut_down(body);
@@ -114,6 +128,8 @@ impl Gatherer {
             operations: self.actions.operations(&self.plan),
             primary_changes: self.takeovers.changes(&self.plan.cluster, &ids),
             log_tail: self.processes.log_tail(),
+            resyncs: self.resyncs,
+            notable: self.notable,
             exits: self.processes.exits,
             disk: self.disk.reports,
             livelocks: self.processes.livelocks,
@@ -137,6 +153,15 @@ impl Gatherer {
     /// A node that nobody looked at.
     fn unknown(&self, node: NodeId) -> NodeEvidence {
         NodeEvidence::unread(node, self.processes.is_alive(node))
+    }
+}
+
+/// Whether an event can be what broke something.
+fn is_notable(body: &Body) -> bool {
+    match body {
+        Body::Operation { .. } | Body::Fault { .. } | Body::Exited { .. } => true,
+        Body::Log { line } => takeovers::is_takeover(line),
+        _ => false,
     }
 }
 

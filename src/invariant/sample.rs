@@ -46,6 +46,8 @@ pub fn healthy_of(shards: u16, replicas: u16) -> Evidence {
         livelocks: vec![],
         suspicious_log_lines: vec![],
         log_tail: vec![],
+        resyncs: BTreeMap::new(),
+        notable: BTreeMap::new(),
     }
 }
 
@@ -133,7 +135,8 @@ pub fn kill(evidence: &mut Evidence, node: NodeId, s: u64) {
     dead.slot_answers.clear();
     in_all_views(evidence, node, |row| row.fail = true);
     let (status, what) = ("SIGKILL".to_owned(), format!("Process Kill ({node})"));
-    evidence.exits.push(ExitReport { node, at: at(s), status, expected: true, restarted_at: None });
+    let (expected, reason, restarted_at) = (true, None, None);
+    evidence.exits.push(ExitReport { node, at: at(s), status, expected, reason, restarted_at });
     evidence.disturbances.push(Disturbance { at: at(s), ended_at: Some(at(s)), what });
     hit(evidence, node, s, None);
 }

@@ -103,7 +103,7 @@ fn a_run_that_passed_is_summed_up() {
             Validation Results:
             ✓ Slot Coverage: All 16384 slots assigned
             ✓ Replica Sync: All replicas synchronized (3)
-            ✓ Data Consistency: 100% match across 3 replicas (1 keys compared); 2 of 2 acknowledged writes kept
+            ✓ Data Consistency: 100% match across 3 replicas (1 keys compared by type and value); 2 of 2 acknowledged writes kept
             ✓ Operations: No operation ended
             ✓ Convergence Time: 0.0s (within 30.0s limit)
             ✓ Replication Lag: 0.020s average, 0.020s max (1 samples)
@@ -194,7 +194,7 @@ fn the_json_report_has_every_measured_value() {
                 "data_consistency": {
                   "title": "Data Consistency",
                   "verdict": "holds",
-                  "detail": "100% match across 3 replicas (1 keys compared); 2 of 2 acknowledged writes kept"
+                  "detail": "100% match across 3 replicas (1 keys compared by type and value); 2 of 2 acknowledged writes kept"
                 },
                 "operations": {
                   "title": "Operations",

@@ -29,12 +29,23 @@ struct Judge<'e> {
     evictions: Evictions,
     acknowledged: u64,
     not_asked: u64,
+    lost: u64,
     /// How many were lost for which reason.
     excused: BTreeMap<&'e str, u64>,
 }
 
 /// Every key of the final data and of the history against the writes that can explain it.
 pub(super) fn writes(case: &Case) -> Verdict {
+    judged(case, |judge, findings| findings.verdict(|| told(case, judge)))
+}
+
+/// How many acknowledged writes are lost, excused or not.
+pub(super) fn lost_writes(case: &Case) -> u64 {
+    judged(case, |judge, _| judge.lost)
+}
+
+/// Judges every key and hands over what came of it.
+fn judged<T>(case: &Case, then: impl FnOnce(&Judge, Findings) -> T) -> T {
     let (excuses, writers) = (Excuses::of(case.evidence), Writers::of(case.evidence));
     let owners = owners(case.evidence);
     let mut findings = Findings::default();
@@ -45,6 +56,7 @@ pub(super) fn writes(case: &Case) -> Verdict {
         evictions: Evictions::of(case.evidence),
         acknowledged: 0,
         not_asked: 0,
+        lost: 0,
         excused: BTreeMap::new(),
     };
     let by_key = writes_by_key(&case.evidence.history);
@@ -52,11 +64,8 @@ pub(super) fn writes(case: &Case) -> Verdict {
         let acknowledged = writes.iter().filter(|w| is_acknowledged(w)).count() as u64;
         match value_of(case, &owners, key) {
             Found::NotAsked => judge.not_asked += acknowledged,
-            Found::Unknown(why) => {
-                if acknowledged > 0 {
-                    findings.missing(why);
-                }
-            }
+            Found::Unknown(why) if acknowledged > 0 => findings.missing(why),
+            Found::Unknown(_) => {}
             Found::Value(value) => {
                 judge.acknowledged += acknowledged;
                 judge.key(&mut findings, (key, writes, value));
@@ -64,7 +73,7 @@ pub(super) fn writes(case: &Case) -> Verdict {
         }
     }
     unwritten(&judge, &by_key, &owners, &mut findings);
-    findings.verdict(|| told(case, &judge))
+    then(&judge, findings)
 }
 
 fn told(case: &Case, counts: &Judge) -> String {
@@ -184,6 +193,7 @@ impl<'e> Judge<'e> {
         let lost = lost.copied().collect::<Vec<_>>();
         let is_evicted =
             !lost.is_empty() && value.is_none() && destroyer.is_none() && self.evictions.take(key);
+        self.lost += if is_evicted { 0 } else { lost.len() as u64 };
         for write in lost {
             match self.excuses.of_write(write).filter(|_| !is_destroyed(write)) {
                 _ if is_evicted => *self.excused.entry(EVICTED).or_default() += 1,

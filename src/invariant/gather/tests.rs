@@ -342,3 +342,41 @@ fn what_the_log_says_of_the_disk_is_kept() {
     let loaded = [DiskStep::LoadedSnapshot, DiskStep::LoadedAppendOnly];
     assert_eq!(steps, [&[saved(1), saved(3), saved(4)][..], &loaded].concat());
 }
+
+#[test]
+fn an_end_is_told_with_the_assertion_or_the_function_it_crashed_in() {
+    let cases: [(&[&str], Option<&str>); 4] = [
+        (&["=== ASSERTION FAILED ===", "==> t.c:7 'x' is not true"], Some("t.c:7 'x' is not true")),
+        (&["EIP:"], None),
+        (&["crashed by signal: 11"], None),
+        (&[], None),
+    ];
+    for (lines, reason) in cases {
+        let mut feed = feed();
+        lines.iter().for_each(|line| drop(feed.log(1, line)));
+        let frame = "valkey-server 10.0.0.1:6379 [cluster](debugCommand+0x1f)[0x5555]".to_owned();
+        feed.node(1, Body::Log { line: frame });
+        feed.node(1, Body::Exited { status: "SIGSEGV".to_owned() });
+        let crashed = lines.last() == Some(&"EIP:");
+        let expected = if crashed { Some("in debugCommand") } else { reason };
+        assert_eq!(feed.finish().exits[0].reason.as_deref(), expected, "{lines:?}");
+    }
+}
+
+#[test]
+fn resyncs_count_from_the_end_of_formation_on() {
+    let mut feed = feed();
+    feed.log(2, "Full resync from primary: abc:1");
+    feed.see(ActorId::Director, Body::Phase { phase: Phase::Run });
+    for line in [
+        "Connection with primary lost.",
+        "Successful partial resynchronization with primary.",
+        "Connection with master lost.",
+        "Full resync from master: abc:1",
+    ] {
+        feed.log(2, line);
+    }
+    let resyncs = feed.finish().resyncs;
+    let counts = crate::invariant::evidence::Resyncs { full: 1, partial: 1, links_lost: 2 };
+    assert_eq!(resyncs, [(NodeId(2), counts)].into());
+}
