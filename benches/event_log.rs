@@ -6,7 +6,7 @@ use std::io;
 use std::ops::ControlFlow;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use valkey_fuzzer::event::{Body, BusSummary, Event};
+use valkey_fuzzer::event::{Body, BusSummary, Event, What};
 use valkey_fuzzer::event_log::{
     Filter, Header, IndexedLog, Keep, LogReader, LogWriter, ServerIdentity, Trace, event_line,
 };
@@ -129,7 +129,7 @@ fn index(_criterion: &mut Criterion) {
         open().select(filter, visit).expect("a good log");
         count
     };
-    let rare = Filter { whats: vec!["fault".to_owned()], ..Filter::default() };
+    let rare = Filter { whats: vec![What::Fault], ..Filter::default() };
     let answers = [
         ("index, built", build),
         ("opened again", seconds(open)),

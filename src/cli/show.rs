@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 
 use super::virtual_time;
 use crate::commands::show::{Request, View};
-use crate::event::{Kind, WHATS};
+use crate::event::{Kind, What};
 use crate::event_log::Filter;
 use crate::fault::Channel;
 use crate::id::{ActorId, NodeId};
@@ -54,7 +54,7 @@ struct Wanted {
     kind: Vec<KindWord>,
     /// Events with this statement, such as sent, deliver, log, exited.
     #[arg(long, value_name = "WORD", value_delimiter = ',', value_parser = what)]
-    what: Vec<String>,
+    what: Vec<What>,
     /// What was sent on this channel.
     #[arg(long, value_enum, value_delimiter = ',')]
     channel: Vec<ChannelWord>,
@@ -135,8 +135,9 @@ fn node(text: &str) -> Result<NodeId, String> {
     number.map(NodeId).ok_or_else(|| format!("{text} is no node; write 3 or node-3"))
 }
 
-fn what(text: &str) -> Result<String, String> {
-    known(text, &WHATS.map(|(word, _)| word))
+fn what(text: &str) -> Result<What, String> {
+    let words = What::ALL.map(What::word);
+    known(text, &words).map(|word| What::of_word(&word).expect("the word is one of them"))
 }
 
 /// A type of message: a known word, or `type_N` for one that only a newer server has.

@@ -1,7 +1,7 @@
 //! Which events of a log somebody wants to see.
 
 use super::marks::{self, Marks};
-use crate::event::{Body, Event, Kind, WHATS};
+use crate::event::{Body, Event, Kind, What};
 use crate::fault::Channel;
 use crate::id::{ActorId, NodeId};
 use crate::time::SimTime;
@@ -10,14 +10,14 @@ use crate::time::SimTime;
 /// them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Filter {
-    /// The event is about one of these nodes ([`Event::nodes`]).
+    /// The event is about one of these nodes ([`Event::each_node`]).
     pub nodes: Vec<NodeId>,
     /// It was delivered to one of these, or one of these spoke.
     pub actors: Vec<ActorId>,
     /// Its kind.
     pub kinds: Vec<Kind>,
-    /// Its statement, a word of [`WHATS`].
-    pub whats: Vec<String>,
+    /// Its statement.
+    pub whats: Vec<What>,
     /// It was sent on one of these channels.
     pub channels: Vec<Channel>,
     /// It is a message of the cluster bus of one of these types.
@@ -55,10 +55,10 @@ impl Filter {
             && !self.is_past(event.at)
             && asked(&self.actors, |actor| *actor == event.actor)
             && asked(&self.kinds, |kind| *kind == event.kind)
-            && asked(&self.whats, |what| what == event.body.what())
+            && asked(&self.whats, |what| *what == event.body.what())
             && asked(&self.channels, |wanted| Some(*wanted) == channel)
             && asked(&self.messages, |wanted| Some(wanted.as_str()) == message)
-            && asked(&self.nodes, |node| event.nodes().any(|of| of == *node))
+            && asked(&self.nodes, |node| event.is_about(*node))
     }
 
     /// Whether nothing at this instant or later is wanted.
@@ -78,15 +78,17 @@ impl Filter {
     }
 
     /// The statements whose events can be wanted; no bit if every event can.
-    fn statements(&self) -> u32 {
+    fn statements(&self) -> u64 {
         let sent = !(self.channels.is_empty() && self.messages.is_empty());
-        let can = |(word, kind): &(&str, Kind)| {
-            asked(&self.whats, |what| what == word)
-                && asked(&self.kinds, |wanted| wanted == kind)
-                && (!sent || *word == "sent")
+        let can = |what: &What| {
+            asked(&self.whats, |wanted| wanted == what)
+                && asked(&self.kinds, |wanted| *wanted == what.kind())
+                && (!sent || *what == What::Sent)
         };
-        let all = (0..).zip(&WHATS).filter(|(_, what)| can(what)).fold(0, |bits, (code, _)| bits | 1 << code);
-        if all == (1 << WHATS.len()) - 1 { 0 } else { all }
+        match What::ALL.iter().all(can) {
+            true => 0,
+            false => What::ALL.into_iter().filter(can).fold(0, |bits, what| bits | marks::what(what)),
+        }
     }
 }
 

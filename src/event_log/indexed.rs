@@ -10,10 +10,11 @@ use std::path::{Path, PathBuf};
 use super::Header;
 use super::filter::Filter;
 use super::index::{self, Index, Indexed, Keep, Kept};
+use super::marks;
 use super::open::{OpenError, log_path};
 use super::read::{Events, LogReader, ReadError};
 use super::text::FileFrom;
-use crate::event::Event;
+use crate::event::{Event, What};
 use crate::event_log::Digest;
 use crate::id::ActorId;
 
@@ -125,8 +126,8 @@ impl IndexedLog {
         self.cause(i).into_iter().flat_map(move |cause| self.index.effects_before(cause, i))
     }
 
-    /// The place of the event's statement in [`crate::event::WHATS`].
-    pub fn what_code(&self, i: u64) -> u8 {
+    /// The event's statement.
+    pub fn what(&self, i: u64) -> What {
         self.index.what(i)
     }
 
@@ -190,7 +191,7 @@ impl IndexedLog {
             let goes_on = reader.take().filter(|events: &EventsFrom| events.next_index() == numbers.start);
             let mut events = goes_on.unwrap_or_else(|| self.read_place(place));
             for i in numbers {
-                if wanted.whats != 0 && wanted.whats & (1 << self.index.what(i)) == 0 {
+                if wanted.whats != 0 && wanted.whats & marks::what(self.index.what(i)) == 0 {
                     events.skip_line()?;
                     continue;
                 }

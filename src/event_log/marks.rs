@@ -3,7 +3,7 @@
 //! Marks of different things may fall on the same bit (a cluster of a hundred nodes, say), so they rule out and never
 //! prove.
 
-use crate::event::{Body, Event};
+use crate::event::{Body, Event, What};
 use crate::fault::Channel;
 use crate::id::{ActorId, ClientId, NodeId};
 use crate::wire::cluster_bus::MessageType;
@@ -11,8 +11,8 @@ use crate::wire::cluster_bus::MessageType;
 /// What is spoken of. In a filter, a field without a bit wants nothing in particular.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Marks {
-    /// A bit for each statement, by [`Body::what_code`].
-    pub whats: u32,
+    /// A bit for each statement.
+    pub whats: u64,
     /// Who was spoken to, or spoke.
     pub actors: u64,
     /// Whom the events are about.
@@ -25,13 +25,13 @@ pub(super) struct Marks {
 
 impl Marks {
     /// The bytes of marks in an index.
-    pub const BYTES: usize = 28;
+    pub const BYTES: usize = 32;
 
     /// Those of one event.
     pub fn of(event: &Event) -> Self {
         let mut marks =
-            Marks { whats: 1 << event.body.what_code(), actors: actor(event.actor), ..Marks::default() };
-        marks.nodes = event.nodes().fold(0, |bits, id| bits | node(id));
+            Marks { whats: what(event.body.what()), actors: actor(event.actor), ..Marks::default() };
+        event.each_node(&mut |id| marks.nodes |= node(id));
         if let Body::Sent { channel: through, bus, .. } = &event.body {
             marks.channels = channel(*through);
             marks.messages = bus.as_ref().map_or(0, |bus| message(&bus.r#type));
@@ -53,7 +53,7 @@ impl Marks {
     /// Whether one of the events with these marks may be what `wanted` wants.
     pub fn may_hold(&self, wanted: &Marks) -> bool {
         let meet = |wanted: u64, there: u64| wanted == 0 || wanted & there != 0;
-        meet(wanted.whats.into(), self.whats.into())
+        meet(wanted.whats, self.whats)
             && meet(wanted.actors, self.actors)
             && meet(wanted.nodes, self.nodes)
             && meet(wanted.channels.into(), self.channels.into())
@@ -63,9 +63,10 @@ impl Marks {
     /// As they stand in an index.
     pub fn to_bytes(self) -> [u8; Marks::BYTES] {
         let mut bytes = [0; Marks::BYTES];
-        bytes[..8].copy_from_slice(&self.actors.to_le_bytes());
-        bytes[8..16].copy_from_slice(&self.nodes.to_le_bytes());
-        for (at, word) in [(16, self.whats), (20, self.channels), (24, self.messages)] {
+        for (at, long) in [(0, self.actors), (8, self.nodes), (16, self.whats)] {
+            bytes[at..at + 8].copy_from_slice(&long.to_le_bytes());
+        }
+        for (at, word) in [(24, self.channels), (28, self.messages)] {
             bytes[at..at + 4].copy_from_slice(&word.to_le_bytes());
         }
         bytes
@@ -76,8 +77,14 @@ impl Marks {
         let long =
             |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes are eight"));
         let word = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes are four"));
-        Marks { actors: long(0), nodes: long(8), whats: word(16), channels: word(20), messages: word(24) }
+        Marks { actors: long(0), nodes: long(8), whats: long(16), channels: word(24), messages: word(28) }
     }
+}
+
+/// The bit of a statement.
+pub(super) fn what(what: What) -> u64 {
+    const { assert!(What::ALL.len() <= 64, "more statements need wider marks") };
+    1 << what.code()
 }
 
 /// The bit of an actor. Nodes and clients share out what the five roles leave.

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::event::{Body, Event};
+use crate::event::{Body, Event, Kind};
 use crate::event_log::ReadError;
 
 /// What an event means, times and payloads aside.
@@ -13,8 +13,12 @@ use crate::event_log::ReadError;
 pub struct Meaning(String);
 
 impl Meaning {
-    /// The meaning of an event; none for what is of no interest to another server (verdicts, decisions, log lines).
+    /// The meaning of an event; none for what is of no interest to another server (verdicts, decisions, log lines). One that
+    /// has no words here means its statement and nothing more.
     pub fn of(event: &Event) -> Option<Self> {
+        if matches!(event.kind, Kind::Decision | Kind::Verdict) {
+            return None;
+        }
         let actor = event.actor;
         let text = match &event.body {
             Body::Sent { from, channel, to, bus, .. } => {
@@ -40,7 +44,14 @@ impl Meaning {
             Body::Complete { sequence, outcome, .. } => {
                 format!("{actor} completes #{sequence}: {}", outcome_name(outcome))
             }
-            _ => return None,
+            Body::Wake
+            | Body::Deliver { .. }
+            | Body::Rule { .. }
+            | Body::Timer { .. }
+            | Body::Tell { .. } => return None,
+            Body::Listen { .. } | Body::Closed { .. } | Body::Log { .. } => return None,
+            Body::Reply { .. } | Body::Probe { .. } => return None,
+            other => format!("{actor} {}", other.word()),
         };
         Some(Meaning(text))
     }

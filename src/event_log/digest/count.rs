@@ -1,7 +1,7 @@
 //! Fills a digest, event by event, and keeps it small.
 
 use super::{Digest, Fault, Life, List, Operation, Seen};
-use crate::event::{Body, Event, WHATS};
+use crate::event::{Body, Event, What};
 use crate::fault::Channel;
 use crate::history::Outcome;
 
@@ -18,13 +18,13 @@ const OTHER: &str = "(other)";
 #[derive(Default)]
 pub struct Counting {
     digest: Digest,
-    whats: [u64; WHATS.len()],
+    whats: [u64; What::ALL.len()],
 }
 
 impl Counting {
     /// Takes the next event.
     pub fn see(&mut self, event: &Event) {
-        self.whats[usize::from(event.body.what_code())] += 1;
+        self.whats[usize::from(event.body.what().code())] += 1;
         let digest = &mut self.digest;
         digest.events += 1;
         digest.until = event.at;
@@ -82,8 +82,8 @@ impl Counting {
 
     /// What was counted.
     pub fn finish(self, truncated: bool) -> Digest {
-        let counted = WHATS.iter().zip(self.whats).filter(|(_, count)| *count > 0);
-        let whats = counted.map(|((word, _), count)| ((*word).to_owned(), count)).collect();
+        let counted = What::ALL.into_iter().zip(self.whats).filter(|(_, count)| *count > 0);
+        let whats = counted.map(|(what, count)| (what.word().to_owned(), count)).collect();
         Digest { whats, truncated, ..self.digest }
     }
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::{Kind, Phase, WHATS};
+use crate::event::{Kind, Phase, What};
 use crate::fault::{Channel, FaultId};
 use crate::id::{ActorId, NodeId};
 use crate::op::OpId;
@@ -135,11 +135,11 @@ impl<T> Default for List<T> {
 impl Digest {
     /// How many events are of this kind.
     pub fn of_kind(&self, kind: Kind) -> u64 {
-        WHATS.iter().filter(|(_, of)| *of == kind).map(|(word, _)| self.of_what(word)).sum()
+        What::ALL.into_iter().filter(|what| what.kind() == kind).map(|what| self.of_what(what)).sum()
     }
 
     /// How many events make this statement.
-    pub fn of_what(&self, word: &str) -> u64 {
-        self.whats.get(word).copied().unwrap_or_default()
+    pub fn of_what(&self, what: What) -> u64 {
+        self.whats.get(what.word()).copied().unwrap_or_default()
     }
 }

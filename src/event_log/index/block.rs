@@ -15,8 +15,7 @@ pub const NO_CAUSE: u32 = u32::MAX;
 
 const AT: usize = 8;
 const MARKS: usize = 16;
-/// Marks have 28 bytes; four more keep what follows aligned.
-const WHATS: usize = MARKS + 32;
+const WHATS: usize = MARKS + Marks::BYTES;
 const CAUSES: usize = WHATS + BLOCK_EVENTS;
 
 /// A record in the making.
@@ -46,7 +45,7 @@ impl BlockBuilder {
             self.bytes[AT..MARKS].copy_from_slice(&event.at.as_ns().to_le_bytes());
         }
         self.marks = self.marks.and(Marks::of(event));
-        self.bytes[WHATS + self.events] = event.body.what_code();
+        self.bytes[WHATS + self.events] = event.body.what().code();
         // A cause is less than the event's own number, which is less than `NO_CAUSE`.
         let cause = event.cause.map_or(NO_CAUSE, |cause| cause as u32);
         let at = CAUSES + 4 * self.events;

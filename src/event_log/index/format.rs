@@ -6,14 +6,15 @@
 //! Everything is little-endian. The header has a checksum of its own, and one of all up to the frames, which have
 //! theirs. Whatever does not fit is no index of this log, and a new one is built.
 
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use super::block::{BLOCK_BYTES, BLOCK_EVENTS};
+use crate::event::What;
 
 /// The first bytes of every index.
 const MAGIC: [u8; 8] = *b"vkfz.idx";
-/// The version of this layout and of what marks and digests mean; another one is built anew.
-const VERSION: u64 = 1;
+/// The version of this layout and of what marks and digests mean.
+const VERSION: u64 = 2;
 /// The numbers of a header between the magic bytes and its checksum.
 const NUMBERS: usize = 10;
 /// The length of the header.
@@ -47,12 +48,18 @@ pub struct Layout {
     pub checksum: u64,
 }
 
+/// What an index must begin with to be believed: it keeps the places of statements in their table, so that another table
+/// is another version too. One of another version is built anew.
+fn version() -> u64 {
+    xxh3_64_with_seed(What::ALL.map(What::word).join(" ").as_bytes(), VERSION)
+}
+
 impl Layout {
     /// The header's bytes.
     pub fn to_bytes(self) -> [u8; HEADER_BYTES] {
         let Layout { log, events, digest_bytes, frames, frame_bytes, checksum } = self;
         let numbers: [u64; NUMBERS] = [
-            VERSION,
+            version(),
             log.len,
             log.written_ns,
             log.content,
@@ -88,7 +95,7 @@ impl Layout {
             let eight = bytes[8 + 8 * at..].first_chunk().expect("a header has so many numbers");
             u64::from_le_bytes(*eight)
         };
-        let known = bytes.starts_with(&MAGIC) && number(0) == VERSION && number(8) == BLOCK_EVENTS as u64;
+        let known = bytes.starts_with(&MAGIC) && number(0) == version() && number(8) == BLOCK_EVENTS as u64;
         let sound = number(NUMBERS) == xxh3_64(&bytes[..HEADER_BYTES - 8]);
         (known && sound).then(|| Layout {
             log: Fingerprint { len: number(1), written_ns: number(2), content: number(3) },

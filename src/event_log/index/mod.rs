@@ -25,6 +25,7 @@ use self::format::{Fingerprint, HEADER_BYTES, Layout};
 use super::Digest;
 use super::marks::Marks;
 use super::text::Frames;
+use crate::event::What;
 use crate::time::SimTime;
 
 /// An index that is there and sound.
@@ -118,9 +119,10 @@ impl Index {
         low.saturating_sub(1)
     }
 
-    /// The code of an event's statement (`Body::what_code`); the event must be there.
-    pub fn what(&self, i: u64) -> u8 {
-        self.block(self.place_of(i)).whats()[i as usize % BLOCK_EVENTS]
+    /// An event's statement; the event must be there.
+    pub fn what(&self, i: u64) -> What {
+        let code = self.block(self.place_of(i)).whats()[i as usize % BLOCK_EVENTS];
+        What::of_code(code).expect("an index holds the codes of this version's statements")
     }
 
     /// The event that caused this one, always an earlier one; the event must be there.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
-use crate::event::{Body, Event, Kind, WHATS};
+use crate::event::{Body, Event, Kind, What};
 use crate::event_log::tests::{any_event, log_of};
 use crate::event_log::{Filter, IndexedLog, Keep, Kept, LogReader, OpenError, Trace, chain};
 use crate::fault::Channel;
@@ -76,7 +76,7 @@ fn any_filter() -> impl Strategy<Value = Filter> {
     let nodes = prop::collection::vec((1..9_u16).prop_map(NodeId), 0..3);
     let actors = prop::collection::vec(prop::sample::select(vec![ActorId::Network, ActorId::Director]), 0..2);
     let kinds = prop::collection::vec(prop::sample::select(vec![Kind::Decision, Kind::Effect]), 0..2);
-    let whats = prop::collection::vec(prop::sample::select(&WHATS[..]), 0..4);
+    let whats = prop::collection::vec(prop::sample::select(&What::ALL[..]), 0..4);
     let channels = prop::collection::vec(prop::sample::select(vec![Channel::Bus, Channel::Client]), 0..2);
     let messages = prop::collection::vec(prop::sample::select(vec!["ping", "", "type_77"]), 0..2);
     let time = (0..300_u64, prop_oneof![Just(u64::MAX), 0..600_u64]);
@@ -85,7 +85,7 @@ fn any_filter() -> impl Strategy<Value = Filter> {
             nodes,
             actors,
             kinds,
-            whats: whats.into_iter().map(|(word, _)| word.to_owned()).collect(),
+            whats,
             channels,
             messages: messages.into_iter().map(str::to_owned).collect(),
             from: SimTime::from_ns(from),
@@ -176,11 +176,11 @@ fn the_digest_counts_what_is_there() {
     let log = Place::of(&log_of(&events), "events.jsonl").open().expect("a good log");
     let digest = log.digest();
     assert_eq!(digest.events, events.len() as u64);
-    for (word, kind) in WHATS {
-        let count = events.iter().filter(|event| event.body.what() == word).count() as u64;
-        assert_eq!(digest.of_what(word), count, "{word}");
-        assert!(count > 0, "{word} is in no sample");
-        assert!(events.iter().all(|event| event.body.what() != word || event.kind == kind));
+    for what in What::ALL {
+        let count = events.iter().filter(|event| event.body.what() == what).count() as u64;
+        assert_eq!(digest.of_what(what), count, "{what:?}");
+        assert!(count > 0, "{what:?} is in no sample");
+        assert!(events.iter().all(|event| event.body.what() != what || event.kind == what.kind()));
     }
     assert_eq!((digest.clients.invoked, digest.clients.ok), (2, 1));
     assert_eq!((digest.operations.entries.len(), digest.faults.entries.len()), (1, 1));
@@ -192,7 +192,7 @@ fn the_words_of_statements_are_those_of_the_log() {
     for event in crate::event_log::tests::one_of_each() {
         let line: serde_json::Value =
             serde_json::from_str(&crate::event_log::event_line(&event)).expect("a line is JSON");
-        assert_eq!(line["what"], event.body.what());
+        assert_eq!(line["what"], event.body.word());
     }
 }
 

@@ -1,6 +1,7 @@
 //! One event in one line of words: number, time, actor, statement, details.
 
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::event::{Body, BusSummary, Event, Kind};
 use crate::fault::Channel;
@@ -32,7 +33,7 @@ pub(super) fn whole_line(event: &Event, paint: Paint) -> String {
 
 fn columns(event: &Event, details: &str, paint: Paint) -> String {
     let Event { i, at, actor, .. } = event;
-    let what = format!("{:<15}", event.body.what());
+    let what = format!("{:<15}", event.body.word());
     let what = match (event.kind, &event.body) {
         (Kind::Decision, _) => paint.faint(&what),
         (_, Body::Fault { .. } | Body::Exited { .. } | Body::Livelock { .. }) => paint.bad(&what),
@@ -44,7 +45,7 @@ fn columns(event: &Event, details: &str, paint: Paint) -> String {
     text.trim_end().to_owned()
 }
 
-/// What there is to say of an event, except its actor and its statement.
+/// What there is to say of an event, except its actor and its statement. One that has no words here shows its fields.
 pub(super) fn details(body: &Body) -> String {
     match body {
         Body::Latency { conn, ns } => format!("conn {conn}: {:.3} ms", ns.as_ns() as f64 / 1e6),
@@ -52,18 +53,14 @@ pub(super) fn details(body: &Body) -> String {
         Body::Picked { node, why } => format!("{node}: {why}"),
         Body::Phase { phase } => word(phase),
         Body::Start { incarnation } => format!("incarnation {incarnation}"),
-        Body::Wake => String::new(),
         Body::Deliver { conn, len } => format!("conn {conn}: {len} bytes"),
         Body::Link { conn, state } => format!("conn {conn}: {}", word(state)),
-        Body::Signal { signal } => signal.clone(),
         Body::Pause { paused } => (if *paused { "paused" } else { "runs again" }).to_owned(),
         Body::Rule { fault, on } => format!("fault {}: {}", fault.0, if *on { "set" } else { "removed" }),
-        Body::Timer { purpose } => purpose.clone(),
         Body::Fault { fault, text, hit } if hit.is_empty() => format!("fault {}: {text}", fault.0),
         Body::Fault { fault, text, hit } => format!("fault {}: {text} (hits {})", fault.0, names(hit)),
         Body::Heal { fault, text } => format!("fault {}: {text}", fault.0),
         Body::Operation { op, text } => format!("operation {}: {text}", op.0),
-        Body::Tell { text } => text.clone(),
         _ => seen(body),
     }
 }
@@ -77,10 +74,7 @@ fn seen(body: &Body) -> String {
             format!("{from} -> {to} {}, {len} bytes, conn {conn}", carried(*channel, bus.as_ref()))
         }
         Body::Closed { from, conn, how } => format!("{from}, conn {conn}: {how}"),
-        Body::Log { line } => line.clone(),
-        Body::Exited { status } => status.clone(),
         Body::Child { pid, state } => format!("pid {pid}: {state}"),
-        Body::Livelock { detail } => detail.clone(),
         Body::Reply { op: Some(op), text } => format!("operation {}: {text}", op.0),
         Body::Reply { op: None, text } => text.clone(),
         Body::OperationEnded { op, done, text, .. } => {
@@ -96,7 +90,22 @@ fn seen(body: &Body) -> String {
         }
         Body::Probe { node, text } => format!("{node}: {text}"),
         Body::Verdict { invariant, verdict, detail } => format!("{invariant} {verdict}: {detail}"),
-        _ => String::new(),
+        _ => fields(body),
+    }
+}
+
+/// The details of a statement that needs no words of its own: the value of its one field, or `name value` of each.
+fn fields(body: &Body) -> String {
+    let Ok(Value::Object(mut fields)) = serde_json::to_value(body) else { return String::new() };
+    fields.remove("what");
+    let told = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    match fields.len() {
+        1 => fields.values().map(told).collect(),
+        _ => fields
+            .iter()
+            .map(|(name, value)| format!("{name} {}", told(value)))
+            .collect::<Vec<_>>()
+            .join(", "),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a recorded run was: its header, its length, and everything that happened in it, counted.
 
 use super::line::{clean, names, word};
-use crate::event::{Kind, Phase, WHATS};
+use crate::event::{Kind, Phase, What};
 use crate::event_log::digest::{Digest, Fault, Life, List, Operation, Seen, Traffic};
 use crate::event_log::{Header, IndexedLog};
 use crate::report::paint::{Paint, grouped};
@@ -138,7 +138,8 @@ fn clients(digest: &Digest) -> String {
 fn counts(digest: &Digest) -> String {
     let kinds = [Kind::Decision, Kind::Effect, Kind::Observation, Kind::Verdict];
     let line = |kind: &Kind| {
-        let words = WHATS.iter().filter(|(_, of)| of == kind).map(|(word, _)| (*word, digest.of_what(word)));
+        let whats = What::ALL.into_iter().filter(|what| what.kind() == *kind);
+        let words = whats.map(|what| (what.word(), digest.of_what(what)));
         let mut words: Vec<_> = words.filter(|(_, count)| *count > 0).collect();
         words.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
         format!("- {:<11} {:>10}: {}\n", word(kind), grouped(digest.of_kind(*kind)), in_a_row(&words))

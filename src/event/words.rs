@@ -1,0 +1,176 @@
+//! Every statement of the log, each declared once: a new one is one entry of the table at the end, and a row of
+//! `replay/FORMAT.md`, which a test demands.
+//!
+//! An entry is its [`Kind`], its [`Role`], the word after `what`, and its fields in the order in which they are written. What
+//! the statement is about follows from the fields (`about.rs`). Their order is that of summaries, and means nothing else.
+
+use serde::{Deserialize, Serialize};
+
+use super::about::{About, conn_of};
+use super::{BusSummary, Kind, LinkState, Phase, Role};
+use crate::fault::{Channel, FaultId};
+use crate::history::{Outcome, Request};
+use crate::id::{ActorId, Host, NodeId};
+use crate::op::{Ending, OpId};
+use crate::time::SimDuration;
+
+macro_rules! words {
+    ($($(#[$about:meta])* $kind:ident $role:ident $word:literal $variant:ident
+        $({ $($(#[$attribute:meta])* $field:ident: $type:ty),* $(,)? })?;)*) => {
+        /// What happened.
+        #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(tag = "what")]
+        pub enum Body {
+            $(
+                $(#[$about])*
+                #[serde(rename = $word)]
+                $variant $({ $($(#[$attribute])* $field: $type),* })?,
+            )*
+        }
+
+        /// Which statement it is, without its fields.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        #[repr(u8)]
+        pub enum What {
+            $($(#[$about])* $variant,)*
+        }
+
+        impl What {
+            /// Every statement.
+            pub const ALL: [What; [$($word),*].len()] = [$(What::$variant),*];
+
+            /// The word that stands after `what`.
+            pub fn word(self) -> &'static str {
+                match self {
+                    $(What::$variant => $word,)*
+                }
+            }
+
+            /// The class of the statement.
+            pub fn kind(self) -> Kind {
+                match self {
+                    $(What::$variant => Kind::$kind,)*
+                }
+            }
+
+            /// How it comes into the log.
+            pub fn role(self) -> Role {
+                match self {
+                    $(What::$variant => Role::$role,)*
+                }
+            }
+        }
+
+        impl Body {
+            /// Which statement it is.
+            pub fn what(&self) -> What {
+                match self {
+                    $(Body::$variant { .. } => What::$variant,)*
+                }
+            }
+
+            /// The connection that it is about.
+            pub fn conn(&self) -> Option<u64> {
+                match self {
+                    $(Body::$variant $({ $($field),* })? => {
+                        let conns: &[Option<u64>] = &[$($(conn_of!($field, $field)),*)?];
+                        conns.iter().copied().flatten().next()
+                    })*
+                }
+            }
+
+            /// Calls `see` with each node that a field names.
+            pub(super) fn each_node(&self, see: &mut impl FnMut(NodeId)) {
+                match self {
+                    $(Body::$variant $({ $($field),* })? => { $($($field.each_node(see);)*)? })*
+                }
+            }
+        }
+    };
+}
+
+words! {
+    /// How long a chunk, or a step of a connection's life, takes to the other end.
+    Decision Noted "latency" Latency { conn: u64, ns: SimDuration };
+    /// A cut link holds what was sent until it heals.
+    Decision Noted "held" Held { conn: u64, len: u64 };
+    /// Whom a fault or operation hits, looked up now.
+    Decision Noted "picked" Picked { node: NodeId, why: String };
+
+    /// A phase of the run begins.
+    Effect Noted "phase" Phase { phase: Phase };
+    /// A server process is started.
+    Effect Delivered "start" Start { incarnation: u32 };
+    /// A node's timer is due and it gets the turn.
+    Effect Delivered "wake" Wake;
+    /// Bytes reach the other end.
+    Effect Delivered "deliver" Deliver { conn: u64, len: u64 };
+    /// A connection's state changes at this end.
+    Effect Delivered "link" Link { conn: u64, state: LinkState };
+    /// A process gets a signal.
+    Effect Delivered "signal" Signal { signal: String };
+    /// A process stops running for a while, or runs again.
+    Effect Delivered "pause" Pause { paused: bool };
+    /// A rule of the network is set or removed.
+    Effect Delivered "rule" Rule { fault: FaultId, on: bool };
+    /// An actor's own timer is due.
+    Effect Delivered "timer" Timer { purpose: String };
+    /// A fault's moment came: it hits these nodes (both sides of a partition), or was missed and hits nobody.
+    Effect Injected "fault" Fault {
+        fault: FaultId,
+        text: String,
+        #[serde(skip_serializing_if = "Vec::is_empty", default)]
+        hit: Vec<NodeId>,
+    };
+    /// What a fault did is undone.
+    Effect Injected "heal" Heal { fault: FaultId, text: String };
+    /// An operation is sent to the cluster.
+    Effect Injected "operation" Operation { op: OpId, text: String };
+    /// An actor tells another that something is so.
+    Effect Delivered "tell" Tell { text: String };
+
+    /// A process or client asks for a connection.
+    Observation Delivered "dial" Dial { from: ActorId, conn: u64, to: Host, port: u16 };
+    /// A process listens at a port.
+    Observation Delivered "listen" Listen { node: NodeId, port: u16 };
+    /// One chunk, or one message of the cluster bus, was written.
+    Observation Delivered "sent" Sent {
+        from: ActorId,
+        conn: u64,
+        channel: Channel,
+        to: Host,
+        len: u64,
+        digest: String,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        bus: Option<BusSummary>,
+    };
+    /// An end was closed by its owner.
+    Observation Delivered "closed" Closed { from: ActorId, conn: u64, how: String };
+    /// A line of a server's log, as written.
+    Observation Delivered "log" Log { line: String };
+    /// A process ended.
+    Observation Delivered "exited" Exited { status: String };
+    /// A process forked, or its child ended.
+    Observation Delivered "child" Child { pid: u32, state: String };
+    /// A process used the CPU without end and never blocked again.
+    Observation Delivered "livelock" Livelock { detail: String };
+    /// A server answered the operator.
+    Observation Noted "reply" Reply { op: Option<OpId>, text: String };
+    /// An operation ended; how is not told by the oldest logs.
+    Observation Noted "operation_ended" OperationEnded {
+        op: OpId,
+        done: bool,
+        text: String,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        ending: Option<Ending>,
+    };
+    /// A client invokes an operation.
+    Observation Injected "invoke" Invoke { sequence: u64, request: Request };
+    /// A client's operation is complete.
+    Observation Noted "complete" Complete { sequence: u64, outcome: Outcome, node: Option<NodeId> };
+    /// What a probe saw of a node.
+    Observation Noted "probe" Probe { node: NodeId, text: String };
+
+    /// An invariant was judged.
+    Verdict Noted "verdict" Verdict { invariant: String, verdict: String, detail: String };
+}
