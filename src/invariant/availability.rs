@@ -148,7 +148,7 @@ mod tests {
             ok(key, "d", 18, 19),
         ];
         assert_eq!(gap(refusals), Some((1, at(10), 9)));
-        assert_eq!(gap(vec![ok(key, "a", 1, 2), info(key, "b", 10)]), Some((1, at(1), 1)), "to its end");
+        assert_eq!(gap(vec![ok(key, "a", 1, 2), info(key, "b", 10)]), Some((1, at(10), 1)), "to its end");
         let across = vec![ok(key, "a", 1, 2), ok(key, "b", 2, 9), ok(key, "c", 4, 5)];
         assert_eq!(gap(across), Some((1, at(5), 4)), "it waited all the time");
     }

@@ -176,11 +176,11 @@ fn kept(evidence: &Evidence, exit: &ExitReport, back: SimTime) -> Option<(SimTim
         }
         Some(DiskStep::LoadedSnapshot) => {
             let saved = evidence.disk.iter().filter(of_node).filter(|report| report.at <= exit.at);
-            let as_of = saved.filter_map(|report| match report.step {
+            let mut as_of = saved.filter_map(|report| match report.step {
                 DiskStep::Saved { as_of } => Some(as_of),
                 _ => None,
             });
-            Some((as_of.last().unwrap_or(SimTime::ZERO), "with its last snapshot"))
+            Some((as_of.next_back().unwrap_or(SimTime::ZERO), "with its last snapshot"))
         }
         _ => Some((SimTime::ZERO, "without its data")),
     }

@@ -71,8 +71,8 @@ impl<'e> Settings<'e> {
                 Step::Started => current.clone_from(&written),
                 Step::Typed(args) if is_config(args, "rewrite") => written.clone_from(&current),
                 Step::Typed(args) if is_config(args, "set") => {
-                    let pairs = args[2..].chunks_exact(2).filter(|pair| is_it(&pair[0]));
-                    current = pairs.last().map(|pair| pair[1].clone()).or(current);
+                    let mut pairs = args[2..].chunks_exact(2).filter(|pair| is_it(&pair[0]));
+                    current = pairs.next_back().map(|pair| pair[1].clone()).or(current);
                 }
                 Step::Typed(_) => {}
             }

@@ -166,7 +166,7 @@ impl RunReport {
                 replicas: cluster.replicas,
                 nodes: cluster.node_count(),
             },
-            validations: judged.iter().map(|j| Validation::of(j, &event_at)).collect(),
+            validations: judged.iter().map(|j| Validation::of(j, event_at)).collect(),
             operations: evidence.operations.iter().map(operation).collect(),
             faults: evidence.faults.iter().map(fault).collect(),
             workload: Workload::of(evidence),

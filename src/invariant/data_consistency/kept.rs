@@ -81,7 +81,7 @@ fn told(case: &Case, counts: &Judge) -> String {
     let mut text =
         format!("{} of {} acknowledged writes kept", counts.acknowledged - lost, counts.acknowledged);
     for (why, count) in &counts.excused {
-        text.push_str(&format!("{}", excused(why, *count)));
+        text.push_str(&excused(why, *count));
     }
     if let Some(losses) = case.expectation.losses().filter(|_| counts.not_asked > 0) {
         text.push_str(&format!(", {} not asked for ({losses})", counts.not_asked));
@@ -281,7 +281,7 @@ impl Evictions {
             }
         }
         let shards = (0..SLOT_COUNT).map(|slot| evidence.shard_of_slot(slot)).collect();
-        Evictions { shards: shards, left }
+        Evictions { shards, left }
     }
 
     /// Whether the key can be one of them, which it is from then on.

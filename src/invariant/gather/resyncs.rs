@@ -15,12 +15,15 @@ pub(super) fn see(counts: &mut BTreeMap<NodeId, Resyncs>, node: NodeId, body: &B
         return;
     };
     let says = |texts: &[&str]| texts.iter().any(|text| line.contains(text));
-    let mut count = || counts.entry(node).or_default();
-    if says(&["Full resync from primary", "Full resync from master"]) {
-        count().full += 1;
-    } else if says(&["Successful partial resynchronization with "]) {
-        count().partial += 1;
-    } else if says(&["Connection with primary lost", "Connection with master lost"]) {
-        count().links_lost += 1;
+    let (full, partial, links_lost) = (
+        says(&["Full resync from primary", "Full resync from master"]),
+        says(&["Successful partial resynchronization with "]),
+        says(&["Connection with primary lost", "Connection with master lost"]),
+    );
+    if full || partial || links_lost {
+        let count = counts.entry(node).or_default();
+        count.full += u32::from(full);
+        count.partial += u32::from(partial);
+        count.links_lost += u32::from(links_lost);
     }
 }

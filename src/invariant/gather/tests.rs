@@ -286,7 +286,8 @@ fn a_run_without_findings_is_unknown() {
     let known = judged.iter().filter(|j| !j.verdict.is_unknown()).map(|j| j.invariant.name);
     // These are told by the log alone, and hold or not for as much of the run as there was.
     assert_eq!(known.collect::<Vec<_>>(), ["operations", "reads", "no_crash", "no_livelock"]);
-    assert_eq!(judged.len(), CATALOGUE.len());
+    // The limits of availability are asked for by those plans alone that set them.
+    assert_eq!(judged.len(), CATALOGUE.len() - 1);
 }
 
 #[test]
@@ -353,7 +354,9 @@ fn an_end_is_told_with_the_assertion_or_the_function_it_crashed_in() {
     ];
     for (lines, reason) in cases {
         let mut feed = feed();
-        lines.iter().for_each(|line| drop(feed.log(1, line)));
+        for line in lines {
+            feed.log(1, line);
+        }
         let frame = "valkey-server 10.0.0.1:6379 [cluster](debugCommand+0x1f)[0x5555]".to_owned();
         feed.node(1, Body::Log { line: frame });
         feed.node(1, Body::Exited { status: "SIGSEGV".to_owned() });
