@@ -20,4 +20,5 @@ mod sabotage;
 mod settle;
 mod show;
 mod support;
+mod surroundings;
 mod tidy;
