@@ -12,7 +12,7 @@ use super::Shared;
 /// First word of a page.
 pub const MAGIC: u64 = 0x766b_667a_7061_6765;
 /// Layout version; the shim refuses another one.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// The variable that names the page's descriptor to the shim.
 pub const PAGE_VARIABLE: &str = "VALKEY_FUZZER_PAGE";
 /// The variable that asks the shim to describe the process images it is loaded into, and do nothing else.
@@ -102,6 +102,8 @@ pub mod state {
     pub const GAVE_UP: u32 = 4;
     /// Has ended.
     pub const EXITED: u32 = 5;
+    /// Worked on and on without ever waiting for anything, beyond every bound.
+    pub const BUSY: u32 = 6;
 }
 
 /// A process of the node.

@@ -90,13 +90,10 @@ pub fn is_servers_own(address: usize) -> bool {
 
 /// Virtual time for a look that returns to `caller`, after its cost if it is one of the server's own.
 pub fn look(caller: usize) -> u64 {
-    let page = turn::page();
     if is_servers_own(caller) {
-        let cost = page.clock_cost_ns.get();
-        page.now_ns.update(|now| now + cost);
-        page.busy_ns.update(|busy| busy + cost);
+        turn::spend_on_look();
     }
-    page.now_ns.get()
+    turn::page().now_ns.get()
 }
 
 /// The reading of clock `id` for a look that returns to `caller`.
