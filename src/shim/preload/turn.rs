@@ -121,18 +121,24 @@ pub fn hand_over(reason: u32) {
 /// What this process has done since it last had to wait.
 struct Work {
     looks: Cell<u64>,
+    /// Looks since it last asked for news.
+    looks_after_news: Cell<u64>,
     spent_ns: Cell<u64>,
     /// When it last got the turn.
     since_ns: Cell<u64>,
 }
 
-static WORK: Baton<Work> =
-    Baton::new(Work { looks: Cell::new(0), spent_ns: Cell::new(0), since_ns: Cell::new(0) });
+static WORK: Baton<Work> = Baton::new(Work {
+    looks: Cell::new(0),
+    looks_after_news: Cell::new(0),
+    spent_ns: Cell::new(0),
+    since_ns: Cell::new(0),
+});
 
 /// Virtual time after which a process that is busy lets the rest of the world go on, where it looks for news.
 const SLICE_NS: u64 = 1_000_000;
-/// Work without a wait beyond which there is none to come, as multiples of the price of a look: 20 s.
-const LOOKS_OF_WORK: u64 = 200_000_000;
+/// Work without a wait beyond which there is none to come, as multiples of the price of a look: 15 s.
+const LOOKS_OF_WORK: u64 = 150_000_000;
 
 /// Lets work take virtual time; a process that only ever works is no more.
 pub fn spend(ns: u64) {
@@ -146,17 +152,22 @@ pub fn spend(ns: u64) {
 
 /// The price of a look at a clock. A process that looks again and again without a wait computes in between, and how
 /// much can only be guessed from the looks: a script of the server's is worth one every 100 000 instructions
-/// (`lua_sethook` in `script_lua.c`). So the price rises, the first thousand looks apart, to what those take.
+/// (`lua_sethook` in `script_lua.c`). So the price rises, the first thousands of looks apart, to what those take. Looking
+/// for news makes some looks of its own, which stand for no work.
 pub fn spend_on_look() {
     const CHEAP: u64 = 1_000;
-    const STEPS: u64 = 7;
+    const STEPS: u64 = 6;
+    const OF_NEWS: core::ops::Range<u64> = 1..16;
     let looks = WORK.looks.replace(WORK.looks.get() + 1);
-    let step = (looks / CHEAP).clamp(1, STEPS);
+    let after_news = WORK.looks_after_news.replace(WORK.looks_after_news.get() + 1);
+    let stands_for_work = !OF_NEWS.contains(&after_news);
+    let step = if stands_for_work { (looks / CHEAP).clamp(1, STEPS) } else { 1 };
     spend(page().clock_cost_ns.get() * step.pow(4));
 }
 
 /// Lets the rest of the world go on if this process has been busy for long: it asked for news, and waits for none.
 pub fn breathe() {
+    WORK.looks_after_news.set(0);
     if page().now_ns.get().saturating_sub(WORK.since_ns.get()) >= SLICE_NS {
         give_way(page().now_ns.get(), true);
     }
