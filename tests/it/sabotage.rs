@@ -142,6 +142,19 @@ workload: {duration: 6}",
 }
 
 #[test]
+fn a_crash_report_has_every_threads_stack_and_is_the_same_each_time() {
+    let crash = || {
+        let body = "operations:
+  - {type: command, node: 1, args: [DEBUG, SEGFAULT], delay: 1}
+workload: {duration: 2}";
+        sabotaged(body).log()
+    };
+    let log = crash();
+    assert!(log.contains("4/4 expected stacktraces"), "{log}");
+    assert_eq!(log, crash());
+}
+
+#[test]
 fn a_failed_assertion_is_found() {
     let ran = sabotaged(
         "operations:
