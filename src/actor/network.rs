@@ -316,3 +316,6 @@ impl Actor for Network {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

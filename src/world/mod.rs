@@ -159,3 +159,6 @@ pub trait World {
     /// How many turns have been given so far.
     fn turns(&self) -> u64;
 }
+
+#[cfg(test)]
+pub mod fake;
