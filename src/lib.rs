@@ -10,7 +10,7 @@
 //! 9 `benchmark replay` · 10 `campaign` · 11 `commands` · 12 `cli`.
 //!
 //! Absent on purpose: actors do not know the world; invariants do not know the actors; `plan` does no I/O; only
-//! `actor::host` and `scheduler` name actix; only `wall` reads the wall clock; only `cli` reads the environment.
+//! `actor::host` names actix; only `wall` reads the wall clock; only `cli` reads the environment.
 
 pub mod actor;
 pub mod benchmark;

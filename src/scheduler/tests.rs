@@ -86,8 +86,7 @@ fn run_watched(world: Fake, guide: Guide, watcher: &mut Watcher) -> Ran {
     let observer: Observer = Box::new(move |event: &Event| kept.borrow_mut().push(event.clone()));
     let recorder = Recorder::new(LogWriter::nowhere(), Gatherer::new(&plan)).observed_by(Some(observer));
     let log = Rc::new(RefCell::new(recorder));
-    let ending =
-        actix::System::new().block_on(async { Scheduler::new(&plan, guide, world, log).run(watcher).await });
+    let ending = Scheduler::new(&plan, guide, world, log).run(watcher);
     Ran { ending, events: events.take() }
 }
 

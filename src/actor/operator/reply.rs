@@ -17,6 +17,14 @@ pub(super) fn text(reply: &Value) -> Result<String, String> {
     }
 }
 
+/// A reply as what it says alone: a text without its quotes, anything else as `valkey-cli` prints it.
+pub(super) fn plain(reply: &Value) -> String {
+    match reply {
+        Value::Int(number) => number.to_string(),
+        other => text(other).unwrap_or_else(|_| resp::lines(other).join("\n")),
+    }
+}
+
 /// A reply as `valkey-cli` prints it, cut off after some hundred characters.
 pub(super) fn render(reply: &Value) -> String {
     shorten(&resp::lines(reply).join("\n"))

@@ -77,7 +77,7 @@ fn seen(body: &Body) -> String {
         Body::Child { pid, state } => format!("pid {pid}: {state}"),
         Body::Reply { op: Some(op), text } => format!("operation {}: {text}", op.0),
         Body::Reply { op: None, text } => text.clone(),
-        Body::OperationEnded { op, done, text } => {
+        Body::OperationEnded { op, done, text, .. } => {
             format!("operation {} {}: {text}", op.0, if *done { "done" } else { "failed" })
         }
         Body::Invoke { sequence, request: Request::Get { key } } => format!("#{sequence} GET {key}"),

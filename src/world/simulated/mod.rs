@@ -6,6 +6,7 @@ mod log_tail;
 pub mod lone;
 mod node;
 mod page;
+mod seat;
 mod sockets;
 mod spawn;
 mod watchdog;
@@ -13,6 +14,8 @@ mod watchdog;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
+
+pub use seat::{Seat, with_counter};
 
 use self::log_tail::LogTail;
 use self::node::{Process, Setting, system};

@@ -14,6 +14,7 @@ use std::sync::Once;
 
 use nix::sys::personality::{self, Persona};
 
+use super::seat::with_counter;
 use crate::servers::{self, Server};
 use crate::shim::{self, page};
 
@@ -89,7 +90,7 @@ impl Stage {
         let (page, parent, fixed_layout) = (launch.page, std::process::id(), self.fixed_layout);
         // SAFETY: the closure makes system calls only; it neither allocates nor takes a lock.
         unsafe { command.pre_exec(move || isolate(page, parent, fixed_layout)) };
-        command.spawn()
+        with_counter(&mut command).spawn()
     }
 
     #[expect(clippy::disallowed_methods, reason = "the one place where servers are started")]
