@@ -16,7 +16,6 @@ const MS: SimDuration = SimDuration::from_ms(1);
 /// Three nodes a millisecond apart, and nothing that happens to them. Nobody answers the operator, so it forms no
 /// cluster; the run ends with its patience.
 fn plan() -> Plan {
-    let second = SimDuration::from_secs(1);
     Plan {
         name: "scripts".to_owned(),
         seed: 1,
@@ -26,13 +25,7 @@ fn plan() -> Plan {
         operations: Vec::new(),
         faults: Vec::new(),
         workload: None,
-        limits: Limits {
-            slot_coverage: true,
-            replica_sync: true,
-            data_consistency: true,
-            max_convergence_ns: second,
-            max_replication_lag_ns: second,
-        },
+        limits: Limits::default(),
     }
 }
 
