@@ -8,6 +8,7 @@ pub mod simulated;
 use std::net::SocketAddrV4;
 
 use crate::actor::message::{Arrival, Chunk};
+use crate::event::ChildState;
 use crate::fault::Signal;
 use crate::id::NodeId;
 use crate::time::SimTime;
@@ -32,7 +33,7 @@ pub enum Seen {
     /// It wrote a line to its log.
     Log { line: String },
     /// A child came or went.
-    Child { pid: u32, state: String },
+    Child { pid: u32, state: ChildState },
 }
 
 /// What a node does next.

@@ -39,14 +39,14 @@ impl Command {
         let (op, node) = (self.op, self.node);
         match &answer.result {
             Ok(value) => {
-                desk.out.note(Body::Reply { op: Some(op), text: reply::render(value) });
+                desk.out.note(reply::note(op, value));
                 let accepted = ChaosMessage::OperationAccepted { op };
                 desk.out.send(ActorId::Chaos, Message::Chaos(accepted));
                 Progress::Ended { done: true, text: format!("{node} answered") }
             }
             Err(SessionError::Server(error)) => {
                 let text = reply::shorten(&error.to_string());
-                desk.out.note(Body::Reply { op: Some(op), text: format!("(error) {text}") });
+                desk.out.note(reply::note_error(op, error));
                 Progress::Ended { done: false, text: format!("{node} refused: {text}") }
             }
             Err(error) => Progress::Ended { done: false, text: format!("{node}: {error}") },

@@ -9,7 +9,7 @@ use super::roll::Parts;
 use super::{Desk, reply};
 use crate::actor::message::{ChaosMessage, Message};
 use crate::actor::session::{Answer, SessionError};
-use crate::event::{Body, BusSummary};
+use crate::event::{Body, BusSummary, MessageType};
 use crate::id::{ActorId, NodeId, ShardId};
 use crate::op::{FailoverMode, OpId};
 use crate::time::{SimDuration, SimTime};
@@ -184,12 +184,12 @@ impl Failover {
         let op = self.op;
         match &answer.result {
             Ok(value) => {
-                desk.out.note(Body::Reply { op: Some(op), text: reply::render(value) });
+                desk.out.note(reply::note(op, value));
                 tell(ChaosMessage::OperationAccepted { op }, desk);
             }
             Err(SessionError::Server(error)) => {
                 let text = error.to_string();
-                desk.out.note(Body::Reply { op: Some(op), text: format!("(error) {text}") });
+                desk.out.note(reply::note_error(op, error));
                 return not_done(format!("{} refused: {text}", attempt.target));
             }
             Err(SessionError::NotSent(why)) => return not_done(format!("{}: {why}", attempt.target)),
@@ -237,11 +237,11 @@ impl Attempt {
 
     /// Which step of this failover a message of the cluster bus is.
     fn step(&self, node: NodeId, to: NodeId, summary: &BusSummary) -> Option<u8> {
-        match summary.r#type.as_str() {
-            "mfstart" if node == self.target => Some(0),
-            "ping" if node == self.primary => Some(1),
-            "failover_auth_request" if node == self.target => Some(2),
-            "failover_auth_ack" if to == self.target => Some(3),
+        match summary.r#type {
+            MessageType::MFSTART if node == self.target => Some(0),
+            MessageType::PING if node == self.primary => Some(1),
+            MessageType::FAILOVER_AUTH_REQUEST if node == self.target => Some(2),
+            MessageType::FAILOVER_AUTH_ACK if to == self.target => Some(3),
             _ => None,
         }
     }

@@ -4,6 +4,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 use super::page::SharedPage;
 use super::sockets::Sockets;
+use crate::event::ChildState;
 use crate::shim::page::{socket_state, state};
 use crate::world::Seen;
 
@@ -27,7 +28,7 @@ impl Children {
         // SAFETY: the descriptor was just made and belongs to nobody else.
         let handle = unsafe { OwnedFd::from_raw_fd(fd as i32) };
         self.0.push(Child { participant, pid, handle });
-        Seen::Child { pid, state: "forked".to_owned() }
+        Seen::Child { pid, state: ChildState::Forked }
     }
 
     /// A child's turn ended with its life: its descriptors close, and its parent may reap it.
@@ -36,7 +37,7 @@ impl Children {
         if let Some(i) = self.0.iter().position(|child| child.participant == participant) {
             let child = self.0.remove(i);
             await_end(&child.handle);
-            seen.push(Seen::Child { pid: child.pid, state: "ended".to_owned() });
+            seen.push(Seen::Child { pid: child.pid, state: ChildState::Ended });
         }
         page.participant(participant).state = state::EXITED;
         release_pipes(page, participant);

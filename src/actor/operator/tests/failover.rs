@@ -44,20 +44,20 @@ fn failovers_follow_each_other_and_find_the_roles_of_the_moment() {
     check(
         rig(vec![failover(None), takeover]),
         expect_test::expect![[r#"
-        100 ms: to chaos: OperationDue { op: OpId(1) }
-        104 ms: Picked { node: NodeId(2), why: "first healthy replica of node-1, the primary of shard 1" }
-        104 ms: Operation { op: OpId(1), text: "CLUSTER FAILOVER to node-2, a replica of node-1 in shard 1" }
-        108 ms: Reply { op: Some(OpId(1)), text: "OK" }
-        108 ms: to chaos: OperationAccepted { op: OpId(1) }
-        110 ms: OperationEnded { op: OpId(1), done: true, text: "node-2 took over shard 1 from node-1 in 0.006 s, epoch 1 -> 10" }
-        110 ms: to chaos: OperationEnded { op: OpId(1) }
-        210 ms: to chaos: OperationDue { op: OpId(2) }
-        212 ms: Operation { op: OpId(2), text: "CLUSTER FAILOVER TAKEOVER to node-1, a replica of node-2 in shard 1" }
-        214 ms: Reply { op: Some(OpId(2)), text: "OK" }
-        214 ms: to chaos: OperationAccepted { op: OpId(2) }
-        216 ms: OperationEnded { op: OpId(2), done: true, text: "node-1 took over shard 1 from node-2 in 0.004 s, epoch 10 -> 11" }
-        216 ms: to chaos: OperationEnded { op: OpId(2) }
-        216 ms: to director: OperationsDone"#]],
+            100 ms: to chaos: OperationDue { op: OpId(1) }
+            104 ms: Picked { node: NodeId(2), why: "first healthy replica of node-1, the primary of shard 1" }
+            104 ms: Operation { op: OpId(1), text: "CLUSTER FAILOVER to node-2, a replica of node-1 in shard 1" }
+            108 ms: Reply { op: Some(OpId(1)), text: "OK", total: None }
+            108 ms: to chaos: OperationAccepted { op: OpId(1) }
+            110 ms: OperationEnded { op: OpId(1), done: true, text: "node-2 took over shard 1 from node-1 in 0.006 s, epoch 1 -> 10" }
+            110 ms: to chaos: OperationEnded { op: OpId(1) }
+            210 ms: to chaos: OperationDue { op: OpId(2) }
+            212 ms: Operation { op: OpId(2), text: "CLUSTER FAILOVER TAKEOVER to node-1, a replica of node-2 in shard 1" }
+            214 ms: Reply { op: Some(OpId(2)), text: "OK", total: None }
+            214 ms: to chaos: OperationAccepted { op: OpId(2) }
+            216 ms: OperationEnded { op: OpId(2), done: true, text: "node-1 took over shard 1 from node-2 in 0.004 s, epoch 10 -> 11" }
+            216 ms: to chaos: OperationEnded { op: OpId(2) }
+            216 ms: to director: OperationsDone"#]],
     );
 }
 
@@ -113,13 +113,13 @@ fn a_refusal_is_recorded() {
     check(
         rig,
         expect_test::expect![[r#"
-        100 ms: to chaos: OperationDue { op: OpId(1) }
-        104 ms: Picked { node: NodeId(2), why: "first healthy replica of node-1, the primary of shard 1" }
-        104 ms: Operation { op: OpId(1), text: "CLUSTER FAILOVER to node-2, a replica of node-1 in shard 1" }
-        108 ms: Reply { op: Some(OpId(1)), text: "(error) ERR Master is down or failed, please use CLUSTER FAILOVER FORCE" }
-        108 ms: OperationEnded { op: OpId(1), done: false, text: "node-2 refused: ERR Master is down or failed, please use CLUSTER FAILOVER FORCE" }
-        108 ms: to chaos: OperationEnded { op: OpId(1) }
-        108 ms: to director: OperationsDone"#]],
+            100 ms: to chaos: OperationDue { op: OpId(1) }
+            104 ms: Picked { node: NodeId(2), why: "first healthy replica of node-1, the primary of shard 1" }
+            104 ms: Operation { op: OpId(1), text: "CLUSTER FAILOVER to node-2, a replica of node-1 in shard 1" }
+            108 ms: Reply { op: Some(OpId(1)), text: "(error) ERR Master is down or failed, please use CLUSTER FAILOVER FORCE", total: None }
+            108 ms: OperationEnded { op: OpId(1), done: false, text: "node-2 refused: ERR Master is down or failed, please use CLUSTER FAILOVER FORCE" }
+            108 ms: to chaos: OperationEnded { op: OpId(1) }
+            108 ms: to director: OperationsDone"#]],
     );
 }
 
@@ -130,14 +130,14 @@ fn a_failover_that_never_completes_is_given_up() {
     check(
         rig,
         expect_test::expect![[r#"
-        100 ms: to chaos: OperationDue { op: OpId(1) }
-        104 ms: Picked { node: NodeId(2), why: "first healthy replica of node-1, the primary of shard 1" }
-        104 ms: Operation { op: OpId(1), text: "CLUSTER FAILOVER to node-2, a replica of node-1 in shard 1" }
-        108 ms: Reply { op: Some(OpId(1)), text: "OK" }
-        108 ms: to chaos: OperationAccepted { op: OpId(1) }
-        25104 ms: OperationEnded { op: OpId(1), done: false, text: "node-2 did not take over shard 1 from node-1 within 25 s" }
-        25104 ms: to chaos: OperationEnded { op: OpId(1) }
-        25104 ms: to director: OperationsDone"#]],
+            100 ms: to chaos: OperationDue { op: OpId(1) }
+            104 ms: Picked { node: NodeId(2), why: "first healthy replica of node-1, the primary of shard 1" }
+            104 ms: Operation { op: OpId(1), text: "CLUSTER FAILOVER to node-2, a replica of node-1 in shard 1" }
+            108 ms: Reply { op: Some(OpId(1)), text: "OK", total: None }
+            108 ms: to chaos: OperationAccepted { op: OpId(1) }
+            25104 ms: OperationEnded { op: OpId(1), done: false, text: "node-2 did not take over shard 1 from node-1 within 25 s" }
+            25104 ms: to chaos: OperationEnded { op: OpId(1) }
+            25104 ms: to director: OperationsDone"#]],
     );
 }
 
@@ -164,14 +164,14 @@ fn a_replica_that_ends_meanwhile_has_not_taken_over() {
     check(
         rig,
         expect_test::expect![[r#"
-        100 ms: to chaos: OperationDue { op: OpId(1) }
-        104 ms: Picked { node: NodeId(2), why: "first healthy replica of node-1, the primary of shard 1" }
-        104 ms: Operation { op: OpId(1), text: "CLUSTER FAILOVER to node-2, a replica of node-1 in shard 1" }
-        108 ms: Reply { op: Some(OpId(1)), text: "OK" }
-        108 ms: to chaos: OperationAccepted { op: OpId(1) }
-        150 ms: OperationEnded { op: OpId(1), done: false, text: "node-2 ended before it took over shard 1" }
-        150 ms: to chaos: OperationEnded { op: OpId(1) }
-        150 ms: to director: OperationsDone"#]],
+            100 ms: to chaos: OperationDue { op: OpId(1) }
+            104 ms: Picked { node: NodeId(2), why: "first healthy replica of node-1, the primary of shard 1" }
+            104 ms: Operation { op: OpId(1), text: "CLUSTER FAILOVER to node-2, a replica of node-1 in shard 1" }
+            108 ms: Reply { op: Some(OpId(1)), text: "OK", total: None }
+            108 ms: to chaos: OperationAccepted { op: OpId(1) }
+            150 ms: OperationEnded { op: OpId(1), done: false, text: "node-2 ended before it took over shard 1" }
+            150 ms: to chaos: OperationEnded { op: OpId(1) }
+            150 ms: to director: OperationsDone"#]],
     );
 }
 
@@ -229,30 +229,31 @@ fn commands_are_sent_and_their_replies_recorded() {
     check(
         rig,
         expect_test::expect![[r#"
-        100 ms: to chaos: OperationDue { op: OpId(1) }
-        100 ms: Operation { op: OpId(1), text: "GET k to node-4" }
-        104 ms: Reply { op: Some(OpId(1)), text: "1) \"a\\\"\"\n2) (integer) 7\n3) 1) (nil)\n   2) b" }
-        104 ms: OperationEnded { op: OpId(1), done: true, text: "node-4 answered" }
-        104 ms: to chaos: OperationAccepted { op: OpId(1) }
-        104 ms: to chaos: OperationEnded { op: OpId(1) }
-        204 ms: to chaos: OperationDue { op: OpId(2) }
-        204 ms: Operation { op: OpId(2), text: "DEBUG SLEEP 60 to node-5" }
-        10204 ms: OperationEnded { op: OpId(2), done: false, text: "node-5 did not answer within 10 s" }
-        10204 ms: to chaos: OperationEnded { op: OpId(2) }
-        10304 ms: to chaos: OperationDue { op: OpId(3) }
-        10304 ms: Operation { op: OpId(3), text: "FLUSHALL to node-6" }
-        10308 ms: Reply { op: Some(OpId(3)), text: "(error) ERR unknown command" }
-        10308 ms: OperationEnded { op: OpId(3), done: false, text: "node-6 refused: ERR unknown command" }
-        10308 ms: to chaos: OperationEnded { op: OpId(3) }
-        10308 ms: to director: OperationsDone"#]],
+            100 ms: to chaos: OperationDue { op: OpId(1) }
+            100 ms: Operation { op: OpId(1), text: "GET k to node-4" }
+            104 ms: Reply { op: Some(OpId(1)), text: "1) \"a\\\"\"\n2) (integer) 7\n3) 1) (nil)\n   2) b", total: None }
+            104 ms: OperationEnded { op: OpId(1), done: true, text: "node-4 answered" }
+            104 ms: to chaos: OperationAccepted { op: OpId(1) }
+            104 ms: to chaos: OperationEnded { op: OpId(1) }
+            204 ms: to chaos: OperationDue { op: OpId(2) }
+            204 ms: Operation { op: OpId(2), text: "DEBUG SLEEP 60 to node-5" }
+            10204 ms: OperationEnded { op: OpId(2), done: false, text: "node-5 did not answer within 10 s" }
+            10204 ms: to chaos: OperationEnded { op: OpId(2) }
+            10304 ms: to chaos: OperationDue { op: OpId(3) }
+            10304 ms: Operation { op: OpId(3), text: "FLUSHALL to node-6" }
+            10308 ms: Reply { op: Some(OpId(3)), text: "(error) ERR unknown command", total: None }
+            10308 ms: OperationEnded { op: OpId(3), done: false, text: "node-6 refused: ERR unknown command" }
+            10308 ms: to chaos: OperationEnded { op: OpId(3) }
+            10308 ms: to director: OperationsDone"#]],
     );
 }
 
 #[test]
-fn long_replies_are_cut_off() {
+fn long_replies_are_cut_off_and_say_so() {
     let mut rig = rig(vec![command(4, "GET k")]);
     rig.servers.instead.insert("GET".to_owned(), bulk(&"x".repeat(9000)));
-    assert!(rig.run(SimTime::NEVER).len() < 1200);
+    let lines = rig.run(SimTime::NEVER);
+    assert!(lines.len() < 5000 && lines.contains("total: Some(9002)"), "{lines}");
 }
 
 #[test]
