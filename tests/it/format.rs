@@ -40,7 +40,9 @@ fn variants<T: DeserializeOwned + std::fmt::Debug>(nonsense: &str) -> BTreeSet<S
 fn rows(document: &str, heading: &str) -> Vec<Vec<String>> {
     let (_, rest) = document.split_once(&format!("\n{heading}")).unwrap_or_else(|| panic!("no {heading}"));
     let section = rest.lines().skip(1).take_while(|line| !line.starts_with('#'));
-    let rows = section.filter(|line| line.starts_with("| `") && !line.starts_with("| `what` |"));
+    let rows = section.filter(|line| {
+        line.starts_with("| `") && !line.starts_with("| `what` |") && !line.starts_with("| `message` |")
+    });
     rows.map(|row| row.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect()).collect()
 }
 
