@@ -1,11 +1,23 @@
 //! Compiles the preload half of the shim into a shared object that `src/shim/mod.rs` embeds.
 //!
-//! A `cdylib` member of a workspace is not built by a clean `cargo test`, and linking the shim as a library would
-//! replace the fuzzer's own clock; so it is compiled here, with the compiler that compiles the rest.
+//! The shim is a package of its own (`src/shim/Cargo.toml`), linted and formatted like the rest, but not a member of a
+//! workspace: such a `cdylib` is not built by a clean `cargo test`, and linking it as a library would replace the
+//! fuzzer's own clock. So it is built here, by the cargo that builds the rest, in a target folder of its own.
 
 use std::env;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
+
+/// What cargo, clippy and wrappers around the compiler set for the package they build, which is not the shim.
+const NOT_INHERITED: [&str; 7] = [
+    "CARGO_BUILD_TARGET",
+    "CARGO_ENCODED_RUSTFLAGS",
+    "CARGO_TARGET_DIR",
+    "RUSTC_WORKSPACE_WRAPPER",
+    "RUSTC_WRAPPER",
+    "RUSTFLAGS",
+    "CLIPPY_ARGS",
+];
 
 #[expect(
     clippy::disallowed_methods,
@@ -13,18 +25,18 @@ use std::process::Command;
     reason = "a build script speaks to cargo through the environment and its output, and starts the compiler"
 )]
 fn main() {
-    let source = Path::new("src/shim");
     println!("cargo::rerun-if-changed=src/shim");
-    let object = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR")).join("shim.so");
-    let status = Command::new(env::var_os("RUSTC").expect("cargo sets RUSTC"))
-        .args(["--edition", "2021", "--crate-type", "cdylib", "--crate-name", "valkey_fuzzer_shim"])
-        .args(["-C", "opt-level=3", "-C", "panic=abort", "-C", "debuginfo=0", "-C", "strip=debuginfo"])
-        .args(["-C", "relocation-model=pic", "-C", "link-arg=-Wl,--build-id=sha1", "-C", "link-arg=-lc"])
-        .arg("-o")
-        .arg(&object)
-        .arg(source.join("preload/lib.rs"))
+    let target = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR")).join("shim");
+    let mut cargo = Command::new(env::var_os("CARGO").expect("cargo sets CARGO"));
+    NOT_INHERITED.iter().for_each(|name| {
+        cargo.env_remove(name);
+    });
+    let status = cargo
+        .args(["build", "--release", "--locked", "--manifest-path", "src/shim/Cargo.toml", "--target-dir"])
+        .arg(&target)
+        .env("RUSTFLAGS", "-C relocation-model=pic -C link-arg=-Wl,--build-id=sha1 -C link-arg=-lc")
         .status()
-        .expect("the compiler that runs this script can be started");
+        .expect("the cargo that runs this script can be started");
     assert!(status.success(), "the shim does not compile");
-    println!("cargo::rustc-env=SHIM_OBJECT={}", object.display());
+    println!("cargo::rustc-env=SHIM_OBJECT={}", target.join("release/libvalkey_fuzzer_shim.so").display());
 }

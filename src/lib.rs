@@ -5,7 +5,7 @@
 //! validators collected are judged by invariants; the report says what came of it.
 //!
 //! Layers, lowest first; a module names its own layer and lower ones only (a test keeps it so):
-//! 0 `time rng id statistics workers` · 1 `fault op event history` · 2 `scenario plan` · 3 `bisect event_log wire` ·
+//! 0 `time rng id hold statistics stop words workers` · 1 `fault op event history` · 2 `scenario plan` · 3 `bisect event_log wire` ·
 //! 4 `convergence invariant report` · 5 `actor` · 6 `shim world servers` · 7 `scheduler` · 8 `simulation` ·
 //! 9 `benchmark replay` · 10 `campaign` · 11 `commands` · 12 `cli`.
 //!
@@ -23,6 +23,7 @@ pub mod event;
 pub mod event_log;
 pub mod fault;
 pub mod history;
+pub mod hold;
 pub mod id;
 pub mod invariant;
 pub mod op;
@@ -36,8 +37,10 @@ pub mod servers;
 pub mod shim;
 pub mod simulation;
 pub mod statistics;
+pub mod stop;
 pub mod time;
 pub mod wall;
 pub mod wire;
+pub mod words;
 pub mod workers;
 pub mod world;

@@ -16,6 +16,7 @@ use crate::actor::host::Record;
 use crate::event::Body;
 use crate::event_log::compare::{Compared, Comparison};
 use crate::event_log::{Header, LOG_FILE, LogWriter, ReadError};
+use crate::hold::{Hold, hold};
 use crate::id::ActorId;
 use crate::invariant::gather::Gatherer;
 use crate::invariant::{self, Judged};
@@ -27,6 +28,9 @@ use crate::shim;
 use crate::wall::Stopwatch;
 use crate::world::WorldError;
 use crate::world::simulated::{self, Simulated};
+
+/// The folder of the nodes' own files, among the results.
+const NODES: &str = "nodes";
 
 /// What is run, and where its results go.
 pub struct Simulation<'a> {
@@ -73,6 +77,9 @@ pub enum SimulationError {
         /// Why.
         source: io::Error,
     },
+    /// Another run is under way in the folder of results.
+    #[error("{} belongs to a run that is under way: wait for it, or name another folder with --out", .0.display())]
+    InUse(PathBuf),
     /// The folder of results holds something else.
     #[error("{} is not empty and holds no earlier run: name another folder, or empty it yourself", .0.display())]
     Foreign(PathBuf),
@@ -89,8 +96,12 @@ pub struct Outcome {
     pub unfinished: Option<String>,
     /// Whether somebody asked for the end, or it came where the guide says.
     pub interrupted: bool,
+    /// Whether somebody asked for the end.
+    pub left: bool,
     /// What came of the comparison with an earlier log, if that was asked for.
     pub compared: Option<Result<Compared, ReadError>>,
+    /// Keeps others out of the folder of results for as long as somebody works with them.
+    pub hold: Hold,
 }
 
 impl<'a> Simulation<'a> {
@@ -120,26 +131,35 @@ impl<'a> Simulation<'a> {
     /// The same, with somebody who may freeze it on its way.
     pub fn run_watched(&mut self, watcher: &mut Watcher) -> Result<Outcome, SimulationError> {
         let watch = Stopwatch::start();
-        self.clear_output()?;
+        let hold = self.clear_output()?;
         let recorder = self.recorder()?.observed_by(self.observer.take());
         let log = Rc::new(RefCell::new(recorder));
         let pinned = PinnedThread::pin();
         let ending = self.simulate(&log, watcher);
         drop(pinned);
         let recorder = Rc::try_unwrap(log).ok().expect("the actors went with their system").into_inner();
-        let outcome = self.judge(recorder, ending?, &watch)?;
-        Ok(outcome)
+        self.judge(recorder, ending?, &watch, hold)
     }
 
-    fn clear_output(&self) -> Result<(), SimulationError> {
+    /// Takes the folder of results, and makes it empty of what an earlier run left there.
+    fn clear_output(&self) -> Result<Hold, SimulationError> {
+        fs::create_dir_all(self.out).map_err(|source| output(self.out, source))?;
+        let hold = hold(self.out).map_err(|source| output(self.out, source))?;
+        let hold = hold.ok_or_else(|| SimulationError::InUse(self.out.to_owned()))?;
         if holds_something_else(self.out) {
             return Err(SimulationError::Foreign(self.out.to_owned()));
         }
-        let nodes = self.out.join("nodes");
+        let nodes = self.out.join(NODES);
         if nodes.exists() {
             fs::remove_dir_all(&nodes).map_err(|source| output(&nodes, source))?;
         }
-        fs::create_dir_all(&nodes).map_err(|source| output(&nodes, source))
+        if !matches!(self.log, Log::OnlyCompared(_) | Log::Dropped) {
+            // From here on the folder is known for a run's, whatever becomes of it.
+            let path = self.out.join(LOG_FILE);
+            File::create(&path).map_err(|source| output(&path, source))?;
+        }
+        fs::create_dir_all(&nodes).map_err(|source| output(&nodes, source))?;
+        Ok(hold)
     }
 
     fn recorder(&mut self) -> Result<Recorder, SimulationError> {
@@ -163,7 +183,7 @@ impl<'a> Simulation<'a> {
         let world = Simulated::new(&simulated::Options {
             plan: self.plan,
             server: self.server,
-            logs: self.out.join("nodes"),
+            logs: self.out.join(NODES),
             check: self.check_interposition,
         })?;
         let guide = std::mem::take(&mut self.guide);
@@ -176,10 +196,14 @@ impl<'a> Simulation<'a> {
         mut recorder: Recorder,
         ending: Ending,
         watch: &Stopwatch,
+        hold: Hold,
     ) -> Result<Outcome, SimulationError> {
         let evidence = recorder.evidence(ending.findings.clone());
         let judged = invariant::judge(&evidence);
-        record_verdicts(&mut recorder, &ending, &judged);
+        // A run that was left is judged by what it did not come to: nothing that the earlier log could say too.
+        if !(ending.left && recorder.is_compared()) {
+            record_verdicts(&mut recorder, &ending, &judged);
+        }
         let log_path = self.out.join(LOG_FILE);
         let meters = Meters {
             scenario_id: self.plan.scenario_id(),
@@ -196,8 +220,8 @@ impl<'a> Simulation<'a> {
         let summary = recorder.into_writer().finish().map_err(|source| output(&log_path, source))?;
         report.meters.log_sha256 = summary.sha256;
         report.meters.wall_s = watch.elapsed().as_secs_f64();
-        let Ending { unfinished, interrupted, .. } = ending;
-        Ok(Outcome { report, unfinished, interrupted, compared: summary.compared })
+        let Ending { unfinished, interrupted, left, .. } = ending;
+        Ok(Outcome { report, unfinished, interrupted, left, compared: summary.compared, hold })
     }
 }
 
@@ -212,17 +236,35 @@ fn record_verdicts(recorder: &mut Recorder, ending: &Ending, judged: &[Judged]) 
     }
 }
 
-/// Whether a folder has entries, but no log of ours among them.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "only whether there is an entry matters, not which comes first"
-)]
+/// Whether a folder has entries that are none of a run's: there is no log of ours among them, nor what a run leaves that
+/// was killed before it had written anything.
 fn holds_something_else(folder: &Path) -> bool {
     const LOG_BEGINS: &[u8] = b"{\"format\":";
-    let has_entries = fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
-    let mut begin = [0; LOG_BEGINS.len()];
-    let log = File::open(folder.join(LOG_FILE)).and_then(|mut file| file.read_exact(&mut begin));
-    has_entries && (log.is_err() || begin != LOG_BEGINS)
+    let entries = names(folder);
+    let mut begin = Vec::new();
+    let log = File::open(folder.join(LOG_FILE));
+    let log = log.and_then(|file| file.take(LOG_BEGINS.len() as u64).read_to_end(&mut begin));
+    match log {
+        _ if entries.is_empty() => false,
+        Ok(_) if begin == LOG_BEGINS => false,
+        Ok(_) if begin.is_empty() => !are_remains(folder, &entries),
+        _ => true,
+    }
+}
+
+/// Whether nothing stands beside an empty log but folders of nodes.
+fn are_remains(folder: &Path, entries: &[String]) -> bool {
+    let is_node =
+        |name: &String| name.strip_prefix("node-").is_some_and(|number| number.parse::<u16>().is_ok());
+    entries.iter().all(|name| name == LOG_FILE || name == NODES)
+        && names(&folder.join(NODES)).iter().all(is_node)
+}
+
+/// The names in a folder; none if there is no such folder.
+#[expect(clippy::disallowed_methods, reason = "their order does not matter")]
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
 }
 
 fn output(path: &Path, source: io::Error) -> SimulationError {

@@ -18,7 +18,7 @@ use super::{Actor, Out};
 use crate::event::{Body, Closing, MessageType};
 use crate::fault::Channel;
 use crate::id::{ActorId, BUS_PORT, Host, NodeId};
-use crate::plan::Plan;
+use crate::plan::NetworkPlan;
 use crate::time::{SimDuration, SimTime};
 
 /// Marks the ends of connections that a node accepted; those it dialled are named by the node itself.
@@ -40,9 +40,9 @@ pub struct Network {
 
 impl Network {
     /// The network of a plan, without any connection; `recorded` latencies, by connection, go before drawn ones.
-    pub fn new(plan: &Plan, recorded: BTreeMap<u64, VecDeque<SimDuration>>) -> Self {
+    pub fn new(seed: u64, plan: &NetworkPlan, recorded: BTreeMap<u64, VecDeque<SimDuration>>) -> Self {
         Network {
-            links: Links::new(plan.seed, &plan.network),
+            links: Links::new(seed, plan),
             recorded,
             listeners: BTreeSet::new(),
             connections: BTreeMap::new(),

@@ -6,6 +6,7 @@ use super::compare::{ALPHA, Difference, Verdict};
 use super::results::{MetricResults, Results, VariantResults};
 use crate::convergence::Metric;
 use crate::statistics::Interval;
+use crate::words::counted;
 
 /// How many failed or violating runs are named.
 const NAMED: usize = 8;
@@ -39,8 +40,12 @@ pub fn render(results: &Results, differences: &[Vec<Difference>]) -> String {
 fn head(results: &Results) -> String {
     let Results { scenario, seeds, variants, .. } = results;
     let last = seeds.first + seeds.count.saturating_sub(1);
-    let mut text =
-        format!("{}: {} runs of each variant, seeds {} to {last}\n", scenario.name, seeds.count, seeds.first);
+    let mut text = format!(
+        "{}: {} of each variant, seeds {} to {last}\n",
+        scenario.name,
+        counted(seeds.count, "run"),
+        seeds.first
+    );
     for (place, variant) in variants.iter().enumerate() {
         let build = variant.server.sha256.get(..12).unwrap_or_default();
         let _ = writeln!(text, "{}  {}, sha256 {build}", letter(place), variant.label);
@@ -138,7 +143,7 @@ fn told(text: &mut String, variant: &VariantResults, what: &str, runs: &[String]
     if runs.is_empty() {
         return;
     }
-    let _ = writeln!(text, "\n{}: {} runs {what}", variant.label, runs.len());
+    let _ = writeln!(text, "\n{}: {} {what}", variant.label, counted(runs.len() as u64, "run"));
     for run in runs.iter().take(NAMED) {
         let _ = writeln!(text, "  {run}");
     }

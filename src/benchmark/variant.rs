@@ -126,6 +126,7 @@ mod tests {
             loader: None,
             libc: String::new(),
             origin: Origin::File,
+            spec: "/server".to_owned(),
         }
     }
 

@@ -25,8 +25,9 @@ use crate::plan::ResolveError;
 use crate::replay::ReplayError;
 use crate::replay::bisect::ProbeError;
 use crate::replay::corpus::{CorpusError, spec};
-use crate::servers::{Origin, Server};
+use crate::servers::Server;
 use crate::wall::Stopwatch;
+use crate::words::CommandLine;
 use crate::workers::side_by_side;
 
 pub use attempt::Divergence;
@@ -49,14 +50,6 @@ pub struct Contestant {
 }
 
 impl Contestant {
-    /// What to name it by on the command line: its version if that finds it, else its file.
-    pub fn spec(&self) -> String {
-        match &self.server.origin {
-            Origin::Store(_) => spec(&self.server.identity()),
-            _ => self.server.binary.display().to_string(),
-        }
-    }
-
     /// Labels for servers; the same program named twice takes part once.
     pub fn of(servers: Vec<Server>) -> Vec<Contestant> {
         let mut seen = BTreeSet::new();
@@ -200,20 +193,17 @@ impl Campaign<'_> {
 
     /// What to type to see one run again.
     pub fn reproduction(&self, seed: u64, on: &Contestant) -> String {
-        let mut words = vec!["valkey-fuzzer run".to_owned()];
-        match &self.source {
+        let run = CommandLine::of("run");
+        let run = match &self.source {
             Source::Generated { shards, replicas } => {
-                words.push(format!("--seed {seed}"));
-                words.extend(shards.map(|shards| format!("--shards {shards}")));
-                words.extend(replicas.map(|replicas| format!("--replicas {replicas}")));
+                run.option("--seed", seed).maybe("--shards", *shards).maybe("--replicas", *replicas)
             }
             Source::Scenarios(_) => {
                 let folder = self.failures().join(line::run_name(seed, &on.label));
-                words.push(folder.join("scenario.yaml").display().to_string());
+                run.file(&folder.join("scenario.yaml"))
             }
-        }
-        words.push(format!("--server {}", on.spec()));
-        words.join(" ")
+        };
+        run.option("--server", &on.server.spec).to_string()
     }
 
     /// Whether somebody asked for the end.

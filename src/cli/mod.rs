@@ -23,6 +23,7 @@ use nix::unistd::{Uid, User};
 use crate::commands::{self, Environment, Exit};
 use crate::scheduler;
 use crate::time::SimTime;
+use crate::words::CommandLine;
 
 /// Tests Valkey clusters of real servers under virtual time: one seed is one history, byte for byte.
 #[derive(Parser)]
@@ -95,7 +96,7 @@ fn processors() -> usize {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     log_to_stderr(cli.verbose);
-    let environment = environment();
+    let environment = Environment { typed: typed(), ..environment() };
     let exit = match cli.command {
         Command::Run(arguments) => commands::run::run(&arguments.resolve(), &environment),
         Command::Fuzz(arguments) => commands::fuzz::fuzz(&arguments.resolve(), &environment),
@@ -109,10 +110,20 @@ pub fn main() -> ExitCode {
             commands::servers::install(&versions, &environment)
         }
     };
-    match exit.and_then(|exit| commands::check_said().map(|()| exit)) {
-        Ok(exit) => exit.into(),
-        Err(error) => commands::report_failure(&error).into(),
-    }
+    commands::end(exit, &environment).into()
+}
+
+/// The command as it was typed, with the server that the environment names where that is the one it takes.
+fn typed() -> CommandLine {
+    /// Commands that take the environment's server if none is named.
+    const TAKE_SERVERS: [&str; 3] = ["run", "fuzz", "bench"];
+    let words: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let line = CommandLine::typed(words.iter().map(OsString::as_os_str));
+    let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
+    let names_one = words.iter().any(|word| word == "--server" || word.starts_with("--server="));
+    let takes_one = words.iter().any(|word| TAKE_SERVERS.contains(&word.as_ref()));
+    let server = variable("VALKEY_SERVER").filter(|_| takes_one && !names_one);
+    line.maybe("--server", server.map(|server| server.to_string_lossy().into_owned()))
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
@@ -132,6 +143,8 @@ pub fn environment() -> Environment {
         server: variable("VALKEY_SERVER").and_then(|value| value.into_string().ok()),
         colour: io::stdout().is_terminal() && variable("NO_COLOR").is_none(),
         progress: io::stderr().is_terminal(),
+        dialogue: io::stdin().is_terminal(),
+        ..Environment::default()
     }
 }
 

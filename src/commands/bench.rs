@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use super::output::{check_file, check_folder};
 use super::progress::CountLine;
-use super::run::stop_flag;
 use super::servers::find_server;
-use super::{Environment, Exit, say, say_to_stderr};
+use super::{CANNOT_LISTEN, Environment, Exit, say, say_to_stderr};
 use crate::benchmark::plot::{self, Kind};
 use crate::benchmark::{
     self, Bench, Config, Results, Run, ScenarioIdentity, Seeds, Variant, counterpart, differences,
@@ -18,6 +18,8 @@ use crate::benchmark::{
 use crate::convergence::Metric;
 use crate::scenario::Scenario;
 use crate::servers::Server;
+use crate::stop;
+use crate::words::counted;
 
 /// The name of the results in their folder.
 pub const RESULTS_FILE: &str = "bench.json";
@@ -55,6 +57,7 @@ pub struct Request {
 
 /// Runs a benchmark, prints its table and keeps its results.
 pub fn bench(request: &Request, environment: &Environment) -> Result<Exit> {
+    stop::listen().context(CANNOT_LISTEN)?;
     let scenario = benchmark::scenario(request.scenario.as_deref())?;
     let variants = variants(request, &scenario, environment)?;
     for file in &request.plots {
@@ -67,14 +70,17 @@ pub fn bench(request: &Request, environment: &Environment) -> Result<Exit> {
             counterpart(baseline, &identity, &variant.label)?;
         }
     }
+    // A benchmark takes long: what it cannot write is said before.
+    check_folder(&out(request, &scenario))?;
+    request.plots.iter().try_for_each(|file| check_file(file))?;
     let Some(runs) = runs(request, &variants, environment)? else {
-        say_to_stderr(&format!("interrupted: nothing is kept; to run it again: {}", reproduction(request)));
+        say_to_stderr("interrupted: nothing is kept");
         return Ok(Exit::Interrupted);
     };
     let seeds = Seeds { first: request.seed_start, count: request.runs };
     let results = Results::of(&scenario, seeds, &variants, &runs);
     print(&results);
-    keep(request, &results, &runs)?;
+    keep(request, &scenario, &results, &runs)?;
     let worse = baseline.map_or(Ok(Vec::new()), |baseline| worse(&baseline, &results, request.threshold))?;
     Ok(end(request, &results, &worse))
 }
@@ -93,13 +99,12 @@ fn variants(request: &Request, scenario: &Scenario, environment: &Environment) -
 
 /// The runs of each variant; nothing if somebody asked for the end.
 fn runs(request: &Request, variants: &[Variant], environment: &Environment) -> Result<Option<Vec<Vec<Run>>>> {
-    let stop = stop_flag()?;
     let bench = Bench {
         variants,
         seeds: request.seed_start..=request.seed_start + (request.runs - 1),
         jobs: request.jobs,
         check_interposition: request.check_interposition,
-        stop: &stop,
+        stop: stop::flag(),
     };
     let mut line = CountLine::new(environment.progress);
     let runs = bench.run(&mut |counted| line.show(counted.done, counted.of, counted.failed));
@@ -116,8 +121,8 @@ fn print(results: &Results) {
 }
 
 /// Writes the histograms, the interval logs, the results and the pictures.
-fn keep(request: &Request, results: &Results, runs: &[Vec<Run>]) -> Result<()> {
-    let out = out(request, results);
+fn keep(request: &Request, scenario: &Scenario, results: &Results, runs: &[Vec<Run>]) -> Result<()> {
+    let out = out(request, scenario);
     fs::create_dir_all(&out).with_context(|| format!("cannot make {}", out.display()))?;
     for (variant, runs) in results.variants.iter().zip(runs) {
         let name = variant.file_name();
@@ -140,9 +145,8 @@ fn write(file: &Path, bytes: &[u8]) -> Result<()> {
     fs::write(file, bytes).with_context(|| format!("cannot write {}", file.display()))
 }
 
-fn out(request: &Request, results: &Results) -> PathBuf {
-    let by_name =
-        || Path::new("runs").join(format!("bench-{}", benchmark::file_name(&results.scenario.name)));
+fn out(request: &Request, scenario: &Scenario) -> PathBuf {
+    let by_name = || Path::new("runs").join(format!("bench-{}", benchmark::file_name(&scenario.head.name)));
     request.out.clone().unwrap_or_else(by_name)
 }
 
@@ -168,35 +172,21 @@ fn end(request: &Request, results: &Results, worse: &[String]) -> Exit {
         match worse {
             [] => say(&format!("no regression beyond {percent} % against the baseline")),
             worse => {
-                say(&format!("{} regressions beyond {percent} % against the baseline:", worse.len()));
+                let count = counted(worse.len() as u64, "regression");
+                say(&format!("{count} beyond {percent} % against the baseline:"));
                 worse.iter().for_each(|one| say(&format!("  {one}")));
             }
         }
     }
     let has_failed = results.variants.iter().any(|variant| !variant.failures.is_empty());
-    let exit = match (worse, has_failed) {
+    match (worse, has_failed) {
         ([_, ..], _) => Exit::Violated,
         ([], true) => Exit::NotJudged,
-        ([], false) => return Exit::AllHold,
-    };
-    say_to_stderr(&format!("to run it again: {}", reproduction(request)));
-    exit
+        ([], false) => Exit::AllHold,
+    }
 }
 
 /// A share in percent, without the digits that the binary fraction adds.
 fn percent(share: f64) -> f64 {
     (share * 1e8).round() / 1e6
-}
-
-/// The command that measures the same again.
-fn reproduction(request: &Request) -> String {
-    let mut words = vec!["valkey-fuzzer bench".to_owned()];
-    words.extend(request.scenario.as_ref().map(|file| file.display().to_string()));
-    words.push(format!("--runs {} --seed-start {}", request.runs, request.seed_start));
-    words.extend(request.servers.iter().map(|server| format!("--server {server}")));
-    words.extend(request.configs.iter().map(|config| format!("--config '{config}'")));
-    if let Some(baseline) = &request.baseline {
-        words.push(format!("--baseline {} --threshold {}%", baseline.display(), percent(request.threshold)));
-    }
-    words.join(" ")
 }

@@ -1,16 +1,17 @@
 //! `bisect`: which injected event makes a recorded run fail, and the smallest scenario that still does.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
 
 use super::progress::SearchLine;
-use super::run::stop_flag;
 use super::servers::server_for;
-use super::{Environment, Exit, say, say_to_stderr};
+use super::{CANNOT_LISTEN, Environment, Exit, say, say_to_stderr};
 use crate::bisect::{Answer, Flaky, FlakyTurningPoint};
 use crate::event_log::open::log_path;
 use crate::replay::Recording;
 use crate::replay::bisect::{Bisection, Minimum, ProbeError, Turn};
+use crate::servers::Server;
+use crate::stop;
+use crate::words::{CommandLine, counted};
 use anyhow::{Context, Result};
 
 /// What was asked for, as typed.
@@ -34,25 +35,25 @@ pub struct Request {
 
 /// Bisects a log.
 pub fn bisect(request: &Request, environment: &Environment) -> Result<Exit> {
+    let stop = stop::listen().context(CANNOT_LISTEN)?;
     let recording = Recording::open(&request.log)?;
     let Some(invariant) = invariant(request, &recording)? else {
         return Ok(Exit::BadInput);
     };
     let server = server_for(&recording, request.server.as_ref(), environment)?;
+    environment.repeat_on(request.server.as_ref(), &server);
     let out = match &request.out {
         Some(out) => out.clone(),
         None => log_path(&request.log)?.parent().unwrap_or(Path::new(".")).join("bisect"),
     };
     std::fs::create_dir_all(&out).with_context(|| format!("cannot make {}", out.display()))?;
-    let stop = stop_flag()?;
     let bisection =
-        Bisection { recording: &recording, server: &server, invariant, jobs: request.jobs, out, stop: &stop };
+        Bisection { recording: &recording, server: &server, invariant, jobs: request.jobs, out, stop };
     match search(&bisection, request, environment) {
         Err(ProbeError::Interrupted) => {
             say_to_stderr(&ProbeError::Interrupted.to_string());
             Ok(Exit::Interrupted)
         }
-        Err(_) if is_set(&stop) => Ok(Exit::Interrupted),
         other => Ok(other?),
     }
 }
@@ -76,12 +77,8 @@ fn search(bisection: &Bisection, request: &Request, environment: &Environment) -
     let minimum = SearchLine::during(environment.progress, |line| {
         bisection.minimum(&turn, &mut |progress| line.show("minimal cause", progress))
     })?;
-    say_minimum(&minimum);
+    say_minimum(&minimum, bisection.server);
     Ok(Exit::AllHold)
-}
-
-fn is_set(flag: &AtomicBool) -> bool {
-    flag.load(std::sync::atomic::Ordering::Relaxed)
 }
 
 /// The invariant to look for; nothing, and said why, if the run did not violate it.
@@ -108,8 +105,12 @@ fn say_turn(turn: &Turn, invariant: &str) {
     match &turn.event {
         None => say(&format!("{invariant} is violated with nothing injected at all")),
         Some(injected) => say(&format!(
-            "turning point: event {} (injection {} of {}, {} probes)\n  {}",
-            injected.event, point.position, turn.of, point.probes, injected.line
+            "turning point: event {} (injection {} of {}, {})\n  {}",
+            injected.event,
+            point.position,
+            turn.of,
+            counted(point.probes as u64, "probe"),
+            injected.line
         )),
     }
     if turn.event.is_some() && point.before != Some(Answer::Passes) {
@@ -148,7 +149,7 @@ fn say_rates(rates: &FlakyTurningPoint, flaky: Flaky) {
     }
 }
 
-fn say_minimum(minimum: &Minimum) {
+fn say_minimum(minimum: &Minimum, server: &Server) {
     say(&minimum.explanation);
     if !minimum.complete {
         say("the search was ended before everything was tried without");
@@ -156,6 +157,7 @@ fn say_minimum(minimum: &Minimum) {
     if !minimum.neutral_latency {
         say("latencies matter: with equal ones on all links it does not fail");
     }
-    let scenario = minimum.folder.join("scenario.yaml");
-    say(&format!("{} probes; to run it by itself: valkey-fuzzer run {}", minimum.probes, scenario.display()));
+    let run = CommandLine::of("run").file(&minimum.folder.join("scenario.yaml"));
+    let run = run.option("--server", &server.spec);
+    say(&format!("{}; to run it by itself: {run}", counted(minimum.probes as u64, "probe")));
 }

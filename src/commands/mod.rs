@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod bisect;
 pub mod fuzz;
+mod output;
 mod progress;
 pub mod replay;
 pub mod run;
@@ -19,9 +20,16 @@ use anyhow::Result;
 
 use crate::benchmark::plot::PlotError;
 use crate::benchmark::{BadConfig, BaselineError};
+use crate::event_log::{OpenError, ReadError};
 use crate::plan::resolve::ResolveError;
+use crate::replay::ReplayError;
+use crate::replay::bisect::ProbeError;
+use crate::replay::inspect::MomentError;
 use crate::scenario::ScenarioError;
+use crate::servers::{Origin, Server};
 use crate::simulation::SimulationError;
+use crate::stop;
+use crate::words::CommandLine;
 use crate::world::WorldError;
 
 /// What the environment says, read once.
@@ -37,6 +45,31 @@ pub struct Environment {
     pub colour: bool,
     /// Whether standard error takes a progress line.
     pub progress: bool,
+    /// Whether standard input is somebody at a terminal.
+    pub dialogue: bool,
+    /// The command as it was typed.
+    pub typed: CommandLine,
+    /// What repeats it, if somebody knows better than what was typed.
+    pub repeat: OnceLock<String>,
+}
+
+impl Environment {
+    /// What is typed to do the same again is this, and not what was typed: a seed was drawn meanwhile, say.
+    fn repeat_by(&self, command: &CommandLine) {
+        let _ = self.repeat.set(command.to_string());
+    }
+
+    /// Names the server of what was typed, where only the environment did.
+    fn repeat_on(&self, request: Option<&String>, server: &Server) {
+        if request.is_none() && server.origin == Origin::File {
+            self.repeat_by(&self.typed.clone().option("--server", &server.spec));
+        }
+    }
+
+    /// What to type to do the same again.
+    fn repetition(&self) -> String {
+        self.repeat.get().cloned().unwrap_or_else(|| self.typed.to_string())
+    }
 }
 
 /// How the program ends.
@@ -57,19 +90,58 @@ pub enum Exit {
     Interrupted = 130,
 }
 
+/// Ends a command: says why it failed, and what to type to repeat whatever did not end well.
+pub fn end(result: Result<Exit>, environment: &Environment) -> Exit {
+    let exit = result.and_then(|exit| check_said().map(|()| exit));
+    let exit = exit.unwrap_or_else(|error| report_failure(&error));
+    if exit != Exit::AllHold {
+        say_to_stderr(&format!("to run it again: {}", environment.repetition()));
+    }
+    exit
+}
+
 /// Says why a command failed, and which exit that is.
-pub fn report_failure(error: &anyhow::Error) -> Exit {
+fn report_failure(error: &anyhow::Error) -> Exit {
+    if stop::is_asked() {
+        say_to_stderr(&format!("interrupted: {}", said_once(error)));
+        return Exit::Interrupted;
+    }
     say_to_stderr(&format!("error: {}", said_once(error)));
+    if is_bad_input(error) { Exit::BadInput } else { Exit::NotJudged }
+}
+
+/// Whether what was given is bad: a file that is missing or spoilt, a directive that the server refuses.
+fn is_bad_input(error: &anyhow::Error) -> bool {
     let is_config =
-        matches!(error.downcast_ref(), Some(SimulationError::World(WorldError::BadConfig { .. })));
-    let bad_input = is_config
+        |error: &SimulationError| matches!(error, SimulationError::World(WorldError::BadConfig { .. }));
+    let is_log = |error: &ReplayError| match error {
+        ReplayError::Simulation(error) => is_config(error),
+        ReplayError::NoRoom(_) => false,
+        ReplayError::Open(_) | ReplayError::Read { .. } | ReplayError::Plan { .. } => true,
+    };
+    let is_probe = |error: &ProbeError| match error {
+        ProbeError::Replay(error) => is_log(error),
+        ProbeError::Simulation(error) => is_config(error),
+        _ => false,
+    };
+    error.downcast_ref().is_some_and(is_config)
+        || error.downcast_ref().is_some_and(is_log)
+        || error.downcast_ref().is_some_and(is_probe)
+        || error.is::<OpenError>()
+        || error.is::<ReadError>()
+        || error.is::<MomentError>()
         || error.is::<ScenarioError>()
         || error.is::<ResolveError>()
         || error.is::<BaselineError>()
         || error.is::<BadConfig>()
-        || matches!(error.downcast_ref(), Some(PlotError::Kind(_)));
-    if bad_input { Exit::BadInput } else { Exit::NotJudged }
+        || error.is::<BadInput>()
+        || matches!(error.downcast_ref(), Some(PlotError::Kind(_)))
 }
+
+/// What was asked for cannot be, in words of its own.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct BadInput(String);
 
 /// An error and its causes in one line, without the causes that it already quotes.
 fn said_once(error: &anyhow::Error) -> String {
@@ -80,6 +152,7 @@ fn said_once(error: &anyhow::Error) -> String {
     })
 }
 
+const CANNOT_LISTEN: &str = "cannot take signals";
 const CANNOT_PRINT: &str = "cannot write to standard output";
 
 /// Why something that was said did not arrive, if that is so.
@@ -95,7 +168,7 @@ pub fn say(text: &str) {
 }
 
 /// Fails if something that was said did not arrive.
-pub fn check_said() -> Result<()> {
+fn check_said() -> Result<()> {
     match UNSAID.get() {
         Some(error) => anyhow::bail!("{CANNOT_PRINT}: {error}"),
         None => Ok(()),

@@ -1,6 +1,7 @@
 //! `replay`: a recorded log, run again and compared; on another server, compared by meaning; or stopped anywhere.
 
 mod console;
+mod prompt;
 
 use std::path::{Path, PathBuf};
 
@@ -8,9 +9,9 @@ use anyhow::{Context, Result};
 use tempfile::TempDir;
 
 use super::progress::ProgressLine;
-use super::run::{exit, stop_flag};
+use super::run::exit;
 use super::servers::open_with_server;
-use super::{Environment, Exit, say, say_to_stderr};
+use super::{BadInput, CANNOT_LISTEN, Environment, Exit, say, say_to_stderr};
 use crate::event_log;
 use crate::replay::align::{Alignment, align};
 use crate::replay::inspect::Until;
@@ -19,6 +20,8 @@ use crate::replay::{Recording, Replayed};
 use crate::report::Status;
 use crate::servers::Server;
 use crate::simulation::Outcome;
+use crate::stop;
+use crate::words::counted;
 
 /// How many kinds of difference between two servers are printed.
 const COUNTS_SHOWN: usize = 12;
@@ -60,18 +63,36 @@ impl Results {
 
 /// Replays a log.
 pub fn replay(request: &Request, environment: &Environment) -> Result<Exit> {
+    stop::listen().context(CANNOT_LISTEN)?;
     let (recording, server) = open_with_server(&request.log, request.server.as_ref(), environment)?;
+    environment.repeat_on(request.server.as_ref(), &server);
+    keep_off_the_log(request)?;
     say_what_is_replayed(&recording);
     let is_recorded = server.sha256 == recording.header.server.sha256;
     match request.until {
         Some(_) if !is_recorded => {
-            anyhow::bail!(
-                "only a replay on the recorded server can be stopped: elsewhere the events are others"
-            )
+            let why = "only a replay on the recorded server can be stopped: elsewhere the events are others";
+            Err(BadInput(why.to_owned()).into())
         }
-        Some(until) => console::stop_at(until, &recording, &server, Results::of(request)?.path()),
+        Some(until) => {
+            let results = Results::of(request)?;
+            console::stop_at(until, &recording, &server, results.path(), environment)
+        }
         None if is_recorded => again(&recording, &server, request.out.as_deref(), environment),
         None => elsewhere(&recording, &server, Results::of(request)?.path(), environment),
+    }
+}
+
+/// The replay's own log must not be written over the one that it is held against.
+fn keep_off_the_log(request: &Request) -> Result<()> {
+    let log = event_log::open::log_path(&request.log)?;
+    let at = |path: &Path| path.canonicalize().ok();
+    match request.out.as_deref().and_then(at) {
+        Some(out) if log.parent().and_then(at).as_ref() == Some(&out) => {
+            let why = format!("{} holds the log itself: name another folder with --out", out.display());
+            Err(BadInput(why).into())
+        }
+        _ => Ok(()),
     }
 }
 
@@ -79,8 +100,12 @@ fn say_what_is_replayed(recording: &Recording) {
     let header = &recording.header;
     let cut = if recording.decisions.truncated { ", cut off in the middle of a line" } else { "" };
     say(&format!(
-        "{}: seed {}, {} {}, {} events{cut}",
-        header.plan.name, header.seed, header.server.name, header.server.version, recording.decisions.events
+        "{}: seed {}, {} {}, {}{cut}",
+        header.plan.name,
+        header.seed,
+        header.server.name,
+        header.server.version,
+        counted(recording.decisions.events, "event")
     ));
 }
 
@@ -91,25 +116,24 @@ fn again(
     out: Option<&Path>,
     environment: &Environment,
 ) -> Result<Exit> {
-    let stop = stop_flag()?;
     let mut line = ProgressLine::new(environment.progress);
     let mut show = |progress| line.show(progress);
     let replayed = match out {
-        Some(out) => recording.replay(server, out, &stop, &mut show),
-        None => recording.check(server, &stop, &mut show),
+        Some(out) => recording.replay(server, out, stop::flag(), &mut show),
+        None => recording.check(server, stop::flag(), &mut show),
     };
     line.clear();
-    Ok(conclude(recording, &replayed?, stop.load(std::sync::atomic::Ordering::Relaxed)))
+    Ok(conclude(recording, &replayed?))
 }
 
 /// Says how a replay on the recorded server ended.
-fn conclude(recording: &Recording, replayed: &Replayed, stopped: bool) -> Exit {
+fn conclude(recording: &Recording, replayed: &Replayed) -> Exit {
     let Replayed { outcome, parted } = replayed;
     if let Some(parted) = parted {
         say_difference(recording, parted);
         return Exit::Diverged;
     }
-    if stopped {
+    if outcome.left {
         say_to_stderr("interrupted; equal so far");
         return Exit::Interrupted;
     }
@@ -150,11 +174,10 @@ fn say_verdicts(outcome: &Outcome) {
 
 /// On another server: two histories, compared by meaning.
 fn elsewhere(recording: &Recording, server: &Server, out: &Path, environment: &Environment) -> Result<Exit> {
-    let stop = stop_flag()?;
     let mut line = ProgressLine::new(environment.progress);
     let mut simulation = recording.simulation(server, out);
     simulation.guide.end_at = None;
-    let outcome = simulation.run(&stop, &mut |progress| line.show(progress));
+    let outcome = simulation.run(stop::flag(), &mut |progress| line.show(progress));
     line.clear();
     let outcome = outcome?;
     let alignment = align(event_log::open(&recording.path)?, event_log::open(out)?)?;
@@ -164,10 +187,18 @@ fn elsewhere(recording: &Recording, server: &Server, out: &Path, environment: &E
     Ok(exit(&outcome))
 }
 
+/// So many events mean something.
+fn mean(events: u64) -> String {
+    let verb = if events == 1 { "means" } else { "mean" };
+    format!("{} {verb}", counted(events, "event"))
+}
+
 fn say_alignment(found: &Alignment, other: &str) {
     say(&format!(
-        "{} events mean the same on {other}; {} only in the recorded run, {} only in this one",
-        found.aligned, found.only_recorded, found.only_replayed
+        "{} the same on {other}; {} only in the recorded run, {} only in this one",
+        mean(found.aligned),
+        found.only_recorded,
+        found.only_replayed
     ));
     if let Some(first) = &found.first {
         let words = |event: &Option<(u64, crate::replay::align::Meaning)>| match event {
@@ -184,7 +215,7 @@ fn say_alignment(found: &Alignment, other: &str) {
         say(&format!("  {recorded:>7} → {replayed:<7} {}", meaning.text()));
     }
     if let Some(more) = found.counts.len().checked_sub(COUNTS_SHOWN).filter(|more| *more > 0) {
-        say(&format!("  and {more} further kinds"));
+        say(&format!("  and {}", counted(more as u64, "further kind")));
     }
 }
 

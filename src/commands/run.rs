@@ -1,17 +1,16 @@
 //! `run`: one scenario, from a file or generated from a seed, run on a real server and judged.
 
-use std::borrow::Cow;
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::process;
 
 use anyhow::{Context, Result};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
+use super::output::check_folder;
 use super::progress::ProgressLine;
 use super::servers::find_server;
-use super::{Environment, Exit, say, say_to_stderr};
+use super::{CANNOT_LISTEN, Environment, Exit, say, say_to_stderr};
 use crate::event_log::LOG_FILE;
 use crate::plan::Plan;
 use crate::plan::generate::{Overrides, generate};
@@ -22,7 +21,12 @@ use crate::rng;
 use crate::scenario::{self, Scenario};
 use crate::servers::Server;
 use crate::simulation::{Outcome, Simulation, SimulationError};
+use crate::stop;
+use crate::words::CommandLine;
 use crate::world::WorldError;
+
+/// The link to the folder of the newest run, beside it.
+const LATEST: &str = "latest";
 
 /// What was asked for, as typed.
 #[derive(Clone, Debug, Default)]
@@ -55,18 +59,24 @@ pub fn run(request: &Request, environment: &Environment) -> Result<Exit> {
     if let Some(file) = &request.export {
         write(file, &scenario.to_yaml())?;
     }
+    request.record.as_deref().map_or(Ok(()), check_folder)?;
+    let stop = stop::listen().context(CANNOT_LISTEN)?;
     let spec = request.server.clone().or_else(|| scenario.server.clone());
     let server = find_server(spec, environment)?;
     tracing::info!(server = %server.name, version = %server.version, libc = %server.libc, origin = %server.origin, "server found");
-    let out = request.out.clone().unwrap_or_else(|| default_out(request, &plan));
+    let again = again(request, &scenario, &plan, &server, environment);
+    environment.repeat_by(&again);
+    let out = request.out.clone().unwrap_or_else(|| default_out(request, &plan, &server));
     let simulation = Simulation {
-        reproduction: reproduction(request, &scenario, &plan, environment),
+        reproduction: again.to_string(),
         check_interposition: request.check_interposition,
         ..Simulation::new(&plan, &server, &out)
     };
-    let stop = stop_flag()?;
+    if request.out.is_none() {
+        point_latest_at(&out);
+    }
     let mut line = ProgressLine::new(environment.progress);
-    let outcome = simulation.run(&stop, &mut |progress| line.show(progress));
+    let outcome = simulation.run(stop, &mut |progress| line.show(progress));
     line.clear();
     let outcome = outcome.map_err(|error| match error {
         SimulationError::World(WorldError::BadConfig { .. }) => error.into(),
@@ -106,37 +116,43 @@ fn plan(request: &Request) -> Result<(Scenario, Plan)> {
     Ok((scenario, plan))
 }
 
-/// Where the results go if nobody says it: another folder for another scenario.
-fn default_out(request: &Request, plan: &Plan) -> PathBuf {
+/// Where the results go if nobody says it: another folder for another scenario, and for another version of the server.
+fn default_out(request: &Request, plan: &Plan, server: &Server) -> PathBuf {
     let mut name = plan.folder_name();
     name.extend(request.shards.map(|shards| format!("_{shards}-shards")));
     name.extend(request.replicas.map(|replicas| format!("_{replicas}-replicas")));
+    name.push_str(&format!("_{}", corpus::spec(&server.identity())));
     Path::new("runs").join(name)
 }
 
-/// The command that runs the same again.
-fn reproduction(request: &Request, scenario: &Scenario, plan: &Plan, environment: &Environment) -> String {
-    let quoted = |word: &str| shlex::try_quote(word).map_or_else(|_| word.to_owned(), Cow::into_owned);
-    let mut words = vec!["valkey-fuzzer run".to_owned()];
-    words.extend(request.scenario.as_ref().map(|file| quoted(&file.display().to_string())));
-    words.push(format!("--seed {}", plan.seed));
-    words.extend(request.shards.map(|shards| format!("--shards {shards}")));
-    words.extend(request.replicas.map(|replicas| format!("--replicas {replicas}")));
-    let in_environment = environment.server.as_ref().filter(|_| scenario.server.is_none());
-    let server = request.server.as_ref().or(in_environment);
-    words.extend(server.map(|server| format!("--server {}", quoted(server))));
-    words.join(" ")
+/// Lets `latest` beside a folder of results lead to it. Whoever has something else of that name keeps it.
+fn point_latest_at(out: &Path) {
+    let (latest, next) =
+        (out.with_file_name(LATEST), out.with_file_name(format!(".{LATEST}-{}", process::id())));
+    let is_ours = latest.symlink_metadata().map_or(true, |found| found.is_symlink());
+    let folder = || fs::create_dir_all(out.parent().unwrap_or(Path::new(".")));
+    let link =
+        || symlink(out.file_name().unwrap_or_default(), &next).and_then(|()| fs::rename(&next, &latest));
+    if let Some(Err(error)) = is_ours.then(|| folder().and_then(|()| link())) {
+        tracing::warn!("{} does not lead to the newest run: {error}", latest.display());
+    }
 }
 
-/// Set by Ctrl-C and its kin; a second one ends the program at once.
-pub(super) fn stop_flag() -> Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM, SIGHUP] {
-        signal_hook::flag::register_conditional_shutdown(signal, Exit::Interrupted as i32, Arc::clone(&stop))
-            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&stop)))
-            .context("cannot take signals")?;
-    }
-    Ok(stop)
+/// The command that runs the same again.
+fn again(
+    request: &Request,
+    scenario: &Scenario,
+    plan: &Plan,
+    server: &Server,
+    environment: &Environment,
+) -> CommandLine {
+    let is_named = request.server.is_some() || environment.server.is_some() && scenario.server.is_none();
+    let run = CommandLine::of("run");
+    let run = request.scenario.as_ref().map_or_else(|| run.clone(), |file| run.clone().file(file));
+    let run = run.option("--seed", plan.seed);
+    let run = run.maybe("--shards", request.shards).maybe("--replicas", request.replicas);
+    let run = run.maybe("--server", is_named.then_some(&server.spec));
+    if request.check_interposition { run.word("--check-interposition") } else { run }
 }
 
 fn keep_results(out: &Path, scenario: &Scenario, outcome: &Outcome) -> Result<()> {
@@ -170,17 +186,15 @@ fn print(request: &Request, environment: &Environment, outcome: &Outcome) {
     }
 }
 
-/// The last line of a run that is not good says what to type to repeat it.
+/// Why a run has no verdict, if it has none.
 fn say_how_it_ended(outcome: &Outcome) {
-    let repeat = &outcome.report.reproduction;
     match exit(outcome) {
-        Exit::AllHold => {}
-        Exit::Interrupted => say_to_stderr(&format!("interrupted; to run it again: {repeat}")),
+        Exit::Interrupted => say_to_stderr("interrupted"),
         Exit::NotJudged => {
             let why = outcome.unfinished.as_deref().unwrap_or("an invariant could not be judged");
-            say_to_stderr(&format!("not judged: {why}; to run it again: {repeat}"));
+            say_to_stderr(&format!("not judged: {why}"));
         }
-        _ => say_to_stderr(&format!("to run it again: {repeat}")),
+        _ => {}
     }
 }
 

@@ -8,6 +8,7 @@ use super::{Environment, Exit, say, say_to_stderr};
 use crate::plan::Plan;
 use crate::plan::resolve::resolve;
 use crate::scenario;
+use crate::words::counted;
 
 /// Checks every file, and says of each what is wrong with it.
 pub fn validate(files: &[PathBuf], _environment: &Environment) -> Result<Exit> {
@@ -15,11 +16,11 @@ pub fn validate(files: &[PathBuf], _environment: &Environment) -> Result<Exit> {
     for file in files {
         match plan_of(file) {
             Ok(plan) => say(&format!(
-                "{}: ok: {} nodes, {} operations, {} faults",
+                "{}: ok: {}, {}, {}",
                 file.display(),
-                plan.cluster.node_count(),
-                plan.operations.len(),
-                plan.faults.len()
+                counted(plan.cluster.node_count().into(), "node"),
+                counted(plan.operations.len() as u64, "operation"),
+                counted(plan.faults.len() as u64, "fault")
             )),
             Err(error) => {
                 say_to_stderr(&format!("{error:#}"));

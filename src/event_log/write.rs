@@ -44,8 +44,8 @@ pub struct LogWriter {
     /// Gone once the log is finished, or the sink failed.
     batches: Option<Sender<Vec<Event>>>,
     thread: Option<JoinHandle<io::Result<Summary>>>,
-    /// Set when the run has parted from the log that it is compared with.
-    parted: Arc<AtomicBool>,
+    /// Set when the run has parted from the log that it is compared with; nothing if it is compared with none.
+    parted: Option<Arc<AtomicBool>>,
 }
 
 impl LogWriter {
@@ -66,7 +66,7 @@ impl LogWriter {
 
     /// A log that nobody reads and that costs nothing: it only counts.
     pub fn nowhere() -> LogWriter {
-        LogWriter { batch: Vec::new(), next: 0, batches: None, thread: None, parted: Arc::default() }
+        LogWriter { batch: Vec::new(), next: 0, batches: None, thread: None, parted: None }
     }
 
     fn begin(
@@ -75,7 +75,7 @@ impl LogWriter {
         comparison: Option<Comparison>,
     ) -> LogWriter {
         let (batches, waiting) = bounded(BATCHES_WAITING);
-        let parted = comparison.as_ref().map(Comparison::parted).unwrap_or_default();
+        let parted = comparison.as_ref().map(Comparison::parted);
         let mut first = serde_json::to_vec(header).expect("a header is plain data");
         first.push(b'\n');
         let thread = std::thread::Builder::new()
@@ -87,7 +87,12 @@ impl LogWriter {
 
     /// Whether the run has parted from the log that it is compared with, which shows some events late.
     pub fn has_parted(&self) -> bool {
-        self.parted.load(Ordering::Relaxed)
+        self.parted.as_ref().is_some_and(|parted| parted.load(Ordering::Relaxed))
+    }
+
+    /// Whether the run is compared with an earlier log.
+    pub fn is_compared(&self) -> bool {
+        self.parted.is_some()
     }
 
     /// Adds the next event. Waits only while very many are not yet written; after the sink failed it does nothing.
@@ -155,6 +160,8 @@ impl Lines {
 
     fn write_all(mut self, header: Vec<u8>, batches: &Receiver<Vec<Event>>) -> io::Result<Summary> {
         self.write(&header)?;
+        // A run that is killed at once leaves a log that says whose it is.
+        self.flush()?;
         let mut text = Vec::new();
         for batch in batches {
             text.clear();
@@ -170,9 +177,8 @@ impl Lines {
             self.events += batch.len() as u64;
         }
         let mut sha256 = String::new();
-        if let Some(sink) = &mut self.sink {
-            let flushed = sink.flush();
-            flushed.map_err(|error| self.explain(&error))?;
+        self.flush()?;
+        if self.sink.is_some() {
             sha256 = hex::encode(self.hash.finalize());
         }
         let compared = self.comparison.map(Comparison::finish);
@@ -187,6 +193,11 @@ impl Lines {
         }
         self.bytes += text.len() as u64;
         Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let flushed = self.sink.as_mut().map_or(Ok(()), |sink| sink.flush());
+        flushed.map_err(|error| self.explain(&error))
     }
 
     fn explain(&self, error: &io::Error) -> io::Error {

@@ -21,6 +21,7 @@ use crate::simulation::{Log, Simulation, SimulationError};
 use crate::time::SimTime;
 use crate::wire::cluster_nodes::ClusterNodes;
 use crate::wire::info::{ClusterInfo, Info, Replication};
+use crate::words::counted;
 
 /// Where in a recorded run somebody wants to look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +45,7 @@ pub struct Moment {
 #[derive(Debug, thiserror::Error)]
 pub enum MomentError {
     /// The run was over before.
-    #[error("the run has only {events} events before it is judged, until {until}")]
+    #[error("the run has only {} before it is judged, until {until}", counted(*events, "event"))]
     TooLate {
         /// How many events there are.
         events: u64,

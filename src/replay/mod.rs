@@ -19,6 +19,7 @@ use crate::plan::{Plan, Unfit};
 use crate::scheduler::{Guide, Progress};
 use crate::servers::Server;
 use crate::simulation::{Log, Outcome, Simulation, SimulationError};
+use crate::words::CommandLine;
 use parted::Parted;
 
 /// A log that can be run again.
@@ -129,7 +130,7 @@ impl Recording {
     pub fn simulation<'a>(&'a self, server: &'a Server, out: &'a Path) -> Simulation<'a> {
         Simulation {
             guide: self.guide(),
-            reproduction: format!("valkey-fuzzer replay {}", self.path.display()),
+            reproduction: CommandLine::of("replay").file(&self.path).to_string(),
             ..Simulation::new(self.plan(), server, out)
         }
     }

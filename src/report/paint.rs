@@ -2,6 +2,8 @@
 
 use owo_colors::OwoColorize;
 
+use crate::words::counted;
+
 /// Colours, or none.
 #[derive(Clone, Copy, Debug)]
 pub struct Paint {
@@ -41,4 +43,9 @@ pub fn grouped(n: u64) -> String {
     let digits = n.to_string();
     let groups = digits.as_bytes().rchunks(3).rev().map(|group| String::from_utf8_lossy(group).into_owned());
     groups.collect::<Vec<_>>().join(",")
+}
+
+/// So many of a thing, in the singular if there is one, with a comma between thousands.
+pub fn grouped_of(n: u64, noun: &str) -> String {
+    counted(n, noun).replacen(&n.to_string(), &grouped(n), 1)
 }

@@ -78,7 +78,13 @@ fn mismatch(text: &str) -> (String, String) {
     if found == "enum" {
         return ("a tag (`!name`) stands here".to_owned(), "take the tag away".to_owned());
     }
-    (format!("{} cannot stand here", plain(found)), format!("write {}", plain(expected)))
+    // The reader names the type that a number would need; a person only needs to know that it is too large.
+    let too_large = found.strip_suffix(" as u128").or(found.strip_suffix(" as i128"));
+    let advice = match too_large {
+        Some(_) => format!("write {}, at most {}", plain(expected), u64::MAX),
+        None => format!("write {}", plain(expected)),
+    };
+    (format!("{} cannot stand here", plain(too_large.unwrap_or(found))), advice)
 }
 
 /// `words` of the reader in plain ones.

@@ -22,7 +22,7 @@ use crate::actor::client::Client;
 use crate::actor::director::Director;
 use crate::actor::host::{Delivery, Handled, Host, Record};
 use crate::actor::message::{
-    ChaosMessage, ClientMessage, DirectorMessage, End, Message, NetworkMessage, NodeMessage, OperatorMessage,
+    ChaosMessage, ClientMessage, DirectorMessage, Message, NetworkMessage, NodeMessage, OperatorMessage,
 };
 use crate::actor::network::Network;
 use crate::actor::node::Node;
@@ -35,7 +35,7 @@ use crate::id::{ActorId, ClientId, NodeId};
 use crate::invariant::evidence::Findings;
 use crate::plan::Plan;
 use crate::time::SimTime;
-use crate::world::{Next, Seen, Turn, World, WorldError};
+use crate::world::{Next, Turn, World, WorldError};
 
 /// Virtual time, for the tool's own diagnostics only; where several runs go on at once, the latest step of any.
 static NOW_NS: AtomicU64 = AtomicU64::new(0);
@@ -54,8 +54,10 @@ pub struct Ending {
     pub findings: Option<Findings>,
     /// Why not all phases are through, if they are not.
     pub unfinished: Option<String>,
-    /// Somebody asked for the end.
+    /// It ended before its end: somebody asked for that, or the guide says so.
     pub interrupted: bool,
+    /// Somebody asked for the end, where the guide says nothing of it.
+    pub left: bool,
     /// How many turns the world gave.
     pub turns: u64,
 }
@@ -151,14 +153,18 @@ impl<W: World> Scheduler<W> {
         let begin = Message::Director(DirectorMessage::Begin);
         self.push(SimTime::ZERO, ActorId::Director, None, begin);
         let mut now = SimTime::ZERO;
-        let mut taken = 0u64;
+        let (mut taken, mut left) = (0u64, false);
         while self.finished.is_none() && !watcher.stop.load(Ordering::Relaxed) {
             let events = self.log.borrow().events();
             if self.cease_at.is_some_and(|cease_at| events >= cease_at) {
                 self.cease_at = None;
                 self.cease(now).await?;
             }
-            if events >= self.end_at || self.log.borrow().has_parted() || !self.halt(now, events, watcher) {
+            if events >= self.end_at || self.log.borrow().has_parted() {
+                break;
+            }
+            left = !self.halt(now, events, watcher);
+            if left {
                 break;
             }
             let queued = self.queue.pop().expect("the director's patience is always queued until the end");
@@ -179,6 +185,7 @@ impl<W: World> Scheduler<W> {
             findings: self.findings,
             unfinished: self.finished.flatten(),
             interrupted,
+            left: left || interrupted && watcher.stop.load(Ordering::Relaxed),
             turns: self.world.turns(),
         })
     }
@@ -270,7 +277,7 @@ impl<W: World> Scheduler<W> {
     /// Queues what was seen in a turn, and the node's next one.
     fn after_turn(&mut self, node: NodeId, event: u64, turn: Turn) {
         for seen in turn.seen {
-            let (to, message) = told(node, seen);
+            let (to, message) = seen.told(node);
             self.push(turn.ended_at, to, Some(event), message);
         }
         let me = ActorId::Node(node);
@@ -300,30 +307,11 @@ impl<W: World> Scheduler<W> {
     }
 }
 
-/// Whom something that was seen concerns, and in which words.
-fn told(node: NodeId, seen: Seen) -> (ActorId, Message) {
-    let from = |handle| End { owner: ActorId::Node(node), handle };
-    let message = match seen {
-        Seen::Log { line } => return (ActorId::Node(node), Message::Node(NodeMessage::Log { line })),
-        Seen::Child { pid, state } => {
-            return (ActorId::Node(node), Message::Node(NodeMessage::Child { pid, state }));
-        }
-        Seen::Listen { port } => NetworkMessage::Listen { node, port },
-        Seen::Unlisten { port } => NetworkMessage::Unlisten { node, port },
-        Seen::Dial { handle, local_port, to } => NetworkMessage::Dial { from: from(handle), local_port, to },
-        Seen::Sent { handle, chunk } => NetworkMessage::Sent { from: from(handle), chunk },
-        Seen::Consumed { handle, len } => NetworkMessage::Consumed { from: from(handle), len },
-        Seen::Shut { handle } => NetworkMessage::Shut { from: from(handle) },
-        Seen::Closed { handle, reset } => NetworkMessage::Closed { from: from(handle), reset },
-    };
-    (ActorId::Network, Message::Network(message))
-}
-
 /// Every participant of a plan, with what it is not to draw.
 fn cast(plan: &Plan, mut decisions: Decisions) -> Vec<(ActorId, Box<dyn Actor>)> {
     let mut actors: Vec<(ActorId, Box<dyn Actor>)> = vec![
         (ActorId::Director, Box::new(Director::new(plan))),
-        (ActorId::Network, Box::new(Network::new(plan, decisions.latencies))),
+        (ActorId::Network, Box::new(Network::new(plan.seed, &plan.network, decisions.latencies))),
         (ActorId::Chaos, Box::new(Chaos::new(plan))),
         (ActorId::Operator, Box::new(Operator::new(plan))),
         (ActorId::Validator, Box::new(Validator::new(plan))),

@@ -49,6 +49,11 @@ impl Recorder {
         self.writer.has_parted()
     }
 
+    /// Whether the run is compared with an earlier one.
+    pub fn is_compared(&self) -> bool {
+        self.writer.is_compared()
+    }
+
     /// The phase that began last.
     pub fn phase(&self) -> Phase {
         self.phase

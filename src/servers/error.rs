@@ -86,7 +86,7 @@ pub enum FetchError {
     Io(#[from] io::Error),
     #[error("the package sources of this machine name no Debian or Ubuntu mirror")]
     NoMirror,
-    #[error("offers no {wanted}, only {}", or_nothing(.offered))]
+    #[error("offers no {wanted}{}", only(.offered))]
     NoSuchVersion { wanted: Spec, offered: Vec<String> },
     #[error("the download holds no {0}")]
     Missing(String),
@@ -106,6 +106,6 @@ fn lines(attempts: &[Attempt]) -> String {
     attempts.iter().map(|attempt| format!("\n  {attempt}")).collect()
 }
 
-fn or_nothing(offered: &[String]) -> String {
-    if offered.is_empty() { "nothing".to_owned() } else { offered.join(", ") }
+fn only(offered: &[String]) -> String {
+    if offered.is_empty() { String::new() } else { format!(", only {}", offered.join(", ")) }
 }

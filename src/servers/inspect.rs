@@ -27,6 +27,7 @@ const FIRST_REDIS_WITH_CLUSTER: u32 = 3;
 pub fn inspect(path: &Path, shim: Option<&Path>) -> Result<Server, Refusal> {
     resolve(path, shim)
         .and_then(|launch| examine(launch, Origin::File))
+        .map(|server| Server { spec: path.to_string_lossy().into_owned(), ..server })
         .map_err(|reason| Refusal { path: path.to_owned(), reason })
 }
 
@@ -51,6 +52,7 @@ pub(super) fn recognize(launch: Launch, origin: Origin, said: Said) -> io::Resul
 fn server(launch: Launch, origin: Origin, said: Said, sha256: String, interpreter: &Path) -> Server {
     let Launch { binary, argv0, loader } = launch;
     Server {
+        spec: binary.to_string_lossy().into_owned(),
         name: said.family,
         version: said.version,
         build_id: said.build,

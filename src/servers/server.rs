@@ -29,6 +29,8 @@ pub struct Server {
     pub libc: String,
     /// Where it was found.
     pub origin: Origin,
+    /// What `--server` finds it by again: a file as it was named, or the version that the store has it under.
+    pub spec: String,
 }
 
 /// A dynamic loader named outright, and the folders it takes libraries from first.

@@ -127,7 +127,7 @@ impl Entry {
 
     fn undamaged(&self, server: Server) -> Result<Server, Reason> {
         match server.sha256 == self.manifest.sha256 {
-            true => Ok(server),
+            true => Ok(Server { spec: self.manifest.folder_name(), ..server }),
             false => Err(Reason::Damaged("its binary is not the one that was fetched".to_owned())),
         }
     }

@@ -4,6 +4,9 @@ use sha2::{Digest, Sha256};
 
 pub mod page;
 
+/// A field of the page: the scheduler holds the page alone while it has the turn, so it is plain data here.
+pub type Shared<T> = T;
+
 /// The preloaded object, compiled by the build script.
 pub const OBJECT: &[u8] = include_bytes!(env!("SHIM_OBJECT"));
 

@@ -2,9 +2,12 @@
 //!
 //! One page (a sparse memory file) belongs to one node and outlives none of its incarnations. Exactly one side works
 //! on it at any moment: the holder of the turn. So nothing in it is atomic but the turn words themselves. Both halves
-//! compile this file, so a change of layout cannot reach only one of them; [`VERSION`] catches a stale shim.
+//! compile this file, so a change of layout cannot reach only one of them; [`VERSION`] catches a stale shim. A field is
+//! `Shared`: plain data where the scheduler borrows the whole page, a cell in the shim, where others write between turns.
 
 use core::sync::atomic::AtomicU32;
+
+use super::Shared;
 
 /// First word of a page.
 pub const MAGIC: u64 = 0x766b_667a_7061_6765;
@@ -47,39 +50,39 @@ pub const FLAG_CHECK: u32 = 1;
 /// Where everything is.
 #[repr(C)]
 pub struct Page {
-    pub magic: u64,
-    pub version: u32,
-    pub flags: u32,
+    pub magic: Shared<u64>,
+    pub version: Shared<u32>,
+    pub flags: Shared<u32>,
     /// Seed of everything random in this incarnation.
-    pub seed: [u64; 4],
+    pub seed: Shared<[u64; 4]>,
     /// Nanoseconds of the Unix epoch when virtual time is zero.
-    pub epoch_ns: u64,
+    pub epoch_ns: Shared<u64>,
     /// Value of the monotonic clock when virtual time is zero.
-    pub monotonic_base_ns: u64,
+    pub monotonic_base_ns: Shared<u64>,
     /// What each of the server's own looks at a clock costs.
-    pub clock_cost_ns: u64,
+    pub clock_cost_ns: Shared<u64>,
     /// The node's virtual time; advanced by the scheduler between turns, and by looks at a clock.
-    pub now_ns: u64,
+    pub now_ns: Shared<u64>,
     /// Virtual time spent on looks at clocks: the process's CPU time.
-    pub busy_ns: u64,
+    pub busy_ns: Shared<u64>,
     /// The host's IPv4 address.
-    pub address: u32,
+    pub address: Shared<u32>,
     /// The process id of the next child.
-    pub next_pid: u32,
+    pub next_pid: Shared<u32>,
     /// The next name a process gives to a socket of its own.
-    pub next_handle: u64,
+    pub next_handle: Shared<u64>,
     /// The next local port of a dialled connection.
-    pub next_port: u32,
+    pub next_port: Shared<u32>,
     /// Counts what happened to pipes, so that blocked siblings look again.
-    pub pipe_activity: u32,
+    pub pipe_activity: Shared<u32>,
     /// Set when something was written to the standard output.
-    pub printed: u32,
+    pub printed: Shared<u32>,
     /// Bytes of records in the outbox.
-    pub outbox_len: u32,
+    pub outbox_len: Shared<u32>,
     /// The working directory as the server may know it, NUL-terminated.
-    pub directory: [u8; 64],
+    pub directory: Shared<[u8; 64]>,
     /// What the shim has to say when it gives up, NUL-terminated.
-    pub text: [u8; TEXT_BYTES],
+    pub text: Shared<[u8; TEXT_BYTES]>,
     pub participants: [Participant; PARTICIPANTS],
     pub sockets: [Socket; SOCKETS],
     pub pipes: [Pipe; PIPES],
@@ -105,27 +108,27 @@ pub mod state {
 #[repr(C)]
 pub struct Participant {
     /// The kernel's robust-futex list entry; points back to the list's head in the process.
-    pub robust_next: u64,
+    pub robust_next: Shared<u64>,
     /// Who has the turn: [`TURN_SCHEDULER`], or the process's `turn_value`.
     pub turn: AtomicU32,
     /// What the scheduler writes into `turn` to hand it over; 0 until the process is ready for it.
     pub turn_value: AtomicU32,
     /// One of [`state`].
-    pub state: u32,
+    pub state: Shared<u32>,
     /// The process id the kernel knows.
-    pub real_pid: u32,
+    pub real_pid: Shared<u32>,
     /// The process id the server knows.
-    pub pid: u32,
+    pub pid: Shared<u32>,
     /// `pipe_activity` when the process blocked.
-    pub seen_activity: u32,
+    pub seen_activity: Shared<u32>,
     /// When it wants the turn at the latest.
-    pub deadline_ns: u64,
+    pub deadline_ns: Shared<u64>,
     /// Signals that wait, one bit each.
-    pub signals: u64,
+    pub signals: Shared<u64>,
     /// Whether something happened at one of its sockets.
-    pub poked: u32,
+    pub poked: Shared<u32>,
     /// Whether it waits for descriptors at all.
-    pub waits_io: u32,
+    pub waits_io: Shared<u32>,
 }
 
 /// The life of a socket.
@@ -144,47 +147,47 @@ pub mod socket_state {
 #[repr(C)]
 pub struct Socket {
     /// The name the scheduler knows it by.
-    pub handle: u64,
+    pub handle: Shared<u64>,
     /// Bytes that may still be sent.
-    pub credit: u64,
-    pub state: u32,
+    pub credit: Shared<u64>,
+    pub state: Shared<u32>,
     /// An `errno` that the next call reports.
-    pub error: i32,
-    pub local_address: u32,
-    pub peer_address: u32,
-    pub local_port: u16,
-    pub peer_port: u16,
+    pub error: Shared<i32>,
+    pub local_address: Shared<u32>,
+    pub peer_address: Shared<u32>,
+    pub local_port: Shared<u16>,
+    pub peer_port: Shared<u16>,
     /// The first connection that waits at this listening socket, or the next one behind this waiting connection.
-    pub pending: u16,
+    pub pending: Shared<u16>,
     /// The last connection that waits at this listening socket.
-    pub pending_last: u16,
-    pub pending_count: u32,
+    pub pending_last: Shared<u16>,
+    pub pending_count: Shared<u32>,
     /// The unread bytes within the receive area.
-    pub rx_start: u32,
-    pub rx_end: u32,
+    pub rx_start: Shared<u32>,
+    pub rx_end: Shared<u32>,
     /// The peer sends nothing more, after what is unread.
-    pub rx_eof: u32,
+    pub rx_eof: Shared<u32>,
     /// This side sends nothing more.
-    pub tx_shut: u32,
+    pub tx_shut: Shared<u32>,
     /// More bytes wait outside the receive area.
-    pub rx_more: u32,
+    pub rx_more: Shared<u32>,
     /// Closing aborts the connection.
-    pub linger_abort: u32,
+    pub linger_abort: Shared<u32>,
     /// Descriptors that name it, by process.
-    pub refs: [u16; PARTICIPANTS],
+    pub refs: [Shared<u16>; PARTICIPANTS],
 }
 
 /// A simulated pipe.
 #[repr(C)]
 pub struct Pipe {
-    pub used: u32,
-    pub start: u32,
-    pub len: u32,
-    pub unused: u32,
+    pub used: Shared<u32>,
+    pub start: Shared<u32>,
+    pub len: Shared<u32>,
+    pub unused: Shared<u32>,
     /// Descriptors that read, by process.
-    pub readers: [u16; PARTICIPANTS],
+    pub readers: [Shared<u16>; PARTICIPANTS],
     /// Descriptors that write, by process.
-    pub writers: [u16; PARTICIPANTS],
+    pub writers: [Shared<u16>; PARTICIPANTS],
 }
 
 /// What a record in the outbox says.

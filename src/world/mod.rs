@@ -7,10 +7,10 @@ pub mod simulated;
 
 use std::net::SocketAddrV4;
 
-use crate::actor::message::{Arrival, Chunk};
+use crate::actor::message::{Arrival, Chunk, End, Message, NetworkMessage, NodeMessage};
 use crate::event::ChildState;
 use crate::fault::Signal;
-use crate::id::NodeId;
+use crate::id::{ActorId, NodeId};
 use crate::time::SimTime;
 
 /// Something a node was seen to do.
@@ -34,6 +34,29 @@ pub enum Seen {
     Log { line: String },
     /// A child came or went.
     Child { pid: u32, state: ChildState },
+}
+
+impl Seen {
+    /// Whom it concerns that `node` was seen to do this, and in which words.
+    pub fn told(self, node: NodeId) -> (ActorId, Message) {
+        let from = |handle| End { owner: ActorId::Node(node), handle };
+        let message = match self {
+            Seen::Log { line } => return (ActorId::Node(node), Message::Node(NodeMessage::Log { line })),
+            Seen::Child { pid, state } => {
+                return (ActorId::Node(node), Message::Node(NodeMessage::Child { pid, state }));
+            }
+            Seen::Listen { port } => NetworkMessage::Listen { node, port },
+            Seen::Unlisten { port } => NetworkMessage::Unlisten { node, port },
+            Seen::Dial { handle, local_port, to } => {
+                NetworkMessage::Dial { from: from(handle), local_port, to }
+            }
+            Seen::Sent { handle, chunk } => NetworkMessage::Sent { from: from(handle), chunk },
+            Seen::Consumed { handle, len } => NetworkMessage::Consumed { from: from(handle), len },
+            Seen::Shut { handle } => NetworkMessage::Shut { from: from(handle) },
+            Seen::Closed { handle, reset } => NetworkMessage::Closed { from: from(handle), reset },
+        };
+        (ActorId::Network, Message::Network(message))
+    }
 }
 
 /// What a node does next.

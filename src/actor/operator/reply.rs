@@ -34,7 +34,8 @@ pub(super) fn note_error(op: OpId, error: &ServerError) -> Body {
 /// All of a text, or as much as the log takes, and how long it was.
 fn whole(op: OpId, mut text: String) -> Body {
     let total = (text.len() > BYTES_MAX).then_some(text.len() as u64);
-    text.truncate(text.floor_char_boundary(BYTES_MAX));
+    let end = (0..=BYTES_MAX.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
+    text.truncate(end.unwrap_or_default());
     Body::Reply { op: Some(op), text, total }
 }
 

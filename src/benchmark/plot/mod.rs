@@ -16,6 +16,7 @@ use plotters::prelude::*;
 use self::style::{HEAD_PX, INK, PANEL, ROW_PX, Scaled, WIDTH_PX};
 use super::Results;
 use crate::convergence::Metric;
+use crate::words::counted;
 
 /// What a picture shows if nobody says it: how long each step of a failover takes.
 pub const MAIN: [Metric; 4] = [Metric::Pfail, Metric::Fail, Metric::VoteWon, Metric::Unwritable];
@@ -125,7 +126,8 @@ impl Sheet<'_> {
 
     fn head<DB: DrawingBackend>(&self, area: &DrawingArea<DB, Shift>) -> Drawn<DB> {
         let Results { scenario, seeds, variants, .. } = self.results;
-        let title = format!("{}: {} runs of each variant, in virtual time", scenario.name, seeds.count);
+        let title =
+            format!("{}: {} of each variant, in virtual time", scenario.name, counted(seeds.count, "run"));
         let left = self.scale.px(24);
         area.draw_text(&title, &self.scale.bold(20).color(&INK), (left, self.scale.px(20)))?;
         for (place, variant) in variants.iter().enumerate() {

@@ -1,7 +1,7 @@
 //! The summary as Markdown, fit for the step summary of a workflow.
 
 use super::{Cause, Summary, counts, duration};
-use crate::report::paint::grouped;
+use crate::report::paint::{grouped, grouped_of};
 
 /// The summary as Markdown; ends with a newline.
 pub fn render(summary: &Summary) -> String {
@@ -21,7 +21,7 @@ pub fn render(summary: &Summary) -> String {
     }
     text += &row(
         "virtual time",
-        &format!("{}, {} events", duration(summary.virtual_ms), grouped(summary.events)),
+        &format!("{}, {}", duration(summary.virtual_ms), grouped_of(summary.events, "event")),
     );
     text += &row("run twice", &format!("{}, all equal", grouped(summary.doublechecked)));
     text += &row("fingerprint", &format!("`{}`", summary.fingerprint));

@@ -1,7 +1,8 @@
 //! The summary for a terminal.
 
 use super::{Cause, Summary, counts, duration};
-use crate::report::paint::{Paint, grouped};
+use crate::report::paint::{Paint, grouped, grouped_of};
+use crate::words::counted;
 
 /// The summary as text; ends with a newline.
 pub fn render(summary: &Summary, colour: bool) -> String {
@@ -15,11 +16,12 @@ pub fn render(summary: &Summary, colour: bool) -> String {
     if summary.doublechecked > 0 {
         text += &format!("Run twice: {}, all equal\n", grouped(summary.doublechecked));
     }
-    text += &format!("Virtual Time: {}, {} events\n", duration(summary.virtual_ms), grouped(summary.events));
+    text +=
+        &format!("Virtual Time: {}, {}\n", duration(summary.virtual_ms), grouped_of(summary.events, "event"));
     text += &format!("Fingerprint: {}\n", summary.fingerprint);
     if !summary.causes.is_empty() {
-        let groups = if summary.causes.len() == 1 { "group" } else { "groups" };
-        text += &format!("\nFailures ({} in {} {groups}):\n", grouped(summary.failed), summary.causes.len());
+        let groups = counted(summary.causes.len() as u64, "group");
+        text += &format!("\nFailures ({} in {groups}):\n", grouped(summary.failed));
         summary.causes.iter().for_each(|cause| text += &failure(cause, colour));
     }
     if !summary.without_verdict.is_empty() {

@@ -7,6 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::campaign::{Campaign, RunLine, RunStatus, Tally};
 use crate::commands::say_to_stderr;
 use crate::wall::Stopwatch;
+use crate::words::counted;
 
 /// How far apart plain lines are.
 const PLAIN_LINE_EVERY: Duration = Duration::from_secs(10);
@@ -67,7 +68,7 @@ impl Live {
             }
             None if self.clock.elapsed() >= PLAIN_LINE_EVERY * (self.plain_lines + 1) => {
                 self.plain_lines = (self.clock.elapsed().as_secs() / PLAIN_LINE_EVERY.as_secs()) as u32;
-                say_to_stderr(&format!("{} runs, {}", self.tally.runs(), self.speed()));
+                say_to_stderr(&format!("{}, {}", counted(self.tally.runs(), "run"), self.speed()));
             }
             None => {}
         }
@@ -87,10 +88,10 @@ impl Live {
         let failed = self.tally.count(RunStatus::Failed);
         let unjudged = self.tally.count(RunStatus::Unknown) + self.tally.count(RunStatus::Error);
         let mut text = format!(
-            "{:.0} runs/h, {:.2} virtual h a minute, {failed} failed in {} groups",
+            "{:.0} runs/h, {:.2} virtual h a minute, {failed} failed in {}",
             runs / seconds * 3600.0,
             virtual_h / seconds * 60.0,
-            self.tally.groups.len()
+            counted(self.tally.groups.len() as u64, "group")
         );
         if unjudged > 0 {
             text.push_str(&format!(", {unjudged} without verdict"));
@@ -109,7 +110,7 @@ impl Live {
                 .map(|(signature, group)| format!("  {:>6} × {signature}", group.count)),
         );
         if groups.len() > GROUPS_SHOWN {
-            lines.push(format!("  and {} further groups", groups.len() - GROUPS_SHOWN));
+            lines.push(format!("  and {}", counted((groups.len() - GROUPS_SHOWN) as u64, "further group")));
         }
         if !self.newest.is_empty() {
             lines.push(format!("  newest: {}", self.newest));

@@ -12,9 +12,8 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use super::progress::SearchLine;
-use super::run::stop_flag;
 use super::servers::find_server;
-use super::{Environment, Exit, say, say_to_stderr};
+use super::{CANNOT_LISTEN, Environment, Exit, say, say_to_stderr};
 use crate::campaign::summary::{Summary, junit, markdown, text};
 use crate::campaign::{
     Campaign, CampaignError, Contestant, Divergence, Ended, Find, Ledger, Question, Signature, Source, Tally,
@@ -22,6 +21,7 @@ use crate::campaign::{
 use crate::replay::bisect::ProbeError;
 use crate::scenario;
 use crate::servers::Server;
+use crate::stop;
 use live::Live;
 
 /// What was asked for, as typed.
@@ -55,8 +55,8 @@ pub struct Request {
 
 /// Runs a campaign, or goes on with it.
 pub fn fuzz(request: &Request, environment: &Environment) -> Result<Exit> {
-    let stop = stop_flag()?;
-    let campaign = campaign(request, environment, &stop)?;
+    let stop = stop::listen().context(CANNOT_LISTEN)?;
+    let campaign = campaign(request, environment, stop)?;
     let servers = campaign.contestants.iter().map(|on| (on.label.clone(), on.server.identity())).collect();
     let question =
         Question::new(campaign.source.clone(), servers).context("cannot read this program's own file")?;
@@ -127,6 +127,7 @@ fn say_what_begins(campaign: &Campaign, ledger: &Ledger) {
     let labels: Vec<&str> = campaign.contestants.iter().map(|on| on.label.as_str()).collect();
     let known = match ledger.runs().count() {
         0 => String::new(),
+        1 => "; 1 run is there already".to_owned(),
         count => format!("; {count} runs are there already"),
     };
     say_to_stderr(&format!(

@@ -1,14 +1,13 @@
 //! The prompt of a replay that stands still: questions to any node, steps, and the way on.
 
-use std::io::{self, BufRead, Write};
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
 
 use anyhow::Result;
 use redis::Value;
 
+use super::prompt::{Prompt, Said};
 use super::{conclude, say_to_stderr};
-use crate::commands::{Exit, say};
+use crate::commands::{Environment, Exit, say};
 use crate::event_log::event_line;
 use crate::id::NodeId;
 use crate::replay::inspect::{Moment, MomentError, Twin, TwinError, Until};
@@ -16,6 +15,8 @@ use crate::replay::{Recording, Replayed};
 use crate::scheduler::{Frozen, Halt, Onward, Watcher};
 use crate::servers::Server;
 use crate::simulation::{Log, Simulation};
+use crate::stop;
+use crate::time::SimTime;
 use crate::wire::resp;
 
 const HELP: &str = "\
@@ -30,7 +31,13 @@ gdb node-3             how to attach a debugger to the frozen server
 quit                   end here";
 
 /// Stops a replay at a moment and takes commands from standard input.
-pub(super) fn stop_at(until: Until, recording: &Recording, server: &Server, out: &Path) -> Result<Exit> {
+pub(super) fn stop_at(
+    until: Until,
+    recording: &Recording,
+    server: &Server,
+    out: &Path,
+    environment: &Environment,
+) -> Result<Exit> {
     let moment = Moment::of(recording, until)?;
     let mut console = Console {
         recording,
@@ -38,23 +45,27 @@ pub(super) fn stop_at(until: Until, recording: &Recording, server: &Server, out:
         moment: moment.clone(),
         twin: None,
         node: NodeId(1),
-        was_left: false,
+        prompt: Prompt::new(environment.dialogue)?,
+        left: None,
         error: None,
     };
     let comparison = Box::new(recording.comparison()?);
     let mut simulation = Simulation { log: Log::Compared(comparison), ..recording.simulation(server, out) };
     let mut visit = |frozen: &mut Frozen| console.visit(frozen);
     let halt = Some(Halt { before: moment.next.i, visit: &mut visit });
-    let stop = AtomicBool::new(false);
-    let mut outcome = simulation.run_watched(&mut Watcher { stop: &stop, progress: &mut |_| {}, halt })?;
+    let mut watcher = Watcher { stop: stop::flag(), progress: &mut |_| {}, halt };
+    let mut outcome = simulation.run_watched(&mut watcher)?;
     if let Some(error) = console.error {
         return Err(error);
     }
     let parted = recording.parted(&mut outcome)?;
-    if console.was_left && parted.is_none() {
-        return Ok(Exit::AllHold);
+    match console.left {
+        Some((events, at)) if parted.is_none() && !stop::is_asked() => {
+            say(&format!("left before event {events}, at {at}; everything before it is equal"));
+            Ok(Exit::AllHold)
+        }
+        _ => Ok(conclude(recording, &Replayed { outcome, parted })),
     }
-    Ok(conclude(recording, &Replayed { outcome, parted }, false))
 }
 
 struct Console<'a> {
@@ -64,7 +75,9 @@ struct Console<'a> {
     /// Answers the questions at this moment; made when the first one is asked.
     twin: Option<Twin>,
     node: NodeId,
-    was_left: bool,
+    prompt: Prompt,
+    /// Where somebody left: how many events there were, and when the last one happened.
+    left: Option<(u64, SimTime)>,
     error: Option<anyhow::Error>,
 }
 
@@ -111,18 +124,21 @@ impl Console<'_> {
 
     fn converse(&mut self, frozen: &Frozen) -> Result<Onward> {
         loop {
-            print!("{}> ", self.node);
-            io::stdout().flush()?;
-            let mut line = String::new();
-            if io::stdin().lock().read_line(&mut line)? == 0 {
-                say("");
-                self.was_left = true;
-                return Ok(Onward::Nowhere);
-            }
-            if let Some(onward) = self.obey(line.trim(), frozen)? {
+            let onward = match self.prompt.ask(&format!("{}> ", self.node))? {
+                Said::Line(line) => self.obey(&line, frozen)?,
+                Said::Nothing => Some(self.leave(frozen)),
+                Said::Stop => Some(Onward::Nowhere),
+            };
+            if let Some(onward) = onward {
                 return Ok(onward);
             }
         }
+    }
+
+    /// The run ends here, because somebody has seen enough.
+    fn leave(&mut self, frozen: &Frozen) -> Onward {
+        self.left = Some((frozen.events(), frozen.now()));
+        Onward::Nowhere
     }
 
     /// Does what one line says; tells how the run goes on, if it does.
@@ -139,10 +155,7 @@ impl Console<'_> {
             [] => {}
             ["help" | "?"] => say(HELP),
             ["views"] => self.say_views()?,
-            ["quit" | "exit"] => {
-                self.was_left = true;
-                return Ok(Some(Onward::Nowhere));
-            }
+            ["quit" | "exit"] => return Ok(Some(self.leave(frozen))),
             ["continue" | "c"] => return Ok(Some(Onward::ToTheEnd)),
             ["step" | "s"] => return Ok(Some(Onward::Until(frozen.events() + 1))),
             ["step" | "s", count] => match count.parse::<u64>() {

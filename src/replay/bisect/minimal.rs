@@ -18,6 +18,7 @@ use crate::report;
 use crate::scheduler::Guide;
 use crate::simulation::Simulation;
 use crate::time::SimDuration;
+use crate::words::CommandLine;
 
 /// How many sets of items are asked about at most, each time.
 const BUDGET: usize = 400;
@@ -209,8 +210,9 @@ impl Bisection<'_> {
     ) -> Result<Minimum, ProbeError> {
         let folder = self.folder("minimal")?;
         let scenario = plan.to_scenario();
+        let run = CommandLine::of("run").file(&folder.join("scenario.yaml"));
         let simulation = Simulation {
-            reproduction: "valkey-fuzzer run scenario.yaml".to_owned(),
+            reproduction: run.option("--server", &self.server.spec).to_string(),
             ..Simulation::new(&plan, self.server, &folder)
         };
         let outcome = simulation.run(self.stop, &mut |_| {})?;

@@ -3,16 +3,17 @@
 //! A seccomp filter traps such calls unless their instruction is the shim's own. Clocks in the vDSO make no system
 //! call, so its functions are first rewritten to make one.
 
+use crate::give_up::give_up;
+use crate::life::read_file;
 use crate::page::FLAG_CHECK;
-use crate::start::{read_file, real};
 use crate::sys::{self, sys};
-use crate::{give_up, signal, turn};
+use crate::{signal, turn};
 
 /// Calls that must come from the shim: time, randomness, sockets, readiness, sleeping, the machine's identity.
 const WATCHED: &[u16] = &[
-    7, 22, 23, 24, 34, 35, 36, 37, 38, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 63, 96, 98, 99, 100,
-    201, 204, 213, 222, 228, 230, 232, 233, 270, 271, 281, 283, 284, 288, 289, 290, 291, 293, 299, 307, 309, 318, 425,
-    441,
+    7, 22, 23, 24, 34, 35, 36, 37, 38, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 63, 96,
+    98, 99, 100, 201, 204, 213, 222, 228, 230, 232, 233, 270, 271, 281, 283, 284, 288, 289, 290, 291, 293,
+    299, 307, 309, 318, 425, 441,
 ];
 
 #[repr(C)]
@@ -42,23 +43,27 @@ const INSTRUCTION_HIGH_AT: u32 = 12;
 const FIXED: usize = 6;
 
 /// Installs the checks if the page asks for them.
-pub unsafe fn install() {
-    if turn::page().flags & FLAG_CHECK == 0 {
-        return;
+pub fn install() {
+    unsafe {
+        if turn::page().flags.get() & FLAG_CHECK == 0 {
+            return;
+        }
+        use_up_library_randomness();
+        redirect_vdso();
+        report_traps();
+        filter(own_text());
     }
-    use_up_library_randomness();
-    redirect_vdso();
-    report_traps();
-    filter(own_text());
 }
 
 /// The C library's allocator draws a key for its own double-free check with its first allocation; nothing sees it.
 unsafe fn use_up_library_randomness() {
-    extern "C" {
-        fn malloc(bytes: usize) -> *mut u8;
-        fn free(memory: *mut u8);
+    unsafe {
+        unsafe extern "C" {
+            fn malloc(bytes: usize) -> *mut u8;
+            fn free(memory: *mut u8);
+        }
+        free(core::hint::black_box(malloc(64)));
     }
-    free(core::hint::black_box(malloc(64)));
 }
 
 /// `struct siginfo` of a trapped system call.
@@ -73,21 +78,18 @@ struct Trap {
 }
 
 unsafe extern "C" fn trapped(_signal: i32, trap: *const Trap, _context: *mut u8) {
-    give_up!("system call {} at {:#x} went round the shim", (*trap).number, (*trap).address);
+    unsafe {
+        give_up!("system call {} at {:#x} went round the shim", (*trap).number, (*trap).address);
+    }
 }
 
-unsafe fn report_traps() {
+fn report_traps() {
     const SIGSYS: i32 = 31;
-    let action = signal::Action::with_info(trapped as *const () as usize);
-    real!("sigaction" as fn(i32, *const u8, *mut u8) -> i32)(
-        SIGSYS,
-        (&raw const action).cast(),
-        core::ptr::null_mut(),
-    );
+    signal::install(SIGSYS, &signal::Action::with_info(trapped as *const () as usize));
 }
 
 /// First and last address of the mapping that holds the shim's instructions.
-unsafe fn own_text() -> (usize, usize) {
+fn own_text() -> (usize, usize) {
     let mut buffer = [0u8; 65536];
     let len = read_file(b"/proc/self/maps\0", &mut buffer);
     let here = own_text as *const () as usize;
@@ -96,10 +98,10 @@ unsafe fn own_text() -> (usize, usize) {
         let Some((start, rest)) = line.split_once('-') else { continue };
         let Some((end, _)) = rest.split_once(' ') else { continue };
         let bounds = (usize::from_str_radix(start, 16), usize::from_str_radix(end, 16));
-        if let (Ok(start), Ok(end)) = bounds {
-            if (start..end).contains(&here) {
-                return (start, end);
-            }
+        if let (Ok(start), Ok(end)) = bounds
+            && (start..end).contains(&here)
+        {
+            return (start, end);
         }
     }
     give_up!("the shim does not find itself in the memory map");
@@ -110,27 +112,29 @@ const fn jump(code: u16, operand: u32, if_true: u8, if_false: u8) -> Instruction
 }
 
 unsafe fn filter((start, end): (usize, usize)) {
-    const PR_SET_NO_NEW_PRIVS: usize = 38;
-    const SECCOMP_SET_MODE_FILTER: usize = 1;
-    let mut program = [jump(RETURN, ALLOW, 0, 0); FIXED + WATCHED.len() + 3];
-    // Within the shim's own text everything is allowed; the jumps lead behind the fixed part otherwise.
-    program[0] = jump(LOAD, INSTRUCTION_HIGH_AT, 0, 0);
-    program[1] = jump(JUMP_EQUAL, (start >> 32) as u32, 0, 4);
-    program[2] = jump(LOAD, INSTRUCTION_LOW_AT, 0, 0);
-    program[3] = jump(JUMP_AT_LEAST, start as u32, 0, 2);
-    program[4] = jump(JUMP_AT_LEAST, end as u32, 1, 0);
-    program[5] = jump(RETURN, ALLOW, 0, 0);
-    program[FIXED] = jump(LOAD, NUMBER_AT, 0, 0);
-    for (i, number) in WATCHED.iter().enumerate() {
-        let to_trap = (WATCHED.len() - i) as u8;
-        program[FIXED + 1 + i] = jump(JUMP_EQUAL, u32::from(*number), to_trap, 0);
-    }
-    program[FIXED + 1 + WATCHED.len()] = jump(RETURN, ALLOW, 0, 0);
-    program[FIXED + 2 + WATCHED.len()] = jump(RETURN, TRAP, 0, 0);
-    let whole = Program { len: program.len() as u16, instructions: program.as_ptr() };
-    sys!(sys::PRCTL, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    if sys!(sys::SECCOMP, SECCOMP_SET_MODE_FILTER, 0, &raw const whole) != 0 {
-        give_up!("the kernel refuses the seccomp filter of the checking mode");
+    unsafe {
+        const PR_SET_NO_NEW_PRIVS: usize = 38;
+        const SECCOMP_SET_MODE_FILTER: usize = 1;
+        let mut program = [jump(RETURN, ALLOW, 0, 0); FIXED + WATCHED.len() + 3];
+        // Within the shim's own text everything is allowed; the jumps lead behind the fixed part otherwise.
+        program[0] = jump(LOAD, INSTRUCTION_HIGH_AT, 0, 0);
+        program[1] = jump(JUMP_EQUAL, (start >> 32) as u32, 0, 4);
+        program[2] = jump(LOAD, INSTRUCTION_LOW_AT, 0, 0);
+        program[3] = jump(JUMP_AT_LEAST, start as u32, 0, 2);
+        program[4] = jump(JUMP_AT_LEAST, end as u32, 1, 0);
+        program[5] = jump(RETURN, ALLOW, 0, 0);
+        program[FIXED] = jump(LOAD, NUMBER_AT, 0, 0);
+        for (i, number) in WATCHED.iter().enumerate() {
+            let to_trap = (WATCHED.len() - i) as u8;
+            program[FIXED + 1 + i] = jump(JUMP_EQUAL, u32::from(*number), to_trap, 0);
+        }
+        program[FIXED + 1 + WATCHED.len()] = jump(RETURN, ALLOW, 0, 0);
+        program[FIXED + 2 + WATCHED.len()] = jump(RETURN, TRAP, 0, 0);
+        let whole = Program { len: program.len() as u16, instructions: program.as_ptr() };
+        sys!(sys::PRCTL, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+        if sys!(sys::SECCOMP, SECCOMP_SET_MODE_FILTER, 0, &raw const whole) != 0 {
+            give_up!("the kernel refuses the seccomp filter of the checking mode");
+        }
     }
 }
 
@@ -185,44 +189,48 @@ const REDIRECTED: [(&[u8], u32); 5] = [
 ];
 
 unsafe fn redirect_vdso() {
-    extern "C" {
-        fn getauxval(kind: u64) -> u64;
-    }
-    const AT_SYSINFO_EHDR: u64 = 33;
-    const DYNAMIC_SYMBOLS: u32 = 11;
-    let base = getauxval(AT_SYSINFO_EHDR) as usize;
-    if base == 0 {
-        return;
-    }
-    let header = &*(base as *const ElfHeader);
-    let section = |i: usize| &*((base + header.section_headers as usize) as *const Section).add(i);
-    for i in 0..header.section_header_count as usize {
-        if section(i).kind != DYNAMIC_SYMBOLS {
-            continue;
+    unsafe {
+        unsafe extern "C" {
+            fn getauxval(kind: u64) -> u64;
         }
-        let symbols = (base + section(i).offset as usize) as *const Symbol;
-        let names = base + section(section(i).link as usize).offset as usize;
-        for n in 0..section(i).size as usize / core::mem::size_of::<Symbol>() {
-            redirect(base, names, &*symbols.add(n));
+        const AT_SYSINFO_EHDR: u64 = 33;
+        const DYNAMIC_SYMBOLS: u32 = 11;
+        let base = getauxval(AT_SYSINFO_EHDR) as usize;
+        if base == 0 {
+            return;
+        }
+        let header = &*(base as *const ElfHeader);
+        let section = |i: usize| &*((base + header.section_headers as usize) as *const Section).add(i);
+        for i in 0..header.section_header_count as usize {
+            if section(i).kind != DYNAMIC_SYMBOLS {
+                continue;
+            }
+            let symbols = (base + section(i).offset as usize) as *const Symbol;
+            let names = base + section(section(i).link as usize).offset as usize;
+            for n in 0..section(i).size as usize / core::mem::size_of::<Symbol>() {
+                redirect(base, names, &*symbols.add(n));
+            }
         }
     }
 }
 
 unsafe fn redirect(base: usize, names: usize, symbol: &Symbol) {
-    let name = core::ffi::CStr::from_ptr((names + symbol.name as usize) as *const _).to_bytes();
-    let Some((_, number)) = REDIRECTED.iter().find(|(known, _)| *known == name) else {
-        return;
-    };
-    let at = (base + symbol.value as usize) as *mut u8;
-    const READ_WRITE_EXECUTE: usize = 7;
-    const PAGE_MASK: usize = !4095;
-    let first = at as usize & PAGE_MASK;
-    if sys!(sys::MPROTECT, first, 8192, READ_WRITE_EXECUTE) != 0
-        && sys!(sys::MPROTECT, first, 4096, READ_WRITE_EXECUTE) != 0
-    {
-        give_up!("the vDSO cannot be rewritten, so the checking mode cannot see its clocks");
+    unsafe {
+        let name = core::ffi::CStr::from_ptr((names + symbol.name as usize) as *const _).to_bytes();
+        let Some((_, number)) = REDIRECTED.iter().find(|(known, _)| *known == name) else {
+            return;
+        };
+        let at = (base + symbol.value as usize) as *mut u8;
+        const READ_WRITE_EXECUTE: usize = 7;
+        const PAGE_MASK: usize = !4095;
+        let first = at as usize & PAGE_MASK;
+        if sys!(sys::MPROTECT, first, 8192, READ_WRITE_EXECUTE) != 0
+            && sys!(sys::MPROTECT, first, 4096, READ_WRITE_EXECUTE) != 0
+        {
+            give_up!("the vDSO cannot be rewritten, so the checking mode cannot see its clocks");
+        }
+        // mov eax, number; syscall; ret
+        let [a, b, c, d] = number.to_le_bytes();
+        core::ptr::copy_nonoverlapping([0xb8, a, b, c, d, 0x0f, 0x05, 0xc3].as_ptr(), at, 8);
     }
-    // mov eax, number; syscall; ret
-    let [a, b, c, d] = number.to_le_bytes();
-    core::ptr::copy_nonoverlapping([0xb8, a, b, c, d, 0x0f, 0x05, 0xc3].as_ptr(), at, 8);
 }

@@ -3,8 +3,10 @@
 //! Only the server's own looks cost: libraries and allocators look as well, each build of them differently often, and
 //! their looks must not move the server's history. So every look is told apart by the address it returns to.
 
-use crate::page::Page;
-use crate::start::alive;
+use core::cell::Cell;
+
+use crate::baton::Baton;
+use crate::life::alive;
 use crate::sys::{self, reported, sys};
 use crate::{thread, turn};
 
@@ -28,7 +30,7 @@ const CLOCK_TAI: i32 = 11;
 pub const BILLION: u64 = 1_000_000_000;
 
 /// First and last address of the server's own program.
-static mut PROGRAM: (usize, usize) = (0, 0);
+static PROGRAM: Baton<Cell<(usize, usize)>> = Baton::new(Cell::new((0, 0)));
 
 /// `struct dl_phdr_info`, as far as it is needed.
 #[repr(C)]
@@ -52,49 +54,53 @@ struct ProgramHeader {
 }
 
 /// Learns where the server's own program is; until then every look is free.
-pub unsafe fn find_program() {
-    extern "C" {
-        fn dl_iterate_phdr(
-            call: unsafe extern "C" fn(*const Loaded, usize, *mut (usize, usize)) -> i32,
-            found: *mut (usize, usize),
-        ) -> i32;
+pub fn find_program() {
+    unsafe {
+        unsafe extern "C" {
+            fn dl_iterate_phdr(
+                call: unsafe extern "C" fn(*const Loaded, usize, *mut (usize, usize)) -> i32,
+                found: *mut (usize, usize),
+            ) -> i32;
+        }
+        dl_iterate_phdr(first_program, PROGRAM.as_ptr());
     }
-    dl_iterate_phdr(first_program, &raw mut PROGRAM);
 }
 
 /// The first one told is the main program, whether the kernel loaded it or a loader that was called outright.
 unsafe extern "C" fn first_program(info: *const Loaded, _size: usize, found: *mut (usize, usize)) -> i32 {
-    const LOADED: u32 = 1;
-    *found = (usize::MAX, 0);
-    for n in 0..usize::from((*info).count) {
-        let header = &*(*info).headers.add(n);
-        if header.kind == LOADED {
-            let start = (*info).base + header.address as usize;
-            *found = ((*found).0.min(start), (*found).1.max(start + header.memory_bytes as usize));
+    unsafe {
+        const LOADED: u32 = 1;
+        *found = (usize::MAX, 0);
+        for n in 0..usize::from((*info).count) {
+            let header = &*(*info).headers.add(n);
+            if header.kind == LOADED {
+                let start = (*info).base + header.address as usize;
+                *found = ((*found).0.min(start), (*found).1.max(start + header.memory_bytes as usize));
+            }
         }
+        1
     }
-    1
 }
 
 /// Virtual time for a look that returns to `caller`, after its cost if it is one of the server's own.
 pub fn look(caller: usize) -> u64 {
-    // SAFETY: set once, before the server's own code runs.
-    let (start, end) = unsafe { PROGRAM };
-    let page: &mut Page = turn::page();
+    let (start, end) = PROGRAM.get();
+    let page = turn::page();
     if (start..end).contains(&caller) {
-        page.now_ns += page.clock_cost_ns;
-        page.busy_ns += page.clock_cost_ns;
+        let cost = page.clock_cost_ns.get();
+        page.now_ns.update(|now| now + cost);
+        page.busy_ns.update(|busy| busy + cost);
     }
-    page.now_ns
+    page.now_ns.get()
 }
 
 /// The reading of clock `id` for a look that returns to `caller`.
 fn reading_ns(id: i32, caller: usize) -> u64 {
     let now = look(caller);
     match id {
-        CLOCK_REALTIME | CLOCK_REALTIME_COARSE | CLOCK_TAI => turn::page().epoch_ns + now,
-        CLOCK_PROCESS_CPUTIME_ID | CLOCK_THREAD_CPUTIME_ID => turn::page().busy_ns,
-        _ => turn::page().monotonic_base_ns + now,
+        CLOCK_REALTIME | CLOCK_REALTIME_COARSE | CLOCK_TAI => turn::page().epoch_ns.get() + now,
+        CLOCK_PROCESS_CPUTIME_ID | CLOCK_THREAD_CPUTIME_ID => turn::page().busy_ns.get(),
+        _ => turn::page().monotonic_base_ns.get() + now,
     }
 }
 
@@ -102,8 +108,8 @@ fn reading_ns(id: i32, caller: usize) -> u64 {
 pub fn instant_of(id: i32, time: &Timespec) -> u64 {
     let shown = (time.seconds.max(0) as u64).saturating_mul(BILLION).saturating_add(time.nanoseconds as u64);
     let base = match id {
-        CLOCK_REALTIME | CLOCK_REALTIME_COARSE | CLOCK_TAI => turn::page().epoch_ns,
-        _ => turn::page().monotonic_base_ns,
+        CLOCK_REALTIME | CLOCK_REALTIME_COARSE | CLOCK_TAI => turn::page().epoch_ns.get(),
+        _ => turn::page().monotonic_base_ns.get(),
     };
     shown.saturating_sub(base)
 }
@@ -121,70 +127,80 @@ macro_rules! with_caller {
 }
 
 #[unsafe(naked)]
-#[no_mangle]
+#[unsafe(no_mangle)]
 unsafe extern "C" fn clock_gettime(_id: i32, _time: *mut Timespec) -> i32 {
     with_caller!("rdx", clock_gettime_for)
 }
 
 unsafe extern "C" fn clock_gettime_for(id: i32, time: *mut Timespec, caller: usize) -> i32 {
-    if !alive() {
-        return reported(sys!(sys::CLOCK_GETTIME, id, time)) as i32;
+    unsafe {
+        if !alive() {
+            return reported(sys!(sys::CLOCK_GETTIME, id, time)) as i32;
+        }
+        let ns = reading_ns(id, caller);
+        *time = Timespec { seconds: (ns / BILLION) as i64, nanoseconds: (ns % BILLION) as i64 };
+        0
     }
-    let ns = reading_ns(id, caller);
-    *time = Timespec { seconds: (ns / BILLION) as i64, nanoseconds: (ns % BILLION) as i64 };
-    0
 }
 
-#[no_mangle]
+#[unsafe(no_mangle)]
 unsafe extern "C" fn clock_getres(_id: i32, resolution: *mut Timespec) -> i32 {
-    if !resolution.is_null() {
-        *resolution = Timespec { seconds: 0, nanoseconds: 1 };
+    unsafe {
+        if !resolution.is_null() {
+            *resolution = Timespec { seconds: 0, nanoseconds: 1 };
+        }
+        0
     }
-    0
 }
 
 unsafe fn wall_ns(caller: usize) -> u64 {
-    let mut time = Timespec { seconds: 0, nanoseconds: 0 };
-    clock_gettime_for(CLOCK_REALTIME, &mut time, caller);
-    length_of(&time)
+    unsafe {
+        let mut time = Timespec { seconds: 0, nanoseconds: 0 };
+        clock_gettime_for(CLOCK_REALTIME, &mut time, caller);
+        length_of(&time)
+    }
 }
 
 #[unsafe(naked)]
-#[no_mangle]
+#[unsafe(no_mangle)]
 unsafe extern "C" fn gettimeofday(_time: *mut Timeval, _zone: *mut u8) -> i32 {
     with_caller!("rdx", gettimeofday_for)
 }
 
 unsafe extern "C" fn gettimeofday_for(time: *mut Timeval, _zone: *mut u8, caller: usize) -> i32 {
-    let ns = wall_ns(caller);
-    if !time.is_null() {
-        *time = Timeval { seconds: (ns / BILLION) as i64, microseconds: (ns % BILLION / 1000) as i64 };
+    unsafe {
+        let ns = wall_ns(caller);
+        if !time.is_null() {
+            *time = Timeval { seconds: (ns / BILLION) as i64, microseconds: (ns % BILLION / 1000) as i64 };
+        }
+        0
     }
-    0
 }
 
 #[unsafe(naked)]
-#[no_mangle]
+#[unsafe(no_mangle)]
 unsafe extern "C" fn time(_seconds: *mut i64) -> i64 {
     with_caller!("rsi", time_for)
 }
 
 unsafe extern "C" fn time_for(seconds: *mut i64, caller: usize) -> i64 {
-    let now = (wall_ns(caller) / BILLION) as i64;
-    if !seconds.is_null() {
-        *seconds = now;
+    unsafe {
+        let now = (wall_ns(caller) / BILLION) as i64;
+        if !seconds.is_null() {
+            *seconds = now;
+        }
+        now
     }
-    now
 }
 
-#[no_mangle]
+#[unsafe(no_mangle)]
 unsafe extern "C" fn clock() -> i64 {
-    if alive() { (turn::page().busy_ns / 1000) as i64 } else { 0 }
+    if alive() { (turn::page().busy_ns.get() / 1000) as i64 } else { 0 }
 }
 
-#[no_mangle]
+#[unsafe(no_mangle)]
 unsafe extern "C" fn times(_ticks: *mut u8) -> i64 {
-    (wall_ns(0) / 10_000_000) as i64
+    unsafe { (wall_ns(0) / 10_000_000) as i64 }
 }
 
 /// `struct rusage`: user time, system time, and fourteen counters.
@@ -195,60 +211,75 @@ struct Usage {
     counters: [i64; 14],
 }
 
-#[no_mangle]
+#[unsafe(no_mangle)]
 unsafe extern "C" fn getrusage(_who: i32, usage: *mut u8) -> i32 {
-    let busy = if alive() { turn::page().busy_ns } else { 0 };
-    *usage.cast::<Usage>() = Usage {
-        user: Timeval { seconds: (busy / BILLION) as i64, microseconds: (busy % BILLION / 1000) as i64 },
-        system: Timeval { seconds: 0, microseconds: 0 },
-        counters: [0; 14],
-    };
-    0
+    unsafe {
+        let busy = if alive() { turn::page().busy_ns.get() } else { 0 };
+        *usage.cast::<Usage>() = Usage {
+            user: Timeval { seconds: (busy / BILLION) as i64, microseconds: (busy % BILLION / 1000) as i64 },
+            system: Timeval { seconds: 0, microseconds: 0 },
+            counters: [0; 14],
+        };
+        0
+    }
 }
 
-unsafe fn sleep_ns(ns: u64) {
-    thread::sleep_until(turn::page().now_ns.saturating_add(ns));
+fn sleep_ns(ns: u64) {
+    thread::sleep_until(turn::page().now_ns.get().saturating_add(ns));
 }
 
-#[no_mangle]
+#[unsafe(no_mangle)]
 unsafe extern "C" fn nanosleep(time: *const Timespec, remaining: *mut Timespec) -> i32 {
-    clock_nanosleep(1, 0, time, remaining)
+    unsafe { clock_nanosleep(1, 0, time, remaining) }
 }
 
-#[no_mangle]
-unsafe extern "C" fn clock_nanosleep(id: i32, flags: i32, time: *const Timespec, remaining: *mut Timespec) -> i32 {
-    const CLOCK_NANOSLEEP: usize = 230;
-    if !alive() {
-        return sys!(CLOCK_NANOSLEEP, id, flags, time, remaining) as i32;
+#[unsafe(no_mangle)]
+unsafe extern "C" fn clock_nanosleep(
+    id: i32,
+    flags: i32,
+    time: *const Timespec,
+    remaining: *mut Timespec,
+) -> i32 {
+    unsafe {
+        const CLOCK_NANOSLEEP: usize = 230;
+        if !alive() {
+            return sys!(CLOCK_NANOSLEEP, id, flags, time, remaining) as i32;
+        }
+        if flags & 1 == 1 {
+            thread::sleep_until(instant_of(id, &*time));
+        } else {
+            sleep_ns(length_of(&*time));
+        }
+        0
     }
-    if flags & 1 == 1 {
-        thread::sleep_until(instant_of(id, &*time));
-    } else {
-        sleep_ns(length_of(&*time));
-    }
-    0
 }
 
-#[no_mangle]
+#[unsafe(no_mangle)]
 unsafe extern "C" fn usleep(microseconds: u32) -> i32 {
-    let ns = u64::from(microseconds) * 1000;
-    let time = Timespec { seconds: (ns / BILLION) as i64, nanoseconds: (ns % BILLION) as i64 };
-    clock_nanosleep(1, 0, &time, core::ptr::null_mut())
-}
-
-#[no_mangle]
-unsafe extern "C" fn sleep(seconds: u32) -> u32 {
-    let time = Timespec { seconds: i64::from(seconds), nanoseconds: 0 };
-    clock_nanosleep(1, 0, &time, core::ptr::null_mut());
-    0
-}
-
-#[no_mangle]
-unsafe extern "C" fn setitimer(which: i32, new: *const u8, old: *mut u8) -> i32 {
-    const SETITIMER: usize = 38;
-    if alive() {
-        // The software watchdog alone uses it; in virtual time a slow command is a livelock, which the scheduler sees.
-        return 0;
+    unsafe {
+        let ns = u64::from(microseconds) * 1000;
+        let time = Timespec { seconds: (ns / BILLION) as i64, nanoseconds: (ns % BILLION) as i64 };
+        clock_nanosleep(1, 0, &time, core::ptr::null_mut())
     }
-    reported(sys!(SETITIMER, which, new, old)) as i32
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn sleep(seconds: u32) -> u32 {
+    unsafe {
+        let time = Timespec { seconds: i64::from(seconds), nanoseconds: 0 };
+        clock_nanosleep(1, 0, &time, core::ptr::null_mut());
+        0
+    }
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn setitimer(which: i32, new: *const u8, old: *mut u8) -> i32 {
+    unsafe {
+        const SETITIMER: usize = 38;
+        if alive() {
+            // The software watchdog alone uses it; in virtual time a slow command is a livelock, which the scheduler sees.
+            return 0;
+        }
+        reported(sys!(SETITIMER, which, new, old)) as i32
+    }
 }

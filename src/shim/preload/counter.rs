@@ -3,7 +3,6 @@
 //! A server may calibrate the counter before it decides against it, and libraries read it for luck. The processor is
 //! told to fault on `rdtsc`; every other fault goes to the handler that the server installed.
 
-use crate::start::real;
 use crate::sys::{self, sys};
 use crate::{clock, signal};
 
@@ -18,51 +17,49 @@ const RCX: usize = 14;
 const RIP: usize = 16;
 
 /// Makes reading the counter fault, and answers the faults.
-pub unsafe fn install() {
+pub fn install() {
     answer_faults();
     fault_on_read();
 }
 
 /// A thread's or child's own flag; inherited by threads, and set anew in children.
-pub unsafe fn fault_on_read() {
+pub fn fault_on_read() {
     const PR_SET_TSC: usize = 26;
     const PR_TSC_SIGSEGV: usize = 2;
-    sys!(sys::PRCTL, PR_SET_TSC, PR_TSC_SIGSEGV);
+    // SAFETY: a flag of this process alone; the faults are answered.
+    unsafe { sys!(sys::PRCTL, PR_SET_TSC, PR_TSC_SIGSEGV) };
 }
 
-unsafe fn answer_faults() {
-    let action = signal::Action::with_info(faulted as *const () as usize);
-    real!("sigaction" as fn(i32, *const u8, *mut u8) -> i32)(
-        SIGSEGV,
-        (&raw const action).cast(),
-        core::ptr::null_mut(),
-    );
+fn answer_faults() {
+    signal::install(SIGSEGV, &signal::Action::with_info(faulted as *const () as usize));
 }
 
 unsafe fn starts_with(at: *const u8, bytes: &[u8]) -> bool {
-    bytes.iter().enumerate().all(|(i, byte)| *at.add(i) == *byte)
+    unsafe { bytes.iter().enumerate().all(|(i, byte)| *at.add(i) == *byte) }
 }
 
 unsafe extern "C" fn faulted(number: i32, info: *mut u64, context: *mut u64) {
-    let registers = context.cast::<u8>().add(REGISTERS_AT).cast::<u64>();
-    let at = *registers.add(RIP) as *const u8;
-    // A jump to nowhere faults where there are no bytes to look at; the address then equals the instruction's.
-    const ADDRESS_AT: usize = 2;
-    let fetch_failed = *info.add(ADDRESS_AT) == at as u64;
-    let length = match () {
-        () if fetch_failed => 0,
-        () if starts_with(at, &RDTSC) => RDTSC.len(),
-        () if starts_with(at, &RDTSCP) => RDTSCP.len(),
-        () => 0,
-    };
-    if length == 0 {
-        return signal::chain(number, info, context);
+    unsafe {
+        let registers = context.cast::<u8>().add(REGISTERS_AT).cast::<u64>();
+        let at = *registers.add(RIP) as *const u8;
+        // A jump to nowhere faults where there are no bytes to look at; the address then equals the instruction's.
+        const ADDRESS_AT: usize = 2;
+        let fetch_failed = *info.add(ADDRESS_AT) == at as u64;
+        let length = match () {
+            () if fetch_failed => 0,
+            () if starts_with(at, &RDTSC) => RDTSC.len(),
+            () if starts_with(at, &RDTSCP) => RDTSCP.len(),
+            () => 0,
+        };
+        if length == 0 {
+            return signal::chain(number, info, context);
+        }
+        let ticks = clock::look(at as usize);
+        *registers.add(RAX) = ticks & 0xffff_ffff;
+        *registers.add(RDX) = ticks >> 32;
+        if length == RDTSCP.len() {
+            *registers.add(RCX) = 0;
+        }
+        *registers.add(RIP) += length as u64;
     }
-    let ticks = clock::look(at as usize);
-    *registers.add(RAX) = ticks & 0xffff_ffff;
-    *registers.add(RDX) = ticks >> 32;
-    if length == RDTSCP.len() {
-        *registers.add(RCX) = 0;
-    }
-    *registers.add(RIP) += length as u64;
 }

@@ -1,32 +1,19 @@
-//! Readiness: `epoll`, `poll` and `select` over simulated descriptors.
+//! Multiplexing: `epoll`, `poll` and `select` over simulated descriptors.
 
-use crate::clock::{Timespec, Timeval, BILLION};
-use crate::descriptor::{self, entry, Kind, DESCRIPTORS};
-use crate::page::{socket_state as state, PIPE_BYTES};
-use crate::start::alive;
+use core::cell::Cell;
+
+use crate::baton::Baton;
+use crate::clock::{self, BILLION, Timespec, Timeval};
+use crate::descriptor::{self, DESCRIPTORS, Kind, entry};
+use crate::give_up::give_up;
+use crate::life::alive;
+use crate::ready::{ERR, HUP, events_of};
 use crate::sys::{self, fail, reported, sys};
-use crate::thread::{wait, Wait};
-use crate::{give_up, pipe, signal, turn};
+use crate::thread::{self, NO_DEADLINE, Source, Wait};
+use crate::{signal, turn};
 
-pub const IN: u32 = 1;
-pub const OUT: u32 = 4;
-const ERR: u32 = 8;
-const HUP: u32 = 16;
-const RDHUP: u32 = 0x2000;
 const EDGE_OR_ONCE: u32 = 0xc000_0000;
 const INSTANCES: usize = 4;
-const NO_DEADLINE: u64 = u64::MAX;
-
-/// What a thread waits for at its descriptors.
-#[derive(Clone, Copy, PartialEq)]
-pub enum Interest {
-    /// Any registered event of an epoll instance.
-    Instance(usize),
-    /// Any event of an array of `struct pollfd`.
-    Array(usize, usize),
-    /// One of these events at one descriptor.
-    Descriptor(i32, u32),
-}
 
 #[derive(Clone, Copy)]
 struct Registration {
@@ -35,45 +22,42 @@ struct Registration {
 }
 
 struct Instance {
-    used: bool,
+    used: Cell<bool>,
     /// One past the highest registered descriptor.
-    end: usize,
-    registered: [u64; DESCRIPTORS / 64],
-    by_descriptor: [Registration; DESCRIPTORS],
+    end: Cell<usize>,
+    registered: [Cell<u64>; DESCRIPTORS / 64],
+    by_descriptor: [Cell<Registration>; DESCRIPTORS],
 }
 
-const EMPTY: Instance = Instance {
-    used: false,
-    end: 0,
-    registered: [0; DESCRIPTORS / 64],
-    by_descriptor: [Registration { events: 0, data: 0 }; DESCRIPTORS],
-};
-
-static mut TABLE: [Instance; INSTANCES] = [EMPTY; INSTANCES];
-
-unsafe fn instance(i: usize) -> &'static mut Instance {
-    &mut *(&raw mut TABLE[i])
-}
+static TABLE: Baton<[Instance; INSTANCES]> = Baton::new([const { Instance::new() }; INSTANCES]);
 
 impl Instance {
-    fn has(&self, fd: usize) -> bool {
-        self.registered[fd / 64] >> (fd % 64) & 1 == 1
-    }
-
-    fn set(&mut self, fd: usize, on: bool) {
-        let bit = 1 << (fd % 64);
-        if on {
-            self.registered[fd / 64] |= bit;
-            self.end = self.end.max(fd + 1);
-        } else {
-            self.registered[fd / 64] &= !bit;
+    const fn new() -> Self {
+        Instance {
+            used: Cell::new(false),
+            end: Cell::new(0),
+            registered: [const { Cell::new(0) }; DESCRIPTORS / 64],
+            by_descriptor: [const { Cell::new(Registration { events: 0, data: 0 }) }; DESCRIPTORS],
         }
     }
 
+    fn has(&self, fd: usize) -> bool {
+        self.registered[fd / 64].get() >> (fd % 64) & 1 == 1
+    }
+
+    fn add(&self, fd: usize) {
+        self.registered[fd / 64].update(|bits| bits | 1 << (fd % 64));
+        self.end.set(self.end.get().max(fd + 1));
+    }
+
+    fn remove(&self, fd: usize) {
+        self.registered[fd / 64].update(|bits| bits & !(1 << (fd % 64)));
+    }
+
     /// Calls `found` for each registered descriptor in order, until it says stop.
-    unsafe fn each(&self, mut found: impl FnMut(usize) -> bool) {
-        for word in 0..self.end.div_ceil(64) {
-            let mut bits = self.registered[word];
+    fn each(&self, mut found: impl FnMut(usize) -> bool) {
+        for word in 0..self.end.get().div_ceil(64) {
+            let mut bits = self.registered[word].get();
             while bits != 0 {
                 let fd = word * 64 + bits.trailing_zeros() as usize;
                 bits &= bits - 1;
@@ -83,89 +67,68 @@ impl Instance {
             }
         }
     }
-}
 
-/// What is ready at a descriptor.
-pub unsafe fn events_of(fd: i32) -> u32 {
-    match entry(fd).kind {
-        Kind::Real | Kind::Fake(..) => IN | OUT,
-        Kind::Socket(i) => socket_events(i),
-        Kind::PipeRead(i) => {
-            (if pipe::at(i).len > 0 { IN } else { 0 }) | if pipe::has_writers(i) { 0 } else { HUP }
-        }
-        Kind::PipeWrite(i) => {
-            let room = PIPE_BYTES - pipe::at(i).len as usize;
-            (if room >= 4096 { OUT } else { 0 }) | if pipe::has_readers(i) { 0 } else { ERR }
-        }
-        Kind::Epoll(_) => 0,
+    /// What is ready at a registered descriptor, of what was asked for.
+    fn ready(&self, fd: usize) -> u32 {
+        (self.by_descriptor[fd].get().events | ERR | HUP) & events_of(fd as i32)
     }
-}
 
-fn socket_events(i: usize) -> u32 {
-    let s = &turn::page().sockets[i];
-    match s.state {
-        state::LISTENING => (s.pending_count > 0) as u32 * IN,
-        state::CONNECTED => {
-            let unread = s.rx_end > s.rx_start || s.rx_more != 0 || s.rx_eof != 0;
-            (unread as u32 * IN)
-                | ((s.credit > 0 || s.tx_shut != 0) as u32 * OUT)
-                | (s.rx_eof != 0) as u32 * RDHUP
-                | (s.rx_eof != 0 && s.tx_shut != 0) as u32 * HUP
-        }
-        state::DEAD => IN | OUT | ERR | HUP | RDHUP,
-        state::FRESH => OUT | HUP,
-        _ => 0,
+    fn is_any_ready(&self) -> bool {
+        let mut any = false;
+        self.each(|fd| {
+            any = self.ready(fd) != 0;
+            any
+        });
+        any
     }
-}
 
-/// Whether something that a thread waits for is there.
-pub unsafe fn is_ready(interest: Interest) -> bool {
-    match interest {
-        Interest::Instance(i) => {
-            let mut ready = false;
-            let this = instance(i);
-            this.each(|fd| {
-                let wanted = this.by_descriptor[fd].events | ERR | HUP;
-                ready = wanted & events_of(fd as i32) != 0;
-                ready
-            });
-            ready
-        }
-        Interest::Array(array, count) => count_ready(array as *mut PollEntry, count) > 0,
-        Interest::Descriptor(fd, events) => events_of(fd) & (events | ERR | HUP) != 0,
+    /// Writes what is ready to `events`, which has room for `most`; how many.
+    unsafe fn collect(&self, events: *mut Event, most: usize) -> usize {
+        let mut count = 0;
+        self.each(|fd| {
+            let ready = self.ready(fd);
+            if ready != 0 && count < most {
+                let event = Event { events: ready, data: self.by_descriptor[fd].get().data };
+                // SAFETY: the caller's room.
+                unsafe { events.add(count).write_unaligned(event) };
+                count += 1;
+            }
+            count == most
+        });
+        count
     }
 }
 
 /// A closed descriptor leaves every instance.
-pub unsafe fn forget(fd: i32) {
-    for i in 0..INSTANCES {
-        instance(i).set(fd as usize, false);
-    }
+pub fn forget(fd: i32) {
+    TABLE.iter().for_each(|instance| instance.remove(fd as usize));
 }
 
-pub unsafe fn close(i: usize) {
-    instance(i).used = false;
-    instance(i).end = 0;
-    instance(i).registered = [0; DESCRIPTORS / 64];
+pub fn close(i: usize) {
+    TABLE[i].used.set(false);
+    TABLE[i].end.set(0);
+    TABLE[i].registered.iter().for_each(|bits| bits.set(0));
 }
 
-#[no_mangle]
+#[unsafe(no_mangle)]
 unsafe extern "C" fn epoll_create1(flags: i32) -> i32 {
     const EPOLL_CREATE1: usize = 291;
     if !alive() {
-        return reported(sys!(EPOLL_CREATE1, flags)) as i32;
+        // SAFETY: the caller's argument, handed on as it is.
+        return reported(unsafe { sys!(EPOLL_CREATE1, flags) }) as i32;
     }
-    let Some(i) = (0..INSTANCES).find(|i| !instance(*i).used) else {
+    let Some(i) = TABLE.iter().position(|instance| !instance.used.get()) else {
         give_up!("more than {INSTANCES} epoll instances are open");
     };
-    instance(i).used = true;
+    TABLE[i].used.set(true);
     let fd = descriptor::new(Kind::Epoll(i), false);
     if fd < 0 { fail(-fd) } else { fd }
 }
 
-#[no_mangle]
+#[unsafe(no_mangle)]
 unsafe extern "C" fn epoll_create(_size: i32) -> i32 {
-    epoll_create1(0)
+    // SAFETY: a number and nothing else.
+    unsafe { epoll_create1(0) }
 }
 
 /// `struct epoll_event`, packed as on x86-64.
@@ -175,50 +138,37 @@ struct Event {
     data: u64,
 }
 
-#[no_mangle]
+#[unsafe(no_mangle)]
 unsafe extern "C" fn epoll_ctl(epoll: i32, operation: i32, fd: i32, event: *mut u8) -> i32 {
     const ADD: i32 = 1;
     const DELETE: i32 = 2;
     const EPOLL_CTL: usize = 233;
     let Kind::Epoll(i) = entry(epoll).kind else {
-        return reported(sys!(EPOLL_CTL, epoll, operation, fd, event)) as i32;
+        // SAFETY: the caller's arguments, handed on as they are.
+        return reported(unsafe { sys!(EPOLL_CTL, epoll, operation, fd, event) }) as i32;
     };
     if entry(fd).kind == Kind::Real {
         return fail(sys::EPERM);
     }
-    let this = instance(i);
+    let (this, place) = (&TABLE[i], fd as usize);
     if operation == DELETE {
-        this.set(fd as usize, false);
+        this.remove(place);
         return 0;
     }
-    if operation == ADD && this.has(fd as usize) {
+    if operation == ADD && this.has(place) {
         return fail(sys::EEXIST);
     }
-    if operation != ADD && !this.has(fd as usize) {
+    if operation != ADD && !this.has(place) {
         return fail(sys::ENOENT);
     }
-    let wanted = event.cast::<Event>().read_unaligned();
-    if wanted.events & EDGE_OR_ONCE != 0 {
+    // SAFETY: the caller's event.
+    let Event { events, data } = unsafe { event.cast::<Event>().read_unaligned() };
+    if events & EDGE_OR_ONCE != 0 {
         give_up!("edge-triggered and one-shot events are not simulated");
     }
-    this.by_descriptor[fd as usize] = Registration { events: wanted.events, data: wanted.data };
-    this.set(fd as usize, true);
+    this.by_descriptor[place].set(Registration { events, data });
+    this.add(place);
     0
-}
-
-unsafe fn collect(i: usize, events: *mut Event, most: usize) -> usize {
-    let this = instance(i);
-    let mut count = 0;
-    this.each(|fd| {
-        let Registration { events: wanted, data } = this.by_descriptor[fd];
-        let ready = (wanted | ERR | HUP) & events_of(fd as i32);
-        if ready != 0 {
-            events.add(count).write_unaligned(Event { events: ready, data });
-            count += 1;
-        }
-        count == most
-    });
-    count
 }
 
 /// The instant a time-out of `ms` milliseconds ends; negative is never.
@@ -226,34 +176,45 @@ fn deadline_after_ms(ms: i32) -> u64 {
     if ms < 0 {
         return NO_DEADLINE;
     }
-    turn::page().now_ns.saturating_add(ms as u64 * 1_000_000)
+    turn::page().now_ns.get().saturating_add(ms as u64 * 1_000_000)
 }
 
-#[no_mangle]
+#[unsafe(no_mangle)]
 unsafe extern "C" fn epoll_wait(epoll: i32, events: *mut u8, most: i32, timeout_ms: i32) -> i32 {
     const EPOLL_WAIT: usize = 232;
     let Kind::Epoll(i) = entry(epoll).kind else {
-        return reported(sys!(EPOLL_WAIT, epoll, events, most, timeout_ms)) as i32;
+        // SAFETY: the caller's arguments, handed on as they are.
+        return reported(unsafe { sys!(EPOLL_WAIT, epoll, events, most, timeout_ms) }) as i32;
     };
     let deadline = deadline_after_ms(timeout_ms);
+    let wait = Wait { source: Source::Outside, is_over: |i, _| TABLE[i].is_any_ready(), about: (i, 0) };
+    // SAFETY: the caller's room for `most` events.
+    let collect = || unsafe { TABLE[i].collect(events.cast::<Event>(), most.max(0) as usize) as i32 };
     loop {
-        let count = collect(i, events.cast::<Event>(), most.max(0) as usize);
+        let count = collect();
         if count > 0 || timeout_ms == 0 {
-            return count as i32;
+            return count;
         }
-        wait(Wait::Io(Interest::Instance(i)), deadline);
+        thread::wait(wait, deadline);
         if signal::take_interrupted() {
             return fail(sys::EINTR);
         }
-        if turn::page().now_ns >= deadline {
-            return collect(i, events.cast::<Event>(), most.max(0) as usize) as i32;
+        if turn::page().now_ns.get() >= deadline {
+            return collect();
         }
     }
 }
 
-#[no_mangle]
-unsafe extern "C" fn epoll_pwait(epoll: i32, events: *mut u8, most: i32, timeout_ms: i32, _mask: *const u8) -> i32 {
-    epoll_wait(epoll, events, most, timeout_ms)
+#[unsafe(no_mangle)]
+unsafe extern "C" fn epoll_pwait(
+    epoll: i32,
+    events: *mut u8,
+    most: i32,
+    timeout_ms: i32,
+    _mask: *const u8,
+) -> i32 {
+    // SAFETY: the caller's arguments, as for `epoll_wait`.
+    unsafe { epoll_wait(epoll, events, most, timeout_ms) }
 }
 
 /// `struct pollfd`.
@@ -264,68 +225,81 @@ struct PollEntry {
     ready: i16,
 }
 
-unsafe fn count_ready(array: *mut PollEntry, count: usize) -> i32 {
-    let mut ready = 0;
-    for n in 0..count {
-        let one = &mut *array.add(n);
-        one.ready = 0;
-        if one.fd >= 0 {
-            one.ready = (events_of(one.fd) & (one.events as u16 as u32 | ERR | HUP)) as i16;
-        }
-        ready += (one.ready != 0) as i32;
+/// Notes what is ready at each of `count` entries at address `array`; at how many something is.
+fn count_ready(array: usize, count: usize) -> usize {
+    // SAFETY: the address of the blocked caller's own array.
+    let entries = unsafe { core::slice::from_raw_parts_mut(array as *mut PollEntry, count) };
+    for entry in entries.iter_mut() {
+        let wanted = entry.events as u16 as u32 | ERR | HUP;
+        entry.ready = if entry.fd < 0 { 0 } else { (events_of(entry.fd) & wanted) as i16 };
     }
-    ready
+    entries.iter().filter(|entry| entry.ready != 0).count()
 }
 
-unsafe fn poll_until(array: *mut PollEntry, count: usize, deadline: u64) -> i32 {
+fn poll_until(array: usize, count: usize, deadline: u64) -> i32 {
+    let is_over = |array: usize, count: usize| count_ready(array, count) > 0;
     loop {
         let ready = count_ready(array, count);
-        if ready > 0 || turn::page().now_ns >= deadline {
-            return ready;
+        if ready > 0 || turn::page().now_ns.get() >= deadline {
+            return ready as i32;
         }
-        wait(Wait::Io(Interest::Array(array as usize, count)), deadline);
+        thread::wait(Wait { source: Source::Outside, is_over, about: (array, count) }, deadline);
         if signal::take_interrupted() {
             return fail(sys::EINTR);
         }
     }
 }
 
-#[no_mangle]
+#[unsafe(no_mangle)]
 unsafe extern "C" fn poll(array: *mut u8, count: u64, timeout_ms: i32) -> i32 {
     const POLL: usize = 7;
     if !alive() {
-        return reported(sys!(POLL, array, count, timeout_ms)) as i32;
+        // SAFETY: the caller's arguments, handed on as they are.
+        return reported(unsafe { sys!(POLL, array, count, timeout_ms) }) as i32;
     }
-    poll_until(array.cast(), count as usize, deadline_after_ms(timeout_ms))
+    poll_until(array.addr(), count as usize, deadline_after_ms(timeout_ms))
 }
 
-#[no_mangle]
-unsafe extern "C" fn ppoll(array: *mut u8, count: u64, timeout: *const Timespec, _mask: *const u8) -> i32 {
-    let deadline = match timeout.as_ref() {
-        Some(time) => turn::page().now_ns.saturating_add(crate::clock::length_of(time)),
+#[unsafe(no_mangle)]
+unsafe extern "C" fn ppoll(array: *mut u8, count: u64, timeout: *const Timespec, mask: *const u8) -> i32 {
+    const PPOLL: usize = 271;
+    const MASK_BYTES: usize = 8;
+    if !alive() {
+        // SAFETY: the caller's arguments; the kernel may write to the time, so it is given a copy.
+        return unsafe {
+            let mut copy = timeout.as_ref().map(|time| Timespec { ..*time });
+            let time = copy.as_mut().map_or(core::ptr::null_mut(), |time| &raw mut *time);
+            reported(sys!(PPOLL, array, count, time, mask, MASK_BYTES)) as i32
+        };
+    }
+    // SAFETY: the caller's time, if there is one.
+    let deadline = match unsafe { timeout.as_ref() } {
+        Some(time) => turn::page().now_ns.get().saturating_add(clock::length_of(time)),
         None => NO_DEADLINE,
     };
-    poll_until(array.cast(), count as usize, deadline)
+    poll_until(array.addr(), count as usize, deadline)
 }
 
-#[no_mangle]
+#[unsafe(no_mangle)]
 unsafe extern "C" fn select(
     count: i32,
     readable: *mut u64,
     writable: *mut u64,
-    _exceptional: *mut u64,
+    exceptional: *mut u64,
     timeout: *mut Timeval,
 ) -> i32 {
     const SELECT: usize = 23;
     if !alive() {
-        return reported(sys!(SELECT, count, readable, writable, _exceptional, timeout)) as i32;
+        // SAFETY: the caller's arguments, handed on as they are.
+        return reported(unsafe { sys!(SELECT, count, readable, writable, exceptional, timeout) }) as i32;
     }
     if count > 0 && !(readable.is_null() && writable.is_null()) {
         give_up!("select over descriptors is not simulated");
     }
-    if let Some(time) = timeout.as_ref() {
+    // SAFETY: the caller's time, if there is one.
+    if let Some(time) = unsafe { timeout.as_ref() } {
         let ns = time.seconds as u64 * BILLION + time.microseconds as u64 * 1000;
-        crate::thread::sleep_until(turn::page().now_ns.saturating_add(ns));
+        thread::sleep_until(turn::page().now_ns.get().saturating_add(ns));
     }
     0
 }

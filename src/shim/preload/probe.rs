@@ -2,10 +2,10 @@
 
 use core::fmt::Write;
 
+use crate::give_up::Text;
+use crate::life::{environment_value, read_file};
 use crate::page;
-use crate::start::{environment_value, read_file};
 use crate::sys::{self, sys};
-use crate::Text;
 
 /// `struct dl_phdr_info`, as far as it is needed.
 #[repr(C)]
@@ -16,51 +16,61 @@ struct Loaded {
 }
 
 unsafe extern "C" fn first(info: *const Loaded, _size: usize, found: *mut usize) -> i32 {
-    *found = (*info).headers;
-    1
+    unsafe {
+        *found = (*info).headers;
+        1
+    }
 }
 
 unsafe fn write_all(fd: isize, bytes: &[u8]) {
-    sys!(sys::WRITE, fd, bytes.as_ptr(), bytes.len());
+    unsafe {
+        sys!(sys::WRITE, fd, bytes.as_ptr(), bytes.len());
+    }
 }
 
 /// Writes one description if the environment asks for it.
-pub unsafe fn describe() {
-    extern "C" {
-        fn dl_iterate_phdr(call: unsafe extern "C" fn(*const Loaded, usize, *mut usize) -> i32, data: *mut usize) -> i32;
-    }
-    const CREATE: usize = 0o1 | 0o100 | 0o1000;
-    const AT_FDCWD: isize = -100;
-    let mut buffer = [0u8; 65536];
-    let mut path = Text::new();
-    {
-        let Some(directory) = environment_value(&mut buffer, page::PROBE_VARIABLE.as_bytes()) else {
-            return;
-        };
-        let _ = write!(path, "{}/{}\0", core::str::from_utf8(directory).unwrap_or("."), sys!(sys::GETPID));
-    }
-    let fd = sys!(sys::OPENAT, AT_FDCWD, path.bytes.as_ptr(), CREATE, 0o600);
-    if fd < 0 {
-        return;
-    }
-    let mut headers = 0;
-    dl_iterate_phdr(first, &mut headers);
-    let mut line = Text::new();
-    let _ = write!(line, "phdr={headers:#x}\n");
-    write_all(fd, &line.bytes[..line.len]);
-    let len = read_file(b"/proc/self/cmdline\0", &mut buffer);
-    for byte in &mut buffer[..len] {
-        if *byte == 0 {
-            *byte = 0x1f;
+pub fn describe() {
+    unsafe {
+        unsafe extern "C" {
+            fn dl_iterate_phdr(
+                call: unsafe extern "C" fn(*const Loaded, usize, *mut usize) -> i32,
+                data: *mut usize,
+            ) -> i32;
         }
+        const CREATE: usize = 0o1 | 0o100 | 0o1000;
+        const AT_FDCWD: isize = -100;
+        let mut buffer = [0u8; 65536];
+        let mut path = Text::new();
+        {
+            let Some(directory) = environment_value(&mut buffer, page::PROBE_VARIABLE.as_bytes()) else {
+                return;
+            };
+            let _ =
+                write!(path, "{}/{}\0", core::str::from_utf8(directory).unwrap_or("."), sys!(sys::GETPID));
+        }
+        let fd = sys!(sys::OPENAT, AT_FDCWD, path.as_c_str(), CREATE, 0o600);
+        if fd < 0 {
+            return;
+        }
+        let mut headers = 0;
+        dl_iterate_phdr(first, &mut headers);
+        let mut line = Text::new();
+        let _ = writeln!(line, "phdr={headers:#x}");
+        write_all(fd, line.written());
+        let len = read_file(b"/proc/self/cmdline\0", &mut buffer);
+        for byte in &mut buffer[..len] {
+            if *byte == 0 {
+                *byte = 0x1f;
+            }
+        }
+        write_all(fd, &buffer[..len]);
+        write_all(fd, b"\nldpath=");
+        if let Some(value) = environment_value(&mut buffer, b"LD_LIBRARY_PATH") {
+            write_all(fd, value);
+        }
+        write_all(fd, b"\nmaps\n");
+        let len = read_file(b"/proc/self/maps\0", &mut buffer);
+        write_all(fd, &buffer[..len]);
+        sys!(sys::CLOSE, fd);
     }
-    write_all(fd, &buffer[..len]);
-    write_all(fd, b"\nldpath=");
-    if let Some(value) = environment_value(&mut buffer, b"LD_LIBRARY_PATH") {
-        write_all(fd, value);
-    }
-    write_all(fd, b"\nmaps\n");
-    let len = read_file(b"/proc/self/maps\0", &mut buffer);
-    write_all(fd, &buffer[..len]);
-    sys!(sys::CLOSE, fd);
 }

@@ -1,7 +1,9 @@
 //! Signals: handlers are recorded, and run when the scheduler says so, never in the middle of a turn.
 
-use crate::page::record;
-use crate::start::{alive, real};
+use core::cell::Cell;
+
+use crate::baton::Baton;
+use crate::life::{alive, real};
 use crate::sys::{self, sys};
 use crate::turn;
 
@@ -30,115 +32,113 @@ impl Action {
     }
 }
 
-static mut HANDLERS: [(usize, i32); SIGNALS] = [(SIG_DFL, 0); SIGNALS];
-static mut INTERRUPTED: bool = false;
+struct State {
+    handlers: [Cell<(usize, i32)>; SIGNALS],
+    interrupted: Cell<bool>,
+}
+
+static STATE: Baton<State> = Baton::new(State {
+    handlers: [const { Cell::new((SIG_DFL, 0)) }; SIGNALS],
+    interrupted: Cell::new(false),
+});
 
 /// Runs the handlers of the signals that wait for this process.
 pub fn deliver() {
-    let waiting = core::mem::take(&mut turn::me().signals);
+    let waiting = turn::me().signals.take();
     for number in 1..SIGNALS.min(64) {
         if waiting >> number & 1 == 1 {
-            // SAFETY: this thread has the turn and the baton.
-            unsafe { handle(number as i32) };
+            handle(number as i32);
         }
     }
 }
 
-unsafe fn handle(number: i32) {
-    let (handler, flags) = HANDLERS[number as usize];
+/// Does what the process does with a signal: its handler, the default, or nothing.
+pub fn handle(number: i32) {
+    let (handler, flags) = STATE.handlers[number as usize].get();
     match handler {
         SIG_IGN => {}
         SIG_DFL => {
-            sys!(sys::KILL, sys!(sys::GETPID), number);
+            // SAFETY: a signal to this very process.
+            unsafe { sys!(sys::KILL, sys!(sys::GETPID), number) };
         }
-        _ if flags & SA_SIGINFO != 0 => {
+        _ => {
             let mut info = [0u64; 16];
             let mut context = [0u64; 128];
             info[0] = number as u64;
-            let call: extern "C" fn(i32, *mut u64, *mut u64) = core::mem::transmute(handler);
-            call(number, info.as_mut_ptr(), context.as_mut_ptr());
-            INTERRUPTED = true;
+            // SAFETY: the handler was given for this signal, with these flags.
+            unsafe { call(handler, flags, number, info.as_mut_ptr(), context.as_mut_ptr()) };
+            STATE.interrupted.set(true);
         }
-        _ => {
-            let call: extern "C" fn(i32) = core::mem::transmute(handler);
-            call(number);
-            INTERRUPTED = true;
+    }
+}
+
+/// Calls a handler in the way that its flags say.
+unsafe fn call(handler: usize, flags: i32, number: i32, info: *mut u64, context: *mut u64) {
+    // SAFETY: whoever set the handler says by its flags what it takes.
+    unsafe {
+        if flags & SA_SIGINFO != 0 {
+            let function: extern "C" fn(i32, *mut u64, *mut u64) = core::mem::transmute(handler);
+            function(number, info, context);
+        } else {
+            let function: extern "C" fn(i32) = core::mem::transmute(handler);
+            function(number);
         }
     }
 }
 
 /// Hands a fault of the server's own to the server's handler, or lets it kill the process.
+///
+/// # Safety
+/// `info` and `context` are what the kernel gave the shim's own handler of the fault.
 pub unsafe fn chain(number: i32, info: *mut u64, context: *mut u64) {
-    let (handler, flags) = HANDLERS[number as usize];
-    match handler {
-        SIG_DFL | SIG_IGN => {
-            let default = Action { handler: SIG_DFL, mask: [0; 16], flags: 0, restorer: 0 };
-            let set = real!("sigaction" as fn(i32, *const u8, *mut u8) -> i32);
-            set(number, (&raw const default).cast(), core::ptr::null_mut());
-        }
-        _ if flags & SA_SIGINFO != 0 => {
-            let call: extern "C" fn(i32, *mut u64, *mut u64) = core::mem::transmute(handler);
-            call(number, info, context);
-        }
-        _ => {
-            let call: extern "C" fn(i32) = core::mem::transmute(handler);
-            call(number);
-        }
+    let (handler, flags) = STATE.handlers[number as usize].get();
+    if !matches!(handler, SIG_DFL | SIG_IGN) {
+        // SAFETY: the handler was given for this signal, with these flags.
+        return unsafe { call(handler, flags, number, info, context) };
     }
+    let default = Action { handler: SIG_DFL, mask: [0; 16], flags: 0, restorer: 0 };
+    install(number, &default);
+}
+
+/// Gives the kernel a handler for `number`.
+pub fn install(number: i32, action: &Action) {
+    let set = real!("sigaction" as fn(i32, *const u8, *mut u8) -> i32);
+    // SAFETY: the action is whole, and no old one is asked for.
+    unsafe { set(number, (&raw const *action).cast(), core::ptr::null_mut()) };
 }
 
 /// Whether a handler ran since the last blocking call.
-pub unsafe fn interrupted() -> bool {
-    INTERRUPTED
+pub fn interrupted() -> bool {
+    STATE.interrupted.get()
 }
 
 /// The same, and forgets it.
-pub unsafe fn take_interrupted() -> bool {
-    core::mem::take(&mut *(&raw mut INTERRUPTED))
+pub fn take_interrupted() -> bool {
+    STATE.interrupted.take()
 }
 
-#[no_mangle]
+#[unsafe(no_mangle)]
 unsafe extern "C" fn sigaction(number: i32, new: *const u8, old: *mut u8) -> i32 {
     if alive() && !new.is_null() && (1..SIGNALS as i32).contains(&number) {
-        let action = &*new.cast::<Action>();
-        HANDLERS[number as usize] = (action.handler, action.flags);
+        // SAFETY: the caller's action is whole.
+        let action = unsafe { &*new.cast::<Action>() };
+        STATE.handlers[number as usize].set((action.handler, action.flags));
         if number == SIGSEGV {
             return 0;
         }
     }
-    real!("sigaction" as fn(i32, *const u8, *mut u8) -> i32)(number, new, old)
+    // SAFETY: the caller's arguments, handed on as they are.
+    unsafe { real!("sigaction" as fn(i32, *const u8, *mut u8) -> i32)(number, new, old) }
 }
 
-#[no_mangle]
+#[unsafe(no_mangle)]
 unsafe extern "C" fn signal(number: i32, handler: usize) -> usize {
     if alive() && (1..SIGNALS as i32).contains(&number) {
-        HANDLERS[number as usize] = (handler, 0);
+        STATE.handlers[number as usize].set((handler, 0));
         if number == SIGSEGV {
             return SIG_DFL;
         }
     }
-    real!("signal" as fn(i32, usize) -> usize)(number, handler)
-}
-
-#[no_mangle]
-unsafe extern "C" fn kill(pid: i32, number: i32) -> i32 {
-    if !alive() {
-        return sys::reported(sys!(sys::KILL, pid, number)) as i32;
-    }
-    if pid as u32 == turn::me().pid {
-        if number != 0 {
-            handle(number);
-        }
-        return 0;
-    }
-    let Some(other) = crate::process::participant_of(pid) else {
-        const ESRCH: i32 = 3;
-        return sys::fail(ESRCH);
-    };
-    if number != 0 {
-        turn::page().participants[other].signals |= 1 << number;
-        turn::page().participants[other].poked = 1;
-        turn::report(record::SIGNAL, 0, number as u64, pid as u64);
-    }
-    0
+    // SAFETY: the caller's arguments, handed on as they are.
+    unsafe { real!("signal" as fn(i32, usize) -> usize)(number, handler) }
 }

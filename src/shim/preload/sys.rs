@@ -35,14 +35,16 @@ pub const SECCOMP: usize = 317;
 pub unsafe fn call(number: usize, args: [usize; 6]) -> isize {
     let result: isize;
     // SAFETY: the `syscall` instruction clobbers only rcx, r11 and rax; memory is assumed to change.
-    asm!(
-        "syscall",
-        inlateout("rax") number as isize => result,
-        in("rdi") args[0], in("rsi") args[1], in("rdx") args[2],
-        in("r10") args[3], in("r8") args[4], in("r9") args[5],
-        lateout("rcx") _, lateout("r11") _,
-        options(nostack)
-    );
+    unsafe {
+        asm!(
+            "syscall",
+            inlateout("rax") number as isize => result,
+            in("rdi") args[0], in("rsi") args[1], in("rdx") args[2],
+            in("r10") args[3], in("r8") args[4], in("r9") args[5],
+            lateout("rcx") _, lateout("r11") _,
+            options(nostack)
+        );
+    }
     result
 }
 
@@ -57,18 +59,19 @@ macro_rules! sys {
 }
 pub(crate) use sys;
 
-extern "C" {
+unsafe extern "C" {
     fn __errno_location() -> *mut i32;
 }
 
 /// Sets `errno` and returns -1.
-pub unsafe fn fail(errno: i32) -> i32 {
-    *__errno_location() = errno;
+pub fn fail(errno: i32) -> i32 {
+    // SAFETY: the C library gives the thread's own.
+    unsafe { *__errno_location() = errno };
     -1
 }
 
 /// A system call's result as the C library reports it: -1 and `errno` on failure.
-pub unsafe fn reported(result: isize) -> isize {
+pub fn reported(result: isize) -> isize {
     if (-4095..0).contains(&result) {
         return fail(-result as i32) as isize;
     }

@@ -1,291 +1,315 @@
 //! One thread at a time: the baton of a process.
 //!
 //! Threads of a server race with each other, in allocator accounting among other things. So they take turns: the baton
-//! moves only when its holder blocks, to runnable threads in creation order, the main thread last. Mutexes and condition
-//! variables, which need no atomics then, are in `lock`.
+//! moves only when its holder blocks, to runnable threads in creation order, the main thread last. What a thread waits
+//! for is a predicate of whoever made it wait; nothing of locks, descriptors or children is known here.
 
+use core::cell::Cell;
 use core::ptr;
 use core::sync::atomic::{AtomicU32, Ordering};
 
-use crate::start::{alive, real};
+use crate::baton::Baton;
+use crate::give_up::give_up;
+use crate::life::{alive, real};
 use crate::sys::{self, sys};
-use crate::{epoll, give_up, lock, turn};
+use crate::{signal, turn};
 
 pub const THREADS: usize = 64;
+pub const NO_DEADLINE: u64 = u64::MAX;
 const FUTEX_WAIT_PRIVATE: usize = 128;
 const FUTEX_WAKE_PRIVATE: usize = 129;
-const NO_DEADLINE: u64 = u64::MAX;
 
-/// What a thread waits for.
+/// Who can end a wait, beside its deadline.
 #[derive(Clone, Copy, PartialEq)]
-pub enum Wait {
-    /// Nothing: it can run.
-    Nothing,
-    /// Only its deadline.
-    Time,
-    /// A signal at this condition variable; since when, as a count.
-    Condition(usize, u64),
-    /// This mutex.
-    Mutex(usize),
-    /// The end of this thread.
-    Join(usize),
-    /// Something at its descriptors.
-    Io(epoll::Interest),
-    /// The end of a child.
-    Child(i32),
+pub enum Source {
+    /// Another thread of this process.
+    Process,
+    /// Something outside: a peer, a child, the scheduler.
+    Outside,
 }
+
+/// What a thread waits for: a question about two words, asked again whenever somebody is to be chosen.
+#[derive(Clone, Copy)]
+pub struct Wait {
+    pub source: Source,
+    pub is_over: fn(usize, usize) -> bool,
+    pub about: (usize, usize),
+}
+
+impl Wait {
+    /// Only the deadline ends it.
+    pub const TIME: Wait = Wait { source: Source::Process, is_over: |_, _| false, about: (0, 0) };
+}
+
+type Start = unsafe extern "C" fn(*mut u8) -> *mut u8;
 
 struct Thread {
-    used: bool,
-    finished: bool,
-    wait: Wait,
-    deadline_ns: u64,
+    used: Cell<bool>,
+    finished: Cell<bool>,
+    /// When it was made; the main thread is made first.
+    born: Cell<u64>,
+    wait: Cell<Option<Wait>>,
+    deadline_ns: Cell<u64>,
     baton: AtomicU32,
-    handle: usize,
-    start: Option<unsafe extern "C" fn(*mut u8) -> *mut u8>,
-    argument: *mut u8,
-    farewells: u32,
+    handle: Cell<usize>,
+    start: Cell<Option<Start>>,
+    argument: Cell<*mut u8>,
+    farewells: Cell<u32>,
 }
 
-const NO_THREAD: Thread = Thread {
-    used: false,
-    finished: false,
-    wait: Wait::Nothing,
-    deadline_ns: NO_DEADLINE,
-    baton: AtomicU32::new(0),
-    handle: 0,
-    start: None,
-    argument: ptr::null_mut(),
-    farewells: 0,
-};
+impl Thread {
+    const fn new() -> Self {
+        Thread {
+            used: Cell::new(false),
+            finished: Cell::new(false),
+            born: Cell::new(0),
+            wait: Cell::new(None),
+            deadline_ns: Cell::new(NO_DEADLINE),
+            baton: AtomicU32::new(0),
+            handle: Cell::new(0),
+            start: Cell::new(None),
+            argument: Cell::new(ptr::null_mut()),
+            farewells: Cell::new(0),
+        }
+    }
 
-static mut TABLE: [Thread; THREADS] = [NO_THREAD; THREADS];
-/// Who has the baton; 0 is the main thread.
-static mut CURRENT: usize = 0;
-/// Threads ever made.
-static mut COUNT: usize = 1;
-static mut FAREWELL_KEY: u32 = 0;
+    /// Makes the place ready for a thread that is born now.
+    fn begin(&self, born: u64, start: Option<Start>, argument: *mut u8) {
+        self.used.set(true);
+        self.finished.set(false);
+        self.born.set(born);
+        self.wait.set(None);
+        self.deadline_ns.set(NO_DEADLINE);
+        self.baton.store(0, Ordering::SeqCst);
+        self.start.set(start);
+        self.argument.set(argument);
+        self.farewells.set(0);
+    }
 
-unsafe fn thread(i: usize) -> &'static mut Thread {
-    &mut *(&raw mut TABLE[i])
+    fn lives(&self) -> bool {
+        self.used.get() && !self.finished.get()
+    }
+
+    /// Whether it could go on right now.
+    fn can_run(&self) -> bool {
+        if !self.lives() {
+            return false;
+        }
+        let due = self.deadline_ns.get() <= turn::page().now_ns.get();
+        due || self.wait.get().is_none_or(|wait| (wait.is_over)(wait.about.0, wait.about.1))
+    }
+}
+
+struct State {
+    threads: [Thread; THREADS],
+    /// Who has the baton; 0 is the main thread.
+    current: Cell<usize>,
+    /// Threads ever made.
+    born: Cell<u64>,
+    farewell_key: Cell<u32>,
+}
+
+static STATE: Baton<State> = Baton::new(State {
+    threads: [const { Thread::new() }; THREADS],
+    current: Cell::new(0),
+    born: Cell::new(0),
+    farewell_key: Cell::new(0),
+});
+
+fn thread(i: usize) -> &'static Thread {
+    &STATE.threads[i]
 }
 
 /// Makes the key whose destructor says that a thread is about to end.
-pub unsafe fn prepare() {
-    extern "C" {
+pub fn prepare() {
+    unsafe extern "C" {
         fn pthread_key_create(key: *mut u32, destructor: unsafe extern "C" fn(*mut u8)) -> i32;
     }
-    thread(0).used = true;
-    pthread_key_create(&raw mut FAREWELL_KEY, farewell);
+    thread(0).begin(0, None, ptr::null_mut());
+    // SAFETY: the key is written before the call returns.
+    unsafe { pthread_key_create(STATE.farewell_key.as_ptr(), farewell) };
 }
 
 /// In a forked child only the forking thread lives on; it becomes the main thread.
-pub unsafe fn forget_others() {
-    for i in 0..THREADS {
-        *thread(i) = NO_THREAD;
-    }
-    thread(0).used = true;
-    CURRENT = 0;
-    COUNT = 1;
-}
-
-/// Whether a thread could go on right now.
-unsafe fn can_run(i: usize) -> bool {
-    let thread = thread(i);
-    if !thread.used || thread.finished {
-        return false;
-    }
-    if thread.deadline_ns <= turn::page().now_ns {
-        return true;
-    }
-    match thread.wait {
-        Wait::Nothing => true,
-        Wait::Mutex(address) => lock::is_free(address as *const u8),
-        Wait::Join(other) => self::thread(other).finished,
-        Wait::Io(interest) => epoll::is_ready(interest),
-        Wait::Child(pid) => crate::process::has_ended_child(pid),
-        Wait::Time | Wait::Condition(..) => false,
-    }
+pub fn forget_others() {
+    STATE.threads.iter().for_each(|thread| thread.used.set(false));
+    STATE.current.set(0);
+    thread(0).begin(0, None, ptr::null_mut());
 }
 
 /// The next thread to run: in creation order, the main thread last.
-unsafe fn next_runnable() -> Option<usize> {
-    (1..COUNT).chain([0]).find(|i| can_run(*i))
+fn next_runnable() -> Option<usize> {
+    let runnable = (1..THREADS).filter(|i| thread(*i).can_run());
+    let oldest = runnable.min_by_key(|i| thread(*i).born.get());
+    oldest.or_else(|| thread(0).can_run().then_some(0))
 }
 
-unsafe fn earliest_deadline() -> u64 {
-    (0..COUNT)
-        .map(|i| thread(i))
-        .filter(|t| t.used && !t.finished && t.wait != Wait::Nothing)
-        .map(|t| t.deadline_ns)
-        .min()
-        .unwrap_or(NO_DEADLINE)
-}
-
-unsafe fn any_waits_for_others() -> bool {
-    (0..COUNT).any(|i| thread(i).used && matches!(thread(i).wait, Wait::Io(_) | Wait::Child(_)))
+fn waiting() -> impl Iterator<Item = (&'static Thread, Wait)> {
+    let living = STATE.threads.iter().filter(|thread| thread.lives());
+    living.filter_map(|thread| Some((thread, thread.wait.get()?)))
 }
 
 /// Finds who runs next, handing the turn to the scheduler while nobody can.
-unsafe fn choose() -> usize {
+fn choose() -> usize {
     loop {
         if let Some(next) = next_runnable() {
             return next;
         }
-        turn::block(earliest_deadline(), any_waits_for_others());
-        if crate::signal::interrupted() {
+        let earliest = waiting().map(|(thread, _)| thread.deadline_ns.get()).min();
+        let waits_outside = waiting().any(|(_, wait)| wait.source == Source::Outside);
+        turn::block(earliest.unwrap_or(NO_DEADLINE), waits_outside);
+        signal::deliver();
+        if signal::interrupted() {
             // A handler ran: the main thread's blocking call returns early.
             return 0;
         }
     }
 }
 
-unsafe fn pass_baton(to: usize) {
-    CURRENT = to;
-    let word = thread(to).baton.as_ptr();
-    thread(to).baton.store(1, Ordering::SeqCst);
-    sys!(sys::FUTEX, word, FUTEX_WAKE_PRIVATE, 1);
+fn pass_baton(to: usize) {
+    STATE.current.set(to);
+    let word = &thread(to).baton;
+    word.store(1, Ordering::SeqCst);
+    // SAFETY: the word lives as long as the process.
+    unsafe { sys!(sys::FUTEX, word.as_ptr(), FUTEX_WAKE_PRIVATE, 1) };
 }
 
-unsafe fn await_baton(me: usize) {
-    let baton = &thread(me).baton;
-    while baton.swap(0, Ordering::SeqCst) == 0 {
-        sys!(sys::FUTEX, baton.as_ptr(), FUTEX_WAIT_PRIVATE, 0, 0);
+fn await_baton(me: usize) {
+    let word = &thread(me).baton;
+    while word.swap(0, Ordering::SeqCst) == 0 {
+        // SAFETY: the word lives as long as the process.
+        unsafe { sys!(sys::FUTEX, word.as_ptr(), FUTEX_WAIT_PRIVATE, 0, 0) };
     }
 }
 
 /// Blocks this thread until what it waits for is there, or `deadline_ns`.
-pub unsafe fn wait(wait: Wait, deadline_ns: u64) {
-    let me = CURRENT;
-    thread(me).wait = wait;
-    thread(me).deadline_ns = deadline_ns;
+pub fn wait(wait: Wait, deadline_ns: u64) {
+    let me = current();
+    thread(me).wait.set(Some(wait));
+    thread(me).deadline_ns.set(deadline_ns);
     let next = choose();
     if next != me {
         pass_baton(next);
         await_baton(me);
     }
-    thread(me).wait = Wait::Nothing;
-    thread(me).deadline_ns = NO_DEADLINE;
+    thread(me).wait.set(None);
+    thread(me).deadline_ns.set(NO_DEADLINE);
 }
 
 /// Blocks this thread until `deadline_ns`.
-pub unsafe fn sleep_until(deadline_ns: u64) {
-    wait(Wait::Time, deadline_ns);
+pub fn sleep_until(deadline_ns: u64) {
+    wait(Wait::TIME, deadline_ns);
 }
 
 /// Which thread has the baton.
-pub unsafe fn current() -> usize {
-    CURRENT
-}
-
-/// Lets whoever has waited longest at a condition variable go on; which thread, and its place in the queue.
-pub unsafe fn release_first_waiter(condition: usize) -> Option<(usize, u64)> {
-    let longest = (0..COUNT)
-        .filter_map(|i| match thread(i).wait {
-            Wait::Condition(address, since) if address == condition => Some((since, i)),
-            _ => None,
-        })
-        .min();
-    let (since, i) = longest?;
-    thread(i).wait = Wait::Nothing;
-    Some((i, since))
+pub fn current() -> usize {
+    STATE.current.get()
 }
 
 /// A number of the running thread's own, from 1.
-pub unsafe fn current_number() -> u32 {
-    CURRENT as u32 + 1
+pub fn current_number() -> u32 {
+    current() as u32 + 1
 }
 
 // Threads come and go.
 
+unsafe extern "C" {
+    fn pthread_setspecific(key: u32, value: *const u8) -> i32;
+}
+
+fn set_farewell(me: usize) {
+    let value = ptr::without_provenance(me + 1);
+    // SAFETY: the key was made before the first thread.
+    unsafe { pthread_setspecific(STATE.farewell_key.get(), value) };
+}
+
 unsafe extern "C" fn trampoline(number: *mut u8) -> *mut u8 {
-    extern "C" {
-        fn pthread_setspecific(key: u32, value: *const u8) -> i32;
-    }
-    let me = number as usize;
+    let me = number.addr();
     await_baton(me);
-    pthread_setspecific(FAREWELL_KEY, number.wrapping_add(1));
-    match thread(me).start {
-        Some(start) => start(thread(me).argument),
-        None => give_up!("thread {me} has no start"),
-    }
+    set_farewell(me);
+    let Some(start) = thread(me).start.get() else {
+        give_up!("thread {me} has no start");
+    };
+    // SAFETY: the function and its argument, as they were given to `pthread_create`.
+    unsafe { start(thread(me).argument.get()) }
 }
 
 /// Runs among the thread's destructors; in the last round, after the allocator's own, it passes the baton on for good.
 unsafe extern "C" fn farewell(value: *mut u8) {
-    extern "C" {
-        fn pthread_setspecific(key: u32, value: *const u8) -> i32;
-    }
     const LAST_ROUND: u32 = 3;
-    let me = value as usize - 1;
-    if thread(me).farewells < LAST_ROUND {
-        thread(me).farewells += 1;
-        pthread_setspecific(FAREWELL_KEY, value);
-        return;
+    let me = value.addr() - 1;
+    if thread(me).farewells.get() < LAST_ROUND {
+        thread(me).farewells.update(|count| count + 1);
+        return set_farewell(me);
     }
-    thread(me).finished = true;
-    let next = choose();
-    pass_baton(next);
+    thread(me).finished.set(true);
+    pass_baton(choose());
 }
 
-#[no_mangle]
+#[unsafe(no_mangle)]
 unsafe extern "C" fn pthread_create(
     handle: *mut usize,
     attributes: *const u8,
-    start: unsafe extern "C" fn(*mut u8) -> *mut u8,
+    start: Start,
     argument: *mut u8,
 ) -> i32 {
-    type Start = unsafe extern "C" fn(*mut u8) -> *mut u8;
     let create = real!("pthread_create" as fn(*mut usize, *const u8, Start, *mut u8) -> i32);
     if !alive() {
-        return create(handle, attributes, start, argument);
+        // SAFETY: the caller's arguments, handed on as they are.
+        return unsafe { create(handle, attributes, start, argument) };
     }
-    let me = COUNT;
-    if me == THREADS {
+    let Some(me) = (1..THREADS).find(|i| !thread(*i).used.get()) else {
         give_up!("the server made more than {THREADS} threads (io-threads above 1?)");
-    }
-    *thread(me) = Thread { used: true, start: Some(start), argument, ..NO_THREAD };
-    COUNT += 1;
-    let result = create(handle, attributes, trampoline, me as *mut u8);
-    thread(me).handle = *handle;
+    };
+    STATE.born.update(|count| count + 1);
+    thread(me).begin(STATE.born.get(), Some(start), argument);
+    // SAFETY: the caller's arguments, but for the start, which takes the place's number.
+    let result = unsafe { create(handle, attributes, trampoline, ptr::without_provenance_mut(me)) };
+    // SAFETY: written by `pthread_create`, or unused.
+    thread(me).handle.set(unsafe { *handle });
     if result != 0 {
-        thread(me).finished = true;
+        thread(me).used.set(false);
     }
     result
 }
 
-#[no_mangle]
+fn by_handle(handle: usize) -> Option<usize> {
+    (1..THREADS).find(|i| thread(*i).used.get() && thread(*i).handle.get() == handle)
+}
+
+#[unsafe(no_mangle)]
 unsafe extern "C" fn pthread_join(handle: usize, result: *mut *mut u8) -> i32 {
     let join = real!("pthread_join" as fn(usize, *mut *mut u8) -> i32);
-    if alive() {
-        let other = (1..COUNT).find(|i| thread(*i).handle == handle && thread(*i).used);
-        if let Some(other) = other {
-            while !thread(other).finished {
-                wait(Wait::Join(other), NO_DEADLINE);
-            }
-            thread(other).used = false;
+    if let Some(other) = by_handle(handle).filter(|_| alive()) {
+        let end = Wait {
+            source: Source::Process,
+            is_over: |other, _| thread(other).finished.get(),
+            about: (other, 0),
+        };
+        while !thread(other).finished.get() {
+            wait(end, NO_DEADLINE);
         }
+        thread(other).used.set(false);
     }
-    join(handle, result)
+    // SAFETY: the caller's arguments, handed on as they are.
+    unsafe { join(handle, result) }
 }
 
-#[no_mangle]
+#[unsafe(no_mangle)]
 unsafe extern "C" fn pthread_cancel(handle: usize) -> i32 {
-    let cancel = real!("pthread_cancel" as fn(usize) -> i32);
-    if alive() {
+    if let Some(other) = by_handle(handle).filter(|_| alive()) {
         // Cancelled threads never run again: they are stopped where they are, which is where they blocked.
-        if let Some(other) = (1..COUNT).find(|i| thread(*i).handle == handle) {
-            thread(other).finished = true;
-            return 0;
-        }
+        thread(other).finished.set(true);
+        return 0;
     }
-    cancel(handle)
+    // SAFETY: the caller's argument, handed on as it is.
+    unsafe { real!("pthread_cancel" as fn(usize) -> i32)(handle) }
 }
 
-#[no_mangle]
+#[unsafe(no_mangle)]
 unsafe extern "C" fn sched_yield() -> i32 {
     if alive() {
-        sleep_until(turn::page().now_ns);
+        sleep_until(turn::page().now_ns.get());
     }
     0
 }

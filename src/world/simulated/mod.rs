@@ -4,6 +4,7 @@ mod arguments;
 mod children;
 mod folder;
 mod log_tail;
+pub mod lone;
 mod node;
 mod page;
 mod sockets;

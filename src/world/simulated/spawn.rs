@@ -60,6 +60,14 @@ impl Stage {
         Ok(Stage { folder: folder.to_owned(), argv0: server.argv0.clone(), loader })
     }
 
+    /// Lays a program of the host's own and the shim out below `folder`.
+    pub fn of_program(folder: &Path, program: &Path) -> io::Result<Self> {
+        fs::write(folder.join(SHIM), shim::OBJECT)?;
+        symlink(program, folder.join(SERVER))?;
+        let argv0 = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(Stage { folder: folder.to_owned(), argv0, loader: None })
+    }
+
     /// Starts a server.
     pub fn launch(&self, launch: &Launch) -> io::Result<Child> {
         let mut command = self.command();

@@ -11,18 +11,22 @@ use std::time::Duration;
 const LIMIT: Duration = Duration::from_secs(10);
 /// Looks (each a fifth of a second) without end of the turn after which even an idle process is stuck.
 const LOOKS: u32 = 1500;
+/// Looks in a row that find a process asleep, after which it waits for something that is none of the shim's.
+const LOOKS_ASLEEP: u32 = 25;
 
 /// Watches one turn of one process.
 pub struct Watch {
     pid: u32,
     begun: Option<Duration>,
     looks: u32,
+    /// Looks in a row that found it asleep, and the CPU time it had used.
+    asleep: (u32, Duration),
 }
 
 impl Watch {
     /// Begins to watch; costs nothing until the first look.
     pub fn new(pid: u32) -> Self {
-        Watch { pid, begun: None, looks: 0 }
+        Watch { pid, begun: None, looks: 0, asleep: (0, Duration::ZERO) }
     }
 
     /// Looks at the process; why it is stuck, if it is.
@@ -33,8 +37,23 @@ impl Watch {
         if used.saturating_sub(begun) > LIMIT {
             return Some(format!("used {} s of CPU time in one turn", LIMIT.as_secs()));
         }
-        (self.looks > LOOKS).then(|| "neither blocks nor computes".to_owned())
+        self.asleep = match (all_sleep(self.pid), self.asleep) {
+            (true, (looks, then)) if then == used => (looks + 1, used),
+            (sleeps, _) => (u32::from(sleeps), used),
+        };
+        let stuck = self.looks > LOOKS || self.asleep.0 > LOOKS_ASLEEP;
+        stuck.then(|| "neither blocks nor computes".to_owned())
     }
+}
+
+/// Whether every thread of a process sleeps: one that is merely not given a processor is runnable.
+#[expect(clippy::disallowed_methods, reason = "all threads are looked at, in whichever order")]
+fn all_sleep(pid: u32) -> bool {
+    let sleeps = |stat: String| stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('S'));
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    threads
+        .map(|thread| fs::read_to_string(thread.path().join("stat")).map(sleeps))
+        .all(|it| it.unwrap_or(true))
 }
 
 /// User and system time of a process, from its `stat` file.
