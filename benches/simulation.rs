@@ -22,8 +22,9 @@ use valkey_fuzzer::plan::Plan;
 use valkey_fuzzer::plan::resolve::resolve;
 use valkey_fuzzer::scenario;
 use valkey_fuzzer::servers::Server;
-use valkey_fuzzer::simulation::{Outcome, PinnedThread, Simulation};
+use valkey_fuzzer::simulation::{Outcome, Simulation};
 use valkey_fuzzer::time::SimTime;
+use valkey_fuzzer::world::simulated::Seat;
 use valkey_fuzzer::world::simulated::{self, Simulated};
 use valkey_fuzzer::world::{Next, World};
 
@@ -73,7 +74,7 @@ fn null_turns_s(server: &Server, turns: u32) -> f64 {
     let (plan, logs) = (plan(IDLE), tempfile::tempdir().expect("room for logs"));
     let before = cpu(UsageWho::RUSAGE_CHILDREN);
     let options = simulated::Options { plan: &plan, server, logs: logs.path().to_owned(), check: false };
-    let _pinned = PinnedThread::pin();
+    let _seat = Seat::take();
     let mut world = Simulated::new(&options).expect("a world");
     let (node, handle) = (NodeId(1), 1 << 63);
     world.start(node, 1, SimTime::ZERO).expect("a server starts");

@@ -5,12 +5,12 @@
 //! validators collected are judged by invariants; the report says what came of it.
 //!
 //! Layers, lowest first; a module names its own layer and lower ones only (a test keeps it so):
-//! 0 `time rng id hold statistics stop words workers` · 1 `fault op event history` · 2 `scenario plan` · 3 `bisect event_log wire` ·
+//! 0 `time rng id hold scratch statistics stop words workers` · 1 `fault op event history` · 2 `scenario plan` · 3 `bisect event_log wire` ·
 //! 4 `convergence invariant report` · 5 `actor` · 6 `shim world servers` · 7 `scheduler` · 8 `simulation` ·
 //! 9 `benchmark replay` · 10 `campaign` · 11 `commands` · 12 `cli`.
 //!
 //! Absent on purpose: actors do not know the world; invariants do not know the actors; `plan` does no I/O; only
-//! `actor::host` and `scheduler` name actix; only `wall` reads the wall clock; only `cli` reads the environment.
+//! `actor::host` names actix; only `wall` reads the wall clock; only `cli` reads the environment.
 
 pub mod actor;
 pub mod benchmark;
@@ -33,6 +33,7 @@ pub mod report;
 pub mod rng;
 pub mod scenario;
 pub mod scheduler;
+pub mod scratch;
 pub mod servers;
 pub mod shim;
 pub mod simulation;

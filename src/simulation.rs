@@ -9,9 +9,6 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::atomic::AtomicBool;
 
-use nix::sched::{CpuSet, sched_getaffinity, sched_getcpu, sched_setaffinity};
-use nix::unistd::Pid;
-
 use crate::actor::host::Record;
 use crate::event::Body;
 use crate::event_log::compare::{Compared, Comparison};
@@ -27,7 +24,7 @@ use crate::servers::Server;
 use crate::shim;
 use crate::wall::Stopwatch;
 use crate::world::WorldError;
-use crate::world::simulated::{self, Simulated};
+use crate::world::simulated::{self, Seat, Simulated};
 
 /// The folder of the nodes' own files, among the results.
 const NODES: &str = "nodes";
@@ -134,10 +131,10 @@ impl<'a> Simulation<'a> {
         let hold = self.clear_output()?;
         let recorder = self.recorder()?.observed_by(self.observer.take());
         let log = Rc::new(RefCell::new(recorder));
-        let pinned = PinnedThread::pin();
+        let seat = Seat::take();
         let ending = self.simulate(&log, watcher);
-        drop(pinned);
-        let recorder = Rc::try_unwrap(log).ok().expect("the actors went with their system").into_inner();
+        drop(seat);
+        let recorder = Rc::try_unwrap(log).ok().expect("the actors went with their scheduler").into_inner();
         self.judge(recorder, ending?, &watch, hold)
     }
 
@@ -187,8 +184,7 @@ impl<'a> Simulation<'a> {
             check: self.check_interposition,
         })?;
         let guide = std::mem::take(&mut self.guide);
-        let system = actix::System::new();
-        system.block_on(async { Scheduler::new(self.plan, guide, world, Rc::clone(log)).run(watcher).await })
+        Scheduler::new(self.plan, guide, world, Rc::clone(log)).run(watcher)
     }
 
     fn judge(
@@ -269,29 +265,4 @@ fn names(folder: &Path) -> Vec<String> {
 
 fn output(path: &Path, source: io::Error) -> SimulationError {
     SimulationError::Output { path: path.to_owned(), source }
-}
-
-/// Keeps this thread, and every process it starts, on one processor for as long as it lives.
-pub struct PinnedThread {
-    before: Option<CpuSet>,
-}
-
-impl PinnedThread {
-    /// Pins the thread to the processor it runs on: a hand-over across processors costs five times as much.
-    pub fn pin() -> Self {
-        let me = Pid::from_raw(0);
-        let before = sched_getaffinity(me).ok();
-        let mut one = CpuSet::new();
-        // Where the kernel refuses, the run is slower and otherwise the same.
-        let _ = sched_getcpu().and_then(|cpu| one.set(cpu)).and_then(|()| sched_setaffinity(me, &one));
-        PinnedThread { before }
-    }
-}
-
-impl Drop for PinnedThread {
-    fn drop(&mut self) {
-        if let Some(before) = &self.before {
-            let _ = sched_setaffinity(Pid::from_raw(0), before);
-        }
-    }
 }

@@ -1,10 +1,17 @@
 //! Hosts any actor inside actix: the only place with actix's traits.
 //!
 //! Inside actix, order is nobody's choice for spawned futures, timers, `notify` and sends between actors. So none of
-//! those is used: the scheduler is the only sender, and it awaits each answer before it sends again.
+//! those is used: the scheduler is the only sender, and it has each answer before it sends again. Nor is there a
+//! runtime whose reactor would have to be asked: whoever delivers polls the actor's own context, once, and reads no clock.
 
 use std::cell::RefCell;
+use std::convert::Infallible;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
+use std::task::{self, Poll, Waker};
+
+use actix::dev::ContextFut;
+use actix::{Addr, AsyncContext as _, Context};
 
 use super::message::Message;
 use super::{Actor, Out};
@@ -29,7 +36,7 @@ pub struct Delivery {
 }
 
 impl actix::Message for Delivery {
-    type Result = Result<Handled, std::convert::Infallible>;
+    type Result = Result<Handled, Infallible>;
 }
 
 /// What came of a delivery.
@@ -40,26 +47,48 @@ pub struct Handled {
     pub out: Out,
 }
 
-/// An actor with its place in the log.
+/// An actor at home in its context, and the only way to it.
 pub struct Host {
-    id: ActorId,
-    actor: Box<dyn Actor>,
-    log: Rc<RefCell<dyn Record>>,
+    address: Addr<Hosted>,
+    life: Pin<Box<ContextFut<Hosted, Context<Hosted>>>>,
 }
 
 impl Host {
     /// Hosts `actor` under the name `id`.
     pub fn new(id: ActorId, actor: Box<dyn Actor>, log: Rc<RefCell<dyn Record>>) -> Self {
-        Host { id, actor, log }
+        let context = Context::new();
+        let address = context.address();
+        Host { address, life: Box::pin(context.into_future(Hosted { id, actor, log })) }
+    }
+
+    /// Has the actor handle one message.
+    pub fn deliver(&mut self, delivery: Delivery) -> Handled {
+        let mut nobody = task::Context::from_waker(Waker::noop());
+        let mut answer = pin!(self.address.send(delivery));
+        // The first poll puts the message into the mailbox, the context's empties it, the last finds the answer.
+        let sent = answer.as_mut().poll(&mut nobody);
+        let lives = self.life.as_mut().poll(&mut nobody);
+        assert!(sent.is_pending() && lives.is_pending(), "an actor lives as long as the run");
+        match answer.poll(&mut nobody) {
+            Poll::Ready(Ok(Ok(handled))) => handled,
+            Poll::Ready(Err(_)) | Poll::Pending => unreachable!("an actor answers at once"),
+        }
     }
 }
 
-impl actix::Actor for Host {
-    type Context = actix::Context<Self>;
+/// An actor with its place in the log.
+struct Hosted {
+    id: ActorId,
+    actor: Box<dyn Actor>,
+    log: Rc<RefCell<dyn Record>>,
 }
 
-impl actix::Handler<Delivery> for Host {
-    type Result = Result<Handled, std::convert::Infallible>;
+impl actix::Actor for Hosted {
+    type Context = Context<Self>;
+}
+
+impl actix::Handler<Delivery> for Hosted {
+    type Result = Result<Handled, Infallible>;
 
     fn handle(&mut self, delivery: Delivery, _context: &mut Self::Context) -> Self::Result {
         let body = self.actor.describe(&delivery.message);

@@ -14,6 +14,7 @@ use super::Variant;
 use crate::convergence::{Convergence, Figures};
 use crate::event::Event;
 use crate::plan::{Plan, ResolveError, resolve};
+use crate::scratch::ScratchFolder;
 use crate::servers::Server;
 use crate::simulation::{Log, Outcome, Simulation};
 use crate::time::SimDuration;
@@ -97,7 +98,7 @@ impl Bench<'_> {
             Ok(plan) => plan,
             Err(error) => return Some(nothing(error.to_string())),
         };
-        let folder = match tempfile::tempdir() {
+        let folder = match ScratchFolder::new() {
             Ok(folder) => folder,
             Err(error) => return Some(nothing(format!("there is no folder for the servers' logs: {error}"))),
         };

@@ -122,7 +122,6 @@ mod tests {
             build_id: String::new(),
             sha256: sha256.to_owned(),
             binary: "/server".into(),
-            argv0: "valkey-server".to_owned(),
             loader: None,
             libc: String::new(),
             origin: Origin::File,

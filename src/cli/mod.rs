@@ -18,6 +18,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
 
+use nix::sys::signal::{SigHandler, Signal, signal};
 use nix::unistd::{Uid, User};
 
 use crate::commands::{self, Environment, Exit};
@@ -96,6 +97,7 @@ fn processors() -> usize {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     log_to_stderr(cli.verbose);
+    heed_children();
     let environment = Environment { typed: typed(), ..environment() };
     let exit = match cli.command {
         Command::Run(arguments) => commands::run::run(&arguments.resolve(), &environment),
@@ -124,6 +126,13 @@ fn typed() -> CommandLine {
     let takes_one = words.iter().any(|word| TAKE_SERVERS.contains(&word.as_ref()));
     let server = variable("VALKEY_SERVER").filter(|_| takes_one && !names_one);
     line.maybe("--server", server.map(|server| server.to_string_lossy().into_owned()))
+}
+
+/// Whoever starts the program may ignore the end of children, and so would the program: it could wait for none of its own.
+fn heed_children() {
+    // SAFETY: no handler is installed, and none was.
+    let set = unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl) };
+    set.expect("the default for SIGCHLD can always be set");
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]

@@ -6,7 +6,6 @@ mod prompt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use tempfile::TempDir;
 
 use super::progress::ProgressLine;
 use super::run::exit;
@@ -18,6 +17,7 @@ use crate::replay::inspect::Until;
 use crate::replay::parted::Parted;
 use crate::replay::{Recording, Replayed};
 use crate::report::Status;
+use crate::scratch::ScratchFolder;
 use crate::servers::Server;
 use crate::simulation::Outcome;
 use crate::stop;
@@ -42,14 +42,14 @@ pub struct Request {
 /// Where results go: a folder that was named, or one that goes away.
 enum Results {
     Named(PathBuf),
-    Passing(TempDir),
+    Passing(ScratchFolder),
 }
 
 impl Results {
     fn of(request: &Request) -> Result<Self> {
         Ok(match &request.out {
             Some(path) => Results::Named(path.clone()),
-            None => Results::Passing(tempfile::tempdir().context("cannot make a folder for the replay")?),
+            None => Results::Passing(ScratchFolder::new().context("cannot make a folder for the replay")?),
         })
     }
 

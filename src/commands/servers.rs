@@ -4,18 +4,18 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use tempfile::TempDir;
 
 use super::{Environment, Exit, say, say_to_stderr};
 use crate::event_log::ServerIdentity;
 use crate::replay::{Begun, Recording, corpus};
+use crate::scratch::ScratchFolder;
 use crate::servers::{self, Listed, Options, Server};
 use crate::shim;
 use crate::workers;
 
 /// Options for looking servers up, with the shim where it can be preloaded; valid as long as the folder.
-pub fn options(spec: Option<String>, environment: &Environment) -> Result<(Options, TempDir)> {
-    let folder = tempfile::tempdir().context("cannot make a folder for the shim")?;
+pub fn options(spec: Option<String>, environment: &Environment) -> Result<(Options, ScratchFolder)> {
+    let folder = ScratchFolder::new().context("cannot make a folder for the shim")?;
     let shim = folder.path().join("shim.so");
     fs::write(&shim, shim::OBJECT).context("cannot write the shim")?;
     let options = Options {

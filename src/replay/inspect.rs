@@ -16,6 +16,7 @@ use crate::event::{Body, Event};
 use crate::event_log;
 use crate::id::{ActorId, NodeId};
 use crate::scheduler::{AskError, Frozen, Guide, Halt, Onward, Watcher};
+use crate::scratch::ScratchFolder;
 use crate::servers::Server;
 use crate::simulation::{Log, Simulation, SimulationError};
 use crate::time::SimTime;
@@ -120,7 +121,7 @@ impl Twin {
         let (answered, answers) = bounded::<Answer>(1);
         let (plan, decisions) = (recording.plan().clone(), recording.decisions.clone());
         let server = server.clone();
-        let folder = tempfile::tempdir()?;
+        let folder = ScratchFolder::new()?;
         let twin = move || {
             let mut serve = |frozen: &mut Frozen| {
                 for (node, command) in &asked {

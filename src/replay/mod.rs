@@ -17,6 +17,7 @@ use crate::event_log::compare::Comparison;
 use crate::event_log::{self, Decisions, Header, OpenError, ReadError};
 use crate::plan::{Plan, Unfit};
 use crate::scheduler::{Guide, Progress};
+use crate::scratch::ScratchFolder;
 use crate::servers::Server;
 use crate::simulation::{Log, Outcome, Simulation, SimulationError};
 use crate::words::CommandLine;
@@ -164,7 +165,7 @@ impl Recording {
         stop: &AtomicBool,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Replayed, ReplayError> {
-        let folder = tempfile::tempdir().map_err(ReplayError::NoRoom)?;
+        let folder = ScratchFolder::new().map_err(ReplayError::NoRoom)?;
         let log = Log::OnlyCompared(Box::new(self.comparison()?));
         self.replay_into(Simulation { log, ..self.simulation(server, folder.path()) }, stop, progress)
     }

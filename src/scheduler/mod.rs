@@ -12,8 +12,6 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use actix::{Actor as _, Addr};
-
 pub use self::frozen::{AskError, Frozen};
 use self::queue::{Queue, Queued};
 pub use self::recorder::{Observer, Recorder};
@@ -116,7 +114,7 @@ pub struct Guide {
 
 /// The actors of a plan, their queue and their world.
 pub struct Scheduler<W: World> {
-    actors: BTreeMap<ActorId, Addr<Host>>,
+    actors: BTreeMap<ActorId, Host>,
     queue: Queue,
     world: W,
     log: Rc<RefCell<Recorder>>,
@@ -129,11 +127,11 @@ pub struct Scheduler<W: World> {
 }
 
 impl<W: World> Scheduler<W> {
-    /// Hosts the actors of `plan` inside the running actix system.
+    /// Hosts the actors of `plan`.
     pub fn new(plan: &Plan, guide: Guide, world: W, log: Rc<RefCell<Recorder>>) -> Self {
         let actors = cast(plan, guide.decisions)
             .into_iter()
-            .map(|(id, actor)| (id, Host::new(id, actor, Rc::clone(&log) as Rc<RefCell<dyn Record>>).start()))
+            .map(|(id, actor)| (id, Host::new(id, actor, Rc::clone(&log) as Rc<RefCell<dyn Record>>)))
             .collect();
         Scheduler {
             actors,
@@ -149,7 +147,7 @@ impl<W: World> Scheduler<W> {
     }
 
     /// Runs the plan to its end.
-    pub async fn run(mut self, watcher: &mut Watcher<'_>) -> Result<Ending, WorldError> {
+    pub fn run(mut self, watcher: &mut Watcher<'_>) -> Result<Ending, WorldError> {
         let begin = Message::Director(DirectorMessage::Begin);
         self.push(SimTime::ZERO, ActorId::Director, None, begin);
         let mut now = SimTime::ZERO;
@@ -158,7 +156,7 @@ impl<W: World> Scheduler<W> {
             let events = self.log.borrow().events();
             if self.cease_at.is_some_and(|cease_at| events >= cease_at) {
                 self.cease_at = None;
-                self.cease(now).await?;
+                self.cease(now)?;
             }
             if events >= self.end_at || self.log.borrow().has_parted() {
                 break;
@@ -173,7 +171,7 @@ impl<W: World> Scheduler<W> {
             }
             now = queued.at;
             NOW_NS.store(now.as_ns(), Ordering::Relaxed);
-            self.step(queued).await?;
+            self.step(queued)?;
             taken += 1;
             if taken.is_multiple_of(2_000) {
                 (watcher.progress)(self.progress(now));
@@ -209,7 +207,7 @@ impl<W: World> Scheduler<W> {
     }
 
     /// Has everybody who injects anything stop it, before anything else happens.
-    async fn cease(&mut self, now: SimTime) -> Result<(), WorldError> {
+    fn cease(&mut self, now: SimTime) -> Result<(), WorldError> {
         let clients = self.actors.keys().filter(|id| matches!(id, ActorId::Client(_))).copied();
         let to_clients: Vec<_> = clients.map(|id| (id, Message::Client(ClientMessage::Cease))).collect();
         let others = [
@@ -218,7 +216,7 @@ impl<W: World> Scheduler<W> {
             (ActorId::Operator, Message::Operator(OperatorMessage::Cease)),
         ];
         for (to, message) in others.into_iter().chain(to_clients) {
-            self.step(Queued { at: now, to, cause: None, timer: None, message }).await?;
+            self.step(Queued { at: now, to, cause: None, timer: None, message })?;
         }
         Ok(())
     }
@@ -230,12 +228,10 @@ impl<W: World> Scheduler<W> {
         }
     }
 
-    async fn step(&mut self, queued: Queued) -> Result<(), WorldError> {
+    fn step(&mut self, queued: Queued) -> Result<(), WorldError> {
         let Queued { at, to, cause, message, .. } = queued;
-        let address = self.actors.get(&to).expect("only actors of the plan are written to");
-        let answer = address.send(Delivery { at, cause, message }).await;
-        let handled = answer.expect("an actor lives as long as the run");
-        let Ok(Handled { event, out }) = handled;
+        let host = self.actors.get_mut(&to).expect("only actors of the plan are written to");
+        let Handled { event, out } = host.deliver(Delivery { at, cause, message });
         self.perform(at, event, out)
     }
 

@@ -12,7 +12,6 @@ use sha2::{Digest, Sha256};
 use super::command::{self, Finished};
 use super::elf;
 use super::error::{Reason, Refusal};
-use super::folder::file_name;
 use super::libc_version::{self, HOST_LOADER};
 use super::probe;
 use super::server::{Launch, Origin, Server};
@@ -50,7 +49,7 @@ pub(super) fn recognize(launch: Launch, origin: Origin, said: Said) -> io::Resul
 }
 
 fn server(launch: Launch, origin: Origin, said: Said, sha256: String, interpreter: &Path) -> Server {
-    let Launch { binary, argv0, loader } = launch;
+    let Launch { binary, loader } = launch;
     Server {
         spec: binary.to_string_lossy().into_owned(),
         name: said.family,
@@ -59,7 +58,6 @@ fn server(launch: Launch, origin: Origin, said: Said, sha256: String, interprete
         sha256,
         libc: libc_version::describe(loader.as_ref().map_or(interpreter, |own| &own.program)),
         binary,
-        argv0,
         loader,
         origin,
     }
@@ -96,7 +94,7 @@ fn resolve(path: &Path, shim: Option<&Path>) -> Result<Launch, Reason> {
     File::open(&real)?.take(2).read_to_end(&mut first)?;
     match first == b"#!" {
         true => probe::resolve_script(path, shim),
-        false => Ok(Launch { binary: real, argv0: file_name(path), loader: None }),
+        false => Ok(Launch { binary: real, loader: None }),
     }
 }
 

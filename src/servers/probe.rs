@@ -12,8 +12,9 @@ use super::elf;
 use super::error::Reason;
 use super::folder::{self, file_name};
 use super::libc_version;
-use super::record::{LoaderCall, Record, is_loader};
+use super::record::{Record, is_loader, library_path};
 use super::server::{Launch, Loader};
+use crate::scratch::ScratchFolder;
 use crate::shim::page::PROBE_VARIABLE;
 
 const LIMIT: Duration = Duration::from_secs(20);
@@ -21,7 +22,7 @@ const LIMIT: Duration = Duration::from_secs(20);
 /// Runs the script at `path` and finds out what it starts, and how.
 pub(super) fn resolve_script(path: &Path, shim: Option<&Path>) -> Result<Launch, Reason> {
     let shim = shim.ok_or_else(|| unresolved("it takes the preload library to follow it"))?;
-    let records = tempfile::tempdir()?;
+    let records = ScratchFolder::new()?;
     let finished = run_script(path, shim, records.path())?;
     let text = last_record(records.path(), finished.pid)?
         .ok_or_else(|| unresolved("the preload library did not come alive in it"))?;
@@ -64,11 +65,10 @@ fn launch(record: &Record) -> Result<Launch, Reason> {
     let first = record.arguments.first().map(String::as_str).unwrap_or_default();
     let mapped = record.loader_file.as_deref().unwrap_or(&interpreter);
     let outright = is_loader(&file_name(Path::new(first))) || !libc_version::same_file(mapped, &interpreter);
-    let call = if outright { LoaderCall::of(&record.arguments) } else { LoaderCall::direct(first) };
-    let mut library_dirs = folders(&call.library_path);
+    let mut library_dirs = if outright { folders(&library_path(&record.arguments)) } else { Vec::new() };
     library_dirs.extend(folders(&record.library_path));
     let loader = (outright || !library_dirs.is_empty()).then(|| Loader::new(mapped, library_dirs));
-    Ok(Launch { binary: record.main_file.clone(), argv0: file_name(Path::new(&call.argv0)), loader })
+    Ok(Launch { binary: record.main_file.clone(), loader })
 }
 
 /// Absolute folders that exist; the loader skips others too.

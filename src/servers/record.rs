@@ -71,43 +71,19 @@ pub(super) fn is_loader(name: &str) -> bool {
     name.starts_with("ld-") && name.contains(".so")
 }
 
-/// What the arguments of a loader named outright say.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct LoaderCall {
-    /// The program's name: `--argv0`, or its path.
-    pub argv0: String,
-    /// `--library-path`, empty if not given.
-    pub library_path: String,
-}
-
-impl LoaderCall {
-    /// A program started by the kernel.
-    pub fn direct(argv0: &str) -> LoaderCall {
-        LoaderCall { argv0: argv0.to_owned(), library_path: String::new() }
-    }
-
-    /// Reads `ld.so --library-path DIR [--argv0 NAME] [--preload …] BINARY ARGUMENT…`.
-    pub fn of(arguments: &[String]) -> LoaderCall {
-        let mut call = LoaderCall::default();
-        let mut rest = arguments.iter().skip(1);
-        while let Some(argument) = rest.next() {
-            match argument.as_str() {
-                "--library-path" => call.library_path = rest.next().cloned().unwrap_or_default(),
-                "--argv0" => call.argv0 = rest.next().cloned().unwrap_or_default(),
-                option if LOADER_OPTIONS_WITH_VALUE.contains(&option) => drop(rest.next()),
-                option if option.starts_with("--") => {}
-                binary => return call.named_after(binary),
-            }
+/// The `--library-path` in `ld.so --library-path DIR [--argv0 NAME] [--preload …] BINARY ARGUMENT…`; empty if not given.
+pub(super) fn library_path(arguments: &[String]) -> String {
+    let mut path = String::new();
+    let mut rest = arguments.iter().skip(1);
+    while let Some(argument) = rest.next() {
+        match argument.as_str() {
+            "--library-path" => path = rest.next().cloned().unwrap_or_default(),
+            option if LOADER_OPTIONS_WITH_VALUE.contains(&option) => drop(rest.next()),
+            option if option.starts_with("--") => {}
+            _binary => break,
         }
-        call
     }
-
-    fn named_after(mut self, binary: &str) -> LoaderCall {
-        if self.argv0.is_empty() {
-            self.argv0 = binary.to_owned();
-        }
-        self
-    }
+    path
 }
 
 #[cfg(test)]
@@ -162,13 +138,9 @@ mod tests {
 
     #[test]
     fn a_loader_named_outright_is_taken_apart() {
-        let call = LoaderCall::of(&arguments(
-            "/l/ld-linux-x86-64.so.2 --library-path /l:/m /bin/valkey-server --version",
-        ));
-        assert_eq!((call.argv0.as_str(), call.library_path.as_str()), ("/bin/valkey-server", "/l:/m"));
-        let call = LoaderCall::of(&arguments(
-            "ld.so --argv0 valkey-server --inhibit-cache --preload x.so /bin/check-rdb",
-        ));
-        assert_eq!((call.argv0.as_str(), call.library_path.as_str()), ("valkey-server", ""));
+        let path = |text: &str| library_path(&arguments(text));
+        assert_eq!(path("/l/ld.so --library-path /l:/m /bin/valkey-server --version"), "/l:/m");
+        assert_eq!(path("/l/ld.so --argv0 valkey-server --library-path /l /bin/check-rdb"), "/l");
+        assert_eq!(path("ld.so --inhibit-cache --preload x.so /bin/check-rdb --library-path /l"), "");
     }
 }

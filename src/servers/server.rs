@@ -21,8 +21,6 @@ pub struct Server {
     pub sha256: String,
     /// The real ELF file, with no symbolic link and no script in between.
     pub binary: PathBuf,
-    /// What `argv[0]` must be: one file serves as server, sentinel and checker, and chooses by this name.
-    pub argv0: String,
     /// The loader it is started through, if not simply by the kernel.
     pub loader: Option<Loader>,
     /// The C library, such as `glibc 2.36 (host)` or `glibc 2.41 (own)`.
@@ -74,11 +72,16 @@ impl Server {
     /// What precedes the server's own arguments, `argv[0]` included. A binary that goes through a loader without
     /// `--argv0` is named by its path.
     pub fn argv_prefix(&self) -> Vec<OsString> {
-        self.launch().argv_prefix()
+        Launch { binary: self.binary.clone(), loader: self.loader.clone() }.argv_prefix()
     }
 
-    fn launch(&self) -> Launch {
-        Launch { binary: self.binary.clone(), argv0: self.argv0.clone(), loader: self.loader.clone() }
+    /// What `argv[0]` is, whatever the file is called: one file serves as server, sentinel and checker and chooses by
+    /// this name, and a server tells it to whoever asks.
+    pub fn argv0(&self) -> &'static str {
+        match self.name {
+            Family::Valkey => ARGV0,
+            Family::Redis => "redis-server",
+        }
     }
 }
 
@@ -89,11 +92,13 @@ impl Loader {
     }
 }
 
-/// How a server is started: its real file, its name, and the loader if it takes one.
+/// The name by which a file is asked what it is; a Redis answers to it as well.
+const ARGV0: &str = "valkey-server";
+
+/// How a server is started: its real file, and the loader if it takes one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Launch {
     pub binary: PathBuf,
-    pub argv0: String,
     pub loader: Option<Loader>,
 }
 
@@ -105,14 +110,14 @@ impl Launch {
 
     /// See [`Server::argv_prefix`].
     pub fn argv_prefix(&self) -> Vec<OsString> {
-        let Some(loader) = &self.loader else { return vec![self.argv0.clone().into()] };
+        let Some(loader) = &self.loader else { return vec![ARGV0.into()] };
         let mut argv = vec![loader.program.clone().into_os_string()];
         if !loader.library_dirs.is_empty() {
             let joined = std::env::join_paths(&loader.library_dirs).expect("no library folder has a colon");
             argv.extend(["--library-path".into(), joined]);
         }
         if loader.takes_argv0 {
-            argv.extend(["--argv0".into(), self.argv0.clone().into()]);
+            argv.extend(["--argv0".into(), ARGV0.into()]);
         }
         argv.push(self.binary.clone().into_os_string());
         argv
@@ -134,7 +139,7 @@ mod tests {
     use super::*;
 
     fn launch(loader: Option<Loader>) -> Launch {
-        Launch { binary: "/s/valkey-check-rdb".into(), argv0: "valkey-server".to_owned(), loader }
+        Launch { binary: "/s/valkey-check-rdb".into(), loader }
     }
 
     #[test]

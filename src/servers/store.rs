@@ -146,7 +146,7 @@ impl Contents {
         let through_loader = own.is_some() || !library_dirs.is_empty();
         let program = own.unwrap_or_else(|| PathBuf::from(HOST_LOADER));
         let loader = through_loader.then(|| Loader::new(&program, library_dirs));
-        Ok(Launch { argv0: folder::file_name(&binary), binary, loader })
+        Ok(Launch { binary, loader })
     }
 }
 

@@ -6,6 +6,7 @@
 pub mod simulated;
 
 use std::net::SocketAddrV4;
+use std::path::PathBuf;
 
 use crate::actor::message::{Arrival, Chunk, End, Message, NetworkMessage, NodeMessage};
 use crate::event::ChildState;
@@ -111,6 +112,21 @@ pub enum WorldError {
         /// The server's words.
         reason: String,
     },
+    /// A process was killed by somebody else.
+    #[error(
+        "{node} was killed with SIGKILL, and not by this tool: the machine ran out of memory (`dmesg` says so), or \
+         somebody did it"
+    )]
+    KilledFromOutside {
+        /// Which node.
+        node: NodeId,
+    },
+    /// The file system that the servers write to is full.
+    #[error(
+        "there is no room left in {}, where the servers write: give it more (`--shm-size` of a container), or make \
+         room in the folder that TMPDIR names, which is taken where it is roomier", .0.display()
+    )]
+    Full(PathBuf),
     /// The shim met something that it does not simulate.
     #[error("{node}: {reason}")]
     GaveUp {

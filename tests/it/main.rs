@@ -19,4 +19,5 @@ mod sabotage;
 mod settle;
 mod show;
 mod support;
+mod surroundings;
 mod tidy;

@@ -16,6 +16,7 @@ use crate::plan::{ClientCommand, Plan, Timeline};
 use crate::replay::{Recording, ReplayError};
 use crate::report;
 use crate::scheduler::Guide;
+use crate::scratch::ScratchFolder;
 use crate::simulation::Simulation;
 use crate::time::SimDuration;
 use crate::words::CommandLine;
@@ -194,7 +195,7 @@ impl Bisection<'_> {
 
     /// Runs a plan with its log, to see what happens when.
     fn observed(&self, plan: Plan) -> Result<Subject, ProbeError> {
-        let folder = tempfile::tempdir().map_err(|source| ProbeError::io(&std::env::temp_dir(), source))?;
+        let folder = ScratchFolder::new().map_err(|source| ProbeError::io(&std::env::temp_dir(), source))?;
         Simulation::new(&plan, self.server, folder.path()).run(self.stop, &mut |_| {})?;
         let recording = Recording::open(folder.path())?;
         Ok(Subject { timeline: timeline(&recording, u64::MAX)?, plan })

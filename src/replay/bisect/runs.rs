@@ -10,6 +10,7 @@ use crate::bisect::{Answer, BisectError, Prober, Trial};
 use crate::plan::Plan;
 use crate::replay::ReplayError;
 use crate::scheduler::Guide;
+use crate::scratch::ScratchFolder;
 use crate::simulation::{Log, Outcome, Simulation, SimulationError};
 use crate::workers;
 
@@ -98,7 +99,7 @@ impl Bisection<'_> {
 
     /// Whether a run violates the invariant.
     pub(super) fn ask(&self, plan: &Plan, guide: Guide) -> Result<Answer, ProbeError> {
-        let folder = tempfile::tempdir().map_err(|source| ProbeError::io(&std::env::temp_dir(), source))?;
+        let folder = ScratchFolder::new().map_err(|source| ProbeError::io(&std::env::temp_dir(), source))?;
         let simulation =
             Simulation { guide, log: Log::Dropped, ..Simulation::new(plan, self.server, folder.path()) };
         let outcome = simulation.run(self.stop, &mut |_| {})?;

@@ -22,7 +22,7 @@ unsafe extern "C" fn close(fd: i32) -> i32 {
         Kind::PipeRead(i) => pipe::close(i, false),
         Kind::PipeWrite(i) => pipe::close(i, true),
         Kind::Epoll(i) => epoll::close(i),
-        Kind::Fake(..) => {}
+        Kind::Fake(..) | Kind::Tasks(_) => {}
     }
     epoll::forget(fd);
     descriptor::release(fd);
@@ -39,7 +39,7 @@ unsafe extern "C" fn read(fd: i32, buffer: *mut u8, len: usize) -> isize {
             Kind::Socket(i) => reported(socket::receive(fd, i, buffer, len, entry.nonblocking, true)),
             Kind::PipeRead(i) => reported(pipe::read(fd, i, buffer, len, entry.nonblocking)),
             Kind::Fake(content, at) => files::read_fake(fd, content, at, buffer, len),
-            Kind::PipeWrite(_) | Kind::Epoll(_) => fail(sys::EBADF) as isize,
+            Kind::PipeWrite(_) | Kind::Epoll(_) | Kind::Tasks(_) => fail(sys::EBADF) as isize,
         }
     }
 }

@@ -82,11 +82,16 @@ unsafe extern "C" fn first_program(info: *const Loaded, _size: usize, found: *mu
     }
 }
 
+/// Whether an address lies in the server's own program; none does before that is found.
+pub fn is_servers_own(address: usize) -> bool {
+    let (start, end) = PROGRAM.get();
+    (start..end).contains(&address)
+}
+
 /// Virtual time for a look that returns to `caller`, after its cost if it is one of the server's own.
 pub fn look(caller: usize) -> u64 {
-    let (start, end) = PROGRAM.get();
     let page = turn::page();
-    if (start..end).contains(&caller) {
+    if is_servers_own(caller) {
         let cost = page.clock_cost_ns.get();
         page.now_ns.update(|now| now + cost);
         page.busy_ns.update(|busy| busy + cost);

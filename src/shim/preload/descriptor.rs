@@ -29,6 +29,8 @@ pub enum Kind {
     Epoll(usize),
     /// A file with made-up content, and how far it was read.
     Fake(usize, usize),
+    /// The list of this process's threads, and how far it was read.
+    Tasks(usize),
 }
 
 #[derive(Clone, Copy)]
@@ -118,7 +120,7 @@ pub fn add_reference(kind: Kind) {
         Kind::Socket(i) => increase(&page.sockets[i].refs[me]),
         Kind::PipeRead(i) => increase(&page.pipes[i].readers[me]),
         Kind::PipeWrite(i) => increase(&page.pipes[i].writers[me]),
-        Kind::Real | Kind::Epoll(_) | Kind::Fake(..) => {}
+        Kind::Real | Kind::Epoll(_) | Kind::Fake(..) | Kind::Tasks(_) => {}
     }
 }
 

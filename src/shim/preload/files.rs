@@ -7,21 +7,16 @@ use crate::descriptor::{self, Kind};
 use crate::life::{alive, real};
 use crate::random::DEVICE;
 use crate::sys::{self, fail, reported, sys};
-use crate::turn;
+use crate::{proc, turn};
 
-const STAT: &[u8] = b"1 (valkey-server) S 1 1 1 0 -1 4194304 0 0 0 0 0 0 0 0 20 0 1 0 0 67108864 4096 \
-18446744073709551615 1 1 0 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n";
 /// Without `constant_tsc` the server takes its monotonic clock from `clock_gettime`.
 const CPUINFO: &[u8] =
     b"processor\t: 0\nvendor_id\t: simulated\nmodel name\t: simulated\ncpu MHz\t\t: 1000.000\n\
 flags\t\t: fpu tsc sse sse2\n\n";
 
 /// Paths and what stands there.
-const FAKES: [(&[u8], &[u8]); 10] = [
-    (b"/proc/self/stat", STAT),
+const FAKES: [(&[u8], &[u8]); 7] = [
     (b"/proc/cpuinfo", CPUINFO),
-    (b"/proc/self/smaps", b""),
-    (b"/proc/self/status", b""),
     (b"/proc/meminfo", b"MemTotal: 8388608 kB\nMemFree: 8388608 kB\n"),
     (b"/proc/sys/net/core/somaxconn", b"4096\n"),
     (b"/proc/sys/vm/overcommit_memory", b"1\n"),
@@ -87,6 +82,9 @@ unsafe fn open_at(directory: isize, path: *const u8, flags: i32, mode: u32) -> i
             if RANDOM_DEVICES.contains(&name) {
                 return random_file();
             }
+            if let Some(fd) = proc::open(name) {
+                return fd;
+            }
         }
         reported(sys!(sys::OPENAT, directory, path, flags, mode)) as i32
     }
@@ -123,6 +121,9 @@ unsafe fn fake_stream(path: *const u8, mode: *const u8) -> Option<*mut u8> {
         let name = path_of(path);
         if RANDOM_DEVICES.contains(&name) {
             return Some(fdopen(random_file(), mode));
+        }
+        if let Some(fd) = proc::open(name) {
+            return Some(if fd < 0 { core::ptr::null_mut() } else { fdopen(fd, mode) });
         }
         let content = FAKES[fake_at(name)?].1;
         let fd = memory_file(|fd| {

@@ -5,9 +5,10 @@
 //! alive only in the process whose environment names a page; anywhere else every call goes straight to the kernel.
 //!
 //! Layers, lowest first; a module names lower ones only: `sys baton` · `turn` (the page, and handing the turn over) ·
-//! `give_up random` · `life` (is this process meant?) · `signal` · `thread` (the baton) · `clock` · `descriptor` ·
-//! `ready` (what a descriptor has for whom) · `lock pipe socket files epoll entropy process` · `calls` (what works on
-//! any descriptor) · `identity lookup counter check probe` · `start`.
+//! `give_up random` · `life` (is this process meant?) · `signal` · `thread` (the baton) · `clock` ·
+//! `allocator program` · `descriptor` · `ready` (what a descriptor has for whom) · `proc` ·
+//! `lock shared_lock mask kill pipe socket files epoll entropy process` · `calls` (what works on any descriptor) ·
+//! `identity lookup counter check probe syscall` (what is called by number) · `start`.
 
 #![no_std]
 #![deny(clippy::all)]
@@ -18,6 +19,7 @@ use core::cell::Cell;
 #[expect(dead_code, reason = "each half of the page uses a part of it")]
 mod page;
 
+mod allocator;
 mod baton;
 mod calls;
 mod check;
@@ -29,18 +31,24 @@ mod epoll;
 mod files;
 mod give_up;
 mod identity;
+mod kill;
 mod life;
 mod lock;
 mod lookup;
+mod mask;
 mod pipe;
 mod probe;
+mod proc;
 mod process;
+mod program;
 mod random;
 mod ready;
+mod shared_lock;
 mod signal;
 mod socket;
 mod start;
 mod sys;
+mod syscall;
 mod thread;
 mod turn;
 

@@ -2,13 +2,16 @@
 //!
 //! Nothing runs at the same time as their caller, so they are plain memory; who waits is known to `thread`.
 
-use crate::clock::{self, Timespec};
-use crate::life::{alive, real};
 use core::cell::Cell;
 
 use crate::baton::Baton;
-use crate::thread::{NO_DEADLINE, Source, THREADS, Wait, current, current_number, wait};
-use crate::{sys, turn};
+use crate::clock::{self, Timespec};
+use crate::give_up::give_up;
+use crate::life::{alive, real};
+use crate::signal::Interrupt;
+use crate::sys::{self, fail};
+use crate::thread::{self, NO_DEADLINE, Source, THREADS, Wait, current, current_number, pause};
+use crate::turn;
 
 /// The condition variable that each thread waits at, and its place in the order of waiting; 0 is none.
 static WAITERS: Baton<[Cell<(usize, u64)>; THREADS]> = Baton::new([const { Cell::new((0, 0)) }; THREADS]);
@@ -52,19 +55,28 @@ unsafe fn try_lock(mutex: *mut u8) -> i32 {
             m.depth += 1;
             return 0;
         }
-        if m.holder == me && m.kind & 3 == ERROR_CHECK {
-            return sys::EDEADLK;
-        }
         sys::EBUSY
     }
 }
 
+/// Whether the running thread would wait for itself, and the mutex says so.
+unsafe fn would_deadlock(mutex: *mut u8) -> bool {
+    // SAFETY: the caller's mutex.
+    let m = unsafe { &*mutex.cast::<Mutex>() };
+    m.holder == current_number() && m.kind & 3 == ERROR_CHECK
+}
+
 unsafe fn lock(mutex: *mut u8, deadline_ns: u64) -> i32 {
     unsafe {
+        if would_deadlock(mutex) {
+            return sys::EDEADLK;
+        }
         loop {
             match try_lock(mutex) {
                 sys::EBUSY if turn::page().now_ns.get() >= deadline_ns => return sys::ETIMEDOUT,
-                sys::EBUSY => wait(until_free(mutex), deadline_ns),
+                sys::EBUSY => {
+                    pause(until_free(mutex), deadline_ns);
+                }
                 result => return result,
             }
         }
@@ -74,10 +86,10 @@ unsafe fn lock(mutex: *mut u8, deadline_ns: u64) -> i32 {
 unsafe fn unlock(mutex: *mut u8) -> i32 {
     unsafe {
         let m = &mut *mutex.cast::<Mutex>();
-        if m.holder != current_number() {
-            return if matches!(m.kind & 3, RECURSIVE | ERROR_CHECK) { sys::EPERM } else { 0 };
+        if m.holder != current_number() && matches!(m.kind & 3, RECURSIVE | ERROR_CHECK) {
+            return sys::EPERM;
         }
-        m.depth -= 1;
+        m.depth = m.depth.saturating_sub(1);
         if m.depth == 0 {
             m.holder = 0;
         }
@@ -125,15 +137,27 @@ unsafe extern "C" fn pthread_mutex_unlock(mutex: *mut u8) -> i32 {
     }
 }
 
-/// Waits at a condition variable: 0 if it was signalled before the deadline.
-unsafe fn wait_at(condition: *mut u8, mutex: *mut u8, deadline_ns: u64) -> i32 {
+/// The running thread is the last of those that wait at `address`.
+fn stand_in_line(address: usize) -> usize {
     let (me, place) = (current(), WAITS.get() + 1);
     WAITS.set(place);
-    WAITERS[me].set((condition.addr(), place));
+    WAITERS[me].set((address, place));
+    me
+}
+
+/// Waits at a condition variable: 0 if it was signalled before the deadline.
+unsafe fn wait_at(condition: *mut u8, mutex: *mut u8, deadline_ns: u64) -> i32 {
+    let me = stand_in_line(condition.addr());
     // SAFETY: the caller's mutex.
     unsafe { unlock(mutex) };
     while WAITERS[me].get() != (0, 0) && turn::page().now_ns.get() < deadline_ns {
-        wait(until_signalled(me), deadline_ns);
+        thread::at_cancellation_point(|| pause(until_signalled(me), deadline_ns));
+        if thread::is_cancelled() {
+            WAITERS[me].set((0, 0));
+            // SAFETY: the caller's mutex, which a cancelled waiter holds when its cleanup handlers run.
+            unsafe { lock(mutex, NO_DEADLINE) };
+            thread::end_if_cancelled();
+        }
     }
     let signalled = WAITERS[me].replace((0, 0)) == (0, 0);
     // SAFETY: the caller's mutex.
@@ -197,4 +221,62 @@ unsafe extern "C" fn pthread_cond_broadcast(condition: *mut u8) -> i32 {
         while wake_one(condition) {}
         0
     }
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn pthread_mutex_clocklock(mutex: *mut u8, id: i32, time: *const Timespec) -> i32 {
+    if !alive() {
+        let next = real!("pthread_mutex_clocklock" as fn(*mut u8, i32, *const Timespec) -> i32);
+        // SAFETY: the caller's arguments, handed on as they are.
+        return unsafe { next(mutex, id, time) };
+    }
+    // SAFETY: the caller's mutex and time.
+    unsafe { lock(mutex, clock::instant_of(id, &*time)) }
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn pthread_cond_clockwait(
+    condition: *mut u8,
+    mutex: *mut u8,
+    id: i32,
+    time: *const Timespec,
+) -> i32 {
+    if !alive() {
+        let next = real!("pthread_cond_clockwait" as fn(*mut u8, *mut u8, i32, *const Timespec) -> i32);
+        // SAFETY: the caller's arguments, handed on as they are.
+        return unsafe { next(condition, mutex, id, time) };
+    }
+    // SAFETY: the caller's condition variable, mutex and time.
+    unsafe { wait_at(condition, mutex, clock::instant_of(id, &*time)) }
+}
+
+/// Waits at a word that others wake, or wakes those that do, as the system call does within a process.
+pub fn futex(word: *const u32, operation: i32, value: u32, time: *const Timespec) -> i32 {
+    const WITHOUT_FLAGS: i32 = !(libc::FUTEX_PRIVATE_FLAG | libc::FUTEX_CLOCK_REALTIME);
+    match operation & WITHOUT_FLAGS {
+        libc::FUTEX_WAKE => {
+            let woken =
+                (0..value.min(THREADS as u32)).take_while(|_| wake_one(word.cast_mut().cast())).count();
+            woken as i32
+        }
+        libc::FUTEX_WAIT => {
+            // SAFETY: the caller's time, if there is one.
+            let length = unsafe { time.as_ref() }.map(clock::length_of);
+            let deadline = length.map_or(NO_DEADLINE, |ns| turn::page().now_ns.get().saturating_add(ns));
+            // SAFETY: the caller's word.
+            if unsafe { word.read() } != value { fail(sys::EAGAIN) } else { wait_at_word(word, deadline) }
+        }
+        _ => give_up!("futex operation {operation} is not simulated"),
+    }
+}
+
+fn wait_at_word(word: *const u32, deadline_ns: u64) -> i32 {
+    let me = stand_in_line(word.addr());
+    while WAITERS[me].get() != (0, 0) && turn::page().now_ns.get() < deadline_ns {
+        if pause(until_signalled(me), deadline_ns) != Interrupt::No && WAITERS[me].get() != (0, 0) {
+            WAITERS[me].set((0, 0));
+            return fail(sys::EINTR);
+        }
+    }
+    if WAITERS[me].replace((0, 0)) == (0, 0) { 0 } else { fail(sys::ETIMEDOUT) }
 }

@@ -1,39 +1,53 @@
 //! Children: a forked process is one more participant that takes turns, in the same virtual time.
 
+use core::cell::Cell;
 use core::sync::atomic::Ordering;
 
+use crate::baton::Baton;
+use crate::give_up::give_up;
 use crate::life::{alive, real};
 use crate::page::{self, PARTICIPANTS, Participant, record, state};
+use crate::signal::Interrupt;
 use crate::sys::{self, fail, reported, sys};
 use crate::thread::{NO_DEADLINE, Source, Wait, wait};
-use crate::{counter, descriptor, random, signal, thread, turn};
+use crate::{counter, descriptor, random, thread, turn};
 
-const WNOHANG: i32 = 1;
-const PR_SET_PDEATHSIG: usize = 1;
-const SIGKILL: usize = 9;
+/// Who started the servers, as they see it.
+const INIT: i32 = 1;
+const KNOWN_OPTIONS: i32 = libc::WNOHANG | libc::WUNTRACED | libc::WCONTINUED;
+
+struct State {
+    /// Which participants this process forked itself.
+    children: [Cell<bool>; PARTICIPANTS],
+    parent: Cell<i32>,
+}
+
+static STATE: Baton<State> =
+    Baton::new(State { children: [const { Cell::new(false) }; PARTICIPANTS], parent: Cell::new(INIT) });
+
+/// The id of the process that forked this one.
+pub fn parent() -> i32 {
+    STATE.parent.get()
+}
 
 fn participant(i: usize) -> &'static Participant {
     &turn::page().participants[i]
 }
 
-/// Which participant has this process id.
-fn participant_of(pid: i32) -> Option<usize> {
-    (0..PARTICIPANTS).find(|i| {
-        let p = participant(*i);
-        p.pid.get() == pid as u32 && p.state.get() != state::FREE && p.state.get() != state::EXITED
-    })
+/// The children that a wait for `pid` is about: that one, or all, which are one group.
+fn children(pid: i32) -> impl Iterator<Item = usize> {
+    let is_meant = move |i: &usize| pid <= 0 || participant(*i).pid.get() == pid as u32;
+    let is_mine = |i: &usize| STATE.children[*i].get() && participant(*i).state.get() != state::FREE;
+    (1..PARTICIPANTS).filter(is_mine).filter(is_meant)
 }
 
 fn ended_child(pid: i32) -> Option<usize> {
-    (1..PARTICIPANTS).find(|i| {
-        let p = participant(*i);
-        p.state.get() == state::EXITED && (pid == -1 || p.pid.get() == pid as u32)
-    })
+    children(pid).find(|i| participant(*i).state.get() == state::EXITED)
 }
 
-/// Until a child with this process id (any if -1) has ended, or there is none.
+/// Until a child with this process id (any if not positive) has ended, or there is none.
 fn until_ended(pid: i32) -> Wait {
-    let is_over = |pid: usize, _| ended_child(pid as i32).is_some() || !has_child(pid as i32);
+    let is_over = |pid: usize, _| ended_child(pid as i32).is_some() || children(pid as i32).next().is_none();
     Wait { source: Source::Outside, is_over, about: (pid as usize, 0) }
 }
 
@@ -50,123 +64,192 @@ fn begin(place: &Participant, pid: u32) {
     place.state.set(state::READY);
 }
 
-fn has_child(pid: i32) -> bool {
-    (1..PARTICIPANTS).any(|i| {
-        let p = participant(i);
-        p.state.get() != state::FREE && (pid == -1 || p.pid.get() == pid as u32)
-    })
+/// Takes back what was prepared for a child that could not be forked.
+fn forget(child: usize) {
+    for socket in &turn::page().sockets {
+        socket.refs[child].set(0);
+    }
+    for pipe in &turn::page().pipes {
+        pipe.readers[child].set(0);
+        pipe.writers[child].set(0);
+    }
+    participant(child).state.set(state::FREE);
 }
 
 #[unsafe(no_mangle)]
-unsafe extern "C" fn fork() -> i32 {
-    unsafe {
-        let fork = real!("fork" as fn() -> i32);
-        if !alive() {
-            return fork();
-        }
-        let Some(child) = (1..PARTICIPANTS).find(|i| participant(*i).state.get() == state::FREE) else {
-            return fail(sys::EAGAIN);
-        };
-        let pid = turn::page().next_pid.get();
-        turn::page().next_pid.set(pid + 1);
-        begin(participant(child), pid);
-        descriptor::share_with(child);
-        let real_pid = fork();
-        if real_pid == 0 {
-            become_child(child, pid);
-            return 0;
-        }
-        if real_pid < 0 {
-            participant(child).state.set(state::FREE);
-            return real_pid;
-        }
-        participant(child).real_pid.set(real_pid as u32);
-        turn::report(record::FORK, 0, child as u64, u64::from(pid));
-        pid as i32
+extern "C" fn fork() -> i32 {
+    let fork = real!("fork" as fn() -> i32);
+    if !alive() {
+        // SAFETY: a call without arguments.
+        return unsafe { fork() };
     }
+    let Some(child) = (1..PARTICIPANTS).find(|i| participant(*i).state.get() == state::FREE) else {
+        return fail(sys::EAGAIN);
+    };
+    let pid = turn::page().next_pid.get();
+    begin(participant(child), pid);
+    descriptor::share_with(child);
+    // SAFETY: of this process's threads all but this one wait, and hold nothing of the C library's.
+    let real_pid = unsafe { fork() };
+    if real_pid == 0 {
+        become_child(child, pid);
+        return 0;
+    }
+    if real_pid < 0 {
+        forget(child);
+        return real_pid;
+    }
+    turn::page().next_pid.set(pid + 1);
+    STATE.children[child].set(true);
+    participant(child).real_pid.set(real_pid as u32);
+    turn::report(record::FORK, 0, child as u64, u64::from(pid));
+    pid as i32
 }
 
 /// The child lives on alone: it gives itself a name and waits for its first turn.
-unsafe fn become_child(child: usize, pid: u32) {
-    unsafe {
-        sys!(sys::PRCTL, PR_SET_PDEATHSIG, SIGKILL);
-        thread::forget_others();
-        // The parent still has the turn: nothing of the page but this participant's own part may be touched yet.
-        turn::adopt_waiting(child);
-        random::fork(pid);
-        counter::fault_on_read();
-    }
+fn become_child(child: usize, pid: u32) {
+    // SAFETY: a flag of this process alone.
+    unsafe { sys!(sys::PRCTL, libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
+    STATE.parent.set(turn::me().pid.get() as i32);
+    STATE.children.iter().for_each(|child| child.set(false));
+    thread::forget_others();
+    // The parent still has the turn: nothing of the page but this participant's own part may be touched yet.
+    turn::adopt_waiting(child);
+    random::fork(pid);
+    counter::fault_on_read();
 }
 
 #[unsafe(no_mangle)]
-unsafe extern "C" fn vfork() -> i32 {
-    unsafe { fork() }
+extern "C" fn vfork() -> i32 {
+    fork()
+}
+
+/// Waits for a child to end: its participant, nothing if none has ended and that is enough, or an `errno`.
+fn await_child(pid: i32, options: i32) -> Result<Option<usize>, i32> {
+    loop {
+        if children(pid).next().is_none() {
+            return Err(sys::ECHILD);
+        }
+        let ended = ended_child(pid);
+        if ended.is_some() || options & libc::WNOHANG != 0 {
+            return Ok(ended);
+        }
+        if wait_interrupted(pid) {
+            return Err(sys::EINTR);
+        }
+    }
+}
+
+fn wait_interrupted(pid: i32) -> bool {
+    wait(until_ended(pid), NO_DEADLINE) == Interrupt::Yes && ended_child(pid).is_none()
 }
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn waitpid(pid: i32, status: *mut i32, options: i32) -> i32 {
+    // SAFETY: the caller's room.
     unsafe { wait4(pid, status, options, core::ptr::null_mut()) }
 }
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn wait3(status: *mut i32, options: i32, usage: *mut u8) -> i32 {
+    // SAFETY: the caller's room.
     unsafe { wait4(-1, status, options, usage) }
 }
 
-#[unsafe(no_mangle)]
-unsafe extern "C" fn wait4(pid: i32, status: *mut i32, options: i32, usage: *mut u8) -> i32 {
-    unsafe {
-        if !alive() {
-            return reported(sys!(sys::WAIT4, pid, status, options, usage)) as i32;
-        }
-        if !has_child(pid) {
-            return fail(sys::ECHILD);
-        }
-        while ended_child(pid).is_none() {
-            if options & WNOHANG != 0 {
-                return 0;
-            }
-            wait(until_ended(pid), NO_DEADLINE);
-        }
-        match ended_child(pid) {
-            Some(child) => reap(child, status),
-            None => fail(sys::ECHILD),
-        }
-    }
-}
-
-unsafe fn reap(child: usize, status: *mut i32) -> i32 {
-    unsafe {
-        let mut real_status = 0i32;
-        sys!(sys::WAIT4, participant(child).real_pid.get(), &raw mut real_status, 0, 0);
-        if !status.is_null() {
-            *status = real_status;
-        }
-        participant(child).state.set(state::FREE);
-        participant(child).pid.get() as i32
-    }
+/// Waits for any child, under the C library's name for it.
+#[unsafe(export_name = "wait")]
+unsafe extern "C" fn wait_for_any(status: *mut i32) -> i32 {
+    // SAFETY: the caller's room.
+    unsafe { wait4(-1, status, 0, core::ptr::null_mut()) }
 }
 
 #[unsafe(no_mangle)]
-unsafe extern "C" fn kill(pid: i32, number: i32) -> i32 {
-    const ESRCH: i32 = 3;
+pub unsafe extern "C" fn wait4(pid: i32, status: *mut i32, options: i32, usage: *mut u8) -> i32 {
     if !alive() {
         // SAFETY: the caller's arguments, handed on as they are.
-        return reported(unsafe { sys!(sys::KILL, pid, number) }) as i32;
+        return reported(unsafe { sys!(sys::WAIT4, pid, status, options, usage) }) as i32;
     }
-    if pid as u32 == turn::me().pid.get() {
-        if number != 0 {
-            signal::handle(number);
+    if options & !KNOWN_OPTIONS != 0 {
+        return fail(sys::EINVAL);
+    }
+    match await_child(pid, options) {
+        Err(errno) => fail(errno),
+        Ok(None) => 0,
+        Ok(Some(child)) => {
+            let ended = reap(child);
+            // SAFETY: the caller's room, if there is any.
+            if let Some(status) = unsafe { status.as_mut() } {
+                *status = ended;
+            }
+            participant(child).pid.get() as i32
         }
-        return 0;
     }
-    let Some(other) = participant_of(pid) else {
-        return fail(ESRCH);
-    };
-    if number != 0 {
-        participant(other).signals.update(|signals| signals | 1 << number);
-        participant(other).poked.set(1);
-        turn::report(record::SIGNAL, 0, number as u64, pid as u64);
-    }
-    0
 }
+
+/// Buries a child that has ended; its status.
+fn reap(child: usize) -> i32 {
+    let mut status = 0i32;
+    // SAFETY: a child of this process, and room for its status.
+    unsafe { sys!(sys::WAIT4, participant(child).real_pid.get(), &raw mut status, 0, 0) };
+    participant(child).state.set(state::FREE);
+    STATE.children[child].set(false);
+    status
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn waitid(kind: u32, id: i32, info: *mut u8, options: i32) -> i32 {
+    if alive() {
+        give_up!("waitid is not simulated");
+    }
+    // SAFETY: the caller's arguments, handed on as they are.
+    unsafe { real!("waitid" as fn(u32, i32, *mut u8, i32) -> i32)(kind, id, info, options) }
+}
+
+/// The C library's own function of this name, which takes up to six words.
+macro_rules! same {
+    (execve) => {
+        real!("execve" as fn(usize, usize, usize, usize, usize, usize) -> usize)
+    };
+    (execv) => {
+        real!("execv" as fn(usize, usize, usize, usize, usize, usize) -> usize)
+    };
+    (execvp) => {
+        real!("execvp" as fn(usize, usize, usize, usize, usize, usize) -> usize)
+    };
+    (execvpe) => {
+        real!("execvpe" as fn(usize, usize, usize, usize, usize, usize) -> usize)
+    };
+    (fexecve) => {
+        real!("fexecve" as fn(usize, usize, usize, usize, usize, usize) -> usize)
+    };
+    (posix_spawn) => {
+        real!("posix_spawn" as fn(usize, usize, usize, usize, usize, usize) -> usize)
+    };
+    (posix_spawnp) => {
+        real!("posix_spawnp" as fn(usize, usize, usize, usize, usize, usize) -> usize)
+    };
+    (system) => {
+        real!("system" as fn(usize, usize, usize, usize, usize, usize) -> usize)
+    };
+    (popen) => {
+        real!("popen" as fn(usize, usize, usize, usize, usize, usize) -> usize)
+    };
+}
+
+/// Another program in this process's place, or in a child's, would run outside the simulation.
+macro_rules! refused {
+    ($($name:ident)*) => {$(
+        #[unsafe(no_mangle)]
+        unsafe extern "C" fn $name(
+            a: usize, b: usize, c: usize, d: usize, e: usize, f: usize,
+        ) -> usize {
+            if alive() {
+                give_up!("{} is not simulated", stringify!($name));
+            }
+            // SAFETY: the caller's arguments, handed on as they are; none of these takes more than six.
+            unsafe { same!($name)(a, b, c, d, e, f) }
+        }
+    )*};
+}
+
+refused!(execve execv execvp execvpe fexecve posix_spawn posix_spawnp system popen);

@@ -18,7 +18,7 @@ const PIPE_ROOM: usize = 4096;
 /// What is ready at a descriptor.
 pub fn events_of(fd: i32) -> u32 {
     match entry(fd).kind {
-        Kind::Real | Kind::Fake(..) => IN | OUT,
+        Kind::Real | Kind::Fake(..) | Kind::Tasks(_) => IN | OUT,
         Kind::Socket(i) => socket_events(&turn::page().sockets[i]),
         Kind::PipeRead(i) => read_events(&turn::page().pipes[i]),
         Kind::PipeWrite(i) => write_events(&turn::page().pipes[i]),

@@ -54,7 +54,7 @@ macro_rules! sys {
         let given = [$($arg as usize),*];
         let mut args = [0usize; 6];
         args[..given.len()].copy_from_slice(&given);
-        $crate::sys::call($number, args)
+        $crate::sys::call($number as usize, args)
     }};
 }
 pub(crate) use sys;

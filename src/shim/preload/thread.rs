@@ -2,7 +2,8 @@
 //!
 //! Threads of a server race with each other, in allocator accounting among other things. So they take turns: the baton
 //! moves only when its holder blocks, to runnable threads in creation order, the main thread last. What a thread waits
-//! for is a predicate of whoever made it wait; nothing of locks, descriptors or children is known here.
+//! for is a predicate of whoever made it wait; nothing of locks, descriptors or children is known here. A signal or a
+//! cancellation makes its thread runnable, and takes effect when that thread has the baton: in its own context.
 
 use core::cell::Cell;
 use core::ptr;
@@ -11,10 +12,11 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use crate::baton::Baton;
 use crate::give_up::give_up;
 use crate::life::{alive, real};
+use crate::signal::{self, Interrupt};
 use crate::sys::{self, sys};
-use crate::{signal, turn};
+use crate::turn;
 
-pub const THREADS: usize = 64;
+pub use crate::signal::THREADS;
 pub const NO_DEADLINE: u64 = u64::MAX;
 const FUTEX_WAIT_PRIVATE: usize = 128;
 const FUTEX_WAKE_PRIVATE: usize = 129;
@@ -55,6 +57,16 @@ struct Thread {
     start: Cell<Option<Start>>,
     argument: Cell<*mut u8>,
     farewells: Cell<u32>,
+    /// Nobody will join it.
+    detached: Cell<bool>,
+    /// Somebody asked it to end.
+    cancelled: Cell<bool>,
+    /// It wants not to be ended for now.
+    keeps_on: Cell<bool>,
+    /// It may be ended anywhere, not only where it waits.
+    ends_anywhere: Cell<bool>,
+    /// It waits in a call that ends when the thread is cancelled.
+    at_cancellation_point: Cell<bool>,
 }
 
 impl Thread {
@@ -70,6 +82,11 @@ impl Thread {
             start: Cell::new(None),
             argument: Cell::new(ptr::null_mut()),
             farewells: Cell::new(0),
+            detached: Cell::new(false),
+            cancelled: Cell::new(false),
+            keeps_on: Cell::new(false),
+            ends_anywhere: Cell::new(false),
+            at_cancellation_point: Cell::new(false),
         }
     }
 
@@ -84,17 +101,23 @@ impl Thread {
         self.start.set(start);
         self.argument.set(argument);
         self.farewells.set(0);
+        for flag in [&self.detached, &self.cancelled, &self.keeps_on, &self.ends_anywhere] {
+            flag.set(false);
+        }
     }
 
     fn lives(&self) -> bool {
         self.used.get() && !self.finished.get()
     }
 
-    /// Whether it could go on right now.
-    fn can_run(&self) -> bool {
-        if !self.lives() {
-            return false;
-        }
+    /// Whether it must end, here and now.
+    fn must_end(&self) -> bool {
+        let may_end = self.ends_anywhere.get() || self.at_cancellation_point.get();
+        self.cancelled.get() && !self.keeps_on.get() && may_end
+    }
+
+    /// Whether what it waits for is there.
+    fn has_waited(&self) -> bool {
         let due = self.deadline_ns.get() <= turn::page().now_ns.get();
         due || self.wait.get().is_none_or(|wait| (wait.is_over)(wait.about.0, wait.about.1))
     }
@@ -128,20 +151,34 @@ pub fn prepare() {
     thread(0).begin(0, None, ptr::null_mut());
     // SAFETY: the key is written before the call returns.
     unsafe { pthread_key_create(STATE.farewell_key.as_ptr(), farewell) };
+    // SAFETY: a look at the thread's own handle.
+    thread(0).handle.set(unsafe { pthread_self() });
 }
 
 /// In a forked child only the forking thread lives on; it becomes the main thread.
 pub fn forget_others() {
+    signal::become_child(current());
+    let handle = thread(current()).handle.get();
     STATE.threads.iter().for_each(|thread| thread.used.set(false));
     STATE.current.set(0);
     thread(0).begin(0, None, ptr::null_mut());
+    thread(0).handle.set(handle);
+}
+
+/// The threads that are alive, in the order in which signals look for one.
+pub fn living() -> impl Iterator<Item = usize> + Clone {
+    (0..THREADS).filter(|i| thread(*i).lives())
+}
+
+fn can_run(i: usize) -> bool {
+    thread(i).lives() && (thread(i).has_waited() || signal::is_due(i) || thread(i).must_end())
 }
 
 /// The next thread to run: in creation order, the main thread last.
 fn next_runnable() -> Option<usize> {
-    let runnable = (1..THREADS).filter(|i| thread(*i).can_run());
+    let runnable = (1..THREADS).filter(|i| can_run(*i));
     let oldest = runnable.min_by_key(|i| thread(*i).born.get());
-    oldest.or_else(|| thread(0).can_run().then_some(0))
+    oldest.or_else(|| can_run(0).then_some(0))
 }
 
 fn waiting() -> impl Iterator<Item = (&'static Thread, Wait)> {
@@ -158,11 +195,7 @@ fn choose() -> usize {
         let earliest = waiting().map(|(thread, _)| thread.deadline_ns.get()).min();
         let waits_outside = waiting().any(|(_, wait)| wait.source == Source::Outside);
         turn::block(earliest.unwrap_or(NO_DEADLINE), waits_outside);
-        signal::deliver();
-        if signal::interrupted() {
-            // A handler ran: the main thread's blocking call returns early.
-            return 0;
-        }
+        signal::assign(living());
     }
 }
 
@@ -182,8 +215,9 @@ fn await_baton(me: usize) {
     }
 }
 
-/// Blocks this thread until what it waits for is there, or `deadline_ns`.
-pub fn wait(wait: Wait, deadline_ns: u64) {
+/// Blocks this thread until what it waits for is there, or `deadline_ns`, or a signal, or its cancellation, which the
+/// caller has to look after.
+pub fn pause(wait: Wait, deadline_ns: u64) -> Interrupt {
     let me = current();
     thread(me).wait.set(Some(wait));
     thread(me).deadline_ns.set(deadline_ns);
@@ -194,11 +228,25 @@ pub fn wait(wait: Wait, deadline_ns: u64) {
     }
     thread(me).wait.set(None);
     thread(me).deadline_ns.set(NO_DEADLINE);
+    let ended = signal::run_due(me);
+    signal::note(ended);
+    ended
+}
+
+/// Blocks this thread as [`pause`] does, at a point where a cancelled thread ends.
+pub fn wait(wait: Wait, deadline_ns: u64) -> Interrupt {
+    let me = current();
+    end_if_cancelled();
+    thread(me).at_cancellation_point.set(true);
+    let ended = pause(wait, deadline_ns);
+    thread(me).at_cancellation_point.set(false);
+    end_if_cancelled();
+    ended
 }
 
 /// Blocks this thread until `deadline_ns`.
-pub fn sleep_until(deadline_ns: u64) {
-    wait(Wait::TIME, deadline_ns);
+pub fn sleep_until(deadline_ns: u64) -> Interrupt {
+    wait(Wait::TIME, deadline_ns)
 }
 
 /// Which thread has the baton.
@@ -215,6 +263,7 @@ pub fn current_number() -> u32 {
 
 unsafe extern "C" {
     fn pthread_setspecific(key: u32, value: *const u8) -> i32;
+    fn pthread_self() -> usize;
 }
 
 fn set_farewell(me: usize) {
@@ -243,7 +292,21 @@ unsafe extern "C" fn farewell(value: *mut u8) {
         return set_farewell(me);
     }
     thread(me).finished.set(true);
+    thread(me).used.set(!thread(me).detached.get());
     pass_baton(choose());
+}
+
+/// Whether a thread that is made with `attributes` is detached from its beginning.
+unsafe fn is_detached(attributes: *const u8) -> bool {
+    unsafe extern "C" {
+        fn pthread_attr_getdetachstate(attributes: *const u8, state: *mut i32) -> i32;
+    }
+    let mut state = libc::PTHREAD_CREATE_JOINABLE;
+    if !attributes.is_null() {
+        // SAFETY: the caller's attributes, and room for the answer.
+        unsafe { pthread_attr_getdetachstate(attributes, &raw mut state) };
+    }
+    state == libc::PTHREAD_CREATE_DETACHED
 }
 
 #[unsafe(no_mangle)]
@@ -259,10 +322,13 @@ unsafe extern "C" fn pthread_create(
         return unsafe { create(handle, attributes, start, argument) };
     }
     let Some(me) = (1..THREADS).find(|i| !thread(*i).used.get()) else {
-        give_up!("the server made more than {THREADS} threads (io-threads above 1?)");
+        give_up!("more than {THREADS} threads are alive");
     };
     STATE.born.update(|count| count + 1);
     thread(me).begin(STATE.born.get(), Some(start), argument);
+    signal::begin_thread(me, current());
+    // SAFETY: the caller's attributes.
+    thread(me).detached.set(unsafe { is_detached(attributes) });
     // SAFETY: the caller's arguments, but for the start, which takes the place's number.
     let result = unsafe { create(handle, attributes, trampoline, ptr::without_provenance_mut(me)) };
     // SAFETY: written by `pthread_create`, or unused.
@@ -273,37 +339,142 @@ unsafe extern "C" fn pthread_create(
     result
 }
 
-fn by_handle(handle: usize) -> Option<usize> {
-    (1..THREADS).find(|i| thread(*i).used.get() && thread(*i).handle.get() == handle)
+/// The thread that has this handle.
+pub fn by_handle(handle: usize) -> Option<usize> {
+    (0..THREADS).find(|i| thread(*i).used.get() && thread(*i).handle.get() == handle)
+}
+
+/// The living thread with this number, from 1.
+pub fn by_number(number: usize) -> Option<usize> {
+    living().find(|i| i + 1 == number)
+}
+
+fn until_finished(other: usize) -> Wait {
+    Wait { source: Source::Process, is_over: |other, _| thread(other).finished.get(), about: (other, 0) }
 }
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn pthread_join(handle: usize, result: *mut *mut u8) -> i32 {
     let join = real!("pthread_join" as fn(usize, *mut *mut u8) -> i32);
-    if let Some(other) = by_handle(handle).filter(|_| alive()) {
-        let end = Wait {
-            source: Source::Process,
-            is_over: |other, _| thread(other).finished.get(),
-            about: (other, 0),
-        };
+    let other = by_handle(handle).filter(|_| alive());
+    if other == Some(current()) {
+        return sys::EDEADLK;
+    }
+    if let Some(other) = other {
+        if thread(other).detached.get() {
+            return sys::EINVAL;
+        }
         while !thread(other).finished.get() {
-            wait(end, NO_DEADLINE);
+            wait(until_finished(other), NO_DEADLINE);
         }
         thread(other).used.set(false);
     }
-    // SAFETY: the caller's arguments, handed on as they are.
+    // SAFETY: the caller's arguments, handed on as they are; the thread is past its last wait.
     unsafe { join(handle, result) }
 }
 
 #[unsafe(no_mangle)]
-unsafe extern "C" fn pthread_cancel(handle: usize) -> i32 {
+unsafe extern "C" fn pthread_detach(handle: usize) -> i32 {
     if let Some(other) = by_handle(handle).filter(|_| alive()) {
-        // Cancelled threads never run again: they are stopped where they are, which is where they blocked.
-        thread(other).finished.set(true);
-        return 0;
+        thread(other).detached.set(true);
+        thread(other).used.update(|used| used && !thread(other).finished.get());
     }
     // SAFETY: the caller's argument, handed on as it is.
-    unsafe { real!("pthread_cancel" as fn(usize) -> i32)(handle) }
+    unsafe { real!("pthread_detach" as fn(usize) -> i32)(handle) }
+}
+
+/// Ends the running thread if it was cancelled and may end here: its cleanup handlers run, its locks stay as they are.
+pub fn end_if_cancelled() {
+    unsafe extern "C" {
+        fn pthread_exit(result: *mut u8) -> !;
+    }
+    const CANCELLED: *mut u8 = ptr::without_provenance_mut(usize::MAX);
+    let me = thread(current());
+    if me.cancelled.get() && !me.keeps_on.get() {
+        me.keeps_on.set(true);
+        // SAFETY: ends this thread, as the C library does when it is cancelled here.
+        unsafe { pthread_exit(CANCELLED) };
+    }
+}
+
+/// Lets the running thread wait at a cancellation point whose end its caller has to look after.
+pub fn at_cancellation_point<T>(waits: impl FnOnce() -> T) -> T {
+    let me = thread(current());
+    me.at_cancellation_point.set(true);
+    let result = waits();
+    me.at_cancellation_point.set(false);
+    result
+}
+
+/// Whether the running thread was cancelled and may end.
+pub fn is_cancelled() -> bool {
+    let me = thread(current());
+    me.cancelled.get() && !me.keeps_on.get()
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn pthread_cancel(handle: usize) -> i32 {
+    let Some(other) = by_handle(handle).filter(|_| alive()) else {
+        // SAFETY: the caller's argument, handed on as it is.
+        return unsafe { real!("pthread_cancel" as fn(usize) -> i32)(handle) };
+    };
+    thread(other).cancelled.set(true);
+    if other == current() && thread(other).must_end() {
+        end_if_cancelled();
+    }
+    0
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn pthread_testcancel() {
+    if alive() {
+        end_if_cancelled();
+    } else {
+        // SAFETY: a call without arguments.
+        unsafe { real!("pthread_testcancel" as fn())() };
+    }
+}
+
+/// Sets one of the running thread's two words about cancellation, and gives the old one back.
+unsafe fn set_cancellation(flag: &Cell<bool>, [off, on]: [i32; 2], new: i32, old: *mut i32) -> i32 {
+    if new != off && new != on {
+        return sys::EINVAL;
+    }
+    let before = flag.replace(new == on);
+    // SAFETY: the caller's room, if there is any.
+    if let Some(old) = unsafe { old.as_mut() } {
+        *old = if before { on } else { off };
+    }
+    if thread(current()).must_end() {
+        end_if_cancelled();
+    }
+    0
+}
+
+const CANCEL_ENABLE: i32 = 0;
+const CANCEL_DISABLE: i32 = 1;
+const CANCEL_DEFERRED: i32 = 0;
+const CANCEL_ASYNCHRONOUS: i32 = 1;
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn pthread_setcancelstate(new: i32, old: *mut i32) -> i32 {
+    if !alive() {
+        // SAFETY: the caller's arguments, handed on as they are.
+        return unsafe { real!("pthread_setcancelstate" as fn(i32, *mut i32) -> i32)(new, old) };
+    }
+    // SAFETY: the caller's room.
+    unsafe { set_cancellation(&thread(current()).keeps_on, [CANCEL_ENABLE, CANCEL_DISABLE], new, old) }
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn pthread_setcanceltype(new: i32, old: *mut i32) -> i32 {
+    if !alive() {
+        // SAFETY: the caller's arguments, handed on as they are.
+        return unsafe { real!("pthread_setcanceltype" as fn(i32, *mut i32) -> i32)(new, old) };
+    }
+    let flag = &thread(current()).ends_anywhere;
+    // SAFETY: the caller's room.
+    unsafe { set_cancellation(flag, [CANCEL_DEFERRED, CANCEL_ASYNCHRONOUS], new, old) }
 }
 
 #[unsafe(no_mangle)]

@@ -1,6 +1,8 @@
 //! The forked children of a node: known to the host as processes of somebody else, and to the page as participants.
 
+use std::fs;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::time::Duration;
 
 use super::page::SharedPage;
 use super::sockets::Sockets;
@@ -15,43 +17,105 @@ pub struct Children(Vec<Child>);
 struct Child {
     participant: usize,
     pid: u32,
-    handle: OwnedFd,
+    handle: Handle,
+    /// Its own parent sent it SIGKILL.
+    doomed: bool,
+}
+
+/// How the end of somebody else's child is waited for.
+enum Handle {
+    Descriptor(OwnedFd),
+    /// Where the host has no such descriptors, or denies them.
+    Number(u32),
 }
 
 impl Children {
     /// A child was forked, and its parent still has the turn.
     pub fn forked(&mut self, page: &mut SharedPage, participant: usize, pid: u32) -> Seen {
-        let real = page.participant(participant).real_pid;
-        // SAFETY: a plain system call that makes a descriptor of ours or fails.
-        let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, real, 0) };
-        assert!(fd >= 0, "a child that its parent has not reaped has a descriptor");
-        // SAFETY: the descriptor was just made and belongs to nobody else.
-        let handle = unsafe { OwnedFd::from_raw_fd(fd as i32) };
-        self.0.push(Child { participant, pid, handle });
+        let handle = Handle::of(page.participant(participant).real_pid);
+        self.0.push(Child { participant, pid, handle, doomed: false });
         Seen::Child { pid, state: ChildState::Forked }
     }
 
-    /// A child's turn ended with its life: its descriptors close, and its parent may reap it.
-    pub fn ended(&mut self, page: &mut SharedPage, sockets: &mut Sockets, participant: usize) -> Vec<Seen> {
-        let mut seen = Vec::new();
+    /// The server sent a signal to a child of its own.
+    pub fn signalled(&mut self, pid: u32, number: i32) {
+        let killed = self.0.iter_mut().filter(|child| child.pid == pid && number == libc::SIGKILL);
+        killed.for_each(|child| child.doomed = true);
+    }
+
+    /// A child's turn ended with its life: its descriptors close, and its parent may reap it. Also whether it was
+    /// killed by somebody outside the simulation.
+    pub fn ended(
+        &mut self,
+        page: &mut SharedPage,
+        sockets: &mut Sockets,
+        participant: usize,
+    ) -> (Vec<Seen>, bool) {
+        let (mut seen, mut from_outside) = (Vec::new(), false);
         if let Some(i) = self.0.iter().position(|child| child.participant == participant) {
             let child = self.0.remove(i);
-            await_end(&child.handle);
+            child.handle.await_end();
+            from_outside = !child.doomed && was_killed(page.participant(participant).real_pid);
             seen.push(Seen::Child { pid: child.pid, state: ChildState::Ended });
         }
         page.participant(participant).state = state::EXITED;
         release_pipes(page, participant);
         seen.extend(release_sockets(page, sockets, participant));
         page.participant(0).poked = 1;
-        seen
+        (seen, from_outside)
     }
 
     /// Waits until all are gone, after they were killed.
     pub fn await_all(&mut self) {
         for child in self.0.drain(..) {
-            await_end(&child.handle);
+            child.handle.await_end();
         }
     }
+}
+
+impl Handle {
+    fn of(real_pid: u32) -> Self {
+        // SAFETY: a plain system call that makes a descriptor of ours or fails.
+        let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, real_pid, 0) };
+        match fd {
+            // SAFETY: the descriptor was just made and belongs to nobody else.
+            0.. => Handle::Descriptor(unsafe { OwnedFd::from_raw_fd(fd as i32) }),
+            _ => Handle::Number(real_pid),
+        }
+    }
+
+    /// Waits until the process is a zombie or gone.
+    fn await_end(&self) {
+        match self {
+            Handle::Descriptor(process) => {
+                let mut entry = libc::pollfd { fd: process.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+                // SAFETY: one valid entry.
+                while unsafe { libc::poll(&raw mut entry, 1, -1) } < 0 {}
+            }
+            Handle::Number(pid) => await_number(*pid),
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a process is waited for that has begun to die")]
+fn await_number(pid: u32) {
+    const LOOK: Duration = Duration::from_micros(100);
+    while stat(pid).is_some_and(|fields| fields.first().is_some_and(|state| state != "Z")) {
+        std::thread::sleep(LOOK);
+    }
+}
+
+/// Whether a process that was not reaped yet died of SIGKILL, which the last field of its `stat` file tells.
+fn was_killed(pid: u32) -> bool {
+    let code = stat(pid).and_then(|fields| fields.last()?.parse::<i32>().ok());
+    code.is_some_and(|code| libc::WIFSIGNALED(code) && libc::WTERMSIG(code) == libc::SIGKILL)
+}
+
+/// The fields of a process's `stat` file from its state on.
+fn stat(pid: u32) -> Option<Vec<String>> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, fields) = stat.rsplit_once(')')?;
+    Some(fields.split_whitespace().map(str::to_owned).collect())
 }
 
 fn release_pipes(page: &mut SharedPage, participant: usize) {
@@ -76,11 +140,4 @@ fn release_sockets(page: &mut SharedPage, sockets: &mut Sockets, participant: us
         }
     }
     seen
-}
-
-/// Waits until a process that is not our child is a zombie or gone.
-fn await_end(process: &OwnedFd) {
-    let mut entry = libc::pollfd { fd: process.as_raw_fd(), events: libc::POLLIN, revents: 0 };
-    // SAFETY: one valid entry.
-    while unsafe { libc::poll(&raw mut entry, 1, -1) } < 0 {}
 }

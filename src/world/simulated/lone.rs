@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use super::folder::RunFolder;
 use super::log_tail::LogTail;
 use super::node::{self, Process, Setting, system};
 use super::page::SharedPage;
@@ -20,6 +19,7 @@ use crate::actor::{Actor, Out};
 use crate::fault::LatencyRange;
 use crate::id::{ActorId, NodeId};
 use crate::plan::NetworkPlan;
+use crate::scratch::ScratchFolder;
 use crate::time::{SimDuration, SimTime};
 use crate::world::{Next, WorldError};
 
@@ -80,7 +80,7 @@ pub fn address() -> std::net::Ipv4Addr {
 
 /// Runs a program to its end.
 pub fn run(guest: &Guest) -> Result<Ran, WorldError> {
-    let folder = RunFolder::new().map_err(|e| system("make the program's folder", e))?;
+    let folder = ScratchFolder::in_memory().map_err(|e| system("make the program's folder", e))?;
     let output = folder.path().join("output");
     let mut lone = Lone::start(guest, folder.path(), &output)?;
     let fate = lone.until_it_ends(guest)?;

@@ -2,11 +2,11 @@
 
 mod arguments;
 mod children;
-mod folder;
 mod log_tail;
 pub mod lone;
 mod node;
 mod page;
+mod seat;
 mod sockets;
 mod spawn;
 mod watchdog;
@@ -15,17 +15,18 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
-pub use folder::RunFolder;
+pub use seat::{Seat, with_counter};
 
 use self::log_tail::LogTail;
 use self::node::{Process, Setting, system};
 use self::page::SharedPage;
 use self::spawn::{Launch, Stage};
-use super::{Next, Turn, World, WorldError};
+use super::{Next, Seen, Turn, World, WorldError};
 use crate::actor::message::Arrival;
 use crate::fault::Signal;
 use crate::id::NodeId;
 use crate::plan::Plan;
+use crate::scratch::ScratchFolder;
 use crate::servers::Server;
 use crate::time::SimTime;
 
@@ -46,7 +47,7 @@ pub struct Simulated {
     // The processes end before the folder they live in goes.
     processes: BTreeMap<NodeId, Process>,
     stage: Stage,
-    folder: RunFolder,
+    folder: ScratchFolder,
     arguments: Vec<String>,
     logs: PathBuf,
     seed: u64,
@@ -58,7 +59,7 @@ pub struct Simulated {
 impl Simulated {
     /// A world without servers yet.
     pub fn new(options: &Options) -> Result<Self, WorldError> {
-        let folder = RunFolder::new().map_err(|e| system("make the run's folder", e))?;
+        let folder = ScratchFolder::in_memory().map_err(|e| system("make the run's folder", e))?;
         let stage = Stage::new(folder.path(), options.server).map_err(|e| system("lay out the server", e))?;
         Ok(Simulated {
             processes: BTreeMap::new(),
@@ -77,7 +78,8 @@ impl Simulated {
         let name = setting.node.to_string();
         let (directory, logs) = (self.folder.path().join(&name), self.logs.join(&name));
         for folder in [&directory, &logs] {
-            fs::create_dir_all(folder).map_err(|e| system("make a node's folder", e))?;
+            fs::create_dir_all(folder)
+                .map_err(|e| system(&format!("make a node's folder {}", folder.display()), e))?;
         }
         let output = logs.join("valkey.log");
         let log = LogTail::at_end(&output).map_err(|e| system("open a node's log", e))?;
@@ -92,13 +94,23 @@ impl Simulated {
     }
 
     /// Forgets a process whose turn was its last.
-    fn after(&mut self, node: NodeId, turn: Turn) -> Turn {
+    fn after(&mut self, node: NodeId, turn: Turn) -> Result<Turn, WorldError> {
         if !matches!(turn.next, Next::Blocked(_)) {
             tracing::info!(%node, next = ?turn.next, "server gone");
             self.processes.remove(&node);
         }
-        turn
+        // Disks do not fail in this world: a server that has no room has met the host's.
+        match turn.seen.iter().any(laments_room) {
+            true => Err(WorldError::Full(self.folder.path().to_owned())),
+            false => Ok(turn),
+        }
     }
+}
+
+/// Whether a server says in the C library's words that it cannot write any more.
+fn laments_room(seen: &Seen) -> bool {
+    let words = ["No space left on device", "Disk quota exceeded"];
+    matches!(seen, Seen::Log { line } if words.iter().any(|words| line.contains(words)))
 }
 
 fn number(signal: Signal) -> i32 {
@@ -123,7 +135,7 @@ impl World for Simulated {
             return Ok(None);
         };
         let turn = process.turn(now, &mut self.turns)?;
-        Ok(Some(self.after(node, turn)))
+        self.after(node, turn).map(Some)
     }
 
     fn arrive(&mut self, node: NodeId, handle: u64, arrival: Arrival) {
@@ -143,7 +155,7 @@ impl World for Simulated {
                 process.turn(now, &mut self.turns)?
             }
         };
-        Ok(Some(self.after(node, turn)))
+        self.after(node, turn).map(Some)
     }
 
     fn mark(&mut self, node: NodeId, signal: Signal) {

@@ -1,6 +1,7 @@
 //! One node's processes: started, given turns, signalled, buried.
 
 use std::io;
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Child, ExitStatus};
 use std::time::Duration;
@@ -289,7 +290,7 @@ impl Process {
                 self.seen.push(forked);
             }
             // The signal stands in the child's own part of the page; it is due by that.
-            record::SIGNAL => {}
+            record::SIGNAL => self.children.signalled(record.extra as u32, record.value as i32),
             unknown => unreachable!("the shim of this build makes no record {unknown}"),
         }
     }
@@ -298,9 +299,12 @@ impl Process {
         if self.page.participant(participant).state == state::GAVE_UP {
             return Err(self.gave_up());
         }
-        let seen = self.children.ended(&mut self.page, &mut self.sockets, participant);
+        let (seen, from_outside) = self.children.ended(&mut self.page, &mut self.sockets, participant);
         self.seen.extend(seen);
-        Ok(())
+        match from_outside {
+            true => Err(WorldError::KilledFromOutside { node: self.node }),
+            false => Ok(()),
+        }
     }
 
     fn gave_up(&mut self) -> WorldError {
@@ -333,6 +337,9 @@ impl Process {
             return Err(self.gave_up());
         }
         self.bury()?;
+        if status.is_some_and(|status| status.signal() == Some(libc::SIGKILL)) {
+            return Err(WorldError::KilledFromOutside { node: self.node });
+        }
         match self.refused_config() {
             Some(reason) => Err(WorldError::BadConfig { node: self.node, reason }),
             None => Ok(Next::Exited(describe(status))),
@@ -395,7 +402,6 @@ impl Drop for Process {
 }
 
 fn describe(status: Option<ExitStatus>) -> String {
-    use std::os::unix::process::ExitStatusExt;
     match status.map(|status| (status.code(), status.signal())) {
         Some((Some(code), _)) => format!("exit {code}"),
         Some((_, Some(number))) => match UnixSignal::try_from(number) {
@@ -408,5 +414,10 @@ fn describe(status: Option<ExitStatus>) -> String {
 
 /// An error of a system call of ours.
 pub fn system(what: &str, source: io::Error) -> WorldError {
-    WorldError::System { what: what.to_owned(), source }
+    let hint = match source.raw_os_error() {
+        Some(libc::EMFILE | libc::ENFILE) => " (`ulimit -n` says how many files may be open)",
+        Some(libc::EAGAIN) => " (`ulimit -u` says how many processes there may be)",
+        _ => "",
+    };
+    WorldError::System { what: format!("{what}{hint}"), source }
 }

@@ -1,7 +1,8 @@
 //! Starts a server process so that nothing of the host shows: fixed environment, layout of memory, limits, directory.
 //!
-//! The real binary is started directly, through its own loader if it has one, under names of a fixed length inside the
-//! run's folder: path lengths move the stack, and with it everything that is ordered by address.
+//! The real binary is started directly, through its own loader if it has one, under names relative to its working
+//! directory, which are the same wherever the run's folder is: path lengths move the stack, and with it everything that
+//! is ordered by address.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -9,17 +10,20 @@ use std::os::unix::fs::symlink;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Once;
 
 use nix::sys::personality::{self, Persona};
 
+use super::seat::with_counter;
 use crate::servers::{self, Server};
 use crate::shim::{self, page};
 
 /// The server with its shim, laid out in a run's folder.
 pub struct Stage {
-    folder: PathBuf,
     argv0: String,
     loader: Option<Loader>,
+    /// Whether the host lets the layout of memory be the same every time.
+    fixed_layout: bool,
 }
 
 /// How the server's own loader is to be called.
@@ -40,11 +44,8 @@ pub struct Launch<'a> {
     pub page: i32,
 }
 
-const SERVER: &str = "valkey-server";
 const LOADER: &str = "ld.so";
 const SHIM: &str = "shim.so";
-/// The descriptor at which a server finds its page.
-const PAGE_FD: i32 = 900;
 /// The first descriptor after the standard ones.
 const FIRST_FD: libc::c_uint = 3;
 /// Enough for every simulated descriptor.
@@ -55,17 +56,18 @@ impl Stage {
     /// Lays `server` and the shim out below `folder`.
     pub fn new(folder: &Path, server: &Server) -> io::Result<Self> {
         fs::write(folder.join(SHIM), shim::OBJECT)?;
-        symlink(&server.binary, folder.join(SERVER))?;
+        symlink(&server.binary, folder.join(server.argv0()))?;
         let loader = server.loader.as_ref().map(|loader| lay_out_loader(folder, loader)).transpose()?;
-        Ok(Stage { folder: folder.to_owned(), argv0: server.argv0.clone(), loader })
+        raise_open_files();
+        Ok(Stage { argv0: server.argv0().to_owned(), loader, fixed_layout: can_fix_layout() })
     }
 
     /// Lays a program of the host's own and the shim out below `folder`.
     pub fn of_program(folder: &Path, program: &Path) -> io::Result<Self> {
         fs::write(folder.join(SHIM), shim::OBJECT)?;
-        symlink(program, folder.join(SERVER))?;
         let argv0 = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Ok(Stage { folder: folder.to_owned(), argv0, loader: None })
+        symlink(program, folder.join(&argv0))?;
+        Ok(Stage { argv0, loader: None, fixed_layout: can_fix_layout() })
     }
 
     /// Starts a server.
@@ -79,27 +81,26 @@ impl Stage {
             .stderr(output.try_clone()?)
             .stdout(output)
             .env_clear()
-            .env("LD_PRELOAD", self.folder.join(SHIM))
-            .env(page::PAGE_VARIABLE, PAGE_FD.to_string())
+            .env("LD_PRELOAD", beside(SHIM))
+            .env(page::PAGE_VARIABLE, format!("{:010}", launch.page))
             .env("TZ", "UTC0")
             .env("LC_ALL", "C")
             .env("MALLOC_CONF", "background_thread:false,narenas:1")
             .env("MALLOC_ARENA_MAX", "1");
-        let page = launch.page;
-        let parent = std::process::id();
+        let (page, parent, fixed_layout) = (launch.page, std::process::id(), self.fixed_layout);
         // SAFETY: the closure makes system calls only; it neither allocates nor takes a lock.
-        unsafe { command.pre_exec(move || isolate(page, parent)) };
-        command.spawn()
+        unsafe { command.pre_exec(move || isolate(page, parent, fixed_layout)) };
+        with_counter(&mut command).spawn()
     }
 
     #[expect(clippy::disallowed_methods, reason = "the one place where servers are started")]
     fn command(&self) -> Command {
         let Some(loader) = &self.loader else {
-            let mut command = Command::new(self.folder.join(SERVER));
+            let mut command = Command::new(beside(&self.argv0));
             command.arg0(&self.argv0);
             return command;
         };
-        let mut command = Command::new(self.folder.join(LOADER));
+        let mut command = Command::new(beside(LOADER));
         command.arg0(LOADER);
         if loader.takes_argv0 {
             command.args(["--argv0", &self.argv0]);
@@ -107,9 +108,14 @@ impl Stage {
         if !loader.library_path.is_empty() {
             command.args(["--library-path", &loader.library_path]);
         }
-        command.arg(Path::new("..").join(SERVER));
+        command.arg(beside(&self.argv0));
         command
     }
+}
+
+/// What lies in the run's folder, as seen from a node's working directory in it.
+fn beside(name: &str) -> PathBuf {
+    Path::new("..").join(name)
 }
 
 fn lay_out_loader(folder: &Path, loader: &servers::Loader) -> io::Result<Loader> {
@@ -128,16 +134,17 @@ fn open_log(path: &Path) -> io::Result<File> {
 }
 
 /// Runs in the new process before the server: gives it a page, a leader, a layout, and limits.
-fn isolate(page: i32, parent: u32) -> io::Result<()> {
+fn isolate(page: i32, parent: u32, fixed_layout: bool) -> io::Result<()> {
     // SAFETY: plain system calls on descriptors and on this process alone.
     unsafe {
         // Whatever the fuzzer itself was given would move the numbers of the server's own descriptors, which it logs.
         if libc::syscall(libc::SYS_close_range, FIRST_FD, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC) < 0 {
-            (FIRST_FD as i32..OPEN_FILES as i32).for_each(|fd| {
+            (FIRST_FD as i32..libc::getdtablesize()).for_each(|fd| {
                 libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC);
             });
         }
-        if libc::dup2(page, PAGE_FD) < 0 {
+        // Its number is whatever was free; the shim closes it before the server opens anything.
+        if libc::fcntl(page, libc::F_SETFD, 0) < 0 {
             return Err(io::Error::last_os_error());
         }
         libc::setpgid(0, 0);
@@ -149,10 +156,46 @@ fn isolate(page: i32, parent: u32) -> io::Result<()> {
         set_limit(libc::RLIMIT_NOFILE, OPEN_FILES);
         set_limit(libc::RLIMIT_STACK, STACK_BYTES);
         set_limit(libc::RLIMIT_CORE, 0);
+        for unlimited in [libc::RLIMIT_FSIZE, libc::RLIMIT_CPU, libc::RLIMIT_DATA, libc::RLIMIT_AS] {
+            set_limit(unlimited, libc::RLIM_INFINITY);
+        }
+        // What a shell or `nohup` ignores would stay ignored.
+        (1..libc::SIGRTMAX()).for_each(|number| {
+            libc::signal(number, libc::SIG_DFL);
+        });
         libc::umask(0o022);
     }
-    personality::set(personality::get()? | Persona::ADDR_NO_RANDOMIZE)?;
+    if fixed_layout {
+        personality::set(personality::get()? | Persona::ADDR_NO_RANDOMIZE)?;
+    }
     Ok(())
+}
+
+/// Whether a process may ask for the same layout of memory every time; said once if not. Tried on this thread, whose
+/// own memory is laid out already.
+fn can_fix_layout() -> bool {
+    static WARNING: Once = Once::new();
+    let tried = personality::get().and_then(|before| {
+        personality::set(before | Persona::ADDR_NO_RANDOMIZE)?;
+        personality::set(before)
+    });
+    if let Err(error) = tried {
+        WARNING.call_once(|| {
+            tracing::warn!(
+                "memory is laid out at random: personality(ADDR_NO_RANDOMIZE) is refused ({}), as by the default \
+                 seccomp profile of containers; where a server orders by address, two runs of one seed may differ. \
+                 `--security-opt seccomp=unconfined` allows it",
+                error.desc()
+            );
+        });
+    }
+    tried.is_ok()
+}
+
+/// Takes as many descriptors as the host grants: each node needs some of this process's.
+fn raise_open_files() {
+    // SAFETY: a limit of this process is read and set.
+    unsafe { set_limit(libc::RLIMIT_NOFILE, libc::RLIM_INFINITY) };
 }
 
 /// Sets a limit as far as the host allows it.

@@ -7,6 +7,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use super::seat::with_counter;
+
 /// CPU time that one turn may use.
 const LIMIT: Duration = Duration::from_secs(10);
 /// Looks (each a fifth of a second) without end of the turn after which even an idle process is stuck.
@@ -73,7 +75,7 @@ fn cpu_time(pid: u32) -> Option<Duration> {
 )]
 pub fn leave_stack(pid: u32, file: &Path) {
     let arguments = ["-p", &pid.to_string(), "-batch", "-ex", "thread apply all backtrace"];
-    if let Ok(output) = Command::new("gdb").args(arguments).output() {
+    if let Ok(output) = with_counter(Command::new("gdb").args(arguments)).output() {
         // Without the stack the verdict is the same; it only says less.
         let _ = fs::write(file, output.stdout);
     }
