@@ -66,6 +66,7 @@ fn header() -> Header {
             data_consistency: true,
             max_convergence_ns: SimDuration::from_secs(30),
             max_replication_lag_ns: SimDuration::from_secs(1),
+            ..Limits::default()
         },
     };
     Header::new(plan, ServerIdentity::default(), String::new())

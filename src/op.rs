@@ -3,6 +3,8 @@
 //! Operations are what a person who runs the cluster would do on purpose; what is done to it is a fault
 //! (`fault.rs`). A new operation is one variant of [`OpAction`] and one arm in the operator.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::id::{NodeId, ShardId};
@@ -24,6 +26,69 @@ pub struct Op {
     pub action: OpAction,
     /// Why the plan itself makes this operation impossible, if it does: it is then expected to fail.
     pub expected_to_fail: Option<String>,
+    /// What the plan wants a command to be answered; without it any answer will do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expect: Option<Expect>,
+}
+
+/// The answer that a plan wants.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub enum Expect {
+    /// Anything but an error.
+    Ok,
+    /// An error.
+    Error,
+    /// Any answer at all.
+    Any,
+    /// One whose text, or whose error, begins like this.
+    Begins(String),
+}
+
+impl From<String> for Expect {
+    fn from(text: String) -> Self {
+        match text.as_str() {
+            "ok" => Expect::Ok,
+            "error" => Expect::Error,
+            "any" => Expect::Any,
+            _ => Expect::Begins(text),
+        }
+    }
+}
+
+impl From<Expect> for String {
+    fn from(expect: Expect) -> Self {
+        expect.to_string()
+    }
+}
+
+impl fmt::Display for Expect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Expect::Ok => "ok",
+            Expect::Error => "error",
+            Expect::Any => "any",
+            Expect::Begins(text) => text,
+        })
+    }
+}
+
+/// How an operation ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// It did what it was asked for, or was answered as the plan wants.
+    Done,
+    /// A server answered with an error.
+    Refused,
+    /// A server answered otherwise than the plan wants.
+    Unexpected,
+    /// It was taken on, and something else came of it.
+    NoEffect,
+    /// Nothing came of it in time, or the connection was lost before an answer came.
+    TimedOut,
+    /// There was nobody to send it to.
+    NotSent,
 }
 
 /// What an operation does.
@@ -68,6 +133,12 @@ impl OpAction {
             }
         }
     }
+}
+
+/// Whether a command tells its node to end.
+pub fn is_shutdown(args: &[String]) -> bool {
+    let says = |word: &str| args.iter().any(|argument| argument.eq_ignore_ascii_case(word));
+    args.first().is_some_and(|name| name.eq_ignore_ascii_case("SHUTDOWN")) && !says("ABORT")
 }
 
 /// The numbers in every `{node-3}` of a command's argument, as they are written.

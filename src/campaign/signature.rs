@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::LazyLock;
 
-use regex::Regex;
+use regex::{Captures, Regex};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -15,17 +15,19 @@ use crate::plan::Plan;
 use crate::report::{Action, ActionOutcome, RunReport, Validation};
 
 /// The invariants, the most telling first: those below are often no more than consequences of those above.
-const MOST_TELLING: [&str; 10] = [
+const MOST_TELLING: [&str; 12] = [
     "no_crash",
     "no_livelock",
     "reads",
     "data_consistency",
     "single_owner",
+    "operations",
     "replica_sync",
     "slot_coverage",
     "views_agree",
     "convergence_time",
     "replication_lag",
+    "availability",
 ];
 
 /// What failures have in common.
@@ -81,12 +83,15 @@ fn rank(validation: &Validation) -> usize {
 
 /// A message without what differs from run to run; of a list of findings only the first, which is the earliest kind.
 pub fn shape(message: &str) -> String {
-    /// Quoted texts, identifiers, and numbers.
+    /// A place in the server's source, and what varies: quoted texts, identifiers, and numbers.
     static VARYING: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r#""[^"]*"|[0-9a-fA-F]{8,}|\d+(?:\.\d+)?"#).expect("the expression is well-formed")
+        let text = r#"(?<place>\b\w+\.[ch]:\d+)|"[^"]*"|[0-9a-fA-F]{8,}|\d+(?:\.\d+)?"#;
+        Regex::new(text).expect("the expression is well-formed")
     });
     let first = message.split("; ").next().unwrap_or(message);
-    let text = VARYING.replace_all(first, "#");
+    let text = VARYING.replace_all(first, |found: &Captures| {
+        found.name("place").map_or("#", |place| place.as_str()).to_owned()
+    });
     let mut words: Vec<&str> = Vec::new();
     for word in text.split_whitespace() {
         // A list of the same kind of thing is as long as the run made it.
@@ -125,5 +130,11 @@ mod tests {
         assert_eq!(shape("Slots 0-5460, 6000-6001 not served"), shape("Slots 10922-16383 not served"));
         assert_eq!(shape("holds \"a b\", which"), "holds #, which");
         assert_ne!(shape("a link is down"), shape("a link is up"));
+        let crash = |node: u16, line: u16| {
+            shape(&format!("node-{node} ended at 3.5s with SIGABRT (cluster.c:{line} 'x > 0' is not true)"))
+        };
+        assert_eq!(crash(1, 12), "node-# ended at #s with SIGABRT (cluster.c:12 'x > #' is not true)");
+        assert_ne!(crash(1, 12), crash(1, 13));
+        assert_eq!(crash(1, 12), crash(2, 12));
     }
 }

@@ -4,7 +4,7 @@ use crate::event::{BusSummary, ChildState, Closing, LinkState, Member, Phase, To
 use crate::fault::{Channel, FaultId};
 use crate::history::{Outcome, Request};
 use crate::id::{ActorId, Host, NodeId};
-use crate::op::OpId;
+use crate::op::{Ending, OpId};
 use crate::time::SimDuration;
 
 /// A field of a statement. A type that names no node needs its name in the list below.
@@ -49,8 +49,8 @@ macro_rules! about_no_node {
 }
 
 about_no_node! {
-    bool, u8, u16, u32, u64, String, SimDuration, FaultId, OpId, Channel, Phase, LinkState, BusSummary, Request, Outcome,
-    Closing, ChildState, Told, ViewState, ViewRow, Member,
+    bool, u8, u16, u32, u64, String, SimDuration, FaultId, OpId, Ending, Channel, Phase, LinkState, BusSummary, Request,
+    Outcome, Closing, ChildState, Told, ViewState, ViewRow, Member,
 }
 
 /// The connection that a field names: the one with the name `conn` does.

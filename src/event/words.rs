@@ -13,7 +13,7 @@ use super::{
 use crate::fault::{Channel, FaultId};
 use crate::history::{Outcome, Request};
 use crate::id::{ActorId, Host, NodeId};
-use crate::op::OpId;
+use crate::op::{Ending, OpId};
 use crate::time::SimDuration;
 
 macro_rules! words {
@@ -168,8 +168,14 @@ words! {
         #[serde(skip_serializing_if = "Option::is_none", default)]
         total: Option<u64>,
     };
-    /// An operation ended.
-    Observation Noted "operation_ended" OperationEnded { op: OpId, done: bool, text: String };
+    /// An operation ended; how is not told by the oldest logs.
+    Observation Noted "operation_ended" OperationEnded {
+        op: OpId,
+        done: bool,
+        text: String,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        ending: Option<Ending>,
+    };
     /// A client invokes an operation.
     Observation Injected "invoke" Invoke { sequence: u64, request: Request };
     /// A client's operation is complete.

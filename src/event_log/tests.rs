@@ -15,7 +15,7 @@ use crate::event::{
 use crate::fault::{Channel, FaultId, LatencyRange};
 use crate::history::{Outcome, Request};
 use crate::id::{ActorId, ClientId, Host, NodeId};
-use crate::op::OpId;
+use crate::op::{Ending, OpId};
 use crate::plan::{ClusterPlan, Limits, NetworkPlan};
 use crate::time::{SimDuration, SimTime};
 
@@ -40,6 +40,7 @@ fn header() -> Header {
             data_consistency: true,
             max_convergence_ns: SimDuration::from_secs(30),
             max_replication_lag_ns: SimDuration::from_secs(1),
+            ..Limits::default()
         },
     };
     let server = ServerIdentity {
@@ -119,7 +120,7 @@ fn bodies(number: u64, small: u16, flag: bool, text: &str, host: Host) -> Vec<Bo
         Body::Child { pid: number as u32, state: ChildState::Forked },
         Body::Livelock { detail: text() },
         Body::Reply { op: flag.then_some(op), text: text(), total: flag.then_some(number) },
-        Body::OperationEnded { op, done: flag, text: text() },
+        Body::OperationEnded { op, done: flag, text: text(), ending: flag.then_some(Ending::Done) },
         Body::Invoke { sequence: number, request: Request::Set { key: text(), value: text() } },
         Body::Invoke { sequence: number, request: Request::Get { key: text() } },
         Body::Complete { sequence: number, outcome: Outcome::Ok(flag.then(text)), node: Some(node) },
@@ -231,7 +232,7 @@ fn the_format_is_these_bytes() {
     check(
         &text,
         expect![[r#"
-            {"format":2,"tool":"valkey-fuzzer 0.1.0","seed":18446744073709551615,"plan":{"name":"one failover","seed":18446744073709551615,"epoch_us":1700000000000000,"cluster":{"shards":3,"replicas":1,"node_timeout_ms":5000,"config":{}},"network":{"latency":{"min_ns":500000,"max_ns":1000000}},"operations":[],"faults":[],"workload":null,"limits":{"slot_coverage":true,"replica_sync":false,"data_consistency":true,"max_convergence_ns":30000000000,"max_replication_lag_ns":1000000000}},"server":{"name":"valkey","version":"8.1.1","build_id":"384b3c0d511f998a","sha256":"0000000000000000000000000000000000000000000000000000000000000000"},"shim":"5af3"}
+            {"format":2,"tool":"valkey-fuzzer 0.1.0","seed":18446744073709551615,"plan":{"name":"one failover","seed":18446744073709551615,"epoch_us":1700000000000000,"cluster":{"shards":3,"replicas":1,"node_timeout_ms":5000,"config":{}},"network":{"latency":{"min_ns":500000,"max_ns":1000000}},"operations":[],"faults":[],"workload":null,"limits":{"slot_coverage":true,"replica_sync":false,"data_consistency":true,"operations":true,"max_convergence_ns":30000000000,"max_replication_lag_ns":1000000000}},"server":{"name":"valkey","version":"8.1.1","build_id":"384b3c0d511f998a","sha256":"0000000000000000000000000000000000000000000000000000000000000000"},"shim":"5af3"}
             {"i":0,"at":0,"actor":"network","kind":"decision","cause":null,"what":"latency","conn":7,"ns":7}
             {"i":1,"at":10,"actor":"network","kind":"decision","cause":0,"what":"held","conn":7,"len":3}
             {"i":2,"at":20,"actor":"network","kind":"decision","cause":1,"what":"picked","node":3,"why":"a \"text\"\n"}
@@ -258,7 +259,7 @@ fn the_format_is_these_bytes() {
             {"i":23,"at":230,"actor":"network","kind":"observation","cause":22,"what":"child","pid":7,"state":"forked"}
             {"i":24,"at":240,"actor":"network","kind":"observation","cause":23,"what":"livelock","detail":"a \"text\"\n"}
             {"i":25,"at":250,"actor":"network","kind":"observation","cause":24,"what":"reply","op":3,"text":"a \"text\"\n","total":7}
-            {"i":26,"at":260,"actor":"network","kind":"observation","cause":25,"what":"operation_ended","op":3,"done":true,"text":"a \"text\"\n"}
+            {"i":26,"at":260,"actor":"network","kind":"observation","cause":25,"what":"operation_ended","op":3,"done":true,"text":"a \"text\"\n","ending":"done"}
             {"i":27,"at":270,"actor":"network","kind":"observation","cause":26,"what":"invoke","sequence":7,"request":{"set":{"key":"a \"text\"\n","value":"a \"text\"\n"}}}
             {"i":28,"at":280,"actor":"network","kind":"observation","cause":27,"what":"invoke","sequence":7,"request":{"get":{"key":"a \"text\"\n"}}}
             {"i":29,"at":290,"actor":"network","kind":"observation","cause":28,"what":"complete","sequence":7,"outcome":{"ok":"a \"text\"\n"},"node":3}
@@ -295,7 +296,7 @@ fn what_was_pushed_is_read_and_the_digest_is_the_one_of_the_bytes() {
     let log = sink.bytes();
     assert_eq!(log, log_of(&events));
     assert_eq!((summary.events, summary.bytes), (events.len() as u64, log.len() as u64));
-    check(&summary.sha256, expect!["7ed812349b7b9c6f6a5397d897814d4c00f4f300472d4b6171d6041f8c31df3e"]);
+    check(&summary.sha256, expect!["b4692328a954bdd96322ea9d163a3189e406e84bbb44a0b57bf60cb8343033dd"]);
     let reader = LogReader::new(&log[..]).expect("a log");
     assert_eq!(reader.header(), &header());
     assert_eq!(reader.map(|event| event.expect("an event")).collect::<Vec<_>>(), events);
@@ -328,7 +329,7 @@ fn a_full_disk_is_told_at_the_end_and_holds_nobody_up() {
     assert_eq!(error.kind(), io::ErrorKind::StorageFull);
     check(
         &error.to_string(),
-        expect!["writing the event log after 1024 events (83412 bytes): no storage space"],
+        expect!["writing the event log after 1024 events (83430 bytes): no storage space"],
     );
 }
 

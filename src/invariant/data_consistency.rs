@@ -1,22 +1,15 @@
-//! Replicas hold what their primaries hold, and the final data is what clients were told.
+//! Replicas hold what their primaries hold, and the final data is what clients were told (`kept.rs`).
 //!
-//! A key's final value must come from a write that no acknowledged write to the same key strictly follows (invoked
-//! after its completion). A write whose outcome nobody knows may have happened at any later moment, or not at all;
-//! a refused one must not be seen. What is missing by this rule is lost, and either excused (`loss.rs`) or a
-//! violation. Keys of shards that the plan itself took away are not asked for.
+//! Compared are keys, their types and values, and function libraries with their code; not how long a key has to live.
 
-use crate::wire::SLOT_COUNT;
-use crate::wire::resp::key_slot;
+mod kept;
+
 use std::collections::BTreeMap;
 
-use super::evidence::{Content, Evidence, NodeEvidence, Role};
-use super::expectation::Fate;
+use super::evidence::{Content, Functions, NodeEvidence, Role};
 use super::layout::shard_served;
-use super::loss::Excuses;
 use super::verdict::Findings;
 use super::{Applies, Case, Invariant, Verdict};
-use crate::history::{Entry, Outcome, Request};
-use crate::time::SimTime;
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "data_consistency",
@@ -29,7 +22,12 @@ pub(super) const INVARIANT: Invariant = Invariant {
 };
 
 fn check(case: &Case) -> Verdict {
-    Verdict::all([replicas(case), writes(case)])
+    Verdict::all([replicas(case), kept::writes(case)])
+}
+
+/// How many acknowledged writes are lost, excused or not.
+pub(super) fn lost_writes(case: &Case) -> u64 {
+    kept::lost_writes(case)
 }
 
 type Keys = BTreeMap<String, Content>;
@@ -41,7 +39,7 @@ fn replicas(case: &Case) -> Verdict {
     if !unseen.is_empty() {
         findings.missing(format!("no view of {unseen}"));
     }
-    let (mut pairs, mut compared) = (0, 0);
+    let (mut pairs, mut compared, mut libraries) = (0, 0, 0);
     for (replica, primary) in pairs_of(case) {
         let (Some(has), Some(wants)) = (&replica.keys, &primary.keys) else {
             findings.missing(format!("the keys of {} or {} were not read", replica.node, primary.node));
@@ -49,6 +47,11 @@ fn replicas(case: &Case) -> Verdict {
         };
         pairs += 1;
         compared += wants.len();
+        libraries += primary.functions.as_ref().map_or(0, BTreeMap::len);
+        if let Some(text) = library_difference(replica.functions.as_ref(), primary.functions.as_ref()) {
+            let text = format!("{text} on {} (replica of {})", replica.node, primary.node);
+            findings.wrong(case.evidence.ended_at, text);
+        }
         if let Some(difference) = difference(has, wants) {
             let shard = shard_served(case.evidence, replica);
             let text = format!("{difference} on {} (replica of {}, {shard})", replica.node, primary.node);
@@ -57,7 +60,12 @@ fn replicas(case: &Case) -> Verdict {
     }
     findings.verdict(|| match pairs {
         0 => "no replica to compare".to_owned(),
-        _ => format!("100% match across {pairs} replicas ({compared} keys compared)"),
+        _ => {
+            let libraries =
+                if libraries > 0 { format!(", {libraries} function libraries") } else { String::new() };
+            let what = format!("{compared} keys compared by type and value{libraries}");
+            format!("100% match across {pairs} replicas ({what})")
+        }
     })
 }
 
@@ -66,6 +74,18 @@ fn pairs_of<'a>(case: &'a Case) -> impl Iterator<Item = (&'a NodeEvidence, &'a N
     let replicas = case.evidence.live().filter(|n| n.role == Some(Role::Replica));
     let primary = |n: &NodeEvidence| case.evidence.node(n.primary?).filter(|p| p.is_live());
     replicas.filter_map(move |n| primary(n).map(|p| (n, p)))
+}
+
+/// Which function libraries a replica lacks, has too much or has with other code.
+fn library_difference(has: Option<&Functions>, wants: Option<&Functions>) -> Option<String> {
+    let (has, wants) = has.zip(wants)?;
+    let missing = wants.keys().filter(|name| !has.contains_key(*name)).map(|name| (name, "missing"));
+    let extra = has.keys().filter(|name| !wants.contains_key(*name)).map(|name| (name, "not on the primary"));
+    let other = wants.iter().filter(|(name, code)| has.get(*name).is_some_and(|h| h != *code));
+    let other = other.map(|(name, _)| (name, "different"));
+    let all = missing.chain(extra).chain(other).map(|(name, what)| format!("function library {name} {what}"));
+    let all = all.collect::<Vec<_>>();
+    (!all.is_empty()).then(|| all.join(", "))
 }
 
 /// What a replica's keys lack, have too much or have otherwise, with the first keys by name.
@@ -82,183 +102,15 @@ fn difference(has: &Keys, wants: &Keys) -> Option<String> {
     (!told.is_empty()).then(|| told.join(", "))
 }
 
-/// What is counted while the writes are judged.
-#[derive(Default)]
-struct Counts<'e> {
-    acknowledged: u64,
-    not_asked: u64,
-    excused: BTreeMap<&'e str, u64>,
-}
-
-/// Every key of the final data and of the history against the writes that can explain it.
-fn writes(case: &Case) -> Verdict {
-    let excuses = Excuses::of(case.evidence);
-    let owners = owners(case.evidence);
-    let mut findings = Findings::default();
-    let mut counts = Counts::default();
-    let by_key = writes_by_key(&case.evidence.history);
-    for (key, writes) in &by_key {
-        let acknowledged = writes.iter().filter(|w| is_acknowledged(w)).count() as u64;
-        match value_of(case, &owners, key) {
-            Found::NotAsked => counts.not_asked += acknowledged,
-            Found::Unknown(why) => {
-                if acknowledged > 0 {
-                    findings.missing(why);
-                }
-            }
-            Found::Value(value) => {
-                counts.acknowledged += acknowledged;
-                judge_key(&excuses, &mut counts, &mut findings, (key, writes, value));
-            }
-        }
-    }
-    unwritten(case, &by_key, &owners, &mut findings);
-    findings.verdict(|| told(case, &counts))
-}
-
-fn told(case: &Case, counts: &Counts) -> String {
-    let lost: u64 = counts.excused.values().sum();
-    let mut text =
-        format!("{} of {} acknowledged writes kept", counts.acknowledged - lost, counts.acknowledged);
-    for (why, count) in &counts.excused {
-        text.push_str(&format!(", {count} lost as asynchronous replication allows ({why})"));
-    }
-    if let Some(losses) = case.expectation.losses().filter(|_| counts.not_asked > 0) {
-        text.push_str(&format!(", {} not asked for ({losses})", counts.not_asked));
-    }
-    text
-}
-
-/// The live primary of each slot: of two that claim it, the one with the higher epoch, as the cluster itself decides.
-fn owners(evidence: &Evidence) -> Vec<Option<&NodeEvidence>> {
-    let mut owners: Vec<Option<&NodeEvidence>> = vec![None; usize::from(SLOT_COUNT)];
-    let epoch = |n: &NodeEvidence| n.own_row().map_or(0, |row| row.config_epoch);
-    for node in evidence.seen() {
-        for slot in node.own_slots().iter().flat_map(|(a, b)| *a..=*b.min(&(SLOT_COUNT - 1))) {
-            let owner = &mut owners[usize::from(slot)];
-            if owner.is_none_or(|other| epoch(other) < epoch(node)) {
-                *owner = Some(node);
-            }
-        }
-    }
-    owners
-}
-
-/// What the final data says of a key.
-enum Found<'a> {
-    Value(Option<&'a Content>),
-    NotAsked,
-    Unknown(String),
-}
-
-fn value_of<'a>(case: &Case<'a>, owners: &[Option<&'a NodeEvidence>], key: &str) -> Found<'a> {
-    let slot = key_slot(key.as_bytes());
-    let shard = case.evidence.shard_of_slot(slot);
-    match (owners[usize::from(slot)], case.expectation.fate(shard)) {
-        (Some(owner), _) => match &owner.keys {
-            Some(keys) => Found::Value(keys.get(key)),
-            None => Found::Unknown(format!("the keys of {} were not read", owner.node)),
-        },
-        (None, Fate::Lost(_)) => Found::NotAsked,
-        (None, _) => Found::Unknown(format!("no live primary of {shard} could be asked for its keys")),
-    }
-}
-
-fn writes_by_key(history: &[Entry]) -> BTreeMap<&str, Vec<&Entry>> {
-    let mut by_key: BTreeMap<&str, Vec<&Entry>> = BTreeMap::new();
-    for entry in history {
-        if let Request::Set { key, .. } = &entry.request {
-            by_key.entry(key).or_default().push(entry);
-        }
-    }
-    by_key
-}
-
-fn is_acknowledged(write: &Entry) -> bool {
-    matches!(write.outcome, Some(Outcome::Ok(_)))
-}
-
-fn is_refused(write: &Entry) -> bool {
-    matches!(write.outcome, Some(Outcome::Fail(_)))
-}
-
-/// When a write had its effect at the latest: never for sure if nobody knows whether it had one.
-fn effective_until(write: &Entry) -> SimTime {
-    write.completed_at.filter(|_| is_acknowledged(write)).unwrap_or(SimTime::NEVER)
-}
-
-/// The latest moment at which the final value can have been written: before everything for an absent key.
-fn written_until(writes: &[&Entry], value: Option<&Content>) -> Result<Option<SimTime>, String> {
-    let text = match value {
-        None => return Ok(None),
-        Some(Content::Text(text)) => text,
-        Some(Content::Other { kind, .. }) => return Err(format!("holds a {kind}, which nobody wrote")),
-    };
-    let writers = writes.iter().filter(|w| matches!(&w.request, Request::Set { value, .. } if value == text));
-    let writers = writers.collect::<Vec<_>>();
-    match writers.iter().filter(|w| !is_refused(w)).map(|w| effective_until(w)).max() {
-        Some(until) => Ok(Some(until)),
-        None if writers.is_empty() => Err(format!("holds \"{text}\", which nobody wrote")),
-        None => Err(format!("holds \"{text}\", which was refused")),
-    }
-}
-
-fn judge_key<'e>(
-    excuses: &'e Excuses,
-    counts: &mut Counts<'e>,
-    findings: &mut Findings,
-    (key, writes, value): (&str, &[&Entry], Option<&Content>),
-) {
-    let until = match written_until(writes, value) {
-        Ok(until) => until,
-        Err(what) => {
-            let first = writes.iter().map(|w| w.invoked_at).min().unwrap_or_default();
-            return findings.wrong(first, format!("{key} {what}"));
-        }
-    };
-    let follows = |w: &Entry| until.is_none_or(|until| w.invoked_at > until);
-    for write in writes.iter().filter(|w| is_acknowledged(w) && follows(w)) {
-        match excuses.of_write(write) {
-            Some(why) => *counts.excused.entry(why).or_default() += 1,
-            None => findings.wrong(write.completed_at.unwrap_or(write.invoked_at), lost(key, write, value)),
-        }
-    }
-}
-
-fn lost(key: &str, write: &Entry, value: Option<&Content>) -> String {
-    let by = write.node.map_or(String::new(), |n| format!(" by {n}"));
-    let at = write.completed_at.unwrap_or(write.invoked_at);
-    let now = match value {
-        Some(Content::Text(text)) => format!("holds the older \"{text}\""),
-        _ => "is absent".to_owned(),
-    };
-    let who = format!("{} #{}", write.client, write.sequence);
-    format!("acknowledged write lost: {key} {now}, {who} was acknowledged at {at}{by}")
-}
-
-/// Keys of the final data that no client ever wrote.
-fn unwritten(
-    case: &Case,
-    by_key: &BTreeMap<&str, Vec<&Entry>>,
-    owners: &[Option<&NodeEvidence>],
-    findings: &mut Findings,
-) {
-    for node in case.evidence.seen().filter(|n| !n.own_slots().is_empty()) {
-        let keys = node.keys.iter().flat_map(BTreeMap::keys).filter(|k| !by_key.contains_key(k.as_str()));
-        let owned = |key: &&String| {
-            owners[usize::from(key_slot(key.as_bytes()))].is_some_and(|o| o.node == node.node)
-        };
-        for key in keys.filter(owned) {
-            findings.wrong(case.evidence.ended_at, format!("{} holds {key}, which nobody wrote", node.node));
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::Evidence;
+    use super::super::sample::operation;
     use super::super::sample::{at, fill, healthy, info, kill_both, lag, ok, ok_at, promote, refused};
     use super::*;
+    use crate::history::Entry;
     use crate::id::NodeId;
+    use crate::op::{Ending, OpAction};
 
     /// A key of shard 1.
     const KEY: &str = "k27";
@@ -280,7 +132,9 @@ mod tests {
         let verdict = judged(vec![ok(KEY, "a", 1, 2), ok(KEY, "b", 3, 4)], Some("b"));
         assert_eq!(
             verdict,
-            Verdict::holds("100% match across 3 replicas (1 keys compared); 2 of 2 acknowledged writes kept")
+            Verdict::holds(
+                "100% match across 3 replicas (1 keys compared by type and value); 2 of 2 acknowledged writes kept"
+            )
         );
     }
 
@@ -370,6 +224,123 @@ mod tests {
         kill_both(&mut evidence, NodeId(1), 20);
         let verdict = check(&Case::of(&evidence));
         assert!(verdict.detail().ends_with("1 not asked for (expected: shard 1 lost all its members)"));
+    }
+
+    #[test]
+    fn function_libraries_are_compared_too() {
+        let library = |code: &str| Some(Functions::from([("lib".to_owned(), code.to_owned())]));
+        let mut evidence = healthy();
+        (evidence.nodes[0].functions, evidence.nodes[1].functions) = (library("a"), library("a"));
+        let detail = check(&Case::of(&evidence)).detail().to_owned();
+        assert!(detail.contains("(0 keys compared by type and value, 1 function libraries)"), "{detail}");
+        for (functions, what) in [(library("b"), "different"), (Some(Functions::new()), "missing")] {
+            evidence.nodes[1].functions = functions;
+            let text = format!("function library lib {what} on node-2 (replica of node-1)");
+            assert_eq!(check(&Case::of(&evidence)).detail(), text);
+        }
+        (evidence.nodes[0].functions, evidence.nodes[1].functions) = (Some(Functions::new()), library("a"));
+        assert!(check(&Case::of(&evidence)).detail().contains("not on the primary"));
+    }
+
+    fn typed(evidence: &mut Evidence, node: u16, (from, to): (u64, u64), text: &str) {
+        let args = text.split(' ').map(str::to_owned).collect();
+        operation(evidence, OpAction::Command { node: NodeId(node), args }, (from, to), Ending::Done);
+    }
+
+    #[test]
+    fn the_plans_own_commands_are_writers() {
+        for (text, key, value) in [
+            ("SET k27 seed", KEY, "seed"),
+            ("EVAL script 0", "{k27}tmp:7", "x"),
+            ("DEBUG POPULATE 5 {k27}", "{k27}:3", "v"),
+        ] {
+            let mut evidence = healthy();
+            fill(&mut evidence, key, value);
+            assert!(check(&Case::of(&evidence)).is_violated(), "nobody wrote {key}");
+            typed(&mut evidence, 1, (5, 6), text);
+            assert_eq!(check(&Case::of(&evidence)).name(), "holds", "{text}");
+        }
+    }
+
+    #[test]
+    fn a_value_of_the_plans_overwrites_what_came_before_it_and_nothing_later() {
+        let mut evidence = ended(vec![ok(KEY, "a", 1, 2)], Some("seed"));
+        typed(&mut evidence, 1, (5, 6), "SET k27 seed");
+        assert_eq!(check(&Case::of(&evidence)).name(), "holds");
+        evidence.history.push(ok(KEY, "b", 7, 8));
+        assert!(check(&Case::of(&evidence)).is_violated());
+    }
+
+    #[test]
+    fn what_a_command_of_the_plans_destroys_is_lost_and_the_command_is_where_to_look() {
+        for (text, value) in [("FLUSHALL", None), ("DEL k27", None), ("UNLINK k27", None)] {
+            let mut evidence = ended(vec![ok(KEY, "a", 1, 2)], value);
+            typed(&mut evidence, 1, (5, 6), text);
+            let end = format!("and {text} to node-1 destroyed it at 5.000000s");
+            match check(&Case::of(&evidence)) {
+                Verdict::Violated { detail, first_event_hint } => {
+                    assert!(first_event_hint == at(5) && detail.ends_with(&end), "{detail}");
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        let mut evidence = ended(vec![ok(KEY, "a", 1, 2)], Some("x"));
+        typed(&mut evidence, 1, (5, 6), "DEL k27");
+        typed(&mut evidence, 1, (7, 8), "SET k27 x");
+        assert!(check(&Case::of(&evidence)).is_violated(), "writing it again does not bring it back");
+    }
+
+    #[test]
+    fn a_flush_is_no_excuse_of_a_restart_after_it() {
+        let mut evidence = ended(vec![ok(KEY, "a", 1, 2)], None);
+        typed(&mut evidence, 1, (5, 6), "FLUSHALL");
+        super::super::sample::kill(&mut evidence, NodeId(6), 20);
+        (evidence.exits[0].node, evidence.exits[0].restarted_at) = (NodeId(1), Some(at(21)));
+        assert!(check(&Case::of(&evidence)).is_violated());
+        evidence.operations.clear();
+        evidence.plan.operations.clear();
+        assert_eq!(check(&Case::of(&evidence)).name(), "holds");
+    }
+
+    #[test]
+    fn a_lost_write_is_looked_for_where_its_shard_changed_hands() {
+        let mut evidence = ended(vec![ok(KEY, "a", 1, 2), ok(KEY, "b", 8, 9)], Some("a"));
+        evidence.lag_samples = vec![lag(2, 1, 10, 0)];
+        promote(&mut evidence, NodeId(2), 20, false);
+        let Verdict::Violated { first_event_hint, .. } = check(&Case::of(&evidence)) else {
+            panic!("it is lost")
+        };
+        assert_eq!(first_event_hint, at(20));
+    }
+
+    #[test]
+    fn a_cache_may_lack_as_many_keys_as_it_evicted() {
+        let history = || vec![ok(KEY, "a", 1, 2), ok("{k27}b", "b", 3, 4)];
+        let mut evidence = ended(history(), None);
+        let config = [("maxmemory", "3mb"), ("maxmemory-policy", "allkeys-lru")];
+        evidence.plan.cluster.config.extend(config.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        assert!(check(&Case::of(&evidence)).is_violated(), "nothing was evicted");
+        evidence.nodes[0].evicted_keys = Some(2);
+        let detail = check(&Case::of(&evidence)).detail().to_owned();
+        assert!(detail.ends_with("0 of 2 acknowledged writes kept, 2 evicted"), "{detail}");
+        evidence.nodes[0].evicted_keys = Some(1);
+        assert!(check(&Case::of(&evidence)).is_violated());
+        evidence.nodes[0].evicted_keys = Some(2);
+        evidence.plan.cluster.config.insert("maxmemory-policy".to_owned(), "volatile-lru".to_owned());
+        assert!(check(&Case::of(&evidence)).is_violated(), "these keys never expire");
+    }
+
+    #[test]
+    fn a_key_that_no_live_node_holds_is_lost_whoever_owns_its_slot() {
+        let mut evidence = ended(vec![ok(KEY, "a", 1, 2)], None);
+        for row in
+            evidence.nodes.iter_mut().flat_map(|n| &mut n.view).filter(|row| row.node == Some(NodeId(1)))
+        {
+            row.slots.clear();
+        }
+        assert!(check(&Case::of(&evidence)).is_violated());
+        fill(&mut evidence, KEY, "a");
+        assert!(check(&Case::of(&evidence)).is_unknown(), "it is there, and nobody serves it");
     }
 
     #[test]

@@ -6,10 +6,12 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
+
 use crate::fault::FaultId;
 use crate::history;
 use crate::id::{NodeId, ShardId};
-use crate::op::OpId;
+use crate::op::{Ending, OpId};
 use crate::plan::Plan;
 use crate::time::{SimDuration, SimTime};
 
@@ -24,6 +26,8 @@ pub struct Evidence {
     pub settle_began_at: Option<SimTime>,
     /// Every node of the plan, in order, as the last probe found it.
     pub nodes: Vec<NodeEvidence>,
+    /// Slots that the plan's own commands moved to another shard, and to which.
+    pub moved: BTreeMap<u16, ShardId>,
     /// What clients asked for and were told.
     pub history: Vec<history::Entry>,
     /// What was done to the cluster, faults and operations alike, in order of `at`.
@@ -40,12 +44,18 @@ pub struct Evidence {
     pub operations: Vec<OperationReport>,
     /// Every end of a server process before the harness itself ended the run, in order of `at`.
     pub exits: Vec<ExitReport>,
+    /// What servers wrote to disk and read from it, in order of `at`.
+    pub disk: Vec<DiskReport>,
     /// Processes that used the CPU without end.
     pub livelocks: Vec<LivelockReport>,
     /// Log lines for which [`is_suspicious`](super::no_crash::is_suspicious) is true.
     pub suspicious_log_lines: Vec<LogLine>,
     /// The last lines of every node's log, for the report; in any order.
     pub log_tail: Vec<LogLine>,
+    /// How often each replica had to synchronise again after formation.
+    pub resyncs: BTreeMap<NodeId, Resyncs>,
+    /// The first event at an instant that is an operation, a fault, the end of a process or a takeover.
+    pub notable: BTreeMap<SimTime, u64>,
 }
 
 /// What the validator saw with its own probes; the rest of the evidence is in the log.
@@ -91,6 +101,10 @@ pub struct NodeEvidence {
     pub offset: Option<u64>,
     /// What it stores, by key.
     pub keys: Option<BTreeMap<String, Content>>,
+    /// Its function libraries.
+    pub functions: Option<Functions>,
+    /// How many keys it evicted since it was started (`evicted_keys`).
+    pub evicted_keys: Option<u64>,
     /// What a client got that asked a primary about the ranges it claims.
     pub slot_answers: Vec<SlotAnswer>,
 }
@@ -144,6 +158,9 @@ pub enum Content {
         digest: String,
     },
 }
+
+/// The code of function libraries, by name.
+pub type Functions = BTreeMap<String, String>;
 
 /// What a primary answered when it was asked about a range that it claims.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -241,6 +258,10 @@ pub struct OperationReport {
     pub ended_at: Option<SimTime>,
     /// It did what it was asked for.
     pub done: bool,
+    /// How it ended; `None` if it did not.
+    pub ending: Option<Ending>,
+    /// The node it was sent to last, if the operator picked one.
+    pub target: Option<NodeId>,
     /// The plan itself makes it impossible.
     pub expected_to_fail: bool,
     /// Why it failed, or what else there is to say.
@@ -258,8 +279,46 @@ pub struct ExitReport {
     pub status: String,
     /// A fault or the harness ended it, and it ended the way it was told to.
     pub expected: bool,
+    /// What it wrote of its end: the assertion that failed and its place, or the function that it crashed in.
+    pub reason: Option<String>,
     /// When it was started again; `None` if it was not.
     pub restarted_at: Option<SimTime>,
+}
+
+/// What a server did with its disk, by its own log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DiskReport {
+    /// Whose.
+    pub node: NodeId,
+    /// When it was told.
+    pub at: SimTime,
+    /// What.
+    pub step: DiskStep,
+}
+
+/// What a server does with its disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DiskStep {
+    /// A snapshot is whole; what was executed until `as_of` is in it.
+    Saved {
+        /// When it was begun.
+        as_of: SimTime,
+    },
+    /// The last snapshot was loaded at the start.
+    LoadedSnapshot,
+    /// The append-only file was loaded at the start.
+    LoadedAppendOnly,
+}
+
+/// How often a replica lost its primary and synchronised again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Resyncs {
+    /// It got the whole data set.
+    pub full: u32,
+    /// It got what it had missed.
+    pub partial: u32,
+    /// The link to its primary was lost.
+    pub links_lost: u32,
 }
 
 /// A process used the CPU without end.
@@ -322,18 +381,34 @@ impl Evidence {
         self.agreement.get(after).map(|a| a.at)
     }
 
-    /// When the live nodes last stopped agreeing for good; the end of the run if they agreed then. Where to look first
-    /// for what broke a property that is judged at the end.
+    /// What broke a property that is judged at the end: the last thing that happened before the look that first found the
+    /// live nodes disagreeing for good, or that look if nothing did; the end of the run if they agreed then.
     pub fn broken_since(&self) -> SimTime {
         let after = self.agreement.iter().rposition(|a| a.agreed).map_or(0, |last| last + 1);
-        self.agreement.get(after).map_or(self.ended_at, |a| a.at)
+        let Some(look) = self.agreement.get(after) else {
+            return self.ended_at;
+        };
+        let agreed = after.checked_sub(1).map_or(SimTime::ZERO, |before| self.agreement[before].at);
+        let happened = self.happened().filter(|at| *at >= agreed && *at <= look.at);
+        happened.max().unwrap_or(look.at)
     }
 
-    /// The shard that the plan gives a slot to.
+    /// When operations were sent, faults fired, processes ended and primaries changed; in any order.
+    fn happened(&self) -> impl Iterator<Item = SimTime> {
+        let operations = self.operations.iter().filter_map(|operation| operation.sent_at);
+        let faults = self.faults.iter().filter_map(|fault| fault.fired_at);
+        let exits = self.exits.iter().map(|exit| exit.at);
+        operations.chain(faults).chain(exits).chain(self.primary_changes.iter().map(|change| change.at))
+    }
+
+    /// The shard that a slot belongs to in the end.
     pub fn shard_of_slot(&self, slot: u16) -> ShardId {
-        let cluster = &self.plan.cluster;
-        let holds = |shard: &ShardId| cluster.slots_of(*shard).1 >= slot;
-        cluster.shards().find(holds).expect("the plan's shards cover every slot")
+        self.moved.get(&slot).copied().unwrap_or_else(|| self.plan.cluster.shard_of_slot(slot))
+    }
+
+    /// The shard that the plan gives a slot to, and the one that has it in the end, which may be the same.
+    pub fn shards_of_slot(&self, slot: u16) -> [ShardId; 2] {
+        [self.plan.cluster.shard_of_slot(slot), self.shard_of_slot(slot)]
     }
 }
 
@@ -353,6 +428,8 @@ impl NodeEvidence {
             link_up: None,
             offset: None,
             keys: None,
+            functions: None,
+            evicted_keys: None,
             slot_answers: Vec::new(),
         }
     }

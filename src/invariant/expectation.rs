@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use super::evidence::{Evidence, NodeEvidence};
 use super::layout::{last_primary, shard_served};
+use super::settings::Settings;
 use crate::id::{NodeId, ShardId};
 use crate::time::{SimDuration, SimTime};
 
@@ -85,7 +86,8 @@ impl Expectation {
 /// Without a majority every node says `fail`. With one, a lost shard makes them say so only if all slots are
 /// required, which is the server's default (`clusterUpdateState`).
 fn state<'a>(evidence: &Evidence, fates: impl Iterator<Item = &'a Fate>, majority: bool) -> State {
-    let needs_all = setting(evidence, "cluster-require-full-coverage") != Some("no");
+    let end = evidence.ended_at;
+    let needs_all = evidence.live().any(|n| Settings::at(evidence, n.node, end).needs_all_slots());
     let fates = fates.collect::<Vec<_>>();
     let any_lost = fates.iter().any(|f| matches!(f, Fate::Lost(_)));
     let any_open = fates.iter().any(|f| matches!(f, Fate::Open(_)));
@@ -97,18 +99,13 @@ fn state<'a>(evidence: &Evidence, fates: impl Iterator<Item = &'a Fate>, majorit
     }
 }
 
-fn setting<'a>(evidence: &'a Evidence, name: &str) -> Option<&'a str> {
-    evidence.plan.cluster.config.get(name).map(String::as_str)
-}
-
 /// How many primaries that own slots must vote: those of dead shards count too, since their slots are still theirs.
-fn quorum(evidence: &Evidence) -> usize {
+pub(super) fn quorum(evidence: &Evidence) -> usize {
     usize::from(evidence.plan.cluster.shards) / 2 + 1
 }
 
 fn has_live_primary(evidence: &Evidence, shard: ShardId) -> bool {
-    let claims =
-        |n: &NodeEvidence| n.own_slots().iter().any(|(first, _)| evidence.shard_of_slot(*first) == shard);
+    let claims = |n: &NodeEvidence| !n.own_slots().is_empty() && shard_served(evidence, n) == shard;
     evidence.is_live(last_primary(evidence, shard)) || evidence.live().any(claims)
 }
 
@@ -163,9 +160,9 @@ enum Chance {
 /// its data age counts from the beginning of time (`clusterHandleReplicaFailover`, `cluster-replica-validity-factor`).
 /// One that was seen in sync shortly before may stand; so may one that was left alone for long before.
 fn electable(evidence: &Evidence, shard: ShardId, node: NodeId, gone: SimTime) -> Chance {
-    let any_age = setting(evidence, "cluster-replica-validity-factor") == Some("0");
+    let settings = Settings::at(evidence, node, evidence.ended_at);
     let started = started_at(evidence, node);
-    if setting(evidence, "cluster-replica-no-failover") == Some("yes") || (started >= gone && !any_age) {
+    if !settings.may_stand() || (started >= gone && !settings.may_stand_at_any_age()) {
         return Chance::No;
     }
     // The server's limit is ten node timeouts and more; half of it leaves room for what a sample does not tell.
@@ -183,7 +180,7 @@ fn electable(evidence: &Evidence, shard: ShardId, node: NodeId, gone: SimTime) -
 }
 
 /// The instant `by` before `at`, or the beginning of the run.
-fn before(at: SimTime, by: SimDuration) -> SimTime {
+pub(super) fn before(at: SimTime, by: SimDuration) -> SimTime {
     SimTime::from_ns(at.as_ns().saturating_sub(by.as_ns()))
 }
 
@@ -200,14 +197,14 @@ fn went_down_at(evidence: &Evidence, node: NodeId) -> SimTime {
     exits.max().or_else(|| pauses.filter_map(|f| f.fired_at).max()).unwrap_or(evidence.ended_at)
 }
 
-fn primary_at(evidence: &Evidence, shard: ShardId, at: SimTime) -> NodeId {
+pub(super) fn primary_at(evidence: &Evidence, shard: ShardId, at: SimTime) -> NodeId {
     let changes = evidence.primary_changes.iter().rev();
     let last = changes.filter(|c| c.shard == shard && c.at <= at).map(|c| c.to).next();
     last.unwrap_or_else(|| evidence.plan.cluster.first_primary(shard))
 }
 
 /// Whether a node's process ran at an instant and no fault held it.
-fn is_calm(evidence: &Evidence, node: NodeId, at: SimTime) -> bool {
+pub(super) fn is_calm(evidence: &Evidence, node: NodeId, at: SimTime) -> bool {
     let within = |from: SimTime, to: Option<SimTime>| from <= at && to.is_none_or(|to| at < to);
     let down = evidence.exits.iter().any(|e| e.node == node && within(e.at, e.restarted_at));
     let hit = |f: &&super::evidence::FaultReport| f.hit.contains(&node);
@@ -232,7 +229,7 @@ fn longest_stretch(evidence: &Evidence, from: SimTime, so: impl Fn(SimTime) -> b
 }
 
 /// Every instant from `from` to the end at which something changed, both included, in order.
-fn moments(evidence: &Evidence, from: SimTime) -> Vec<SimTime> {
+pub(super) fn moments(evidence: &Evidence, from: SimTime) -> Vec<SimTime> {
     let exits = evidence.exits.iter().flat_map(|e| [Some(e.at), e.restarted_at]);
     let faults = evidence.faults.iter().flat_map(|f| [f.fired_at, f.healed_at]);
     let changes = evidence.primary_changes.iter().map(|c| Some(c.at));

@@ -4,20 +4,25 @@
 //! well as over its log. It judges nothing.
 
 mod actions;
+mod disk;
 mod processes;
+mod resyncs;
 mod takeovers;
 mod words;
 
 use std::collections::BTreeMap;
 
 use self::actions::Actions;
+use self::disk::Disk;
 use self::processes::Processes;
 use self::takeovers::Takeovers;
 use super::Evidence;
-use super::evidence::{Findings, NodeEvidence};
+use super::evidence::{Findings, NodeEvidence, Resyncs};
+use super::layout;
 use crate::event::{Body, Event, Phase};
 use crate::history::{Entry, Outcome, Request};
 use crate::id::{ActorId, ClientId, NodeId};
+use crate::op::{OpAction, is_shutdown};
 use crate::plan::Plan;
 use crate::time::SimTime;
 
@@ -31,7 +36,10 @@ pub struct Gatherer {
     history: History,
     actions: Actions,
     processes: Processes,
+    disk: Disk,
     takeovers: Takeovers,
+    resyncs: BTreeMap<NodeId, Resyncs>,
+    notable: BTreeMap<SimTime, u64>,
 }
 
 /// Operations of clients, and which of them are open.
@@ -51,26 +59,54 @@ impl Gatherer {
             history: History::default(),
             actions: Actions::default(),
             processes: Processes::default(),
+            disk: Disk::default(),
             takeovers: Takeovers::default(),
+            resyncs: BTreeMap::new(),
+            notable: BTreeMap::new(),
         }
     }
 
     /// Takes the next event.
     pub fn see(&mut self, event: &Event) {
         self.last_at = event.at;
+        if is_notable(&event.body) && !self.done {
+            self.notable.entry(event.at).or_insert(event.i);
+        }
         match (event.actor, &event.body) {
-            (_, Body::Phase { phase }) => self.done = *phase == Phase::Done,
+            (_, Body::Phase { phase }) => {
+                self.done = *phase == Phase::Done;
+                if *phase == Phase::Run {
+                    self.resyncs.clear();
+                }
+            }
             (ActorId::Client(client), Body::Invoke { sequence, request }) => {
                 self.history.invoke((client, *sequence), request, event.at);
             }
             (ActorId::Client(client), Body::Complete { sequence, outcome, node }) => {
                 self.history.complete((client, *sequence), outcome, (event.at, *node));
             }
+            (ActorId::Operator, Body::Picked { node, .. }) => self.actions.picked(*node),
             (ActorId::Node(node), body) if !self.done => {
                 self.processes.see(node, event.at, body);
+                self.disk.see(node, event.at, body);
                 self.takeovers.see(node, event.at, body);
+                resyncs::see(&mut self.resyncs, node, body);
             }
-            (_, body) => self.actions.see(event.at, body),
+            (_, body) => {
+                self.shut_down(body);
+                self.actions.see(event.at, body);
+            }
+        }
+    }
+
+    /// A command of the plan's that tells a node to end is as good as a signal.
+    fn shut_down(&mut self, body: &Body) {
+        if let Body::Operation { op, .. } = body
+            && let Some(op) = self.plan.operations.iter().find(|planned| planned.id == *op)
+            && let OpAction::Command { node, args } = &op.action
+            && is_shutdown(args)
+        {
+            self.processes.shut_down(*node);
         }
     }
 
@@ -79,10 +115,11 @@ impl Gatherer {
         let findings = findings.unwrap_or_else(|| self.no_findings());
         let ids = findings.nodes.iter().filter_map(|n| Some((n.node_id.clone()?, n.node))).collect();
         let starts = self.processes.starts();
-        Evidence {
+        let mut evidence = Evidence {
             ended_at: findings.ended_at,
             settle_began_at: findings.settle_began_at,
             nodes: findings.nodes,
+            moved: BTreeMap::new(),
             agreement: findings.agreement,
             lag_samples: findings.lag_samples,
             history: self.history.entries,
@@ -91,11 +128,16 @@ impl Gatherer {
             operations: self.actions.operations(&self.plan),
             primary_changes: self.takeovers.changes(&self.plan.cluster, &ids),
             log_tail: self.processes.log_tail(),
+            resyncs: self.resyncs,
+            notable: self.notable,
             exits: self.processes.exits,
+            disk: self.disk.reports,
             livelocks: self.processes.livelocks,
             suspicious_log_lines: self.processes.suspicious,
             plan: self.plan,
-        }
+        };
+        evidence.moved = layout::moved(&evidence);
+        evidence
     }
 
     fn no_findings(&self) -> Findings {
@@ -111,6 +153,15 @@ impl Gatherer {
     /// A node that nobody looked at.
     fn unknown(&self, node: NodeId) -> NodeEvidence {
         NodeEvidence::unread(node, self.processes.is_alive(node))
+    }
+}
+
+/// Whether an event can be what broke something.
+fn is_notable(body: &Body) -> bool {
+    match body {
+        Body::Operation { .. } | Body::Fault { .. } | Body::Exited { .. } => true,
+        Body::Log { line } => takeovers::is_takeover(line),
+        _ => false,
     }
 }
 

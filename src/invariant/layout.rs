@@ -1,7 +1,10 @@
 //! Slots as sets, the slot of a key, and which shard each node serves in the end.
 
+use std::collections::BTreeMap;
+
 use super::evidence::{Evidence, NodeEvidence, Role};
 use crate::id::{NodeId, ShardId};
+use crate::op::OpAction;
 use crate::wire::SLOT_COUNT;
 
 /// A set of slots.
@@ -47,24 +50,127 @@ pub(super) fn last_primary(evidence: &Evidence, shard: ShardId) -> NodeId {
     last.unwrap_or_else(|| evidence.plan.cluster.first_primary(shard))
 }
 
-/// The shard a node serves in the end: by the slots it claims, or those of the primary it replicates, or, if
-/// neither is known, as laid out.
+/// The shard a node serves in the end: the one it leads, or whose primary it replicates, or, if neither is known, as laid
+/// out. A primary that took slots without anybody having seen it serves the shard that most of them were given to.
 pub fn shard_served(evidence: &Evidence, node: &NodeEvidence) -> ShardId {
-    let claimed = |n: &NodeEvidence| n.own_slots().first().map(|(first, _)| evidence.shard_of_slot(*first));
-    if let Some(shard) = claimed(node) {
+    if let Some(shard) = shard_led(evidence, node) {
         return shard;
     }
     let primary = node.primary.filter(|_| node.role == Some(Role::Replica));
     let of_primary = |primary: NodeId| {
-        let by_its_row = evidence.node(primary).filter(|p| p.is_live()).and_then(claimed);
+        let by_its_row = evidence.node(primary).filter(|p| p.is_live()).and_then(|p| shard_led(evidence, p));
         by_its_row.unwrap_or_else(|| evidence.plan.cluster.shard_of(primary))
     };
     primary.map_or_else(|| evidence.plan.cluster.shard_of(node.node), of_primary)
 }
 
+/// The shard of which a node claims the slots.
+fn shard_led(evidence: &Evidence, node: &NodeEvidence) -> Option<ShardId> {
+    let cluster = &evidence.plan.cluster;
+    let share = |shard: &ShardId| -> u32 {
+        let (first, last) = cluster.slots_of(*shard);
+        let common = node.own_slots().iter().map(|(a, b)| ((*a).max(first), (*b).min(last)));
+        common.filter(|(a, b)| a <= b).map(|(a, b)| u32::from(b - a) + 1).sum()
+    };
+    let leads = |shard: &ShardId| last_primary(evidence, *shard) == node.node;
+    let by_lineage = cluster.shards().find(leads).filter(|_| !node.own_slots().is_empty());
+    by_lineage.or_else(|| cluster.shards().max_by_key(share).filter(|shard| share(shard) > 0))
+}
+
+/// Slots that all live views give to a primary of another shard than the plan does, where a command of the plan's moved
+/// slots: who else has taken slots has stolen them.
+pub(super) fn moved(evidence: &Evidence) -> BTreeMap<u16, ShardId> {
+    let moves = evidence.plan.operations.iter().any(|op| match &op.action {
+        OpAction::Command { args, .. } => moves_slots(args),
+        OpAction::Failover { .. } => false,
+    });
+    let cluster = &evidence.plan.cluster;
+    let leads = |node: NodeId| cluster.shards().find(|shard| last_primary(evidence, *shard) == node);
+    let owners = if moves { agreed_owners(evidence) } else { BTreeMap::new() };
+    let shards = owners.into_iter().filter_map(|(slot, node)| Some((slot, leads(node)?)));
+    shards.filter(|(slot, shard)| cluster.shard_of_slot(*slot) != *shard).collect()
+}
+
+/// The owner of each slot about which all live views agree.
+fn agreed_owners(evidence: &Evidence) -> BTreeMap<u16, NodeId> {
+    let mut owners: BTreeMap<u16, Option<NodeId>> = BTreeMap::new();
+    for row in evidence.seen().flat_map(|node| &node.view).filter(|row| row.is_primary) {
+        for slot in row.slots.iter().flat_map(|(first, last)| *first..=*last.min(&(SLOT_COUNT - 1))) {
+            let owner = owners.entry(slot).or_insert(row.node);
+            *owner = owner.filter(|owner| row.node == Some(*owner));
+        }
+    }
+    owners.into_iter().filter_map(|(slot, owner)| Some((slot, owner?))).collect()
+}
+
+/// Whether a command gives slots to another node.
+fn moves_slots(args: &[String]) -> bool {
+    let says = |index: usize, words: &[&str]| {
+        args.get(index).is_some_and(|arg| words.iter().any(|word| arg.eq_ignore_ascii_case(word)))
+    };
+    says(0, &["cluster"]) && says(1, &["setslot", "migrateslots", "addslots", "addslotsrange"])
+}
+
+/// Whether the plan's own commands took every slot of a shard away, so that its nodes serve others or nobody.
+pub(super) fn is_emptied(evidence: &Evidence, shard: ShardId) -> bool {
+    let (first, last) = evidence.plan.cluster.slots_of(shard);
+    (first..=last).all(|slot| evidence.moved.contains_key(&slot))
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::sample::{healthy, operation, promote};
     use super::*;
+    use crate::op::Ending;
+
+    /// Node-3 claims slot 5 too, and everybody says so.
+    fn moved_by(text: &str) -> Evidence {
+        let mut evidence = healthy();
+        for row in evidence.nodes.iter_mut().flat_map(|node| &mut node.view) {
+            match row.node {
+                Some(NodeId(1)) => row.slots = vec![(0, 4), (6, 5460)],
+                Some(NodeId(3)) => row.slots.insert(0, (5, 5)),
+                _ => {}
+            }
+        }
+        let args = text.split(' ').map(str::to_owned).collect();
+        operation(&mut evidence, OpAction::Command { node: NodeId(1), args }, (5, 6), Ending::Done);
+        evidence.moved = moved(&evidence);
+        evidence
+    }
+
+    #[test]
+    fn a_slot_that_the_plan_moved_belongs_to_who_has_it_and_makes_nobody_change_sides() {
+        let evidence = moved_by("CLUSTER SETSLOT 5 NODE x");
+        assert_eq!((evidence.shard_of_slot(5), evidence.shard_of_slot(6)), (ShardId(2), ShardId(1)));
+        let served = evidence.nodes.iter().map(|node| shard_served(&evidence, node).0).collect::<Vec<_>>();
+        assert_eq!(served, [1, 1, 2, 2, 3, 3]);
+        assert!(!is_emptied(&evidence, ShardId(1)));
+    }
+
+    #[test]
+    fn a_slot_that_nobody_moved_was_stolen() {
+        assert_eq!(moved_by("CLUSTER NODES").shard_of_slot(5), ShardId(1));
+    }
+
+    #[test]
+    fn a_moved_slot_goes_with_the_next_primary() {
+        let mut evidence = healthy();
+        promote(&mut evidence, NodeId(4), 20, true);
+        for row in evidence.nodes.iter_mut().flat_map(|node| &mut node.view) {
+            match row.node {
+                Some(NodeId(1)) => row.slots.clear(),
+                Some(NodeId(4)) => row.slots = vec![(0, 10921)],
+                _ => {}
+            }
+        }
+        let args = ["CLUSTER", "MIGRATESLOTS"].map(str::to_owned).to_vec();
+        operation(&mut evidence, OpAction::Command { node: NodeId(1), args }, (5, 6), Ending::Done);
+        evidence.moved = moved(&evidence);
+        assert_eq!(evidence.shard_of_slot(0), ShardId(2));
+        assert_eq!(shard_served(&evidence, &evidence.nodes[3]), ShardId(2));
+        assert!(is_emptied(&evidence, ShardId(1)));
+    }
 
     #[test]
     fn slots_are_told_as_ranges() {

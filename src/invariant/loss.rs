@@ -13,14 +13,15 @@
 //!   again from each heal of a fault that hit it until two node timeouts later.
 //! - **A coordinated handover** loses nothing that was acknowledged before it. But an old primary that a fault keeps from
 //!   hearing of it goes on once its pause is over, and what it acknowledges then is lost as after any takeover.
-//! - **A primary that comes back before anyone took over** and has no append-only file comes back with what its last
-//!   snapshot held, and its replicas copy that: it may lose everything acknowledged until its end. (The documented
-//!   danger of restarts without persistence.)
+//! - **A primary that comes back before anyone took over** comes back with what its log says it loaded, and its replicas
+//!   copy that. An append-only file holds everything; a snapshot holds what was executed until it was begun; with
+//!   neither, everything acknowledged until the end may be lost. (The documented danger of restarts without persistence.)
 //!
 //! A write counts as executed at some moment between its invocation and its completion; each bound is compared with
 //! the end that cannot accuse the server wrongly.
 
-use super::evidence::{Evidence, ExitReport, FaultReport, PrimaryChange};
+use super::evidence::{DiskReport, DiskStep, Evidence, ExitReport, FaultReport, PrimaryChange};
+use super::settings::Settings;
 use crate::fault::FaultAction;
 use crate::history::Entry;
 use crate::id::{NodeId, ShardId};
@@ -58,8 +59,8 @@ impl<'a> Excuses<'a> {
 
     /// Why an acknowledged write may be lost, if it may.
     pub fn of_write(&self, write: &Entry) -> Option<&str> {
-        let shard = self.evidence.shard_of_slot(key_slot(write.request.key().as_bytes()));
-        let windows = self.windows.iter().filter(|w| w.shard == shard);
+        let shards = self.evidence.shards_of_slot(key_slot(write.request.key().as_bytes()));
+        let windows = self.windows.iter().filter(|w| shards.contains(&w.shard));
         windows.filter(|w| w.covers(write)).map(|w| w.why.as_str()).next()
     }
 }
@@ -150,15 +151,39 @@ fn is_of_network(evidence: &Evidence, fault: &FaultReport) -> bool {
 /// The window of a primary that ended and came back while it was still the primary.
 fn restart(evidence: &Evidence, exit: &ExitReport) -> Option<Window> {
     let back = exit.restarted_at?;
-    let keeps_all = evidence.plan.cluster.config.get("appendonly").is_some_and(|value| value == "yes");
     let shard = shard_led(evidence, exit.node, exit.at)?;
     let taken = evidence.primary_changes.iter().any(|c| c.shard == shard && c.at > exit.at && c.at <= back);
-    if keeps_all || taken {
+    if taken {
         return None;
     }
-    let why =
-        format!("{} was restarted at {back} without its data before anyone took {shard} over", exit.node);
-    Some(Window { shard, after: SimTime::ZERO, until: exit.at, old: None, why })
+    let (after, what) = kept(evidence, exit, back)?;
+    let why = format!("{} was restarted at {back} {what} before anyone took {shard} over", exit.node);
+    Some(Window { shard, after, until: exit.at, old: None, why })
+}
+
+/// Until when a restarted process has what the one before executed, and what it came back with; nothing if it has all.
+fn kept(evidence: &Evidence, exit: &ExitReport, back: SimTime) -> Option<(SimTime, &'static str)> {
+    let of_node = |report: &&DiskReport| report.node == exit.node;
+    let next_end = evidence.exits.iter().filter(|e| e.node == exit.node && e.at > back).map(|e| e.at).min();
+    let loaded = evidence.disk.iter().filter(of_node);
+    let loaded = loaded.filter(|report| report.at >= back && next_end.is_none_or(|end| report.at < end));
+    let loaded = loaded.map(|report| report.step).find(|step| !matches!(step, DiskStep::Saved { .. }));
+    match loaded {
+        Some(DiskStep::LoadedAppendOnly) => {
+            let appends = Settings::at(evidence, exit.node, exit.at).appends();
+            // It was off in the end, so nobody can say how old the file is.
+            (!appends).then_some((SimTime::ZERO, "with an append-only file that was off"))
+        }
+        Some(DiskStep::LoadedSnapshot) => {
+            let saved = evidence.disk.iter().filter(of_node).filter(|report| report.at <= exit.at);
+            let mut as_of = saved.filter_map(|report| match report.step {
+                DiskStep::Saved { as_of } => Some(as_of),
+                _ => None,
+            });
+            Some((as_of.next_back().unwrap_or(SimTime::ZERO), "with its last snapshot"))
+        }
+        _ => Some((SimTime::ZERO, "without its data")),
+    }
 }
 
 /// The shard whose primary a node was at an instant.
@@ -268,15 +293,44 @@ mod tests {
         assert!(!excused(&evidence, 1, 15, 16));
     }
 
-    #[test]
-    fn a_restart_before_anyone_took_over_loses_memory_but_not_an_append_only_file() {
+    /// Node-1 ends at 20 s and is back at 21 s; this is what its log says of its disk.
+    fn restarted(disk: &[(u64, DiskStep)]) -> Evidence {
         let mut evidence = healthy();
         kill(&mut evidence, NodeId(1), 20);
         evidence.exits[0].restarted_at = Some(at(21));
+        let report = |(s, step): &(u64, DiskStep)| DiskReport { node: NodeId(1), at: at(*s), step: *step };
+        evidence.disk = disk.iter().map(report).collect();
+        evidence
+    }
+
+    #[test]
+    fn a_restart_without_data_may_lose_everything_and_settings_alone_prove_nothing() {
+        let mut evidence = restarted(&[(10, DiskStep::Saved { as_of: at(9) })]);
+        evidence.plan.cluster.config.insert("appendonly".to_owned(), "yes".to_owned());
+        assert!(excused(&evidence, 1, 5, 6), "nothing was loaded");
         assert!(excused(&evidence, 1, 15, 16));
         assert!(!excused(&evidence, 1, 22, 23));
-        evidence.plan.cluster.config.insert("appendonly".to_owned(), "yes".to_owned());
-        assert!(!excused(&evidence, 1, 15, 16));
+    }
+
+    #[test]
+    fn a_snapshot_that_was_loaded_holds_what_was_executed_until_it_was_begun() {
+        let saved = |at_s, as_of| (at_s, DiskStep::Saved { as_of: at(as_of) });
+        let evidence = restarted(&[saved(4, 3), saved(10, 9), (21, DiskStep::LoadedSnapshot)]);
+        assert!(!excused(&evidence, 1, 7, 8));
+        assert!(excused(&evidence, 1, 9, 11) && excused(&evidence, 1, 15, 16));
+        let at_the_end = restarted(&[saved(20, 20), (21, DiskStep::LoadedSnapshot)]);
+        assert!(!excused(&at_the_end, 1, 15, 16));
+        let of_unknown_age = restarted(&[(21, DiskStep::LoadedSnapshot)]);
+        assert!(excused(&of_unknown_age, 1, 15, 16));
+    }
+
+    #[test]
+    fn an_append_only_file_that_was_loaded_holds_everything_unless_it_was_off() {
+        for (value, keeps) in [("yes", true), ("YES", true), ("no", false)] {
+            let mut evidence = restarted(&[(21, DiskStep::LoadedAppendOnly)]);
+            evidence.plan.cluster.config.insert("appendonly".to_owned(), value.to_owned());
+            assert_eq!(excused(&evidence, 1, 15, 16), !keeps, "{value}");
+        }
     }
 
     #[test]

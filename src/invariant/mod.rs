@@ -3,24 +3,29 @@
 //! They know nothing of actors, servers or logs, so that any world that fills an [`Evidence`] can be judged, and
 //! every verdict can be tested without one. A new invariant is one file, one line in [`CATALOGUE`] and two tests.
 
+pub mod availability;
 pub mod convergence_time;
 pub mod data_consistency;
 pub mod evidence;
+mod excuse;
 pub mod expectation;
 pub mod gather;
 pub mod layout;
 mod loss;
 pub mod no_crash;
 pub mod no_livelock;
+pub mod operations;
 pub mod reads;
 pub mod replica_sync;
 pub mod replication_lag;
 #[cfg(test)]
 pub(crate) mod sample;
+mod settings;
 pub mod single_owner;
 pub mod slot_coverage;
 pub mod verdict;
 pub mod views_agree;
+mod writers;
 
 pub use evidence::Evidence;
 pub use expectation::Expectation;
@@ -28,15 +33,13 @@ pub use verdict::Verdict;
 
 use crate::plan::Limits;
 
-/// When an invariant must hold.
+/// When an invariant must hold, and so when nobody can know whether it does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Applies {
-    /// At every moment of the run.
+    /// At every moment of the run, or at those that it picks itself.
     Always,
-    /// After the last disturbance is over and the cluster had its time to settle.
+    /// After the last disturbance is over and the cluster had its time to settle: nobody knows before.
     OnceHealed,
-    /// At every moment at which nothing is wrong, during the run and after it.
-    UnderNoFault,
 }
 
 /// What is judged: a run, and what its own plan allows to ask of it.
@@ -75,13 +78,15 @@ pub struct Judged {
 }
 
 /// Every invariant, in the order of the report.
-pub static CATALOGUE: [Invariant; 10] = [
+pub static CATALOGUE: [Invariant; 12] = [
     slot_coverage::INVARIANT,
     replica_sync::INVARIANT,
     data_consistency::INVARIANT,
+    operations::INVARIANT,
     convergence_time::INVARIANT,
     replication_lag::INVARIANT,
     reads::INVARIANT,
+    availability::INVARIANT,
     single_owner::INVARIANT,
     views_agree::INVARIANT,
     no_crash::INVARIANT,
@@ -143,6 +148,7 @@ mod tests {
     fn a_healthy_cluster_holds_everything_it_was_asked_for() {
         let mut evidence = healthy();
         evidence.lag_samples = vec![lag(2, 1, 10, 0)];
+        evidence.plan.limits.max_lost_writes = Some(0);
         let judged = judge(&evidence);
         assert!(judged.iter().all(|j| j.verdict.name() == "holds") && judged.len() == CATALOGUE.len());
         evidence.plan.limits.data_consistency = false;

@@ -15,7 +15,8 @@ pub(super) const INVARIANT: Invariant = Invariant {
 fn check(case: &Case) -> Verdict {
     let mut findings = Findings::default();
     for exit in case.evidence.exits.iter().filter(|e| !e.expected) {
-        findings.wrong(exit.at, format!("{} ended at {} with {}", exit.node, exit.at, exit.status));
+        let reason = exit.reason.as_ref().map_or(String::new(), |reason| format!(" ({reason})"));
+        findings.wrong(exit.at, format!("{} ended at {} with {}{reason}", exit.node, exit.at, exit.status));
     }
     for line in &case.evidence.suspicious_log_lines {
         findings.wrong(line.at, format!("{} wrote at {}: {}", line.node, line.at, line.line.trim()));
@@ -64,6 +65,16 @@ mod tests {
         evidence.exits[0].expected = false;
         let verdict = check(&Case::of(&evidence));
         assert_eq!(verdict, Verdict::violated(at(20), "node-2 ended at 20.000000s with SIGKILL"));
+    }
+
+    #[test]
+    fn an_end_is_told_with_its_reason() {
+        let mut evidence = healthy();
+        kill(&mut evidence, NodeId(2), 20);
+        evidence.exits[0].expected = false;
+        evidence.exits[0].reason = Some("server.c:12 'x > 0' is not true".to_owned());
+        let text = "node-2 ended at 20.000000s with SIGKILL (server.c:12 'x > 0' is not true)";
+        assert_eq!(check(&Case::of(&evidence)), Verdict::violated(at(20), text));
     }
 
     #[test]

@@ -1,11 +1,13 @@
-//! No read returns a value that nobody wrote, that was refused, or that was written only later.
+//! No read returns a value that neither a client nor the plan wrote, that was refused, or that was written only later.
 //!
 //! This holds at every moment, faults or not: asynchronous replication may lose a write and bring an older one back,
 //! but it makes nothing up. How old a value may be is not judged.
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+use super::evidence::Content;
 use super::verdict::Findings;
+use super::writers::Writers;
 use super::{Applies, Case, Invariant, Verdict};
 use crate::history::{Entry, Outcome, Request};
 use crate::time::SimTime;
@@ -20,7 +22,7 @@ pub(super) const INVARIANT: Invariant = Invariant {
 };
 
 fn check(case: &Case) -> Verdict {
-    let writes = Writes::of(&case.evidence.history);
+    let (writes, writers) = (Writes::of(&case.evidence.history), Writers::of(case.evidence));
     let mut findings = Findings::default();
     let mut count = 0_u64;
     for entry in &case.evidence.history {
@@ -29,7 +31,10 @@ fn check(case: &Case) -> Verdict {
         };
         count += 1;
         let until = entry.completed_at.unwrap_or(SimTime::NEVER);
-        if let Err(what) = writes.origin(key, value, until) {
+        let by_plan = || writers.wrote_by(key, &Content::Text(value.clone()), until);
+        if let Err(what) = writes.origin(key, value, until)
+            && !by_plan()
+        {
             let who = format!("{} #{} at {until}", entry.client, entry.sequence);
             findings.wrong(until, format!("{who} read \"{value}\" from {key}, {what}"));
         }

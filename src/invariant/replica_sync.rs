@@ -6,7 +6,8 @@
 
 use super::evidence::{NodeEvidence, Role};
 use super::expectation::Fate;
-use super::layout::shard_served;
+use super::layout::{is_emptied, shard_served};
+use super::settings::Settings;
 use super::verdict::Findings;
 use super::{Applies, Case, Invariant, Verdict};
 use crate::id::{NodeId, ShardId};
@@ -50,7 +51,8 @@ fn judge_node(case: &Case, node: &NodeEvidence, findings: &mut Findings) -> bool
     let mut wrong = |what: String| findings.wrong(at, format!("{} {what}", node.node));
     let home = case.evidence.plan.cluster.shard_of(node.node);
     let serves = shard_served(case.evidence, node);
-    if serves != home && !migration_is_legal(case, node.node, serves) {
+    let is_emptied = is_emptied(case.evidence, home);
+    if serves != home && !is_emptied && !migration_is_legal(case, node.node, serves) {
         wrong(format!("of {home} serves {serves}"));
     }
     let Some(row) = node.own_row() else {
@@ -61,7 +63,7 @@ fn judge_node(case: &Case, node: &NodeEvidence, findings: &mut Findings) -> bool
         (Some(Role::Primary), false) | (Some(Role::Replica), true) => {
             wrong("has one role in INFO and another in CLUSTER NODES".to_owned());
         }
-        (_, true) if row.slots.is_empty() => {
+        (_, true) if row.slots.is_empty() && !is_emptied => {
             wrong(format!("is a primary without slots, not a replica of {home}"))
         }
         (None, _) => findings.missing(format!("the role of {} is not known", node.node)),
@@ -111,7 +113,7 @@ fn migration_is_legal(case: &Case, node: NodeId, to: ShardId) -> bool {
     let hurt = |n: &NodeId| cluster.shard_of(*n) == to;
     let orphaned = case.evidence.faults.iter().flat_map(|f| &f.hit).any(hurt)
         || case.evidence.exits.iter().map(|e| &e.node).any(hurt);
-    let on = cluster.config.get("cluster-allow-replica-migration").is_none_or(|value| value != "no");
+    let on = Settings::at(case.evidence, node, case.evidence.ended_at).migrates_replicas();
     on && cluster.replicas >= 2 && orphaned && !typed
 }
 

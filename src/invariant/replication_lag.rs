@@ -1,20 +1,22 @@
 //! While nothing is wrong, no replica is further behind its primary than the plan's limit.
 //!
 //! A replica that was cut off or restarted must first catch up, which is not lag: after a disturbance its samples
-//! count from the first one within the limit on, and at the latest when the limit of convergence has passed.
+//! count from the first one on that shows it caught up, and at the latest when the limit of convergence has passed. It has
+//! caught up when it lacks nothing, or little and no more than at the look before: while its lag grows, it has not.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::evidence::{Evidence, LagSample};
 use super::verdict::Findings;
 use super::{Applies, Case, Invariant, Verdict, always_asked};
+use crate::id::NodeId;
 use crate::time::SimDuration;
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "replication_lag",
     title: "Replication Lag",
     statement: "while nothing is wrong, replicas are at most the limit behind their primaries",
-    applies: Applies::UnderNoFault,
+    applies: Applies::Always,
     asked: always_asked,
     check,
 };
@@ -45,6 +47,7 @@ fn check(case: &Case) -> Verdict {
 
 fn calm_samples(evidence: &Evidence) -> Vec<&LagSample> {
     let mut caught_up = BTreeSet::new();
+    let mut before: BTreeMap<NodeId, SimDuration> = BTreeMap::new();
     let mut disturbances_before = 0;
     let mut calm = Vec::new();
     for sample in &evidence.lag_samples {
@@ -54,13 +57,17 @@ fn calm_samples(evidence: &Evidence) -> Vec<&LagSample> {
         });
         if count != disturbances_before {
             (disturbances_before, caught_up) = (count, BTreeSet::new());
+            before.clear();
         }
         if last_end.is_some_and(|end| sample.at < end) {
             caught_up.clear();
+            before.clear();
             continue;
         }
         let settled = last_end.is_none_or(|end| sample.at >= end + evidence.plan.limits.max_convergence_ns);
-        if sample.lag <= evidence.plan.limits.max_replication_lag_ns {
+        let grows = before.insert(sample.node, sample.lag).is_none_or(|before| sample.lag > before);
+        let is_little = sample.lag <= evidence.plan.limits.max_replication_lag_ns;
+        if sample.lag == SimDuration::ZERO || is_little && !grows {
             caught_up.insert(sample.node);
         }
         if settled || caught_up.contains(&sample.node) {
@@ -97,6 +104,24 @@ mod tests {
         assert_eq!(verdict, Verdict::violated(at(25), text));
         disturb(&mut evidence, 20, 30);
         assert_eq!(check(&Case::of(&evidence)).name(), "holds");
+    }
+
+    #[test]
+    fn a_sample_within_the_limit_is_not_caught_up_while_the_lag_grows() {
+        let after = |samples: &[(u64, u64)]| {
+            let mut evidence = healthy();
+            disturb(&mut evidence, 20, 30);
+            evidence.lag_samples = vec![lag(2, 1, 10, 0)];
+            evidence.lag_samples.extend(samples.iter().map(|(s, ms)| lag(2, 1, *s, *ms)));
+            check(&Case::of(&evidence)).name()
+        };
+        assert_eq!(after(&[(31, 4000), (33, 6000), (35, 8000), (36, 0)]), "holds");
+        assert_eq!(
+            after(&[(31, 4000), (32, 3000), (35, 6000)]),
+            "violated",
+            "it had caught up and fell behind"
+        );
+        assert_eq!(after(&[(31, 0), (37, 6000)]), "violated");
     }
 
     #[test]

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use super::evidence::{
     Agreement, Content, Disturbance, Evidence, ExitReport, FaultReport, LagSample, NodeEvidence,
-    PrimaryChange, Role, SlotAnswer, ViewEntry,
+    OperationReport, PrimaryChange, Role, SlotAnswer, ViewEntry,
 };
 use crate::fault::{FaultId, LatencyRange};
 use crate::history::{Entry, Outcome, Request};
 use crate::id::{ClientId, NodeId};
+use crate::op::{Ending, Op, OpAction, OpId};
 use crate::plan::{ClusterPlan, Limits, NetworkPlan, Plan};
 use crate::time::{SimDuration, SimTime};
 use crate::wire::resp::key_slot;
@@ -32,6 +33,7 @@ pub fn healthy_of(shards: u16, replicas: u16) -> Evidence {
         ended_at: at(100),
         settle_began_at: Some(at(60)),
         nodes,
+        moved: BTreeMap::new(),
         history: vec![],
         disturbances: vec![],
         agreement: vec![Agreement { at: at(1), agreed: true }],
@@ -40,9 +42,12 @@ pub fn healthy_of(shards: u16, replicas: u16) -> Evidence {
         faults: vec![],
         operations: vec![],
         exits: vec![],
+        disk: vec![],
         livelocks: vec![],
         suspicious_log_lines: vec![],
         log_tail: vec![],
+        resyncs: BTreeMap::new(),
+        notable: BTreeMap::new(),
     }
 }
 
@@ -63,6 +68,7 @@ fn plan(shards: u16, replicas: u16) -> Plan {
             data_consistency: true,
             max_convergence_ns: SimDuration::from_secs(30),
             max_replication_lag_ns: SimDuration::from_secs(5),
+            ..Limits::default()
         },
     }
 }
@@ -89,6 +95,8 @@ fn healthy_node(cluster: &ClusterPlan, node: NodeId) -> NodeEvidence {
         link_up: primary.map(|_| true),
         offset: Some(1_000),
         keys: Some(BTreeMap::new()),
+        functions: None,
+        evicted_keys: None,
         slot_answers: if primary.is_none() { vec![answer] } else { vec![] },
     }
 }
@@ -127,7 +135,8 @@ pub fn kill(evidence: &mut Evidence, node: NodeId, s: u64) {
     dead.slot_answers.clear();
     in_all_views(evidence, node, |row| row.fail = true);
     let (status, what) = ("SIGKILL".to_owned(), format!("Process Kill ({node})"));
-    evidence.exits.push(ExitReport { node, at: at(s), status, expected: true, restarted_at: None });
+    let (expected, reason, restarted_at) = (true, None, None);
+    evidence.exits.push(ExitReport { node, at: at(s), status, expected, reason, restarted_at });
     evidence.disturbances.push(Disturbance { at: at(s), ended_at: Some(at(s)), what });
     hit(evidence, node, s, None);
 }
@@ -184,6 +193,29 @@ pub fn replicate(evidence: &mut Evidence, node: NodeId, of: NodeId) {
 pub fn disturb(evidence: &mut Evidence, from: u64, to: u64) {
     let what = "disturbance".to_owned();
     evidence.disturbances.push(Disturbance { at: at(from), ended_at: Some(at(to)), what });
+}
+
+/// An operation from one second to another, and how it ended.
+pub fn operation(evidence: &mut Evidence, action: OpAction, (from, to): (u64, u64), ending: Ending) {
+    let id = OpId(evidence.operations.len() as u16 + 1);
+    let (sent_at, ended_at, done) = (Some(at(from)), Some(at(to)), ending == Ending::Done);
+    let (text, detail) = (action.kind(), format!("{ending:?}"));
+    let (expected_to_fail, target) = (false, None);
+    let ending = Some(ending);
+    evidence.operations.push(OperationReport {
+        id,
+        text: text.clone(),
+        sent_at,
+        ended_at,
+        done,
+        ending,
+        target,
+        expected_to_fail,
+        detail,
+    });
+    evidence.disturbances.push(Disturbance { at: at(from), ended_at, what: text });
+    let delay_ns = SimDuration::ZERO;
+    evidence.plan.operations.push(Op { id, delay_ns, action, expected_to_fail: None, expect: None });
 }
 
 /// Replaces what the looks at all nodes showed.

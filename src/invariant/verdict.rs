@@ -3,6 +3,8 @@
 //! The three values merge as in jepsen's checkers: violated beats unknown beats holds. So evidence that is missing
 //! in one place can never hide a violation found in another, and never passes for a property that was checked.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use crate::time::SimTime;
@@ -138,10 +140,23 @@ impl Findings {
     }
 }
 
-/// The first few of `items`, and how many more there are.
-pub(super) fn listed(items: impl ExactSizeIterator<Item = String>) -> String {
-    let more = items.len().saturating_sub(SPELLED_OUT);
-    let mut text = items.take(SPELLED_OUT).collect::<Vec<_>>().join("; ");
+/// The first few of `items`, each once and with its count, and how many more there are.
+pub(super) fn listed(items: impl Iterator<Item = String>) -> String {
+    let mut counted: Vec<(String, u64)> = Vec::new();
+    let mut places: BTreeMap<String, usize> = BTreeMap::new();
+    for item in items {
+        let place = *places.entry(item.clone()).or_insert(counted.len());
+        match counted.get_mut(place) {
+            Some((_, count)) => *count += 1,
+            None => counted.push((item, 1)),
+        }
+    }
+    let told = counted.iter().take(SPELLED_OUT).map(|(item, count)| match count {
+        1 => item.clone(),
+        count => format!("{item} ({count} times)"),
+    });
+    let mut text = told.collect::<Vec<_>>().join("; ");
+    let more: u64 = counted.iter().skip(SPELLED_OUT).map(|(_, count)| count).sum();
     if more > 0 {
         text.push_str(&format!("; and {more} more"));
     }
@@ -162,6 +177,12 @@ mod tests {
         assert_eq!(unknown().merge(violated(1)), violated(1));
         let both = violated(2).merge(violated(1));
         assert_eq!(both, Verdict::violated(SimTime::from_ns(1), "broken 2; broken 1"));
+    }
+
+    #[test]
+    fn what_is_found_again_and_again_is_told_once_with_its_count() {
+        let items = ["a", "b", "a", "a", "c"].map(str::to_owned);
+        assert_eq!(listed(items.into_iter()), "a (3 times); b; c");
     }
 
     #[test]

@@ -142,6 +142,7 @@ fn operation(stream: &mut Stream, cluster: &Size) -> Operation {
         node: None,
         mode: None,
         args: None,
+        expect: None,
         timing: Some(if is_delayed { Timing::Delayed } else { Timing::Immediate }),
         delay: is_delayed.then(|| tenths(stream, 5..=60)),
     };

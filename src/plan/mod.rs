@@ -104,6 +104,9 @@ pub struct WorkloadPlan {
     pub keys: u64,
     /// The length of a value in bytes, at least enough for its writer and sequence number.
     pub value_bytes: u64,
+    /// How long a client waits for an answer; what suits the network's latency if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_ns: Option<SimDuration>,
     /// Everything the clients do, in the order in which it is due.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub commands: Vec<ClientCommand>,
@@ -120,8 +123,10 @@ pub struct ClientCommand {
     pub request: Request,
 }
 
-/// Which invariants are asked for, and their limits; an invariant that is `false` is not judged.
+/// Which invariants are asked for, and their limits; an invariant that is `false`, or whose limit is absent, is not
+/// judged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Limits {
     /// Every slot has one live owner in every live node's view.
     pub slot_coverage: bool,
@@ -129,10 +134,38 @@ pub struct Limits {
     pub replica_sync: bool,
     /// Replicas hold what their primaries hold, and acknowledged writes are there.
     pub data_consistency: bool,
+    /// Operations that nothing excuses are done.
+    pub operations: bool,
     /// How long after the last fault or operation all live nodes agree at the latest.
     pub max_convergence_ns: SimDuration,
     /// The longest replication lag that is tolerated once nothing is wrong.
     pub max_replication_lag_ns: SimDuration,
+    /// How long no write to a shard may be acknowledged while clients ask for some.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_write_gap_ns: Option<SimDuration>,
+    /// How many in a million operations of clients must be done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_success_ppm: Option<u32>,
+    /// How many acknowledged writes may be lost, excused or not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_lost_writes: Option<u64>,
+}
+
+impl Default for Limits {
+    /// What holds where a scenario says nothing.
+    fn default() -> Self {
+        Limits {
+            slot_coverage: true,
+            replica_sync: true,
+            data_consistency: true,
+            operations: true,
+            max_convergence_ns: SimDuration::from_secs(30),
+            max_replication_lag_ns: SimDuration::from_secs(5),
+            max_write_gap_ns: None,
+            min_success_ppm: None,
+            max_lost_writes: None,
+        }
+    }
 }
 
 impl Plan {
@@ -156,6 +189,7 @@ impl WorkloadPlan {
             clients: commands.iter().map(|command| command.client.0).max().unwrap_or_default(),
             keys: 0,
             value_bytes: 0,
+            timeout_ns: None,
             commands,
         }
     }
@@ -185,6 +219,12 @@ impl ClusterPlan {
     /// The node that is made the primary of a shard.
     pub fn first_primary(&self, shard: ShardId) -> NodeId {
         NodeId((shard.0 - 1) * (1 + self.replicas) + 1)
+    }
+
+    /// The shard that a slot is given to.
+    pub fn shard_of_slot(&self, slot: u16) -> ShardId {
+        let holds = |shard: &ShardId| self.slots_of(*shard).1 >= slot;
+        self.shards().find(holds).expect("the shards cover every slot")
     }
 
     /// The slots a shard is given, first and last, as even as 16384 allows.

@@ -6,7 +6,7 @@
 use crate::fault::{Fault, FaultId};
 use crate::history::Request;
 use crate::id::{ClientId, NodeId, ShardId};
-use crate::op::{Op, OpAction, OpId};
+use crate::op::{Expect, Op, OpAction, OpId};
 use crate::scenario::check::{DEFAULT_REPLICAS, DEFAULT_SHARDS, check};
 use crate::scenario::script::{DEFAULT_CLIENTS, in_order};
 use crate::scenario::{
@@ -15,7 +15,7 @@ use crate::scenario::{
 };
 use crate::time::SimDuration;
 
-use super::written::{drawn_ms, latency, millis, small};
+use super::written::{drawn_ms, latency, millis, ppm, small};
 use super::{ClientCommand, ClusterPlan, Limits, LinkDelay, NetworkPlan, Plan, WorkloadPlan, epoch, faults};
 
 /// `cluster-node-timeout` unless the scenario says otherwise; the server's own 15 s would make runs long.
@@ -96,7 +96,8 @@ fn op(seed: u64, cluster: &ClusterPlan, id: OpId, written: &Operation) -> Op {
             args: written.args.clone().unwrap_or_default(),
         },
     };
-    Op { id, delay_ns, action, expected_to_fail: None }
+    let expect = written.expect.clone().map(Expect::from);
+    Op { id, delay_ns, action, expected_to_fail: None, expect }
 }
 
 fn network(written: &Network) -> NetworkPlan {
@@ -127,6 +128,7 @@ fn scripted(written: &Workload, commands: &[Command]) -> WorkloadPlan {
     WorkloadPlan {
         duration_ns: written.duration.map_or(script.duration_ns, SimDuration::from_secs_f64),
         clients: written.clients.map_or(script.clients, small),
+        timeout_ns: written.timeout.map(SimDuration::from_secs_f64),
         ..script
     }
 }
@@ -154,16 +156,23 @@ fn drawn(written: &Workload) -> WorkloadPlan {
         clients: small(written.clients.unwrap_or(DEFAULT_CLIENTS)),
         keys: written.keys.unwrap_or(1_000),
         value_bytes: written.value_bytes.unwrap_or(64),
+        timeout_ns: written.timeout.map(SimDuration::from_secs_f64),
         commands: Vec::new(),
     }
 }
 
 fn limits(written: &Validation) -> Limits {
+    let usual = Limits::default();
+    let seconds = |written: Option<f64>| written.map(SimDuration::from_secs_f64);
     Limits {
-        slot_coverage: written.slot_coverage.unwrap_or(true),
-        replica_sync: written.replica_sync.unwrap_or(true),
-        data_consistency: written.data_consistency.unwrap_or(true),
-        max_convergence_ns: SimDuration::from_secs_f64(written.max_convergence_time.unwrap_or(30.0)),
-        max_replication_lag_ns: SimDuration::from_secs_f64(written.max_replication_lag.unwrap_or(5.0)),
+        slot_coverage: written.slot_coverage.unwrap_or(usual.slot_coverage),
+        replica_sync: written.replica_sync.unwrap_or(usual.replica_sync),
+        data_consistency: written.data_consistency.unwrap_or(usual.data_consistency),
+        operations: written.operations.unwrap_or(usual.operations),
+        max_convergence_ns: seconds(written.max_convergence_time).unwrap_or(usual.max_convergence_ns),
+        max_replication_lag_ns: seconds(written.max_replication_lag).unwrap_or(usual.max_replication_lag_ns),
+        max_write_gap_ns: seconds(written.max_write_gap),
+        min_success_ppm: written.min_success_rate.map(ppm),
+        max_lost_writes: written.max_lost_writes,
     }
 }

@@ -95,6 +95,7 @@ fn the_basic_example_is_the_plan_it_says() {
             "slot_coverage": true,
             "replica_sync": true,
             "data_consistency": true,
+            "operations": true,
             "max_convergence_ns": 30000000000,
             "max_replication_lag_ns": 5000000000
           }

@@ -65,6 +65,7 @@ fn operation(op: &Op) -> Operation {
         node: None,
         mode: None,
         args: None,
+        expect: op.expect.as_ref().map(ToString::to_string),
         timing: None,
         delay: seconds(op.delay_ns),
     };
@@ -181,6 +182,7 @@ fn workload(plan: &WorkloadPlan) -> Workload {
         enabled: Some(true),
         duration: seconds(plan.duration_ns),
         clients: Some(plan.clients.into()),
+        timeout: plan.timeout_ns.and_then(seconds),
         ..Workload::default()
     };
     if !plan.commands.is_empty() {
@@ -210,5 +212,9 @@ fn validation(limits: &Limits) -> Validation {
         data_consistency: Some(limits.data_consistency),
         max_convergence_time: seconds(limits.max_convergence_ns),
         max_replication_lag: seconds(limits.max_replication_lag_ns),
+        operations: Some(limits.operations),
+        max_write_gap: limits.max_write_gap_ns.and_then(seconds),
+        min_success_rate: limits.min_success_ppm.map(|ppm| f64::from(ppm) / 10_000.0),
+        max_lost_writes: limits.max_lost_writes,
     }
 }

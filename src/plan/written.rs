@@ -20,6 +20,11 @@ pub(super) fn millis(ms: f64) -> SimDuration {
     SimDuration::from_ns((ms * 1e6).round() as u64)
 }
 
+/// A share in percent, in parts of a million.
+pub(super) fn ppm(percent: f64) -> u32 {
+    (percent * 10_000.0).round() as u32
+}
+
 /// A drawn number of whole milliseconds.
 pub(super) fn drawn_ms(seed: u64, purpose: &str, range: std::ops::RangeInclusive<u64>) -> SimDuration {
     SimDuration::from_ms(Stream::new(seed, "plan", purpose).range(range))

@@ -9,15 +9,17 @@ pub mod paint;
 pub mod text;
 mod workload;
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use crate::invariant::evidence::{FaultReport, LogLine, NodeEvidence, OperationReport, Role};
+use crate::id::NodeId;
+use crate::invariant::evidence::{FaultReport, LogLine, NodeEvidence, OperationReport, Resyncs, Role};
 use crate::invariant::layout::shard_served;
-use crate::invariant::{Evidence, Judged, Verdict};
+use crate::invariant::{Evidence, Invariant, Judged, Verdict};
 use crate::time::SimTime;
-pub use workload::Workload;
+pub use workload::{Workload, WriteGap};
 
 /// How many of the nodes' last log lines are shown.
 const LOG_LINES: usize = 20;
@@ -63,6 +65,8 @@ pub struct Validation {
     pub name: &'static str,
     /// The invariant's name for people.
     pub title: &'static str,
+    /// What it says.
+    pub statement: &'static str,
     /// The answer.
     #[serde(flatten)]
     pub verdict: Verdict,
@@ -132,6 +136,8 @@ pub struct RunReport {
     pub faults: Vec<Action>,
     /// What clients saw; absent if there were none.
     pub workload: Option<Workload>,
+    /// How often replicas had to synchronise again, by node.
+    pub replication: BTreeMap<NodeId, Resyncs>,
     /// Every node at the end, in words.
     pub cluster_state: Vec<String>,
     /// The last lines of all nodes' logs, by virtual time.
@@ -150,6 +156,7 @@ impl RunReport {
         event_at: impl Fn(SimTime) -> Option<u64>,
     ) -> Self {
         let cluster = &evidence.plan.cluster;
+        let event_at = |at| evidence.notable.get(&at).copied().or_else(|| event_at(at));
         RunReport {
             status: Status::of(judged),
             seed: evidence.plan.seed,
@@ -159,10 +166,11 @@ impl RunReport {
                 replicas: cluster.replicas,
                 nodes: cluster.node_count(),
             },
-            validations: judged.iter().map(|j| Validation::of(j, &event_at)).collect(),
+            validations: judged.iter().map(|j| Validation::of(j, event_at)).collect(),
             operations: evidence.operations.iter().map(operation).collect(),
             faults: evidence.faults.iter().map(fault).collect(),
-            workload: Workload::of(&evidence.history),
+            workload: Workload::of(evidence),
+            replication: evidence.resyncs.clone(),
             cluster_state: cluster_state(evidence),
             error_log: error_log(evidence),
             reproduction,
@@ -205,8 +213,8 @@ impl Validation {
             Verdict::Violated { first_event_hint, .. } => event_at(first_event_hint),
             _ => None,
         };
-        let (name, title) = (judged.invariant.name, judged.invariant.title);
-        Validation { name, title, verdict: judged.verdict.clone(), first_event }
+        let Invariant { name, title, statement, .. } = *judged.invariant;
+        Validation { name, title, statement, verdict: judged.verdict.clone(), first_event }
     }
 }
 

@@ -29,6 +29,8 @@ fn done(id: u16, done: bool, expected_to_fail: bool, detail: &str) -> OperationR
         sent_at: Some(at(10)),
         ended_at: Some(at(12)),
         done,
+        ending: None,
+        target: None,
         expected_to_fail,
         detail: detail.to_owned(),
     }
@@ -101,7 +103,8 @@ fn a_run_that_passed_is_summed_up() {
             Validation Results:
             ✓ Slot Coverage: All 16384 slots assigned
             ✓ Replica Sync: All replicas synchronized (3)
-            ✓ Data Consistency: 100% match across 3 replicas (1 keys compared); 2 of 2 acknowledged writes kept
+            ✓ Data Consistency: 100% match across 3 replicas (1 keys compared by type and value); 2 of 2 acknowledged writes kept
+            ✓ Operations: No operation ended
             ✓ Convergence Time: 0.0s (within 30.0s limit)
             ✓ Replication Lag: 0.020s average, 0.020s max (1 samples)
             ✓ Reads: 0 values read, all of them written before
@@ -115,6 +118,7 @@ fn a_run_that_passed_is_summed_up() {
             - Success Rate: 66.7%
             - Average Latency: 2000.0ms (p50 1000.3ms, p99 3000.0ms, max 3000.0ms)
             - Throughput: 0.4 ops/sec
+            - Longest Write Gap: 5.0s (shard 1, from 3.0s on)
         "#]],
     );
 }
@@ -124,35 +128,35 @@ fn a_run_that_failed_says_what_where_and_how_to_repeat_it() {
     check(
         text::failure(&report(&failed()), false),
         expect![[r#"
-        === Test Failure Report ===
-        Scenario ID: sample_seed_42
-        Seed: 42
-        Duration: 100.0s virtual, 0.61s real
-        Status: FAILED
+            === Test Failure Report ===
+            Scenario ID: sample_seed_42
+            Seed: 42
+            Duration: 100.0s virtual, 0.61s real
+            Status: FAILED
 
-        Failure Details:
-        ✗ Slot Coverage: Slots 5461-10921 owned by a dead or failed primary in the view of node-1, node-2, node-4, node-5, node-6
-        ✗ Replica Sync: node-4 replicates node-3, which is dead
-        ✗ Convergence Time: no agreement within 80.0s after Process Kill (node-3) at 20.000000s
+            Failure Details:
+            ✗ Slot Coverage: Slots 5461-10921 owned by a dead or failed primary in the view of node-1, node-2, node-4, node-5, node-6
+            ✗ Replica Sync: node-4 replicates node-3, which is dead
+            ✗ Convergence Time: no agreement within 80.0s after Process Kill (node-3) at 20.000000s
 
-        First Event:
-        - event 23 at 23.000000s (Slot Coverage)
+            First Event:
+            - event 20 at 20.000000s (Slot Coverage)
 
-        Cluster State at Failure:
-        - node-1 (primary, shard 1): CONNECTED, offset 1000, 1 keys
-        - node-2 (replica, shard 1): CONNECTED, offset 1000, 1 keys
-        - node-3 (shard 2): DEAD
-        - node-4 (replica, shard 2): CONNECTED, offset 1000, 0 keys
-        - node-5 (primary, shard 3): CONNECTED, offset 1000, 0 keys
-        - node-6 (replica, shard 3): CONNECTED, offset 1000, 0 keys
+            Cluster State at Failure:
+            - node-1 (primary, shard 1): CONNECTED, offset 1000, 1 keys
+            - node-2 (replica, shard 1): CONNECTED, offset 1000, 1 keys
+            - node-3 (shard 2): DEAD
+            - node-4 (replica, shard 2): CONNECTED, offset 1000, 0 keys
+            - node-5 (primary, shard 3): CONNECTED, offset 1000, 0 keys
+            - node-6 (replica, shard 3): CONNECTED, offset 1000, 0 keys
 
-        Error Log:
-        [23.000000s] node-1: * Marking node as failing (quorum reached).
-        [24.000000s] node-4: # Failover auth denied
+            Error Log:
+            [23.000000s] node-1: * Marking node as failing (quorum reached).
+            [24.000000s] node-4: # Failover auth denied
 
-        Reproduction Command:
-        valkey-fuzzer run --seed 42
-    "#]],
+            Reproduction Command:
+            valkey-fuzzer run --seed 42
+        "#]],
     );
 }
 
@@ -180,51 +184,67 @@ fn the_json_report_has_every_measured_value() {
               "validations": {
                 "slot_coverage": {
                   "title": "Slot Coverage",
+                  "statement": "every live node's view gives all 16384 slots to live primaries, and they serve them",
                   "verdict": "holds",
                   "detail": "All 16384 slots assigned"
                 },
                 "replica_sync": {
                   "title": "Replica Sync",
+                  "statement": "every live replica is linked to a live primary of its own shard and has all that it wrote",
                   "verdict": "holds",
                   "detail": "All replicas synchronized (3)"
                 },
                 "data_consistency": {
                   "title": "Data Consistency",
+                  "statement": "replicas hold what their primaries hold, and no acknowledged write is lost beyond what asynchronous replication allows",
                   "verdict": "holds",
-                  "detail": "100% match across 3 replicas (1 keys compared); 2 of 2 acknowledged writes kept"
+                  "detail": "100% match across 3 replicas (1 keys compared by type and value); 2 of 2 acknowledged writes kept"
+                },
+                "operations": {
+                  "title": "Operations",
+                  "statement": "every operation is done, or something that was seen at its moment excuses it",
+                  "verdict": "holds",
+                  "detail": "No operation ended"
                 },
                 "convergence_time": {
                   "title": "Convergence Time",
+                  "statement": "all live nodes agree and are ok within the limit after each disturbance",
                   "verdict": "holds",
                   "detail": "0.0s (within 30.0s limit)"
                 },
                 "replication_lag": {
                   "title": "Replication Lag",
+                  "statement": "while nothing is wrong, replicas are at most the limit behind their primaries",
                   "verdict": "holds",
                   "detail": "0.020s average, 0.020s max (1 samples)"
                 },
                 "reads": {
                   "title": "Reads",
+                  "statement": "no read returns a value that nobody wrote, or that was refused",
                   "verdict": "holds",
                   "detail": "0 values read, all of them written before"
                 },
                 "single_owner": {
                   "title": "Single Owner",
+                  "statement": "no slot is claimed for two live primaries in any view",
                   "verdict": "holds",
                   "detail": "No slot has two owners"
                 },
                 "views_agree": {
                   "title": "Views Agree",
+                  "statement": "all live nodes describe the same cluster, agree on its state and have no slot half migrated",
                   "verdict": "holds",
                   "detail": "6 nodes agree"
                 },
                 "no_crash": {
                   "title": "No Crash",
+                  "statement": "no server ends unless it is told to, asserts, reports a bug or trips a sanitizer",
                   "verdict": "holds",
                   "detail": "No unexpected exit (0 expected)"
                 },
                 "no_livelock": {
                   "title": "No Livelock",
+                  "statement": "every server blocks again after every turn it is given",
                   "verdict": "holds",
                   "detail": "No server spun"
                 }
@@ -271,8 +291,14 @@ fn the_json_report_has_every_measured_value() {
                 "latency_ms_p50": 1000.341503,
                 "latency_ms_p99": 3000.0,
                 "latency_ms_max": 3000.0,
-                "throughput_per_s": 0.42857142857142855
+                "throughput_per_s": 0.42857142857142855,
+                "write_gap": {
+                  "seconds": 5.0,
+                  "shard": 1,
+                  "from_s": 3.0
+                }
               },
+              "replication": {},
               "cluster_state": [
                 "node-1 (primary, shard 1): CONNECTED, offset 1000, 1 keys",
                 "node-2 (replica, shard 1): CONNECTED, offset 1000, 1 keys",

@@ -1,8 +1,10 @@
 //! The report for people: a summary of every run, and what went wrong when something did.
 
 use super::paint::{Paint, grouped};
-use super::{Action, ActionOutcome, RunReport, Status, Workload};
+use super::{Action, ActionOutcome, RunReport, Status, Workload, WriteGap};
+use crate::id::NodeId;
 use crate::invariant::Verdict;
+use crate::invariant::evidence::Resyncs;
 
 /// The summary, and after it the failure report unless the run passed. Ends with a newline.
 pub fn render(report: &RunReport, colour: bool) -> String {
@@ -59,6 +61,10 @@ fn summary_in(report: &RunReport, look: Look) -> String {
     text += &section("Validation Results");
     for validation in &report.validations {
         text += &verdict_line(validation.title, &validation.verdict, look.paint);
+    }
+    if !report.replication.is_empty() {
+        text += &section("Replication");
+        report.replication.iter().for_each(|(node, counts)| text += &resync_line(*node, *counts));
     }
     if let Some(workload) = &report.workload {
         text += &section("Workload Metrics");
@@ -134,6 +140,16 @@ fn verdict_line(title: &str, verdict: &Verdict, paint: Paint) -> String {
     format!("{mark} {title}: {}\n", verdict.detail())
 }
 
+fn resync_line(node: NodeId, counts: Resyncs) -> String {
+    let Resyncs { full, partial, links_lost } = counts;
+    format!("- {node}: {full} full and {partial} partial resyncs, {links_lost} links lost\n")
+}
+
+fn gap_line(gap: &WriteGap) -> String {
+    let WriteGap { seconds, shard, from_s } = gap;
+    format!("- Longest Write Gap: {seconds:.1}s (shard {shard}, from {from_s:.1}s on)\n")
+}
+
 fn workload_lines(w: &Workload) -> String {
     let latency = format!(
         "p50 {:.1}ms, p99 {:.1}ms, max {:.1}ms",
@@ -146,5 +162,5 @@ fn workload_lines(w: &Workload) -> String {
         w.success_percent,
         w.latency_ms_average,
         w.throughput_per_s
-    )
+    ) + &w.write_gap.as_ref().map_or(String::new(), gap_line)
 }

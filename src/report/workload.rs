@@ -4,6 +4,8 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use crate::history::{Entry, Outcome};
+use crate::invariant::Evidence;
+use crate::invariant::availability::{Gap, longest_write_gap};
 use crate::time::SimTime;
 
 /// What the clients of a run saw.
@@ -29,11 +31,32 @@ pub struct Workload {
     pub latency_ms_max: f64,
     /// Operations per virtual second, from the first invocation to the last completion.
     pub throughput_per_s: f64,
+    /// The longest time in which writers waited in vain; absent if nothing was written.
+    pub write_gap: Option<WriteGap>,
+}
+
+/// A time in which no write to a shard was acknowledged though some were asked for.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct WriteGap {
+    /// How long it lasted.
+    pub seconds: f64,
+    /// The shard's number.
+    pub shard: u16,
+    /// When it began.
+    pub from_s: f64,
+}
+
+impl WriteGap {
+    fn of(gap: Gap) -> Self {
+        let (seconds, from_s) = (gap.length.as_secs_f64(), gap.from.as_secs_f64());
+        WriteGap { seconds, shard: gap.shard.0, from_s }
+    }
 }
 
 impl Workload {
     /// Counts a history; nothing if it is empty.
-    pub fn of(history: &[Entry]) -> Option<Self> {
+    pub fn of(evidence: &Evidence) -> Option<Self> {
+        let history = &evidence.history;
         let began = history.iter().map(|e| e.invoked_at).min()?;
         let ended = history.iter().map(|e| e.completed_at.unwrap_or(e.invoked_at)).max()?;
         let latencies_ns = latencies_ns(history);
@@ -54,6 +77,7 @@ impl Workload {
             latency_ms_p99: quantile_ms(0.99),
             latency_ms_max: ms(max_ns),
             throughput_per_s: operations as f64 / span_s(began, ended),
+            write_gap: longest_write_gap(evidence).map(WriteGap::of),
         })
     }
 }

@@ -231,6 +231,10 @@ impl Finds {
     }
 
     fn command(&mut self, place: &Place, operation: &Operation) {
+        if operation.expect.as_ref().is_some_and(String::is_empty) {
+            let advice = "write `ok`, `error`, `any`, or how the answer begins";
+            self.add(&place.key("expect"), "this expects nothing", advice);
+        }
         if operation.node.is_none() {
             self.add(place, "it is not said which node gets the command", "add `node:`");
         }
@@ -271,5 +275,10 @@ impl Finds {
         let place = Place::of(&["validation"]);
         self.duration(&place.key("max_convergence_time"), validation.max_convergence_time);
         self.duration(&place.key("max_replication_lag"), validation.max_replication_lag);
+        self.duration(&place.key("max_write_gap"), validation.max_write_gap);
+        if let Some(rate) = validation.min_success_rate.filter(|rate| !(0.0..=100.0).contains(rate)) {
+            let advice = "write percent from 0 to 100";
+            self.add(&place.key("min_success_rate"), format!("{rate} is no share"), advice);
+        }
     }
 }

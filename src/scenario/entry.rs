@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::text::text_list;
+use super::text::{text_list, text_value};
 use crate::fault::{Channel, Direction, Signal};
 use crate::id::Host;
 use crate::op::FailoverMode;
@@ -60,6 +60,9 @@ pub struct Operation {
     /// A command's name and arguments.
     #[serde(default, deserialize_with = "text_list")]
     pub args: Option<Vec<String>>,
+    /// What a command is to be answered: `ok`, `error`, `any`, or how the answer begins.
+    #[serde(default, deserialize_with = "text_value")]
+    pub expect: Option<String>,
     pub timing: Option<Timing>,
     /// Seconds.
     pub delay: Option<f64>,

@@ -21,18 +21,19 @@ pub(super) fn nearest<'a>(found: &str, allowed: &[&'a str]) -> Option<&'a str> {
 /// The keys of an operation that do not belong to its type.
 pub(super) fn stray_in_operation(place: &Place, operation: &Operation) -> Vec<Problem> {
     let failover = ["type", "target", "shard", "node", "mode", "timing", "delay"];
-    let command = ["type", "node", "args", "timing", "delay"];
+    let command = ["type", "node", "args", "expect", "timing", "delay"];
     let (kind, allowed) = match operation.kind {
         OperationKind::Failover => ("failover", &failover[..]),
         OperationKind::Command => ("command", &command[..]),
     };
-    let Operation { kind: _, target, shard, node, mode, args, timing, delay } = operation;
+    let Operation { kind: _, target, shard, node, mode, args, expect, timing, delay } = operation;
     let present = [
         ("target", target.is_some()),
         ("shard", shard.is_some()),
         ("node", node.is_some()),
         ("mode", mode.is_some()),
         ("args", args.is_some()),
+        ("expect", expect.is_some()),
         ("timing", timing.is_some()),
         ("delay", delay.is_some()),
     ];

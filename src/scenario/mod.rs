@@ -145,6 +145,8 @@ pub struct Workload {
     pub clients: Option<u64>,
     pub keys: Option<u64>,
     pub value_bytes: Option<u64>,
+    /// Seconds that a client waits for an answer.
+    pub timeout: Option<f64>,
     /// Everything the clients do; then nothing of it is drawn.
     pub commands: Option<Vec<Command>>,
 }
@@ -156,10 +158,16 @@ pub struct Validation {
     pub slot_coverage: Option<bool>,
     pub replica_sync: Option<bool>,
     pub data_consistency: Option<bool>,
+    pub operations: Option<bool>,
     /// Seconds.
     pub max_convergence_time: Option<f64>,
     /// Seconds.
     pub max_replication_lag: Option<f64>,
+    /// Seconds.
+    pub max_write_gap: Option<f64>,
+    /// Percent.
+    pub min_success_rate: Option<f64>,
+    pub max_lost_writes: Option<u64>,
 }
 
 #[cfg(test)]

@@ -30,6 +30,11 @@ pub(super) fn text_list<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Vec<St
     Ok(list.map(|list| list.into_iter().map(Scalar::into_argument).collect()))
 }
 
+/// A text, number or boolean, taken as a text.
+pub(super) fn text_value<'de, D: Deserializer<'de>>(d: D) -> Result<Option<String>, D::Error> {
+    Ok(Option::<Scalar>::deserialize(d)?.map(Scalar::into_argument))
+}
+
 /// A map of directives; a boolean is the server's `yes` or `no`.
 pub(super) fn text_map<'de, D: Deserializer<'de>>(d: D) -> Result<BTreeMap<String, String>, D::Error> {
     let map = Option::<BTreeMap<String, Scalar>>::deserialize(d)?.unwrap_or_default();
@@ -149,6 +154,10 @@ fn merge<E: Error>(whole: &mut Validation, more: Validation) -> Result<(), E> {
     join("slot_coverage", &mut whole.slot_coverage, more.slot_coverage)?;
     join("replica_sync", &mut whole.replica_sync, more.replica_sync)?;
     join("data_consistency", &mut whole.data_consistency, more.data_consistency)?;
+    join("operations", &mut whole.operations, more.operations)?;
+    join("max_write_gap", &mut whole.max_write_gap, more.max_write_gap)?;
+    join("min_success_rate", &mut whole.min_success_rate, more.min_success_rate)?;
+    join("max_lost_writes", &mut whole.max_lost_writes, more.max_lost_writes)?;
     join("max_convergence_time", &mut whole.max_convergence_time, more.max_convergence_time)?;
     join("max_replication_lag", &mut whole.max_replication_lag, more.max_replication_lag)
 }

@@ -12,7 +12,7 @@ use super::Shared;
 /// First word of a page.
 pub const MAGIC: u64 = 0x766b_667a_7061_6765;
 /// Layout version; the shim refuses another one.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// The variable that names the page's descriptor to the shim.
 pub const PAGE_VARIABLE: &str = "VALKEY_FUZZER_PAGE";
 /// The variable that asks the shim to describe the process images it is loaded into, and do nothing else.
@@ -23,7 +23,11 @@ pub const PARTICIPANTS: usize = 8;
 /// Sockets of one node that can be open at once.
 pub const SOCKETS: usize = 1024;
 /// Pipes of one node that can be open at once.
-pub const PIPES: usize = 32;
+pub const PIPES: usize = 64;
+/// Counters of one node (`eventfd`, `timerfd`) that can be open at once.
+pub const COUNTERS: usize = 32;
+/// Options of a socket that are numbers.
+pub const OPTIONS: usize = 18;
 /// Bytes a socket's receive window holds.
 pub const RX_BYTES: usize = 64 * 1024;
 /// Bytes a pipe holds, as on Linux.
@@ -73,6 +77,8 @@ pub struct Page {
     pub next_handle: Shared<u64>,
     /// The next local port of a dialled connection.
     pub next_port: Shared<u32>,
+    /// Seed of the order in which this turn's multiplexers report; 0 for the order of the descriptors.
+    pub order: Shared<u64>,
     /// Counts what happened to pipes, so that blocked siblings look again.
     pub pipe_activity: Shared<u32>,
     /// Set when something was written to the standard output.
@@ -86,6 +92,7 @@ pub struct Page {
     pub participants: [Participant; PARTICIPANTS],
     pub sockets: [Socket; SOCKETS],
     pub pipes: [Pipe; PIPES],
+    pub counters: [Counter; COUNTERS],
 }
 
 /// Why a process gave the turn up, or what became of it.
@@ -173,6 +180,12 @@ pub struct Socket {
     pub rx_more: Shared<u32>,
     /// Closing aborts the connection.
     pub linger_abort: Shared<u32>,
+    /// The options that are numbers, as they were set.
+    pub options: [Shared<i32>; OPTIONS],
+    /// How long a call may block to receive; zero is for ever.
+    pub receive_timeout_ns: Shared<u64>,
+    /// How long a call may block to send; zero is for ever.
+    pub send_timeout_ns: Shared<u64>,
     /// Descriptors that name it, by process.
     pub refs: [Shared<u16>; PARTICIPANTS],
 }
@@ -183,11 +196,32 @@ pub struct Pipe {
     pub used: Shared<u32>,
     pub start: Shared<u32>,
     pub len: Shared<u32>,
-    pub unused: Shared<u32>,
+    /// Nothing more can be written ([`SHUT_WRITERS`]) or read ([`SHUT_READERS`]), whoever names an end.
+    pub shut: Shared<u32>,
     /// Descriptors that read, by process.
     pub readers: [Shared<u16>; PARTICIPANTS],
     /// Descriptors that write, by process.
     pub writers: [Shared<u16>; PARTICIPANTS],
+}
+
+/// Nothing more can be written to a pipe.
+pub const SHUT_WRITERS: u32 = 1;
+/// Nothing more can be read from a pipe.
+pub const SHUT_READERS: u32 = 2;
+
+/// A simulated counter: an `eventfd`, or a `timerfd` that counts how often its time came.
+#[repr(C)]
+pub struct Counter {
+    pub value: Shared<u64>,
+    /// When a timer's time comes next, in virtual time; 0 is never.
+    pub next_ns: Shared<u64>,
+    /// After how long it comes again; 0 is never.
+    pub interval_ns: Shared<u64>,
+    /// Whether reads take one of the count instead of all.
+    pub semaphore: Shared<u32>,
+    pub is_timer: Shared<u32>,
+    /// Descriptors that name it, by process.
+    pub refs: [Shared<u16>; PARTICIPANTS],
 }
 
 /// What a record in the outbox says.

@@ -9,6 +9,7 @@ mod corpus;
 mod determinism;
 mod format;
 mod hostile;
+mod judge;
 mod leaving;
 mod process;
 mod program;

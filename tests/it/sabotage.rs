@@ -22,7 +22,7 @@ fn assert_violates(ran: &Ran, invariant: &str, why: &str) {
 fn a_cluster_that_nobody_touched_holds_everything() {
     let ran = run(&plan(include_str!("scenarios/quiet.yaml")), &server());
     assert!(matches!(ran.report.status, Status::Passed), "{:?}", ran.report.validations);
-    assert_eq!(ran.report.validations.len(), 10);
+    assert_eq!(ran.report.validations.len(), 11);
     assert_eq!(ran.unfinished, None);
 }
 
@@ -81,8 +81,9 @@ fn nine_of_a_hundred_keys_that_cannot_be_read_are_found() {
 fn a_value_that_no_client_wrote_is_found() {
     let ran = sabotaged(
         "operations:
-  - {type: command, node: 3, args: [SET, 'key:1', junk], delay: 2}
-workload: {duration: 6, keys: 10}",
+  - {type: command, node: 3, args: [DEBUG, REPLICATE, SET, 'key:1', junk], delay: 2}
+  - {type: failover, shard: 2, mode: takeover, timing: immediate}
+workload: {duration: 6, keys: 10, pattern: read_heavy, rate: 200}",
     );
     assert_violates(&ran, "reads", "which nobody wrote");
 }

@@ -23,6 +23,7 @@ fn plan(faults: Vec<(Trigger, FaultAction)>) -> Plan {
         delay_ns: second,
         action: OpAction::Command { node: NodeId(1), args: vec!["PING".to_owned()] },
         expected_to_fail: None,
+        expect: None,
     };
     let fault = |(index, (trigger, action))| Fault { id: FaultId(index as u16 + 1), trigger, action };
     Plan {
@@ -40,6 +41,7 @@ fn plan(faults: Vec<(Trigger, FaultAction)>) -> Plan {
             clients: 2,
             keys: 1,
             value_bytes: 8,
+            timeout_ns: None,
             commands: Vec::new(),
         }),
         limits: Limits {
@@ -48,6 +50,7 @@ fn plan(faults: Vec<(Trigger, FaultAction)>) -> Plan {
             data_consistency: true,
             max_convergence_ns: second,
             max_replication_lag_ns: second,
+            ..Limits::default()
         },
     }
 }

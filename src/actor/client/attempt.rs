@@ -36,9 +36,9 @@ pub struct Patience {
 }
 
 impl Patience {
-    /// The patience that suits a network whose longest latency is `latency`.
-    pub fn for_latency(latency: SimDuration) -> Self {
-        let attempt = ATTEMPT_MAX + latency.times(ATTEMPT_LATENCIES);
+    /// The patience that suits a network whose longest latency is `latency`, unless an attempt's `timeout` is said.
+    pub fn new(latency: SimDuration, timeout: Option<SimDuration>) -> Self {
+        let attempt = timeout.unwrap_or(ATTEMPT_MAX + latency.times(ATTEMPT_LATENCIES));
         Patience { attempt, operation: attempt.times(OPERATION_ATTEMPTS) }
     }
 }

@@ -58,6 +58,7 @@ impl Client {
     /// The client `id` of the plan's workload; nothing if there is none. What was `recorded` goes before what is drawn.
     pub fn new(id: ClientId, plan: &Plan, recorded: ClientDecisions) -> Option<Self> {
         let me = ActorId::Client(id);
+        let timeout = plan.workload.as_ref().and_then(|workload| workload.timeout_ns);
         Some(Client {
             me,
             phase: Phase::Idle,
@@ -69,7 +70,7 @@ impl Client {
             tags: 0,
             open: None,
             late: false,
-            patience: Patience::for_latency(plan.network.latency.max_ns),
+            patience: Patience::new(plan.network.latency.max_ns, timeout),
             alarm: None,
         })
     }

@@ -47,6 +47,7 @@ fn plan(seed: u64, pattern: Pattern) -> Plan {
             clients: 1,
             keys: 10,
             value_bytes: 8,
+            timeout_ns: None,
             commands: Vec::new(),
         }),
         limits: Limits {
@@ -55,6 +56,7 @@ fn plan(seed: u64, pattern: Pattern) -> Plan {
             data_consistency: true,
             max_convergence_ns: second,
             max_replication_lag_ns: second,
+            ..Limits::default()
         },
     }
 }

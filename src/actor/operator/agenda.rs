@@ -10,7 +10,7 @@ use crate::actor::message::{ChaosMessage, DirectorMessage, Message};
 use crate::actor::session::Answer;
 use crate::event::{Body, BusSummary};
 use crate::id::{ActorId, NodeId};
-use crate::op::{Op, OpAction, OpId};
+use crate::op::{Ending, Op, OpAction, OpId};
 
 /// Operations that are left, and the one under way.
 #[derive(Debug)]
@@ -73,13 +73,15 @@ impl Agenda {
         let Some(op) = due else {
             return;
         };
+        let op = op.clone();
         let (job, progress) = match &op.action {
             OpAction::Failover { shard, mode, to } => {
                 let (failover, progress) = Failover::start(id, *shard, *mode, *to, desk);
                 (Job::Failover(failover), progress)
             }
             OpAction::Command { node, args } => {
-                (Job::Command(Command::start(id, *node, args, desk)), Progress::Working)
+                let command = Command::start(id, *node, args, op.expect, desk);
+                (Job::Command(command), Progress::Working)
             }
         };
         self.state = State::Doing(job);
@@ -116,10 +118,12 @@ impl Agenda {
 
     /// A node's process ended.
     pub fn node_ended(&mut self, node: NodeId, desk: &mut Desk) {
-        if let State::Doing(Job::Failover(failover)) = &mut self.state {
-            let progress = failover.node_ended(node);
-            self.take(progress, desk);
-        }
+        let progress = match &mut self.state {
+            State::Doing(Job::Failover(failover)) => failover.node_ended(node),
+            State::Doing(Job::Command(command)) => command.node_ended(node),
+            _ => return,
+        };
+        self.take(progress, desk);
     }
 
     fn due(&mut self, desk: &mut Desk) {
@@ -129,9 +133,10 @@ impl Agenda {
     }
 
     fn take(&mut self, progress: Progress, desk: &mut Desk) {
-        if let Progress::Ended { done, text } = progress {
+        if let Progress::Ended { ending, text } = progress {
             let op = self.left.pop_front().expect("it was just done").id;
-            desk.out.note(Body::OperationEnded { op, done, text });
+            let done = ending == Ending::Done;
+            desk.out.note(Body::OperationEnded { op, done, text, ending: Some(ending) });
             desk.out.send(ActorId::Chaos, Message::Chaos(ChaosMessage::OperationEnded { op }));
             self.begin(desk);
         }

@@ -1,13 +1,16 @@
 //! One command to one node, as typed.
 
+use redis::Value;
+
 use super::progress::Progress;
 use super::{Desk, reply};
 use crate::actor::message::{ChaosMessage, Message};
 use crate::actor::session::{Answer, SessionError};
 use crate::event::Body;
 use crate::id::{ActorId, NodeId};
-use crate::op::OpId;
+use crate::op::{Ending, Expect, OpId, is_shutdown};
 use crate::time::SimDuration;
+use crate::wire::resp::ServerError;
 
 /// How long a node may take to answer.
 const ANSWER_WITHIN: SimDuration = SimDuration::from_secs(10);
@@ -17,18 +20,22 @@ const ANSWER_WITHIN: SimDuration = SimDuration::from_secs(10);
 pub(super) struct Command {
     op: OpId,
     node: NodeId,
+    expect: Option<Expect>,
+    /// The node is told to end, which is all the answer it gives.
+    ends_node: bool,
     tag: u64,
     timer: u64,
 }
 
 impl Command {
     /// Sends it.
-    pub fn start(op: OpId, node: NodeId, args: &[String], desk: &mut Desk) -> Self {
+    pub fn start(op: OpId, node: NodeId, args: &[String], expect: Option<Expect>, desk: &mut Desk) -> Self {
+        let ends_node = is_shutdown(args);
         let args: Vec<String> = args.iter().map(|argument| desk.roll.fill_in(argument)).collect();
         desk.out.note(Body::Operation { op, text: format!("{} to {node}", args.join(" ")) });
         let tag = desk.terminal.ask(node, &args, desk.out);
         let timer = desk.terminal.set_timer(ANSWER_WITHIN, "command: give up", desk.out);
-        Command { op, node, tag, timer }
+        Command { op, node, expect, ends_node, tag, timer }
     }
 
     /// Takes an answer, if it is its own.
@@ -36,20 +43,57 @@ impl Command {
         if answer.tag != self.tag {
             return Progress::Working;
         }
-        let (op, node) = (self.op, self.node);
         match &answer.result {
-            Ok(value) => {
-                desk.out.note(reply::note(op, value));
-                let accepted = ChaosMessage::OperationAccepted { op };
-                desk.out.send(ActorId::Chaos, Message::Chaos(accepted));
-                Progress::Ended { done: true, text: format!("{node} answered") }
+            Ok(value) => self.replied(value, desk),
+            Err(SessionError::Server(error)) => self.refused(error, desk),
+            // A node that is told to end closes its connections first; its end is what counts.
+            Err(SessionError::Lost(_)) if self.ends_node => Progress::Working,
+            Err(SessionError::NotSent(why)) => ended(Ending::NotSent, format!("{}: {why}", self.node)),
+            Err(error) => ended(Ending::TimedOut, format!("{}: {error}", self.node)),
+        }
+    }
+
+    fn replied(&self, value: &Value, desk: &mut Desk) -> Progress {
+        let (op, node) = (self.op, self.node);
+        let text = reply::render(value);
+        desk.out.note(reply::note(op, value));
+        desk.out.send(ActorId::Chaos, Message::Chaos(ChaosMessage::OperationAccepted { op }));
+        let is_wanted = match &self.expect {
+            None | Some(Expect::Ok | Expect::Any) => true,
+            Some(Expect::Error) => false,
+            Some(Expect::Begins(begin)) => reply::plain(value).starts_with(begin.as_str()),
+        };
+        match &self.expect {
+            Some(wanted) if !is_wanted => {
+                ended(Ending::Unexpected, format!("{node} answered {text}, and the plan wants {wanted}"))
             }
-            Err(SessionError::Server(error)) => {
-                let text = reply::shorten(&error.to_string());
-                desk.out.note(reply::note_error(op, error));
-                Progress::Ended { done: false, text: format!("{node} refused: {text}") }
+            _ => ended(Ending::Done, format!("{node} answered")),
+        }
+    }
+
+    fn refused(&self, error: &ServerError, desk: &mut Desk) -> Progress {
+        let node = self.node;
+        let text = reply::shorten(&error.to_string());
+        desk.out.note(reply::note_error(self.op, error));
+        let is_wanted = match &self.expect {
+            Some(Expect::Error | Expect::Any) => true,
+            Some(Expect::Begins(begin)) => error.to_string().starts_with(begin.as_str()),
+            None | Some(Expect::Ok) => false,
+        };
+        match &self.expect {
+            Some(_) if is_wanted => ended(Ending::Done, format!("{node} refused as the plan wants: {text}")),
+            Some(wanted) => {
+                ended(Ending::Unexpected, format!("{node} refused: {text}, and the plan wants {wanted}"))
             }
-            Err(error) => Progress::Ended { done: false, text: format!("{node}: {error}") },
+            None => ended(Ending::Refused, format!("{node} refused: {text}")),
+        }
+    }
+
+    /// A node's process ended.
+    pub fn node_ended(&self, node: NodeId) -> Progress {
+        match node == self.node && self.ends_node {
+            true => ended(Ending::Done, format!("{node} ended")),
+            false => Progress::Working,
         }
     }
 
@@ -61,6 +105,10 @@ impl Command {
         // What is asked next would wait behind the command, so the connection goes with it.
         desk.terminal.hang_up(self.node, desk.out);
         let s = ANSWER_WITHIN.as_secs_f64();
-        Progress::Ended { done: false, text: format!("{} did not answer within {s} s", self.node) }
+        ended(Ending::TimedOut, format!("{} did not answer within {s} s", self.node))
     }
+}
+
+fn ended(ending: Ending, text: String) -> Progress {
+    Progress::Ended { ending, text }
 }

@@ -1,17 +1,19 @@
-//! One look at the cluster: some node's view of it.
+//! One look at the cluster: what those whom it concerns say of it, asked all at once.
 //!
-//! Nodes are asked one after the other until one answers that holds the cluster for healthy; if none does, any view
-//! will do. A node that does not answer soon is passed over, as it may be paused.
+//! While a change spreads, views differ, and who changed knows first. So the members of the shards in question are
+//! asked, and `roll.rs` takes the newest of what they say; everybody else is asked only if none of them answers. A
+//! node that does not answer soon is passed over, as it may be paused.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
+use std::mem;
 
 use super::Desk;
 use super::reply;
+use super::roll::Views;
 use crate::actor::session::Answer;
-use crate::id::NodeId;
+use crate::id::{NodeId, ShardId};
 use crate::time::SimDuration;
 use crate::wire::cluster_nodes::ClusterNodes;
-use crate::wire::info::ClusterInfo;
 
 /// How long a node may take to answer.
 const ANSWER_WITHIN: SimDuration = SimDuration::from_ms(500);
@@ -20,18 +22,11 @@ const ANSWER_WITHIN: SimDuration = SimDuration::from_ms(500);
 #[derive(Debug)]
 pub(super) struct Lookup {
     /// Who can still be asked.
-    left: VecDeque<NodeId>,
-    asking: Option<Asking>,
-    /// A view of a node that does not hold the cluster for healthy.
-    spare: Option<ClusterNodes>,
-}
-
-#[derive(Debug)]
-struct Asking {
-    nodes: u64,
-    info: u64,
+    others: Vec<NodeId>,
+    /// Who was asked and has not answered, by the number of the ask.
+    open: BTreeMap<u64, NodeId>,
     timer: u64,
-    view: Option<ClusterNodes>,
+    views: Views,
 }
 
 /// What came of a step.
@@ -39,67 +34,54 @@ struct Asking {
 pub(super) enum Found {
     /// It goes on.
     NotYet,
-    /// Somebody's view, unless nobody answered.
-    Seen(Option<ClusterNodes>),
+    /// What was answered; nothing if nobody did.
+    Seen(Views),
 }
 
 impl Lookup {
-    /// Begins. It may be over at once, if nobody lives.
-    pub fn start(desk: &mut Desk) -> (Self, Found) {
-        let mut lookup = Lookup { left: desk.roll.living().collect(), asking: None, spare: None };
-        let found = lookup.next(desk);
+    /// Begins with the members of `shards`. It may be over at once, if nobody lives.
+    pub fn start(shards: &[ShardId], desk: &mut Desk) -> (Self, Found) {
+        let members: Vec<NodeId> = shards.iter().flat_map(|shard| desk.roll.members(*shard)).collect();
+        let (first, others) = desk.roll.living().partition(|node| members.contains(node));
+        let mut lookup = Lookup { others, open: BTreeMap::new(), timer: 0, views: Views::default() };
+        let found = lookup.ask(first, desk);
         (lookup, found)
     }
 
     /// Takes an answer, if it is one of its own.
     pub fn answered(&mut self, answer: &Answer, desk: &mut Desk) -> Found {
-        let text = answer.result.as_ref().ok().and_then(|value| reply::text(value).ok());
-        match &mut self.asking {
-            Some(asking) if asking.nodes == answer.tag => {
-                asking.view = text.and_then(|text| ClusterNodes::parse(&text).ok());
-                if asking.view.is_some() { Found::NotYet } else { self.next(desk) }
-            }
-            Some(asking) if asking.info == answer.tag => {
-                let healthy =
-                    text.and_then(|text| ClusterInfo::parse(&text).ok()).is_some_and(|info| info.ok);
-                match asking.view.take_if(|_| healthy) {
-                    Some(view) => self.seen(Some(view), desk),
-                    None => self.next(desk),
-                }
-            }
-            _ => Found::NotYet,
-        }
-    }
-
-    /// Takes a timer that is due, if it is one of its own.
-    pub fn ticked(&mut self, token: u64, desk: &mut Desk) -> Found {
-        match &self.asking {
-            Some(asking) if asking.timer == token => self.next(desk),
-            _ => Found::NotYet,
-        }
-    }
-
-    fn next(&mut self, desk: &mut Desk) -> Found {
-        let view = self.asking.take().and_then(|asking| asking.view);
-        self.spare = self.spare.take().or(view);
-        let Some(node) = self.left.pop_front() else {
-            let spare = self.spare.take();
-            return self.seen(spare, desk);
+        let Some(node) = self.open.remove(&answer.tag) else {
+            return Found::NotYet;
         };
-        self.asking = Some(Asking {
-            nodes: desk.terminal.ask(node, &["CLUSTER", "NODES"], desk.out),
-            info: desk.terminal.ask(node, &["CLUSTER", "INFO"], desk.out),
-            timer: desk.terminal.set_timer(ANSWER_WITHIN, "lookup: ask another", desk.out),
-            view: None,
-        });
+        let text = answer.result.as_ref().ok().and_then(|value| reply::text(value).ok());
+        self.views.0.extend(text.and_then(|text| ClusterNodes::parse(&text).ok()).map(|view| (node, view)));
+        if self.open.is_empty() { self.conclude(desk) } else { Found::NotYet }
+    }
+
+    /// Takes a timer that is due, if it is its own.
+    pub fn ticked(&mut self, token: u64, desk: &mut Desk) -> Found {
+        if token == self.timer && !self.open.is_empty() { self.conclude(desk) } else { Found::NotYet }
+    }
+
+    fn ask(&mut self, nodes: Vec<NodeId>, desk: &mut Desk) -> Found {
+        if nodes.is_empty() {
+            return self.conclude(desk);
+        }
+        self.timer = desk.terminal.set_timer(ANSWER_WITHIN, "lookup: wait no longer", desk.out);
+        for node in nodes {
+            self.open.insert(desk.terminal.ask(node, &["CLUSTER", "NODES"], desk.out), node);
+        }
         Found::NotYet
     }
 
-    fn seen(&mut self, view: Option<ClusterNodes>, desk: &mut Desk) -> Found {
-        self.asking = None;
-        if let Some(view) = &view {
-            desk.roll.last = Some(view.clone());
+    fn conclude(&mut self, desk: &mut Desk) -> Found {
+        self.open.clear();
+        if self.views.0.is_empty() && !self.others.is_empty() {
+            let others = mem::take(&mut self.others);
+            return self.ask(others, desk);
         }
-        Found::Seen(view)
+        let views = mem::take(&mut self.views);
+        desk.roll.last.0.extend(views.0.clone());
+        Found::Seen(views)
     }
 }

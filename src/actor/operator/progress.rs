@@ -1,10 +1,12 @@
 //! What came of a step of an operation.
 
+use crate::op::Ending;
+
 /// What came of a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Progress {
     /// It goes on.
     Working,
     /// It is over.
-    Ended { done: bool, text: String },
+    Ended { ending: Ending, text: String },
 }

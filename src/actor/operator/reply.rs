@@ -39,6 +39,19 @@ fn whole(op: OpId, mut text: String) -> Body {
     Body::Reply { op: Some(op), text, total }
 }
 
+/// A reply as what it says alone: a text without its quotes, anything else as `valkey-cli` prints it.
+pub(super) fn plain(reply: &Value) -> String {
+    match reply {
+        Value::Int(number) => number.to_string(),
+        other => text(other).unwrap_or_else(|_| resp::lines(other).join("\n")),
+    }
+}
+
+/// A reply as `valkey-cli` prints it, cut off after some hundred characters.
+pub(super) fn render(reply: &Value) -> String {
+    shorten(&resp::lines(reply).join("\n"))
+}
+
 /// The beginning of a text, if it is long.
 pub(super) fn shorten(text: &str) -> String {
     match text.char_indices().nth(CHARS_MAX) {

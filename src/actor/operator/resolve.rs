@@ -2,10 +2,11 @@
 
 use super::Desk;
 use super::lookup::{Found, Lookup};
+use super::roll::Views;
 use crate::actor::message::{ChaosMessage, Message};
 use crate::actor::session::Answer;
 use crate::fault::{FaultId, Target};
-use crate::id::ActorId;
+use crate::id::{ActorId, ShardId};
 
 /// A question of chaos that is being answered.
 #[derive(Debug)]
@@ -20,10 +21,11 @@ impl Resolve {
     pub fn start(fault: FaultId, targets: Vec<Target>, desk: &mut Desk) -> Option<Self> {
         let plain = |target: &Target| matches!(target, Target::Node(_) | Target::Clients);
         if targets.iter().all(plain) {
-            answer(fault, &targets, desk);
+            answer(fault, &targets, &Views::default(), desk);
             return None;
         }
-        let (lookup, found) = Lookup::start(desk);
+        let shards: Vec<ShardId> = targets.iter().filter_map(shard_of).collect();
+        let (lookup, found) = Lookup::start(&shards, desk);
         let mut resolve = Resolve { fault, targets, lookup };
         (!resolve.found(found, desk)).then_some(resolve)
     }
@@ -43,15 +45,22 @@ impl Resolve {
     fn found(&mut self, found: Found, desk: &mut Desk) -> bool {
         match found {
             Found::NotYet => return false,
-            Found::Seen(_) => answer(self.fault, &self.targets, desk),
+            Found::Seen(views) => answer(self.fault, &self.targets, &views, desk),
         }
         true
     }
 }
 
-/// Answers from the view that was seen last: just now, or long ago if nobody answers any more.
-fn answer(fault: FaultId, targets: &[Target], desk: &mut Desk) {
-    let view = desk.roll.last.as_ref();
-    let nodes = targets.iter().map(|target| desk.roll.target(view, *target)).collect();
+fn shard_of(target: &Target) -> Option<ShardId> {
+    match target {
+        Target::Primary(shard) | Target::Replica(shard, _) => Some(*shard),
+        Target::Node(_) | Target::Clients => None,
+    }
+}
+
+/// Answers from what was said just now, or long ago if nobody answers any more.
+fn answer(fault: FaultId, targets: &[Target], views: &Views, desk: &mut Desk) {
+    let views = if views.0.is_empty() { &desk.roll.last } else { views };
+    let nodes = targets.iter().map(|target| desk.roll.target(views, *target)).collect();
     desk.out.send(ActorId::Chaos, Message::Chaos(ChaosMessage::Resolved { fault, nodes }));
 }

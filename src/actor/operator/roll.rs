@@ -1,5 +1,9 @@
-//! Who is who: which node a name or an address belongs to, who is alive, and who plays which part in a view.
+//! Who is who: which node a name or an address belongs to, who is alive, and who plays which part in a shard.
+//!
+//! Views of several nodes are weighed here: of two owners of a shard the one under the higher epoch counts, as it does
+//! to the servers themselves, and whom a node follows is what it says itself.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
@@ -17,18 +21,22 @@ pub(super) struct Roll {
     pub names: BTreeMap<String, NodeId>,
     /// Nodes without a process.
     pub dead: BTreeSet<NodeId>,
-    /// The view that was seen last.
-    pub last: Option<ClusterNodes>,
+    /// What each node said when it last answered.
+    pub last: Views,
 }
 
-/// Who plays which part in a shard, in one view.
+/// What several nodes say of the cluster, by who says it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Views(pub BTreeMap<NodeId, ClusterNodes>);
+
+/// Who plays which part in a shard.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Parts {
-    /// Who owns the shard's first slot.
+    /// Who owns the shard's slots.
     pub primary: NodeId,
     /// The epoch of its slots.
     pub epoch: u64,
-    /// Its replicas, those that live first.
+    /// Its replicas: those that live first, and of these those that answered.
     pub replicas: Vec<NodeId>,
     /// How many of the replicas live.
     pub healthy: usize,
@@ -36,8 +44,8 @@ pub(super) struct Parts {
 
 impl Roll {
     pub fn new(cluster: ClusterPlan) -> Self {
-        let (names, dead) = Default::default();
-        Roll { cluster, names, dead, last: None }
+        let (names, dead, last) = Default::default();
+        Roll { cluster, names, dead, last }
     }
 
     /// A command's argument with `{node-3}` replaced by what node 3 calls itself: nobody knows that when writing.
@@ -52,6 +60,14 @@ impl Roll {
         self.cluster.nodes().filter(|node| !self.dead.contains(node))
     }
 
+    /// The nodes laid out in a shard, and those that were last seen in it.
+    pub fn members(&self, shard: ShardId) -> BTreeSet<NodeId> {
+        let laid_out = self.cluster.nodes().filter(|node| self.cluster.shard_of(*node) == shard);
+        let parts = self.parts(&self.last, shard);
+        let seen = parts.into_iter().flat_map(|parts| parts.replicas.into_iter().chain([parts.primary]));
+        laid_out.chain(seen).collect()
+    }
+
     /// Which node an entry of a view is about.
     pub fn node_of(&self, entry: &NodeEntry) -> Option<NodeId> {
         let by_address = || match Host::from_address(entry.address.ip.parse::<Ipv4Addr>().ok()?) {
@@ -61,39 +77,74 @@ impl Roll {
         self.names.get(&entry.id).copied().or_else(by_address)
     }
 
-    /// Who owns the shard's first slot in a view.
+    /// Who owns the shard in a view: most of the slots that it was given, as some may have moved away.
     pub fn owner<'a>(&self, view: &'a ClusterNodes, shard: ShardId) -> Option<(NodeId, &'a NodeEntry)> {
-        let entry = view.owner_of(self.cluster.slots_of(shard).0)?;
+        let (first, last) = self.cluster.slots_of(shard);
+        let share = |entry: &NodeEntry| -> u32 {
+            let common = entry.slots.iter().map(|range| (range.first.max(first), range.last.min(last)));
+            common.filter(|(a, b)| a <= b).map(|(a, b)| u32::from(b - a) + 1).sum()
+        };
+        let entry = view.nodes.iter().max_by_key(|entry| share(entry)).filter(|entry| share(entry) > 0)?;
         Some((self.node_of(entry)?, entry))
     }
 
-    /// Who plays which part in the shard in a view; nothing if nobody owns its first slot.
-    pub fn parts(&self, view: &ClusterNodes, shard: ShardId) -> Option<Parts> {
-        let (primary, owner) = self.owner(view, shard)?;
-        let follows = |entry: &&NodeEntry| {
-            entry.role() == Some(Role::Replica) && entry.primary.as_ref() == Some(&owner.id)
+    /// Of several views the one whose owner of the shard is the newest, if it can be its own.
+    fn newest<'a>(&self, views: &'a Views, shard: ShardId) -> Option<&'a ClusterNodes> {
+        let age = |(viewer, view): &(&NodeId, &ClusterNodes)| {
+            let owner = self.owner(view, shard);
+            (owner.map(|(owner, entry)| (entry.config_epoch, owner == **viewer)), Reverse(**viewer))
         };
-        let followers = view.nodes.iter().filter(follows);
-        let mut replicas: Vec<(bool, NodeId)> =
-            followers.filter_map(|entry| Some((self.is_lost(entry), self.node_of(entry)?))).collect();
+        views.0.iter().max_by_key(age).map(|(_, view)| view)
+    }
+
+    /// Who plays which part in the shard; nothing if nobody owns its slots.
+    pub fn parts(&self, views: &Views, shard: ShardId) -> Option<Parts> {
+        let view = self.newest(views, shard)?;
+        let (primary, owner) = self.owner(view, shard)?;
+        let mut replicas: Vec<(bool, bool, NodeId)> = self
+            .followers(views, view, &owner.id)
+            .into_iter()
+            .map(|node| (self.is_lost(node, views, view), !views.0.contains_key(&node), node))
+            .collect();
         replicas.sort_unstable();
-        let healthy = replicas.iter().filter(|(lost, _)| !lost).count();
-        let replicas = replicas.into_iter().map(|(_, node)| node).collect();
+        let healthy = replicas.iter().filter(|(lost, ..)| !lost).count();
+        let replicas = replicas.into_iter().map(|(.., node)| node).collect();
         Some(Parts { primary, epoch: owner.config_epoch, replicas, healthy })
     }
 
-    fn is_lost(&self, entry: &NodeEntry) -> bool {
-        entry.health() == Health::Failed || self.node_of(entry).is_none_or(|node| self.dead.contains(&node))
+    /// Who follows the node with the id: by its own word, and by `view` for those who say nothing.
+    fn followers(&self, views: &Views, view: &ClusterNodes, id: &str) -> BTreeSet<NodeId> {
+        let follows =
+            |entry: &NodeEntry| entry.role() == Some(Role::Replica) && entry.primary.as_deref() == Some(id);
+        let own =
+            views.0.iter().filter(|(_, view)| view.myself().is_some_and(follows)).map(|(node, _)| *node);
+        let others = view.nodes.iter().filter(|entry| follows(entry)).filter_map(|entry| self.node_of(entry));
+        own.chain(others.filter(|node| !views.0.contains_key(node))).collect()
     }
 
-    /// Whom a target means in a view; nothing for a part that nobody plays, and for clients.
-    pub fn target(&self, view: Option<&ClusterNodes>, target: Target) -> Option<NodeId> {
+    /// Whether a node has no process, or is held for failed and says nothing to the contrary.
+    fn is_lost(&self, node: NodeId, views: &Views, view: &ClusterNodes) -> bool {
+        let entry = view.nodes.iter().find(|entry| self.node_of(entry) == Some(node));
+        let failed = entry.is_some_and(|entry| entry.health() == Health::Failed);
+        self.dead.contains(&node) || failed && !views.0.contains_key(&node)
+    }
+
+    /// The shard whose primary a node follows by its own word.
+    pub fn shard_followed(&self, views: &Views, node: NodeId) -> Option<ShardId> {
+        let view = views.0.get(&node)?;
+        let primary = view.myself()?.primary.as_ref()?;
+        let leads = |shard: &ShardId| self.owner(view, *shard).is_some_and(|(_, owner)| owner.id == *primary);
+        self.cluster.shards().find(leads)
+    }
+
+    /// Whom a target means; nothing for a part that nobody plays, and for clients.
+    pub fn target(&self, views: &Views, target: Target) -> Option<NodeId> {
         match target {
             Target::Node(node) => Some(node),
             Target::Clients => None,
-            Target::Primary(shard) => Some(self.owner(view?, shard)?.0),
+            Target::Primary(shard) => Some(self.parts(views, shard)?.primary),
             Target::Replica(shard, n) => {
-                let replicas = self.parts(view?, shard)?.replicas;
+                let replicas = self.parts(views, shard)?.replicas;
                 let index = usize::from(n).checked_rem(replicas.len())?;
                 Some(replicas[index])
             }

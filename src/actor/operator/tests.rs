@@ -34,6 +34,7 @@ pub fn plan(shards: u16, replicas: u16) -> Plan {
             data_consistency: true,
             max_convergence_ns: second,
             max_replication_lag_ns: second,
+            ..Limits::default()
         },
     }
 }
@@ -55,6 +56,8 @@ struct Servers {
     primaries: BTreeMap<NodeId, NodeId>,
     /// What a failover does.
     failover: Failing,
+    /// Nodes that have not heard of any change since, with the view that they go on giving.
+    stale: BTreeMap<NodeId, String>,
     /// What is answered instead of the usual, by the beginning of a command.
     instead: BTreeMap<String, String>,
 }
@@ -72,10 +75,10 @@ fn id(node: NodeId) -> String {
 impl Servers {
     /// Servers that know nothing yet.
     fn fresh(cluster: &ClusterPlan) -> Self {
-        let (down, mute, loading, met, epochs, owners, primaries, instead) = Default::default();
+        let (down, mute, loading, met, epochs, owners, primaries, stale, instead) = Default::default();
         let failover = Failing::Succeeds;
         let cluster = cluster.clone();
-        Servers { cluster, down, mute, loading, met, epochs, owners, primaries, failover, instead }
+        Servers { cluster, down, mute, loading, met, epochs, owners, primaries, failover, stale, instead }
     }
 
     /// A cluster as the plan lays it out.
@@ -115,7 +118,10 @@ impl Servers {
         match words.as_slice() {
             ["PING"] => "+PONG".to_owned(),
             ["CLUSTER", "MYID"] => bulk(&id(node)),
-            ["CLUSTER", "NODES"] => bulk(&self.nodes(node)),
+            ["CLUSTER", "NODES"] => bulk(&self.stale.get(&node).cloned().unwrap_or_else(|| self.nodes(node))),
+            ["CLUSTER", "FAILOVER", ..] if !self.primaries.contains_key(&node) => {
+                "-ERR You should send CLUSTER FAILOVER to a replica".to_owned()
+            }
             ["CLUSTER", "INFO"] => bulk(&self.info()),
             ["INFO", "replication"] => bulk(&self.replication(node)),
             ["CLUSTER", rest @ ..] => {

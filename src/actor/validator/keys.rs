@@ -12,7 +12,8 @@ use super::super::session::{Answer, SessionError};
 use super::line::Scene;
 use super::survey::text_of;
 use crate::id::NodeId;
-use crate::invariant::evidence::Content;
+use crate::invariant::evidence::{Content, Functions, NodeEvidence};
+use crate::wire::info::Info;
 
 /// How many keys a page has, about.
 const PAGE: &str = "200";
@@ -25,6 +26,8 @@ pub(super) struct KeyReader {
     open: BTreeMap<u64, Ask>,
     seen: BTreeSet<Vec<u8>>,
     found: BTreeMap<String, Content>,
+    functions: Option<Functions>,
+    evicted_keys: Option<u64>,
     state: State,
     /// Whether anything was answered since it was last asked about.
     moved: bool,
@@ -41,6 +44,8 @@ enum State {
 enum Ask {
     /// Whatever the answer is, the reading goes on.
     Prepare,
+    Stats,
+    Functions,
     Scan,
     Get {
         key: Vec<u8>,
@@ -63,12 +68,16 @@ impl KeyReader {
             open: BTreeMap::new(),
             seen: BTreeSet::new(),
             found: BTreeMap::new(),
+            functions: None,
+            evicted_keys: None,
             state: State::Reading,
             moved: true,
         };
         let set = ["CONFIG", "SET", "cluster-allow-reads-when-down", "yes"];
         reader.open.insert(scene.ask(node, &set), Ask::Prepare);
         reader.open.insert(scene.ask(node, &["READONLY"]), Ask::Prepare);
+        reader.open.insert(scene.ask(node, &["INFO", "stats"]), Ask::Stats);
+        reader.open.insert(scene.ask(node, &["FUNCTION", "LIST", "WITHCODE"]), Ask::Functions);
         reader.scan(scene);
         reader
     }
@@ -78,9 +87,10 @@ impl KeyReader {
         self.state != State::Reading
     }
 
-    /// What the node holds; nothing if that could not be read.
-    pub fn into_keys(self) -> Option<BTreeMap<String, Content>> {
-        (self.state == State::Read).then_some(self.found)
+    /// Adds what was read of the node; its keys only if all could be.
+    pub fn add_to(self, node: &mut NodeEvidence) {
+        node.keys = (self.state == State::Read).then_some(self.found);
+        (node.functions, node.evicted_keys) = (self.functions, self.evicted_keys);
     }
 
     /// Whether it waits and nothing came since this was last asked.
@@ -108,6 +118,11 @@ impl KeyReader {
     fn take(&mut self, ask: Ask, answer: &Answer, scene: &mut Scene) -> Option<()> {
         match (ask, &answer.result) {
             (Ask::Prepare, _) if answer.is_reply() => {}
+            (Ask::Stats, result) if answer.is_reply() => {
+                let info = text_of(result).map(|text| Info::parse(&text));
+                self.evicted_keys = info.and_then(|info| info.number("evicted_keys").ok());
+            }
+            (Ask::Functions, result) if answer.is_reply() => self.functions = functions_of(result),
             (Ask::Scan, Ok(page)) => self.page(page, scene)?,
             (Ask::Get { key }, result) => self.value(key, result, scene)?,
             (Ask::Type { key }, result) => {
@@ -176,6 +191,22 @@ impl KeyReader {
         let tags = scene.ask_all(self.node, vec![args]);
         self.open.extend(tags.into_iter().map(|tag| (tag, Ask::Scan)));
     }
+}
+
+/// The libraries of `FUNCTION LIST WITHCODE`: name and code; nothing if the server has no functions.
+fn functions_of(result: &Result<Value, SessionError>) -> Option<Functions> {
+    let Ok(Value::Array(libraries)) = result else { return None };
+    libraries
+        .iter()
+        .map(|library| Some((field(library, "library_name")?, field(library, "library_code")?)))
+        .collect()
+}
+
+/// The value that follows a name in a flat list of names and values.
+fn field(list: &Value, name: &str) -> Option<String> {
+    let Value::Array(parts) = list else { return None };
+    let text = |value: &Value| text_of(&Ok(value.clone()));
+    parts.chunks_exact(2).find(|pair| text(&pair[0]).as_deref() == Some(name)).and_then(|pair| text(&pair[1]))
 }
 
 /// The one digest of the reply, or the error that stands for it.

@@ -124,7 +124,9 @@ impl ReadOut {
         for node in nodes.iter_mut() {
             if node.is_live() {
                 self.add(node);
-                node.keys = keys.remove(&node.node).and_then(KeyReader::into_keys);
+                if let Some(reader) = keys.remove(&node.node) {
+                    reader.add_to(node);
+                }
             } else {
                 *node = unseen(node.node, scene.members);
             }

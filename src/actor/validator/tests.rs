@@ -120,11 +120,15 @@ fn all_pages_of_keys_are_read_with_what_they_hold() {
     let list = (0..).map(|n| format!("list:{n}")).find(|key| key_slot(key.as_bytes()) <= 5460).expect("one");
     fake.node(1).lists = BTreeSet::from([list.clone()]);
     settle(&mut fake);
-    let mut read = fake.findings(5).nodes[0].keys.clone().expect("keys");
+    let nodes = fake.findings(5).nodes;
+    let mut read = nodes[0].keys.clone().expect("keys");
     let digest = format!("digest-of-{list}");
     assert_eq!(read.remove(&list), Some(Content::Other { kind: "list".to_owned(), digest }));
     let wanted = keys.into_iter().map(|(key, value)| (key, Content::Text(value))).collect::<BTreeMap<_, _>>();
     assert!(wanted.len() > 20);
+    let libraries = BTreeMap::from([("lib".to_owned(), "#!lua".to_owned())]);
+    let node = &nodes[0];
+    assert_eq!((node.evicted_keys, &node.functions), (Some(7), &Some(libraries)));
     assert_eq!(read, wanted);
 }
 

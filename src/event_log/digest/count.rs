@@ -58,7 +58,7 @@ impl Counting {
             Body::Operation { op, text } => {
                 operations.push(seen(event, Operation { op: *op, text: shortened(text), ended: None }));
             }
-            Body::OperationEnded { op, done, text } => {
+            Body::OperationEnded { op, done, text, .. } => {
                 let ended = seen(event, (*done, shortened(text)));
                 match operations.last_mut(|entry| entry.is.op == *op && entry.is.ended.is_none()) {
                     Some(entry) => entry.is.ended = Some(ended),

@@ -7,7 +7,7 @@ use super::words;
 use crate::event::Body;
 use crate::fault::{Fault, FaultAction, FaultId};
 use crate::id::NodeId;
-use crate::op::{Op, OpId};
+use crate::op::{Ending, Op, OpId};
 use crate::plan::Plan;
 use crate::time::SimTime;
 
@@ -19,6 +19,8 @@ pub(super) type Starts = [(NodeId, SimTime)];
 pub(super) struct Actions {
     faults: BTreeMap<FaultId, SeenFault>,
     operations: BTreeMap<OpId, SeenOperation>,
+    /// Whom the operator picked, until the operation is sent.
+    picked: Option<NodeId>,
 }
 
 #[derive(Debug, Default)]
@@ -35,6 +37,9 @@ struct SeenOperation {
     sent_at: Option<SimTime>,
     ended_at: Option<SimTime>,
     done: bool,
+    ending: Option<Ending>,
+    /// Whom it was sent to, if that was looked up.
+    target: Option<NodeId>,
     detail: String,
 }
 
@@ -46,6 +51,11 @@ impl SeenFault {
 }
 
 impl Actions {
+    /// The operator picked a node for the operation that it is about to send.
+    pub fn picked(&mut self, node: NodeId) {
+        self.picked = Some(node);
+    }
+
     /// Takes what an event says of them.
     pub fn see(&mut self, at: SimTime, body: &Body) {
         match body {
@@ -60,11 +70,14 @@ impl Actions {
                 seen.notes.push(text.clone());
             }
             Body::Operation { op, .. } => {
-                self.operations.entry(*op).or_default().sent_at.get_or_insert(at);
+                let seen = self.operations.entry(*op).or_default();
+                seen.sent_at.get_or_insert(at);
+                seen.target = self.picked.take();
             }
-            Body::OperationEnded { op, done, text } => {
+            Body::OperationEnded { op, done, text, ending } => {
                 let seen = self.operations.entry(*op).or_default();
                 (seen.ended_at, seen.done, seen.detail) = (Some(at), *done, text.clone());
+                seen.ending = *ending;
             }
             _ => {}
         }
@@ -104,6 +117,8 @@ impl Actions {
             sent_at: seen.sent_at,
             ended_at: seen.ended_at,
             done: seen.done,
+            ending: seen.ending,
+            target: seen.target,
             expected_to_fail: op.expected_to_fail.is_some(),
             detail: seen.detail.clone(),
         }

@@ -9,6 +9,8 @@ use crate::fault::Signal;
 use crate::id::NodeId;
 use crate::time::SimTime;
 
+/// The command that tells a server to end.
+const SHUTDOWN: &str = "SHUTDOWN";
 /// How many of a node's last lines are kept.
 const TAIL: usize = 20;
 
@@ -23,9 +25,16 @@ pub(super) struct Processes {
     starts: Vec<(NodeId, SimTime)>,
     alive: BTreeMap<NodeId, bool>,
     tails: BTreeMap<NodeId, VecDeque<LogLine>>,
+    /// What each process wrote of its end.
+    reasons: BTreeMap<NodeId, String>,
 }
 
 impl Processes {
+    /// A command tells a node to end.
+    pub fn shut_down(&mut self, node: NodeId) {
+        self.signals.entry(node).or_default().push(SHUTDOWN.to_owned());
+    }
+
     /// Takes what an event says of a node.
     pub fn see(&mut self, node: NodeId, at: SimTime, body: &Body) {
         match body {
@@ -43,6 +52,7 @@ impl Processes {
 
     fn start(&mut self, node: NodeId, at: SimTime) {
         self.signals.remove(&node);
+        self.reasons.remove(&node);
         self.alive.insert(node, true);
         self.starts.push((node, at));
         let last = self.exits.iter_mut().rev().find(|exit| exit.node == node);
@@ -55,7 +65,9 @@ impl Processes {
         let signals = self.signals.remove(&node).unwrap_or_default();
         let expected = signals.iter().any(|signal| ends_with(signal, status));
         self.alive.insert(node, false);
-        self.exits.push(ExitReport { node, at, status: status.to_owned(), expected, restarted_at: None });
+        let reason = self.reasons.remove(&node);
+        let (status, restarted_at) = (status.to_owned(), None);
+        self.exits.push(ExitReport { node, at, status, expected, reason, restarted_at });
     }
 
     fn log(&mut self, line: LogLine) {
@@ -63,6 +75,10 @@ impl Processes {
             self.suspicious.push(line.clone());
         }
         let tail = self.tails.entry(line.node).or_default();
+        let before = tail.back().map_or("", |before| before.line.as_str());
+        if let Some(reason) = reason_of_end(before, &line.line) {
+            self.reasons.entry(line.node).or_insert(reason);
+        }
         if tail.len() == TAIL {
             tail.pop_front();
         }
@@ -85,9 +101,20 @@ impl Processes {
     }
 }
 
+/// What a line of a crash report says of the cause: `==> server.c:12 'x > 0' is not true` of a failed assertion, and the
+/// frame after `EIP:` of a crash, `valkey-server(debugCommand+0x1f)[0x55…]` (`debug.c`).
+fn reason_of_end(before: &str, line: &str) -> Option<String> {
+    if let Some((_, assertion)) = line.split_once("==> ") {
+        return Some(assertion.trim().to_owned());
+    }
+    let (_, frame) = line.split_once('(').filter(|_| before.trim_end().ends_with("EIP:"))?;
+    let (function, _) = frame.split_once(['+', ')'])?;
+    (!function.is_empty()).then(|| format!("in {function}"))
+}
+
 /// Whether a process that got the signal may end with the status: killed, or shut down in order. One that has not set
 /// its handlers up yet ends by the signal itself.
 fn ends_with(signal: &str, status: &str) -> bool {
-    let in_order = signal == Signal::Term.name() && status == "exit 0";
+    let in_order = (signal == Signal::Term.name() || signal == SHUTDOWN) && status == "exit 0";
     in_order || status == signal
 }

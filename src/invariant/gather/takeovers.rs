@@ -48,10 +48,10 @@ impl Takeovers {
         if let Some(id) = followed(line) {
             return Some(What::Follows { id: id.to_owned() });
         }
-        if line.contains("Failover election won: I'm the new ") {
+        if is_election_won(line) {
             return Some(What::Promoted { coordinated: self.handing_over.remove(&node) });
         }
-        if line.contains("Taking over the primary (") || line.contains("Taking over the master (") {
+        if is_takeover(line) {
             self.handing_over.remove(&node);
             return Some(What::Promoted { coordinated: false });
         }
@@ -74,6 +74,16 @@ impl Takeovers {
         }
         layout.changes
     }
+}
+
+fn is_election_won(line: &str) -> bool {
+    line.contains("Failover election won: I'm the new ")
+}
+
+/// Whether a line says that its node takes a shard over.
+pub(super) fn is_takeover(line: &str) -> bool {
+    let taken = ["Taking over the primary (", "Taking over the master ("];
+    is_election_won(line) || taken.iter().any(|text| line.contains(text))
 }
 
 /// Lines of a replica after which a handover, if one was under way, is none any more.

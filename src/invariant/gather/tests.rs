@@ -203,7 +203,8 @@ fn plan(restart_s: Option<u64>) -> Plan {
         },
     }];
     let action = OpAction::Failover { shard: ShardId(1), mode: FailoverMode::Default, to: None };
-    plan.operations = vec![Op { id: OpId(1), delay_ns: SimDuration::ZERO, action, expected_to_fail: None }];
+    plan.operations =
+        vec![Op { id: OpId(1), delay_ns: SimDuration::ZERO, action, expected_to_fail: None, expect: None }];
     plan
 }
 
@@ -213,7 +214,8 @@ fn faults_and_operations_become_reports_and_disturbances() {
     let text = "node-3 gets SIGKILL".to_owned();
     feed.see(ActorId::Operator, Body::Operation { op: OpId(1), text: "CLUSTER FAILOVER".to_owned() });
     feed.see(ActorId::Chaos, Body::Fault { fault: FaultId(1), text, hit: vec![NodeId(3)] });
-    let ended = Body::OperationEnded { op: OpId(1), done: true, text: "node-2 took over".to_owned() };
+    let ended =
+        Body::OperationEnded { op: OpId(1), done: true, text: "node-2 took over".to_owned(), ending: None };
     feed.see(ActorId::Operator, ended);
     feed.node(3, Body::Start { incarnation: 2 });
     let evidence = feed.finish();
@@ -283,6 +285,101 @@ fn a_run_without_findings_is_unknown() {
     let judged = judge(&evidence);
     let known = judged.iter().filter(|j| !j.verdict.is_unknown()).map(|j| j.invariant.name);
     // These are told by the log alone, and hold or not for as much of the run as there was.
-    assert_eq!(known.collect::<Vec<_>>(), ["reads", "no_crash", "no_livelock"]);
-    assert_eq!(judged.len(), CATALOGUE.len());
+    assert_eq!(known.collect::<Vec<_>>(), ["operations", "reads", "no_crash", "no_livelock"]);
+    // The limits of availability are asked for by those plans alone that set them.
+    assert_eq!(judged.len(), CATALOGUE.len() - 1);
+}
+
+#[test]
+fn a_shutdown_by_command_is_told_to_end_and_only_in_order() {
+    let cases: [(&[&str], &str, bool); 6] = [
+        (&["SHUTDOWN", "NOSAVE"], "exit 0", true),
+        (&["shutdown"], "exit 0", true),
+        (&["SHUTDOWN", "ABORT"], "exit 0", false),
+        (&["SHUTDOWN"], "exit 1", false),
+        (&["SHUTDOWN"], "SIGSEGV", false),
+        (&["PING"], "exit 0", false),
+    ];
+    for (args, status, expected) in cases {
+        let mut plan = healthy().plan;
+        let args = args.iter().map(ToString::to_string).collect();
+        let action = OpAction::Command { node: NodeId(1), args };
+        let delay_ns = SimDuration::ZERO;
+        plan.operations = vec![Op { id: OpId(1), delay_ns, action, expected_to_fail: None, expect: None }];
+        let mut feed = Feed::new(&plan);
+        feed.node(1, Body::Start { incarnation: 1 });
+        feed.see(ActorId::Operator, Body::Operation { op: OpId(1), text: String::new() });
+        feed.node(2, Body::Exited { status: "exit 0".to_owned() });
+        feed.node(1, Body::Exited { status: status.to_owned() });
+        let exits = feed.finish().exits;
+        assert_eq!((exits[0].expected, exits[1].expected), (false, expected), "{status}");
+    }
+}
+
+#[test]
+fn what_the_log_says_of_the_disk_is_kept() {
+    use crate::invariant::evidence::DiskStep;
+    let mut feed = feed();
+    let lines = [
+        "Background saving started by pid 7",
+        "Background saving terminated with success",
+        "DB saved on disk",
+        "Full resync from primary: abc:1",
+        "PRIMARY <-> REPLICA sync: receiving streamed RDB from primary with EOF to disk",
+        "PRIMARY <-> REPLICA sync: Finished with success",
+        "Full resync from master: abc:1",
+        "MASTER <-> REPLICA sync: receiving 7 bytes from master to parser",
+        "MASTER <-> REPLICA sync: Finished with success",
+        "DB loaded from disk: 0.000 seconds",
+        "DB loaded from append only file: 0.000 seconds",
+        "DB loaded from base file appendonly.aof.1.base.rdb: 0.000 seconds",
+    ];
+    for line in lines {
+        feed.log(1, line);
+    }
+    feed.node(1, Body::Log { line: "7:C 01 Jan 2026 00:00:00.000 * DB saved on disk".to_owned() });
+    let steps = feed.finish().disk.iter().map(|report| report.step).collect::<Vec<_>>();
+    let saved = |s| DiskStep::Saved { as_of: at(s) };
+    let loaded = [DiskStep::LoadedSnapshot, DiskStep::LoadedAppendOnly];
+    assert_eq!(steps, [&[saved(1), saved(3), saved(4)][..], &loaded].concat());
+}
+
+#[test]
+fn an_end_is_told_with_the_assertion_or_the_function_it_crashed_in() {
+    let cases: [(&[&str], Option<&str>); 4] = [
+        (&["=== ASSERTION FAILED ===", "==> t.c:7 'x' is not true"], Some("t.c:7 'x' is not true")),
+        (&["EIP:"], None),
+        (&["crashed by signal: 11"], None),
+        (&[], None),
+    ];
+    for (lines, reason) in cases {
+        let mut feed = feed();
+        for line in lines {
+            feed.log(1, line);
+        }
+        let frame = "valkey-server 10.0.0.1:6379 [cluster](debugCommand+0x1f)[0x5555]".to_owned();
+        feed.node(1, Body::Log { line: frame });
+        feed.node(1, Body::Exited { status: "SIGSEGV".to_owned() });
+        let crashed = lines.last() == Some(&"EIP:");
+        let expected = if crashed { Some("in debugCommand") } else { reason };
+        assert_eq!(feed.finish().exits[0].reason.as_deref(), expected, "{lines:?}");
+    }
+}
+
+#[test]
+fn resyncs_count_from_the_end_of_formation_on() {
+    let mut feed = feed();
+    feed.log(2, "Full resync from primary: abc:1");
+    feed.see(ActorId::Director, Body::Phase { phase: Phase::Run });
+    for line in [
+        "Connection with primary lost.",
+        "Successful partial resynchronization with primary.",
+        "Connection with master lost.",
+        "Full resync from master: abc:1",
+    ] {
+        feed.log(2, line);
+    }
+    let resyncs = feed.finish().resyncs;
+    let counts = crate::invariant::evidence::Resyncs { full: 1, partial: 1, links_lost: 2 };
+    assert_eq!(resyncs, [(NodeId(2), counts)].into());
 }

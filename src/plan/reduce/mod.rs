@@ -30,6 +30,7 @@ impl Plan {
             Some(before) => Some(WorkloadPlan {
                 duration_ns: before.duration_ns,
                 clients: before.clients.max(script.clients),
+                timeout_ns: before.timeout_ns,
                 ..script
             }),
         };

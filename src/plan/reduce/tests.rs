@@ -42,7 +42,7 @@ fn sent(op: u16) -> Body {
 }
 
 fn ended(op: u16) -> Body {
-    Body::OperationEnded { op: OpId(op), done: true, text: String::new() }
+    Body::OperationEnded { op: OpId(op), done: true, text: String::new(), ending: None }
 }
 
 fn fired(fault: u16, hit: &[u16]) -> Body {

@@ -83,7 +83,7 @@ fn seen(body: &Body) -> String {
             let cut = total.map_or(String::new(), |total| format!(" ({total} bytes in all)"));
             format!("{of}{text}{cut}")
         }
-        Body::OperationEnded { op, done, text } => {
+        Body::OperationEnded { op, done, text, .. } => {
             format!("operation {} {}: {text}", op.0, if *done { "done" } else { "failed" })
         }
         Body::Invoke { sequence, request: Request::Get { key } } => format!("#{sequence} GET {key}"),

@@ -48,7 +48,12 @@ fn events() -> Vec<Event> {
             Some(2),
             Body::Operation { op: OpId(1), text: text("CLUSTER FAILOVER to node-2") },
         ),
-        (8, ActorId::Operator, Some(7), Body::OperationEnded { op: OpId(1), done: false, text: text("no") }),
+        (
+            8,
+            ActorId::Operator,
+            Some(7),
+            Body::OperationEnded { op: OpId(1), done: false, text: text("no"), ending: None },
+        ),
         (
             9,
             ActorId::Chaos,

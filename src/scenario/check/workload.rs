@@ -25,6 +25,7 @@ impl Finds {
         self.range(&place.key("keys"), workload.keys, 1, 1_000_000);
         self.range(&place.key("value_bytes"), workload.value_bytes, 40, MAX_VALUE_BYTES);
         self.duration(&place.key("duration"), workload.duration);
+        self.duration(&place.key("timeout"), workload.timeout);
         if let Some(commands) = &workload.commands {
             self.script(&place, workload, commands);
         }

@@ -1,32 +1,37 @@
 //! The calls that work on descriptors of any kind: each is handed to the kind it is for, or to the kernel.
 
-use crate::descriptor::{self, Kind, add_reference, entry};
+use crate::descriptor::{self, Kind, entry};
 use crate::life::alive;
-use crate::sys::{self, fail, reported, sys};
-use crate::{epoll, files, pipe, socket};
-
-const F_DUPFD: i32 = 0;
-const F_GETFL: i32 = 3;
-const F_SETFL: i32 = 4;
-const F_DUPFD_CLOEXEC: i32 = 1030;
-const O_RDWR: i32 = 2;
-pub const O_NONBLOCK: i32 = 0o4000;
-const FIONBIO: usize = 0x5421;
+use crate::page::Socket;
+use crate::sys::{self, kernel, reported, sys};
+use crate::transfer::{each_vector, written};
+use crate::{epoll, event, files, pipe, ready, socket, stream, turn};
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn close(fd: i32) -> i32 {
-    match entry(fd).kind {
-        // SAFETY: the caller's own descriptor.
-        Kind::Real => return unsafe { reported(sys!(sys::CLOSE, fd)) } as i32,
+    let_go(fd);
+    // SAFETY: the caller's own descriptor.
+    unsafe { kernel!(SYS_close, fd) as i32 }
+}
+
+/// What a descriptor names is named once less; its number is as it was.
+fn let_go(fd: i32) {
+    let kind = entry(fd).kind;
+    match kind {
+        Kind::Real => return,
         Kind::Socket(i) => socket::close(i),
         Kind::PipeRead(i) => pipe::close(i, false),
         Kind::PipeWrite(i) => pipe::close(i, true),
-        Kind::Epoll(i) => epoll::close(i),
-        Kind::Fake(..) | Kind::Tasks(_) => {}
+        Kind::Pair(read, written) => {
+            pipe::close(read, false);
+            pipe::close(written, true);
+        }
+        Kind::Counter(i) => event::close(i),
+        Kind::Epoll(i) if !descriptor::is_named_elsewhere(fd, kind) => epoll::close(i),
+        Kind::Epoll(_) | Kind::Fake(..) | Kind::Random | Kind::Tasks(_) => {}
     }
     epoll::forget(fd);
-    descriptor::release(fd);
-    0
+    descriptor::forget(fd);
 }
 
 #[unsafe(no_mangle)]
@@ -34,13 +39,16 @@ unsafe extern "C" fn read(fd: i32, buffer: *mut u8, len: usize) -> isize {
     let entry = entry(fd);
     // SAFETY: the caller owns `len` bytes at `buffer`.
     unsafe {
-        match entry.kind {
-            Kind::Real => reported(sys!(sys::READ, fd, buffer, len)),
-            Kind::Socket(i) => reported(socket::receive(fd, i, buffer, len, entry.nonblocking, true)),
-            Kind::PipeRead(i) => reported(pipe::read(fd, i, buffer, len, entry.nonblocking)),
+        reported(match entry.kind {
+            Kind::Socket(i) => stream::receive(fd, i, buffer, len, 0),
+            Kind::PipeRead(i) | Kind::Pair(i, _) => pipe::read(fd, i, buffer, len, entry.nonblocking),
+            Kind::Counter(i) => event::read(fd, i, buffer, len, entry.nonblocking),
             Kind::Fake(content, at) => files::read_fake(fd, content, at, buffer, len),
-            Kind::PipeWrite(_) | Kind::Epoll(_) | Kind::Tasks(_) => fail(sys::EBADF) as isize,
-        }
+            Kind::Random => files::read_random(buffer, len),
+            Kind::Real | Kind::PipeWrite(_) | Kind::Epoll(_) | Kind::Tasks(_) => {
+                sys!(sys::READ, fd, buffer, len)
+            }
+        })
     }
 }
 
@@ -55,78 +63,86 @@ unsafe extern "C" fn write(fd: i32, buffer: *const u8, len: usize) -> isize {
     let entry = entry(fd);
     // SAFETY: the caller owns `len` bytes at `buffer`.
     unsafe {
-        match entry.kind {
-            Kind::Real => {
+        let result = match entry.kind {
+            Kind::Socket(i) => stream::send(fd, i, buffer, len, 0),
+            Kind::PipeWrite(i) | Kind::Pair(_, i) => pipe::write(fd, i, buffer, len, entry.nonblocking),
+            Kind::Counter(i) => event::write(fd, i, buffer, len, entry.nonblocking),
+            _ => {
                 if fd == 1 || fd == 2 {
                     files::note_printed();
                 }
-                reported(sys!(sys::WRITE, fd, buffer, len))
+                return kernel!(SYS_write, fd, buffer, len);
             }
-            Kind::Socket(i) => reported(socket::send(fd, i, buffer, len, entry.nonblocking)),
-            Kind::PipeWrite(i) => reported(pipe::write(fd, i, buffer, len, entry.nonblocking)),
-            _ => fail(sys::EBADF) as isize,
-        }
+        };
+        written(result, 0)
     }
 }
 
-#[repr(C)]
-struct IoVector {
-    base: *const u8,
-    len: usize,
+/// Whether vectors of this descriptor are gathered here.
+fn is_stream(kind: Kind) -> bool {
+    !matches!(kind, Kind::Real | Kind::Epoll(_) | Kind::Tasks(_))
 }
 
 #[unsafe(no_mangle)]
-unsafe extern "C" fn writev(fd: i32, vectors: *const u8, count: i32) -> isize {
-    if entry(fd).kind == Kind::Real {
+unsafe extern "C" fn writev(fd: i32, vectors: *const libc::iovec, count: i32) -> isize {
+    if !is_stream(entry(fd).kind) {
         // SAFETY: the caller's arguments, handed on as they are.
-        return unsafe { reported(sys!(sys::WRITEV, fd, vectors, count)) };
+        return unsafe { kernel!(SYS_writev, fd, vectors, count) };
     }
     // SAFETY: the caller owns `count` vectors, and what each of them names.
-    let vectors = unsafe { core::slice::from_raw_parts(vectors.cast::<IoVector>(), count.max(0) as usize) };
-    let mut total = 0;
-    for vector in vectors.iter().filter(|vector| vector.len > 0) {
-        // SAFETY: as above.
-        let written = unsafe { write(fd, vector.base, vector.len) };
-        if written < 0 {
-            return if total > 0 { total } else { written };
-        }
-        total += written;
-        if (written as usize) < vector.len {
-            break;
-        }
-    }
-    total
+    each_vector(vectors, count, |base, len| unsafe { write(fd, base, len) })
 }
 
-/// Gives the new number `real` the entry of `fd`.
-fn copy_of(fd: i32, real: isize) -> i32 {
-    if real >= 0 && alive() {
-        let entry = entry(fd);
-        add_reference(entry.kind);
-        descriptor::set_entry(real as i32, entry);
+#[unsafe(no_mangle)]
+unsafe extern "C" fn readv(fd: i32, vectors: *const libc::iovec, count: i32) -> isize {
+    if !is_stream(entry(fd).kind) {
+        // SAFETY: the caller's arguments, handed on as they are.
+        return unsafe { kernel!(SYS_readv, fd, vectors, count) };
     }
-    reported(real) as i32
+    let mut begun = false;
+    each_vector(vectors, count, |base, len| {
+        // What was read in part never waits for the rest.
+        if core::mem::replace(&mut begun, true) && ready::events_of(fd) & ready::IN == 0 {
+            return 0;
+        }
+        // SAFETY: the caller owns `count` vectors, and what each of them names.
+        unsafe { read(fd, base, len) }
+    })
+}
+
+/// Reports the new number `copy` of `fd`.
+fn copied(fd: i32, copy: isize) -> i32 {
+    if copy >= 0 && alive() {
+        descriptor::copy(fd, copy as i32);
+    }
+    reported(copy) as i32
 }
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn dup(fd: i32) -> i32 {
     // SAFETY: a system call on the caller's descriptor.
-    copy_of(fd, unsafe { sys!(sys::DUP, fd) })
+    copied(fd, unsafe { sys!(sys::DUP, fd) })
 }
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn dup2(fd: i32, to: i32) -> i32 {
-    // SAFETY: system calls on the caller's descriptors.
-    unsafe {
-        if fd == to {
-            return reported(sys!(sys::DUP2, fd, to)) as i32;
-        }
-        if entry(to).kind != Kind::Real {
-            close(to);
-        }
-        descriptor::forget_spare(to);
-        copy_of(fd, sys!(sys::DUP2, fd, to))
+    // SAFETY: a system call on the caller's descriptors.
+    copied_over(fd, to, unsafe { sys!(sys::DUP2, fd, to) })
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn dup3(fd: i32, to: i32, flags: i32) -> i32 {
+    // SAFETY: a system call on the caller's descriptors.
+    copied_over(fd, to, unsafe { sys!(libc::SYS_dup3 as usize, fd, to, flags) })
+}
+
+/// Reports that `to` names what `fd` names, if the kernel took it; what it named before is closed.
+fn copied_over(fd: i32, to: i32, result: isize) -> i32 {
+    if result < 0 || fd == to {
+        return reported(result) as i32;
     }
+    let_go(to);
+    copied(fd, result)
 }
 
 #[unsafe(no_mangle)]
@@ -135,13 +151,23 @@ unsafe extern "C" fn fcntl(fd: i32, command: i32, argument: usize) -> i32 {
     // SAFETY: the caller's descriptor and argument; nothing of a simulated one is behind the real one.
     let real = || unsafe { sys!(sys::FCNTL, fd, command, argument) };
     match command {
-        F_GETFL if entry.kind != Kind::Real => O_RDWR | if entry.nonblocking { O_NONBLOCK } else { 0 },
-        F_SETFL if entry.kind != Kind::Real => {
-            descriptor::set_nonblocking(fd, argument as i32 & O_NONBLOCK != 0);
+        libc::F_GETFL if entry.kind != Kind::Real => {
+            access_mode(entry.kind) | if entry.nonblocking { libc::O_NONBLOCK } else { 0 }
+        }
+        libc::F_SETFL if entry.kind != Kind::Real => {
+            descriptor::set_nonblocking(fd, argument as i32 & libc::O_NONBLOCK != 0);
             0
         }
-        F_DUPFD | F_DUPFD_CLOEXEC => copy_of(fd, real()),
+        libc::F_DUPFD | libc::F_DUPFD_CLOEXEC => copied(fd, real()),
         _ => reported(real()) as i32,
+    }
+}
+
+fn access_mode(kind: Kind) -> i32 {
+    match kind {
+        Kind::PipeRead(_) | Kind::Fake(..) | Kind::Random | Kind::Tasks(_) => libc::O_RDONLY,
+        Kind::PipeWrite(_) => libc::O_WRONLY,
+        _ => libc::O_RDWR,
     }
 }
 
@@ -153,14 +179,32 @@ unsafe extern "C" fn fcntl64(fd: i32, command: i32, argument: usize) -> i32 {
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn ioctl(fd: i32, request: usize, argument: usize) -> i32 {
-    if entry(fd).kind == Kind::Real {
-        // SAFETY: the caller's arguments, handed on as they are.
-        return unsafe { reported(sys!(sys::IOCTL, fd, request, argument)) as i32 };
+    let kind = entry(fd).kind;
+    match (request as u64, kind) {
+        (_, Kind::Real) => {}
+        (libc::FIONBIO, _) => {
+            // SAFETY: this request's argument is a number's address.
+            descriptor::set_nonblocking(fd, unsafe { *(argument as *const i32) } != 0);
+            return 0;
+        }
+        (libc::FIONREAD, Kind::Socket(_) | Kind::PipeRead(_) | Kind::PipeWrite(_) | Kind::Pair(..)) => {
+            // SAFETY: as above.
+            unsafe { *(argument as *mut i32) = waiting_bytes(kind) as i32 };
+            return 0;
+        }
+        _ => {}
     }
-    if request == FIONBIO {
-        // SAFETY: this request's argument is a number's address.
-        descriptor::set_nonblocking(fd, unsafe { *(argument as *const i32) } != 0);
-        return 0;
+    // SAFETY: the caller's arguments, handed on as they are.
+    unsafe { kernel!(SYS_ioctl, fd, request, argument) as i32 }
+}
+
+/// How many bytes can be read at once.
+fn waiting_bytes(kind: Kind) -> u32 {
+    let page = turn::page();
+    let in_window = |s: &Socket| s.rx_end.get() - s.rx_start.get();
+    match kind {
+        Kind::Socket(i) => in_window(&page.sockets[i]),
+        Kind::PipeRead(i) | Kind::PipeWrite(i) | Kind::Pair(i, _) => page.pipes[i].len.get(),
+        _ => 0,
     }
-    fail(sys::EINVAL)
 }

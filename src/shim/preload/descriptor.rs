@@ -1,6 +1,7 @@
 //! The table of descriptors: which of them are simulated.
 //!
-//! A simulated descriptor is backed by a real one (of the null device), so that numbers never collide with files.
+//! A simulated descriptor is backed by a real one of the same kind (an unconnected socket, an unused pipe), so that
+//! numbers are given out as the kernel does it, and that calls which nobody here knows fail as they should.
 
 use core::cell::Cell;
 
@@ -8,7 +9,7 @@ use crate::Shared;
 use crate::baton::Baton;
 use crate::give_up::give_up;
 use crate::life::alive;
-use crate::page::{PIPES, SOCKETS};
+use crate::page::{COUNTERS, PIPES, SOCKETS, Socket};
 use crate::sys::{self, sys};
 use crate::turn;
 
@@ -25,10 +26,16 @@ pub enum Kind {
     PipeRead(usize),
     /// The writing end of a pipe of the page.
     PipeWrite(usize),
+    /// One end of a pair of sockets: the pipe it reads, and the pipe it writes.
+    Pair(usize, usize),
+    /// A counter of the page.
+    Counter(usize),
     /// An epoll instance of this process.
     Epoll(usize),
     /// A file with made-up content, and how far it was read.
     Fake(usize, usize),
+    /// The random device.
+    Random,
     /// The list of this process's threads, and how far it was read.
     Tasks(usize),
 }
@@ -37,18 +44,20 @@ pub enum Kind {
 pub struct Entry {
     pub kind: Kind,
     pub nonblocking: bool,
+    /// Other descriptors may name the same thing, and share its flags.
+    copied: bool,
 }
 
-const REAL: Entry = Entry { kind: Kind::Real, nonblocking: false };
+const REAL: Entry = Entry { kind: Kind::Real, nonblocking: false, copied: false };
 
 struct State {
     entries: [Cell<Entry>; DESCRIPTORS],
-    /// A real descriptor that is kept for the next simulated one, so that opening one needs no system call.
-    spare: Cell<i32>,
+    /// The null device, out of the way of the server's own numbers: what made-up files are backed by.
+    null: Cell<i32>,
 }
 
 static STATE: Baton<State> =
-    Baton::new(State { entries: [const { Cell::new(REAL) }; DESCRIPTORS], spare: Cell::new(-1) });
+    Baton::new(State { entries: [const { Cell::new(REAL) }; DESCRIPTORS], null: Cell::new(-1) });
 
 fn cell(fd: i32) -> Option<&'static Cell<Entry>> {
     STATE.entries.get(usize::try_from(fd).ok()?)
@@ -59,10 +68,23 @@ pub fn entry(fd: i32) -> Entry {
     cell(fd).filter(|_| alive()).map_or(REAL, Cell::get)
 }
 
-pub fn set_entry(fd: i32, entry: Entry) {
+fn set_entry(fd: i32, entry: Entry) {
     match cell(fd) {
         Some(cell) => cell.set(entry),
         None => give_up!("more than {DESCRIPTORS} descriptors are open"),
+    }
+}
+
+/// A socket of the page.
+pub fn socket(i: usize) -> &'static Socket {
+    &turn::page().sockets[i]
+}
+
+/// Which socket of the page a descriptor names.
+pub fn socket_of(fd: i32) -> Option<usize> {
+    match entry(fd).kind {
+        Kind::Socket(i) => Some(i),
+        _ => None,
     }
 }
 
@@ -70,43 +92,63 @@ pub fn set_kind(fd: i32, kind: Kind) {
     set_entry(fd, Entry { kind, ..entry(fd) });
 }
 
+/// Sets the flag of whatever the descriptor names, under all its numbers.
 pub fn set_nonblocking(fd: i32, nonblocking: bool) {
-    set_entry(fd, Entry { nonblocking, ..entry(fd) });
+    let this = entry(fd);
+    set_entry(fd, Entry { nonblocking, ..this });
+    if this.copied {
+        let same = STATE.entries.iter().filter(|entry| entry.get().kind == this.kind);
+        same.for_each(|entry| entry.set(Entry { nonblocking, ..entry.get() }));
+    }
 }
 
-/// A new descriptor of this kind, or a negative `errno`.
-pub fn new(kind: Kind, nonblocking: bool) -> i32 {
-    const AT_FDCWD: isize = -100;
-    const O_RDWR_CLOEXEC: usize = 0o2000002;
-    let mut fd = STATE.spare.replace(-1);
-    if fd < 0 {
-        // SAFETY: opens the null device.
-        fd = unsafe { sys!(sys::OPENAT, AT_FDCWD, c"/dev/null".as_ptr(), O_RDWR_CLOEXEC) } as i32;
-    }
+/// The new real descriptor `fd` (or a negative `errno`, which is handed on) stands for something simulated.
+pub fn adopt(fd: isize, kind: Kind, nonblocking: bool) -> i32 {
+    let fd = fd as i32;
     if fd >= 0 {
-        set_entry(fd, Entry { kind, nonblocking });
+        set_entry(fd, Entry { kind, nonblocking, copied: false });
     }
     fd
 }
 
-/// Takes a simulated descriptor out of the table; its real one is kept or closed.
-pub fn release(fd: i32) {
-    set_kind(fd, Kind::Real);
-    if STATE.spare.get() < 0 {
-        STATE.spare.set(fd);
-    } else {
-        // SAFETY: the descriptor was the shim's own.
-        unsafe { sys!(sys::CLOSE, fd) };
-    }
+/// A new descriptor for a made-up file, or a negative `errno`.
+pub fn new_file(kind: Kind, close_on_exec: bool) -> i32 {
+    let duplicate = if close_on_exec { libc::F_DUPFD_CLOEXEC } else { libc::F_DUPFD };
+    // SAFETY: a copy of the shim's own descriptor.
+    adopt(unsafe { sys!(sys::FCNTL, null(), duplicate, 0) }, kind, false)
 }
 
-/// Forgets a kept descriptor whose number is about to be somebody else's; whether it was kept.
-pub fn forget_spare(fd: i32) -> bool {
-    let kept = STATE.spare.get() == fd;
-    if kept {
-        STATE.spare.set(-1);
+fn null() -> i32 {
+    /// Higher than servers' numbers come, lower than common limits.
+    const OUT_OF_THE_WAY: i32 = 1000;
+    if STATE.null.get() < 0 {
+        // SAFETY: opens the null device, and copies that descriptor to another number if there is one.
+        STATE.null.set(unsafe {
+            let low =
+                sys!(sys::OPENAT, libc::AT_FDCWD, c"/dev/null".as_ptr(), libc::O_RDWR | libc::O_CLOEXEC);
+            let high = sys!(sys::FCNTL, low, libc::F_DUPFD_CLOEXEC, OUT_OF_THE_WAY);
+            if high >= 0 {
+                sys!(sys::CLOSE, low);
+            }
+            if high >= 0 { high as i32 } else { low as i32 }
+        });
     }
-    kept
+    STATE.null.get()
+}
+
+/// Takes a descriptor out of the table; its number is the caller's business.
+pub fn forget(fd: i32) {
+    set_entry(fd, REAL);
+}
+
+/// The new number `copy` names what `fd` names.
+pub fn copy(fd: i32, copy: i32) {
+    let this = Entry { copied: true, ..entry(fd) };
+    if this.kind != Kind::Real {
+        set_entry(fd, this);
+        set_entry(copy, this);
+        add_reference(this.kind);
+    }
 }
 
 fn increase(count: &Shared<u16>) {
@@ -114,14 +156,25 @@ fn increase(count: &Shared<u16>) {
 }
 
 /// Counts one more descriptor of this process that names the same thing.
-pub fn add_reference(kind: Kind) {
+fn add_reference(kind: Kind) {
     let (page, me) = (turn::page(), turn::my_number());
     match kind {
         Kind::Socket(i) => increase(&page.sockets[i].refs[me]),
         Kind::PipeRead(i) => increase(&page.pipes[i].readers[me]),
         Kind::PipeWrite(i) => increase(&page.pipes[i].writers[me]),
-        Kind::Real | Kind::Epoll(_) | Kind::Fake(..) | Kind::Tasks(_) => {}
+        Kind::Pair(read, written) => {
+            increase(&page.pipes[read].readers[me]);
+            increase(&page.pipes[written].writers[me]);
+        }
+        Kind::Counter(i) => increase(&page.counters[i].refs[me]),
+        Kind::Real | Kind::Epoll(_) | Kind::Fake(..) | Kind::Random | Kind::Tasks(_) => {}
     }
+}
+
+/// Whether another descriptor of this process names the same epoll instance or file.
+pub fn is_named_elsewhere(fd: i32, kind: Kind) -> bool {
+    let others = STATE.entries.iter().enumerate().filter(|(other, _)| *other != fd as usize);
+    others.map(|(_, entry)| entry.get()).any(|entry| entry.kind == kind)
 }
 
 /// The child of a fork names everything its parent names.
@@ -133,5 +186,8 @@ pub fn share_with(child: usize) {
     for pipe in &page.pipes[..PIPES] {
         pipe.readers[child].set(pipe.readers[me].get());
         pipe.writers[child].set(pipe.writers[me].get());
+    }
+    for counter in &page.counters[..COUNTERS] {
+        counter.refs[child].set(counter.refs[me].get());
     }
 }

@@ -2,13 +2,13 @@
 
 use crate::life::alive;
 use crate::random::CALLS;
-use crate::sys::{self, reported, sys};
+use crate::sys::kernel;
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn getrandom(buffer: *mut u8, len: usize, flags: u32) -> isize {
     if !alive() {
         // SAFETY: the caller's arguments, handed on as they are.
-        return unsafe { reported(sys!(sys::GETRANDOM, buffer, len, flags)) };
+        return unsafe { kernel!(SYS_getrandom, buffer, len, flags) };
     }
     // SAFETY: the caller owns `len` bytes at `buffer`.
     CALLS.fill(unsafe { core::slice::from_raw_parts_mut(buffer, len) });

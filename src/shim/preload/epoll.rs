@@ -1,19 +1,22 @@
-//! Multiplexing: `epoll`, `poll` and `select` over simulated descriptors.
+//! Multiplexing by `epoll`, over simulated descriptors.
 
 use core::cell::Cell;
 
 use crate::baton::Baton;
-use crate::clock::{self, BILLION, Timespec, Timeval};
 use crate::descriptor::{self, DESCRIPTORS, Kind, entry};
 use crate::give_up::give_up;
 use crate::life::alive;
-use crate::ready::{ERR, HUP, events_of};
-use crate::sys::{self, fail, reported, sys};
-use crate::thread::{self, NO_DEADLINE, Source, Wait};
-use crate::{signal, turn};
+use crate::ready::{ERR, HUP, IN, INVALID, events_of, wait_until};
+use crate::sys::{fail, kernel, reported, sys};
+use crate::thread::{NO_DEADLINE, Source, Wait};
+use crate::turn;
 
-const EDGE_OR_ONCE: u32 = 0xc000_0000;
-const INSTANCES: usize = 4;
+const EDGE: u32 = libc::EPOLLET as u32;
+const ONCE: u32 = libc::EPOLLONESHOT as u32;
+const FLAGS: u32 = EDGE | ONCE | libc::EPOLLWAKEUP as u32 | libc::EPOLLEXCLUSIVE as u32;
+const INSTANCES: usize = 16;
+/// Instances within instances, as deep as Linux allows.
+const DEPTH: u32 = 5;
 
 #[derive(Clone, Copy)]
 struct Registration {
@@ -68,15 +71,16 @@ impl Instance {
         }
     }
 
-    /// What is ready at a registered descriptor, of what was asked for.
-    fn ready(&self, fd: usize) -> u32 {
-        (self.by_descriptor[fd].get().events | ERR | HUP) & events_of(fd as i32)
+    /// What is ready at a registered descriptor, of what was asked for; nothing where its one time is over.
+    fn ready(&self, fd: usize, depth: u32) -> u32 {
+        let wanted = self.by_descriptor[fd].get().events;
+        if wanted == ONCE { 0 } else { (wanted & !FLAGS | ERR | HUP) & events_within(fd as i32, depth) }
     }
 
-    fn is_any_ready(&self) -> bool {
+    fn is_any_ready(&self, depth: u32) -> bool {
         let mut any = false;
         self.each(|fd| {
-            any = self.ready(fd) != 0;
+            any = self.ready(fd, depth) != 0;
             any
         });
         any
@@ -86,16 +90,52 @@ impl Instance {
     unsafe fn collect(&self, events: *mut Event, most: usize) -> usize {
         let mut count = 0;
         self.each(|fd| {
-            let ready = self.ready(fd);
+            let ready = self.ready(fd, DEPTH);
             if ready != 0 && count < most {
-                let event = Event { events: ready, data: self.by_descriptor[fd].get().data };
+                let Registration { events: wanted, data } = self.by_descriptor[fd].get();
+                if wanted & ONCE != 0 {
+                    self.by_descriptor[fd].set(Registration { events: ONCE, data });
+                }
+                let event = Event { events: ready, data };
                 // SAFETY: the caller's room.
                 unsafe { events.add(count).write_unaligned(event) };
                 count += 1;
             }
             count == most
         });
+        // SAFETY: the caller's room, which was just filled.
+        shuffle(unsafe { core::slice::from_raw_parts_mut(events, count) });
         count
+    }
+}
+
+/// Linux reports in the order of readiness, which is anybody's guess: in a turn that has an order of its own, so is it
+/// here. Else the order is that of the descriptors.
+fn shuffle(events: &mut [Event]) {
+    let mut order = turn::page().order.get();
+    if order == 0 || events.len() < 2 {
+        return;
+    }
+    for last in (1..events.len()).rev() {
+        order ^= order << 13;
+        order ^= order >> 7;
+        order ^= order << 17;
+        events.swap(last, (order % (last as u64 + 1)) as usize);
+    }
+    turn::page().order.set(order);
+}
+
+/// What is ready at a descriptor of any kind.
+pub fn events_at(fd: i32) -> u32 {
+    events_within(fd, DEPTH)
+}
+
+fn events_within(fd: i32, depth: u32) -> u32 {
+    match entry(fd).kind {
+        Kind::Epoll(_) if depth == 0 => 0,
+        Kind::Epoll(i) if TABLE[i].is_any_ready(depth - 1) => IN,
+        Kind::Epoll(_) => 0,
+        _ => events_of(fd),
     }
 }
 
@@ -112,23 +152,26 @@ pub fn close(i: usize) {
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn epoll_create1(flags: i32) -> i32 {
-    const EPOLL_CREATE1: usize = 291;
-    if !alive() {
-        // SAFETY: the caller's argument, handed on as it is.
-        return reported(unsafe { sys!(EPOLL_CREATE1, flags) }) as i32;
-    }
-    let Some(i) = TABLE.iter().position(|instance| !instance.used.get()) else {
-        give_up!("more than {INSTANCES} epoll instances are open");
-    };
-    TABLE[i].used.set(true);
-    let fd = descriptor::new(Kind::Epoll(i), false);
-    if fd < 0 { fail(-fd) } else { fd }
+    // SAFETY: a number and nothing else.
+    opened(unsafe { sys!(libc::SYS_epoll_create1 as usize, flags) })
 }
 
 #[unsafe(no_mangle)]
-unsafe extern "C" fn epoll_create(_size: i32) -> i32 {
+unsafe extern "C" fn epoll_create(size: i32) -> i32 {
     // SAFETY: a number and nothing else.
-    unsafe { epoll_create1(0) }
+    opened(unsafe { sys!(libc::SYS_epoll_create as usize, size) })
+}
+
+/// Reports a new descriptor of the kernel's, with an instance of ours behind it.
+fn opened(fd: isize) -> i32 {
+    if alive() && fd >= 0 {
+        let Some(i) = TABLE.iter().position(|instance| !instance.used.get()) else {
+            give_up!("more than {INSTANCES} epoll instances are open");
+        };
+        TABLE[i].used.set(true);
+        descriptor::adopt(fd, Kind::Epoll(i), false);
+    }
+    reported(fd) as i32
 }
 
 /// `struct epoll_event`, packed as on x86-64.
@@ -138,33 +181,41 @@ struct Event {
     data: u64,
 }
 
+/// The `errno` for what cannot be registered at all.
+fn why_not_watched(epoll: i32, fd: i32) -> Option<i32> {
+    match entry(fd).kind {
+        Kind::Real if events_of(fd) & INVALID != 0 => Some(libc::EBADF),
+        Kind::Real | Kind::Fake(..) | Kind::Random => Some(libc::EPERM),
+        Kind::Epoll(_) if fd == epoll => Some(libc::EINVAL),
+        Kind::Epoll(inner) if TABLE[inner].has(epoll as usize) => Some(libc::ELOOP),
+        _ => None,
+    }
+}
+
 #[unsafe(no_mangle)]
 unsafe extern "C" fn epoll_ctl(epoll: i32, operation: i32, fd: i32, event: *mut u8) -> i32 {
-    const ADD: i32 = 1;
-    const DELETE: i32 = 2;
-    const EPOLL_CTL: usize = 233;
     let Kind::Epoll(i) = entry(epoll).kind else {
         // SAFETY: the caller's arguments, handed on as they are.
-        return reported(unsafe { sys!(EPOLL_CTL, epoll, operation, fd, event) }) as i32;
+        return unsafe { kernel!(SYS_epoll_ctl, epoll, operation, fd, event) as i32 };
     };
-    if entry(fd).kind == Kind::Real {
-        return fail(sys::EPERM);
+    if let Some(error) = why_not_watched(epoll, fd) {
+        return fail(error);
     }
     let (this, place) = (&TABLE[i], fd as usize);
-    if operation == DELETE {
-        this.remove(place);
-        return 0;
-    }
-    if operation == ADD && this.has(place) {
-        return fail(sys::EEXIST);
-    }
-    if operation != ADD && !this.has(place) {
-        return fail(sys::ENOENT);
+    match (operation, this.has(place)) {
+        (libc::EPOLL_CTL_ADD, true) => return fail(libc::EEXIST),
+        (libc::EPOLL_CTL_MOD | libc::EPOLL_CTL_DEL, false) => return fail(libc::ENOENT),
+        (libc::EPOLL_CTL_DEL, true) => {
+            this.remove(place);
+            return 0;
+        }
+        (libc::EPOLL_CTL_ADD | libc::EPOLL_CTL_MOD, _) => {}
+        _ => return fail(libc::EINVAL),
     }
     // SAFETY: the caller's event.
     let Event { events, data } = unsafe { event.cast::<Event>().read_unaligned() };
-    if events & EDGE_OR_ONCE != 0 {
-        give_up!("edge-triggered and one-shot events are not simulated");
+    if events & EDGE != 0 {
+        give_up!("edge-triggered events are not simulated");
     }
     this.by_descriptor[place].set(Registration { events, data });
     this.add(place);
@@ -172,7 +223,7 @@ unsafe extern "C" fn epoll_ctl(epoll: i32, operation: i32, fd: i32, event: *mut 
 }
 
 /// The instant a time-out of `ms` milliseconds ends; negative is never.
-fn deadline_after_ms(ms: i32) -> u64 {
+pub fn deadline_after_ms(ms: i32) -> u64 {
     if ms < 0 {
         return NO_DEADLINE;
     }
@@ -181,23 +232,24 @@ fn deadline_after_ms(ms: i32) -> u64 {
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn epoll_wait(epoll: i32, events: *mut u8, most: i32, timeout_ms: i32) -> i32 {
-    const EPOLL_WAIT: usize = 232;
     let Kind::Epoll(i) = entry(epoll).kind else {
         // SAFETY: the caller's arguments, handed on as they are.
-        return reported(unsafe { sys!(EPOLL_WAIT, epoll, events, most, timeout_ms) }) as i32;
+        return unsafe { kernel!(SYS_epoll_wait, epoll, events, most, timeout_ms) as i32 };
     };
+    if most <= 0 {
+        return fail(libc::EINVAL);
+    }
     let deadline = deadline_after_ms(timeout_ms);
-    let wait = Wait { source: Source::Outside, is_over: |i, _| TABLE[i].is_any_ready(), about: (i, 0) };
+    let wait = Wait { source: Source::Outside, is_over: |i, _| TABLE[i].is_any_ready(DEPTH), about: (i, 0) };
     // SAFETY: the caller's room for `most` events.
-    let collect = || unsafe { TABLE[i].collect(events.cast::<Event>(), most.max(0) as usize) as i32 };
+    let collect = || unsafe { TABLE[i].collect(events.cast::<Event>(), most as usize) as i32 };
     loop {
         let count = collect();
         if count > 0 || timeout_ms == 0 {
             return count;
         }
-        thread::wait(wait, deadline);
-        if signal::take_interrupted() {
-            return fail(sys::EINTR);
+        if let Err(error) = wait_until(wait, deadline) {
+            return fail(error);
         }
         if turn::page().now_ns.get() >= deadline {
             return collect();
@@ -215,91 +267,4 @@ unsafe extern "C" fn epoll_pwait(
 ) -> i32 {
     // SAFETY: the caller's arguments, as for `epoll_wait`.
     unsafe { epoll_wait(epoll, events, most, timeout_ms) }
-}
-
-/// `struct pollfd`.
-#[repr(C)]
-struct PollEntry {
-    fd: i32,
-    events: i16,
-    ready: i16,
-}
-
-/// Notes what is ready at each of `count` entries at address `array`; at how many something is.
-fn count_ready(array: usize, count: usize) -> usize {
-    // SAFETY: the address of the blocked caller's own array.
-    let entries = unsafe { core::slice::from_raw_parts_mut(array as *mut PollEntry, count) };
-    for entry in entries.iter_mut() {
-        let wanted = entry.events as u16 as u32 | ERR | HUP;
-        entry.ready = if entry.fd < 0 { 0 } else { (events_of(entry.fd) & wanted) as i16 };
-    }
-    entries.iter().filter(|entry| entry.ready != 0).count()
-}
-
-fn poll_until(array: usize, count: usize, deadline: u64) -> i32 {
-    let is_over = |array: usize, count: usize| count_ready(array, count) > 0;
-    loop {
-        let ready = count_ready(array, count);
-        if ready > 0 || turn::page().now_ns.get() >= deadline {
-            return ready as i32;
-        }
-        thread::wait(Wait { source: Source::Outside, is_over, about: (array, count) }, deadline);
-        if signal::take_interrupted() {
-            return fail(sys::EINTR);
-        }
-    }
-}
-
-#[unsafe(no_mangle)]
-unsafe extern "C" fn poll(array: *mut u8, count: u64, timeout_ms: i32) -> i32 {
-    const POLL: usize = 7;
-    if !alive() {
-        // SAFETY: the caller's arguments, handed on as they are.
-        return reported(unsafe { sys!(POLL, array, count, timeout_ms) }) as i32;
-    }
-    poll_until(array.addr(), count as usize, deadline_after_ms(timeout_ms))
-}
-
-#[unsafe(no_mangle)]
-unsafe extern "C" fn ppoll(array: *mut u8, count: u64, timeout: *const Timespec, mask: *const u8) -> i32 {
-    const PPOLL: usize = 271;
-    const MASK_BYTES: usize = 8;
-    if !alive() {
-        // SAFETY: the caller's arguments; the kernel may write to the time, so it is given a copy.
-        return unsafe {
-            let mut copy = timeout.as_ref().map(|time| Timespec { ..*time });
-            let time = copy.as_mut().map_or(core::ptr::null_mut(), |time| &raw mut *time);
-            reported(sys!(PPOLL, array, count, time, mask, MASK_BYTES)) as i32
-        };
-    }
-    // SAFETY: the caller's time, if there is one.
-    let deadline = match unsafe { timeout.as_ref() } {
-        Some(time) => turn::page().now_ns.get().saturating_add(clock::length_of(time)),
-        None => NO_DEADLINE,
-    };
-    poll_until(array.addr(), count as usize, deadline)
-}
-
-#[unsafe(no_mangle)]
-unsafe extern "C" fn select(
-    count: i32,
-    readable: *mut u64,
-    writable: *mut u64,
-    exceptional: *mut u64,
-    timeout: *mut Timeval,
-) -> i32 {
-    const SELECT: usize = 23;
-    if !alive() {
-        // SAFETY: the caller's arguments, handed on as they are.
-        return reported(unsafe { sys!(SELECT, count, readable, writable, exceptional, timeout) }) as i32;
-    }
-    if count > 0 && !(readable.is_null() && writable.is_null()) {
-        give_up!("select over descriptors is not simulated");
-    }
-    // SAFETY: the caller's time, if there is one.
-    if let Some(time) = unsafe { timeout.as_ref() } {
-        let ns = time.seconds as u64 * BILLION + time.microseconds as u64 * 1000;
-        thread::sleep_until(turn::page().now_ns.get().saturating_add(ns));
-    }
-    0
 }

@@ -3,10 +3,10 @@
 //! Synchronisation to the disk does nothing: nobody pulls the plug of a simulated machine yet, and a killed process
 //! leaves its page cache behind.
 
-use crate::descriptor::{self, Kind};
+use crate::descriptor::{self, Kind, entry};
 use crate::life::{alive, real};
 use crate::random::DEVICE;
-use crate::sys::{self, fail, reported, sys};
+use crate::sys::{self, fail, kernel, sys};
 use crate::{proc, turn};
 
 /// Without `constant_tsc` the server takes its monotonic clock from `clock_gettime`.
@@ -33,7 +33,12 @@ pub fn note_printed() {
     }
 }
 
+/// The bytes of a path.
+///
+/// # Safety
+/// `path` ends with NUL, and lives as long as it is looked at.
 unsafe fn path_of<'a>(path: *const u8) -> &'a [u8] {
+    // SAFETY: as for this function.
     unsafe { core::ffi::CStr::from_ptr(path.cast()).to_bytes() }
 }
 
@@ -41,167 +46,183 @@ fn fake_at(path: &[u8]) -> Option<usize> {
     FAKES.iter().position(|(known, _)| *known == path)
 }
 
+/// Reads on in a made-up file.
+///
+/// # Safety
+/// The caller owns `len` bytes at `buffer`.
 pub unsafe fn read_fake(fd: i32, content: usize, at: usize, buffer: *mut u8, len: usize) -> isize {
-    unsafe {
-        let rest = &FAKES[content].1[at..];
-        let count = rest.len().min(len);
-        core::ptr::copy_nonoverlapping(rest.as_ptr(), buffer, count);
-        descriptor::set_kind(fd, Kind::Fake(content, at + count));
-        count as isize
-    }
+    let rest = &FAKES[content].1[at..];
+    let count = rest.len().min(len);
+    // SAFETY: the caller's buffer.
+    unsafe { core::ptr::copy_nonoverlapping(rest.as_ptr(), buffer, count) };
+    descriptor::set_kind(fd, Kind::Fake(content, at + count));
+    count as isize
+}
+
+/// Reads from the random device.
+///
+/// # Safety
+/// The caller owns `len` bytes at `buffer`.
+pub unsafe fn read_random(buffer: *mut u8, len: usize) -> isize {
+    // SAFETY: the caller's buffer.
+    DEVICE.fill(unsafe { core::slice::from_raw_parts_mut(buffer, len) });
+    len as isize
 }
 
 /// A memory file with this content, read from its beginning.
-unsafe fn memory_file(fill: impl Fn(i32)) -> i32 {
+fn memory_file(content: &[u8]) -> i32 {
+    // SAFETY: a descriptor of the shim's own, and bytes that are there.
     unsafe {
-        let fd = sys!(sys::MEMFD_CREATE, c"simulated".as_ptr(), 1) as i32;
-        fill(fd);
-        sys!(sys::LSEEK, fd, 0, 0);
+        let fd = sys!(sys::MEMFD_CREATE, c"simulated".as_ptr(), libc::MFD_CLOEXEC) as i32;
+        sys!(sys::WRITE, fd, content.as_ptr(), content.len());
+        sys!(sys::LSEEK, fd, 0, libc::SEEK_SET);
         fd
     }
 }
 
-unsafe fn random_file() -> i32 {
-    unsafe {
-        memory_file(|fd| {
-            let mut bytes = [0u8; 4096];
-            DEVICE.fill(&mut bytes);
-            sys!(sys::WRITE, fd, bytes.as_ptr(), bytes.len());
-        })
+/// What is opened in place of the machine's own file, if anything is.
+fn stands_for(path: &[u8]) -> Option<Kind> {
+    if RANDOM_DEVICES.contains(&path) {
+        return Some(Kind::Random);
     }
+    fake_at(path).map(|content| Kind::Fake(content, 0))
 }
 
-unsafe fn open_at(directory: isize, path: *const u8, flags: i32, mode: u32) -> i32 {
-    unsafe {
-        if alive() {
-            let name = path_of(path);
-            if let Some(content) = fake_at(name) {
-                let fd = descriptor::new(Kind::Fake(content, 0), false);
-                return if fd < 0 { fail(-fd) } else { fd };
-            }
-            if RANDOM_DEVICES.contains(&name) {
-                return random_file();
-            }
-            if let Some(fd) = proc::open(name) {
-                return fd;
-            }
-        }
-        reported(sys!(sys::OPENAT, directory, path, flags, mode)) as i32
+unsafe fn open_at(directory: i32, path: *const u8, flags: i32, mode: u32) -> i32 {
+    // SAFETY: the caller's path.
+    if let Some(fd) = simulated(unsafe { path_of(path) }, flags) {
+        return fd;
     }
+    // SAFETY: the caller's arguments, handed on as they are.
+    unsafe { kernel!(SYS_openat, directory, path, flags, mode) as i32 }
 }
 
-const AT_FDCWD: isize = -100;
+/// A descriptor (or -1 and `errno`) where something stands for the machine's own file.
+fn simulated(path: &[u8], flags: i32) -> Option<i32> {
+    if !alive() {
+        return None;
+    }
+    if let Some(fd) = proc::open(path) {
+        return Some(fd);
+    }
+    Some(match descriptor::new_file(stands_for(path)?, flags & libc::O_CLOEXEC != 0) {
+        error if error < 0 => fail(-error),
+        fd => fd,
+    })
+}
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn open(path: *const u8, flags: i32, mode: u32) -> i32 {
-    unsafe { open_at(AT_FDCWD, path, flags, mode) }
+    // SAFETY: the caller's arguments.
+    unsafe { open_at(libc::AT_FDCWD, path, flags, mode) }
 }
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn open64(path: *const u8, flags: i32, mode: u32) -> i32 {
-    unsafe { open_at(AT_FDCWD, path, flags, mode) }
+    // SAFETY: the caller's arguments.
+    unsafe { open_at(libc::AT_FDCWD, path, flags, mode) }
 }
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn openat(directory: i32, path: *const u8, flags: i32, mode: u32) -> i32 {
-    unsafe { open_at(directory as isize, path, flags, mode) }
+    // SAFETY: the caller's arguments.
+    unsafe { open_at(directory, path, flags, mode) }
 }
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn openat64(directory: i32, path: *const u8, flags: i32, mode: u32) -> i32 {
-    unsafe { open_at(directory as isize, path, flags, mode) }
+    // SAFETY: the caller's arguments.
+    unsafe { open_at(directory, path, flags, mode) }
 }
 
 /// A stream over made-up content, if `path` names some.
 unsafe fn fake_stream(path: *const u8, mode: *const u8) -> Option<*mut u8> {
-    unsafe {
-        unsafe extern "C" {
-            fn fdopen(fd: i32, mode: *const u8) -> *mut u8;
-        }
-        let name = path_of(path);
-        if RANDOM_DEVICES.contains(&name) {
-            return Some(fdopen(random_file(), mode));
-        }
-        if let Some(fd) = proc::open(name) {
-            return Some(if fd < 0 { core::ptr::null_mut() } else { fdopen(fd, mode) });
-        }
-        let content = FAKES[fake_at(name)?].1;
-        let fd = memory_file(|fd| {
-            sys!(sys::WRITE, fd, content.as_ptr(), content.len());
-        });
-        Some(fdopen(fd, mode))
+    unsafe extern "C" {
+        fn fdopen(fd: i32, mode: *const u8) -> *mut u8;
     }
+    // SAFETY: the caller's path.
+    let name = unsafe { path_of(path) };
+    let fd = match (proc::open(name), stands_for(name)) {
+        (Some(-1), _) => return Some(core::ptr::null_mut()),
+        (Some(fd), _) => fd,
+        (None, None) => return None,
+        (None, Some(Kind::Fake(content, _))) => memory_file(FAKES[content].1),
+        _ => {
+            let mut bytes = [0u8; 4096];
+            DEVICE.fill(&mut bytes);
+            memory_file(&bytes)
+        }
+    };
+    // SAFETY: a descriptor that was just made, and the caller's mode.
+    Some(unsafe { fdopen(fd, mode) })
 }
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn fopen(path: *const u8, mode: *const u8) -> *mut u8 {
+    // SAFETY: the caller's arguments.
     unsafe {
-        if alive()
-            && let Some(stream) = fake_stream(path, mode)
-        {
-            return stream;
-        }
-        real!("fopen" as fn(*const u8, *const u8) -> *mut u8)(path, mode)
+        let simulated = if alive() { fake_stream(path, mode) } else { None };
+        let real = || real!("fopen" as fn(*const u8, *const u8) -> *mut u8)(path, mode);
+        simulated.unwrap_or_else(real)
     }
 }
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn fopen64(path: *const u8, mode: *const u8) -> *mut u8 {
-    unsafe {
-        if alive()
-            && let Some(stream) = fake_stream(path, mode)
-        {
-            return stream;
-        }
-        real!("fopen64" as fn(*const u8, *const u8) -> *mut u8)(path, mode)
-    }
+    // SAFETY: the caller's arguments, as for `fopen`.
+    unsafe { fopen(path, mode) }
 }
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn fflush(stream: *mut u8) -> i32 {
-    unsafe {
-        note_printed();
-        real!("fflush" as fn(*mut u8) -> i32)(stream)
+    note_printed();
+    // SAFETY: the caller's argument, handed on as it is.
+    unsafe { real!("fflush" as fn(*mut u8) -> i32)(stream) }
+}
+
+/// What there is to say of a file whose bytes are wanted on the disk: no more than whether it is one.
+fn synchronised(fd: i32) -> i32 {
+    if entry(fd).kind != Kind::Real {
+        return fail(libc::EINVAL);
     }
+    // SAFETY: asks for flags, and nothing else.
+    unsafe { kernel!(SYS_fcntl, fd, libc::F_GETFD) as i32 }.min(0)
 }
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn fsync(fd: i32) -> i32 {
-    unsafe {
-        const FSYNC: usize = 74;
-        if alive() { 0 } else { reported(sys!(FSYNC, fd)) as i32 }
-    }
+    // SAFETY: the caller's argument, handed on as it is.
+    if alive() { synchronised(fd) } else { unsafe { kernel!(SYS_fsync, fd) as i32 } }
 }
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn fdatasync(fd: i32) -> i32 {
-    unsafe {
-        const FDATASYNC: usize = 75;
-        if alive() { 0 } else { reported(sys!(FDATASYNC, fd)) as i32 }
-    }
+    // SAFETY: the caller's argument, handed on as it is.
+    if alive() { synchronised(fd) } else { unsafe { kernel!(SYS_fdatasync, fd) as i32 } }
 }
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn sync_file_range(fd: i32, offset: i64, len: i64, flags: u32) -> i32 {
-    unsafe {
-        const SYNC_FILE_RANGE: usize = 277;
-        if alive() { 0 } else { reported(sys!(SYNC_FILE_RANGE, fd, offset, len, flags)) as i32 }
+    if alive() {
+        return synchronised(fd);
     }
+    // SAFETY: the caller's arguments, handed on as they are.
+    unsafe { kernel!(SYS_sync_file_range, fd, offset, len, flags) as i32 }
 }
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn getcwd(buffer: *mut u8, len: usize) -> *mut u8 {
-    unsafe {
-        if !alive() {
-            return real!("getcwd" as fn(*mut u8, usize) -> *mut u8)(buffer, len);
-        }
-        let directory = turn::page().directory.get();
-        let needed = directory.iter().position(|byte| *byte == 0).map_or(directory.len(), |end| end + 1);
-        if buffer.is_null() || len < needed {
-            fail(sys::ERANGE);
-            return core::ptr::null_mut();
-        }
-        core::ptr::copy_nonoverlapping(directory.as_ptr(), buffer, needed);
-        buffer
+    if !alive() {
+        // SAFETY: the caller's arguments, handed on as they are.
+        return unsafe { real!("getcwd" as fn(*mut u8, usize) -> *mut u8)(buffer, len) };
     }
+    let directory = turn::page().directory.get();
+    let needed = directory.iter().position(|byte| *byte == 0).map_or(directory.len(), |end| end + 1);
+    if buffer.is_null() || len < needed {
+        fail(libc::ERANGE);
+        return core::ptr::null_mut();
+    }
+    // SAFETY: the caller's room is long enough.
+    unsafe { core::ptr::copy_nonoverlapping(directory.as_ptr(), buffer, needed) };
+    buffer
 }

@@ -7,8 +7,9 @@
 //! Layers, lowest first; a module names lower ones only: `sys baton` · `turn` (the page, and handing the turn over) ·
 //! `give_up random` · `life` (is this process meant?) · `signal` · `thread` (the baton) · `clock` ·
 //! `allocator program` · `descriptor` · `ready` (what a descriptor has for whom) · `proc` ·
-//! `lock shared_lock mask kill pipe socket files epoll entropy process` · `calls` (what works on any descriptor) ·
-//! `identity lookup counter check probe syscall` (what is called by number) · `start`.
+//! `transfer lock shared_lock mask kill pipe stream option socket event files entropy process` · `epoll poll` ·
+//! `calls` (what works on any descriptor) · `identity lookup counter check probe syscall` (what is called by number) ·
+//! `start`.
 
 #![no_std]
 #![deny(clippy::all)]
@@ -28,6 +29,7 @@ mod counter;
 mod descriptor;
 mod entropy;
 mod epoll;
+mod event;
 mod files;
 mod give_up;
 mod identity;
@@ -36,7 +38,9 @@ mod life;
 mod lock;
 mod lookup;
 mod mask;
+mod option;
 mod pipe;
+mod poll;
 mod probe;
 mod proc;
 mod process;
@@ -47,9 +51,11 @@ mod shared_lock;
 mod signal;
 mod socket;
 mod start;
+mod stream;
 mod sys;
 mod syscall;
 mod thread;
+mod transfer;
 mod turn;
 
 /// A field of the page: others write it between this process's turns, so it is a cell.

@@ -1,17 +1,16 @@
-//! Simulated pipes: what a server and its forked children say to each other.
+//! Simulated pipes, and pairs of sockets, which are two pipes: what a server and its forked children say to each other.
 
-use crate::calls::O_NONBLOCK;
 use crate::descriptor::{self, Kind};
+use crate::give_up::give_up;
 use crate::life::alive;
-use crate::page::{self, PIPE_BYTES, PIPES, Pipe};
-use crate::ready::{self, is_named, wait_for};
-use crate::sys::{self, fail, reported, sys};
+use crate::page::{self, PIPE_BYTES, PIPES, Pipe, SHUT_READERS, SHUT_WRITERS};
+use crate::ready::{self, has_readers, has_writers, is_named, wait_for};
+use crate::sys::{fail, kernel};
 use crate::thread::NO_DEADLINE;
 use crate::turn;
 
-const PIPE2: usize = 293;
 /// Writes of at most so many bytes are never split.
-const ATOMIC_BYTES: usize = 4096;
+const ATOMIC_BYTES: usize = libc::PIPE_BUF;
 
 fn at(i: usize) -> &'static Pipe {
     &turn::page().pipes[i]
@@ -27,29 +26,78 @@ fn begin(i: usize) {
     pipe.used.set(1);
     pipe.start.set(0);
     pipe.len.set(0);
+    pipe.shut.set(0);
     pipe.readers.iter().chain(&pipe.writers).for_each(|count| count.set(0));
     pipe.readers[me].set(1);
     pipe.writers[me].set(1);
 }
 
+/// Pipes of the page that are not used.
+fn unused() -> impl Iterator<Item = usize> {
+    (0..PIPES).filter(|i| at(*i).used.get() == 0)
+}
+
 #[unsafe(no_mangle)]
 unsafe extern "C" fn pipe2(ends: *mut [i32; 2], flags: i32) -> i32 {
-    if !alive() {
-        // SAFETY: the caller's arguments, handed on as they are.
-        return unsafe { reported(sys!(PIPE2, ends, flags)) } as i32;
+    let mut real = [-1; 2];
+    // SAFETY: room for two numbers.
+    let made = unsafe { kernel!(SYS_pipe2, &raw mut real, flags) } as i32;
+    if made == 0 && alive() {
+        let Some(i) = unused().next() else { return refuse(real) };
+        let nonblocking = flags & libc::O_NONBLOCK != 0;
+        descriptor::adopt(real[0] as isize, Kind::PipeRead(i), nonblocking);
+        descriptor::adopt(real[1] as isize, Kind::PipeWrite(i), nonblocking);
+        begin(i);
     }
-    let Some(i) = (0..PIPES).find(|i| at(*i).used.get() == 0) else {
-        return fail(sys::ENFILE);
-    };
-    let nonblocking = flags & O_NONBLOCK != 0;
-    let reading = descriptor::new(Kind::PipeRead(i), nonblocking);
-    let writing = descriptor::new(Kind::PipeWrite(i), nonblocking);
-    if reading < 0 || writing < 0 {
-        return fail(sys::EMFILE);
+    if made == 0 {
+        // SAFETY: the caller owns both numbers.
+        unsafe { *ends = real };
     }
-    begin(i);
-    // SAFETY: the caller owns both numbers.
-    unsafe { *ends = [reading, writing] };
+    made
+}
+
+/// Every pipe of the page is used: what the kernel made for one more goes again.
+fn refuse(real: [i32; 2]) -> i32 {
+    // SAFETY: descriptors that were just made.
+    real.iter().for_each(|fd| unsafe {
+        kernel!(SYS_close, *fd);
+    });
+    fail(libc::ENFILE)
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn socketpair(domain: i32, kind: i32, protocol: i32, ends: *mut [i32; 2]) -> i32 {
+    let mut real = [-1; 2];
+    // SAFETY: room for two numbers.
+    let made = unsafe { kernel!(SYS_socketpair, domain, kind, protocol, &raw mut real) } as i32;
+    if made == 0 && alive() {
+        if kind & 0xf != libc::SOCK_STREAM {
+            give_up!("a pair of sockets that are no streams is not simulated");
+        }
+        let mut free = unused();
+        let (Some(there), Some(back)) = (free.next(), free.next()) else { return refuse(real) };
+        let nonblocking = kind & libc::SOCK_NONBLOCK != 0;
+        descriptor::adopt(real[0] as isize, Kind::Pair(back, there), nonblocking);
+        descriptor::adopt(real[1] as isize, Kind::Pair(there, back), nonblocking);
+        begin(there);
+        begin(back);
+    }
+    if made == 0 {
+        // SAFETY: the caller owns both numbers.
+        unsafe { *ends = real };
+    }
+    made
+}
+
+/// Shuts an end of a pair down, in one direction or both.
+pub fn shut(read: usize, written: usize, how: i32) -> i32 {
+    if how != libc::SHUT_RD {
+        at(written).shut.update(|shut| shut | SHUT_WRITERS);
+    }
+    if how != libc::SHUT_WR {
+        at(read).shut.update(|shut| shut | SHUT_READERS);
+    }
+    note_activity();
     0
 }
 
@@ -79,13 +127,15 @@ fn content(i: usize) -> *mut u8 {
 /// The caller owns `len` bytes at `buffer`.
 pub unsafe fn read(fd: i32, i: usize, buffer: *mut u8, len: usize, nonblocking: bool) -> isize {
     while at(i).len.get() == 0 {
-        if !is_named(&at(i).writers) {
+        if !has_writers(at(i)) {
             return 0;
         }
         if nonblocking {
-            return -sys::EAGAIN as isize;
+            return -libc::EAGAIN as isize;
         }
-        wait_for(fd, ready::IN, NO_DEADLINE);
+        if let Err(error) = wait_for(fd, ready::IN, NO_DEADLINE) {
+            return -error as isize;
+        }
     }
     let pipe = at(i);
     let (start, filled) = (pipe.start.get() as usize, pipe.len.get() as usize);
@@ -107,17 +157,19 @@ pub unsafe fn read(fd: i32, i: usize, buffer: *mut u8, len: usize, nonblocking: 
 pub unsafe fn write(fd: i32, i: usize, buffer: *const u8, len: usize, nonblocking: bool) -> isize {
     let mut done = 0;
     while done < len {
-        if !is_named(&at(i).readers) {
-            return -sys::EPIPE as isize;
+        if !has_readers(at(i)) || at(i).shut.get() & SHUT_WRITERS != 0 {
+            return -libc::EPIPE as isize;
         }
         let room = PIPE_BYTES - at(i).len.get() as usize;
         let needed = if len <= ATOMIC_BYTES { len } else { 1 };
         if room < needed {
             if nonblocking {
-                return if done > 0 { done as isize } else { -sys::EAGAIN as isize };
+                return if done > 0 { done as isize } else { -libc::EAGAIN as isize };
             }
-            wait_for(fd, ready::OUT, NO_DEADLINE);
-            continue;
+            match wait_for(fd, ready::OUT, NO_DEADLINE) {
+                Err(error) => return if done > 0 { done as isize } else { -error as isize },
+                Ok(()) => continue,
+            }
         }
         let count = (len - done).min(room);
         // SAFETY: the rest of the caller's buffer.

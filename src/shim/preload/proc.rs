@@ -79,7 +79,7 @@ pub fn open(path: &[u8]) -> Option<i32> {
         Named::Text(text) => file_of(text.as_bytes()),
         Named::Status(i) => file_of(status_of(i).written()),
         Named::Maps => open_maps(),
-        Named::Tasks => match descriptor::new(Kind::Tasks(0), false) {
+        Named::Tasks => match descriptor::new_file(Kind::Tasks(0), true) {
             fd if fd < 0 => fail(-fd),
             fd => fd,
         },

@@ -61,8 +61,6 @@ struct State {
     pending: [Cell<u64>; THREADS],
     /// What each thread blocks.
     blocked: [Cell<u64>; THREADS],
-    /// How the running thread's last wait ended.
-    interrupt: Cell<Interrupt>,
 }
 
 static STATE: Baton<State> = Baton::new(State {
@@ -70,7 +68,6 @@ static STATE: Baton<State> = Baton::new(State {
     unassigned: Cell::new(0),
     pending: [const { Cell::new(0) }; THREADS],
     blocked: [const { Cell::new(0) }; THREADS],
-    interrupt: Cell::new(Interrupt::No),
 });
 
 const fn bit(number: i32) -> u64 {
@@ -223,16 +220,6 @@ pub fn install(number: i32, action: &Action) {
 /// The C library aborts with a signal of the kernel's; its handler sees none of the registers, which hold real ids.
 unsafe extern "C" fn aborted(number: i32, _info: *mut u64, _context: *mut u64) {
     handle(0, number);
-}
-
-/// Notes how the running thread's wait ended.
-pub fn note(interrupt: Interrupt) {
-    STATE.interrupt.set(interrupt);
-}
-
-/// Whether a handler ended the running thread's last wait; asked once.
-pub fn take_interrupted() -> bool {
-    STATE.interrupt.replace(Interrupt::No) != Interrupt::No
 }
 
 /// What the process does with `number` from now on.

@@ -1,23 +1,15 @@
-//! Simulated TCP: the server's half of every connection, with the scheduler's network as the other half.
+//! Simulated TCP: how connections are made and ended, with the scheduler's network as the other half.
 
-use crate::calls::O_NONBLOCK;
-use crate::descriptor::{self, Kind, entry};
+use crate::descriptor::{self, Kind, entry, socket as at, socket_of as index_of};
 use crate::life::alive;
-use crate::page::{self, NOBODY, SOCKETS, Socket, record, socket_state as state};
-use crate::ready::{self, is_named, wait_for};
-use crate::sys::{self, fail, reported, sys};
-use crate::thread::NO_DEADLINE;
+use crate::option;
+use crate::page::{NOBODY, SOCKETS, Socket, record, socket_state as state};
+use crate::ready::{self, deadline_of, is_named, wait_for};
+use crate::sys::{fail, kernel, sys};
 use crate::turn;
 
-const AF_INET: i32 = 2;
-const SOCK_STREAM: i32 = 1;
-const SOCK_NONBLOCK: i32 = O_NONBLOCK;
-const SOL_SOCKET: i32 = 1;
-const SO_TYPE: i32 = 3;
-const SO_ERROR: i32 = 4;
-const SO_LINGER: i32 = 13;
-const MSG_PEEK: i32 = 2;
-const MSG_DONTWAIT: i32 = 0x40;
+const AF_INET: i32 = libc::AF_INET;
+const TYPE_MASK: i32 = 0xf;
 
 /// `struct sockaddr_in`.
 #[repr(C)]
@@ -26,17 +18,6 @@ struct Address {
     port: u16,
     address: u32,
     zero: u64,
-}
-
-fn at(i: usize) -> &'static Socket {
-    &turn::page().sockets[i]
-}
-
-fn index_of(fd: i32) -> Option<usize> {
-    match entry(fd).kind {
-        Kind::Socket(i) => Some(i),
-        _ => None,
-    }
 }
 
 /// Writes an address where the caller has room for `*len` bytes of it.
@@ -53,24 +34,41 @@ unsafe fn store_address(to: *mut u8, len: *mut u32, address: u32, port: u16) {
     }
 }
 
-/// Host and port of an address of the caller's, if it is one of IPv4.
-unsafe fn load_address(from: *const u8) -> Option<(u32, u16)> {
+/// Host and port of an address of the caller's, or the `errno` for another.
+unsafe fn load_address(from: *const u8, len: u32) -> Result<(u32, u16), i32> {
+    if (len as usize) < size_of::<Address>() {
+        return Err(libc::EINVAL);
+    }
     // SAFETY: the caller's address is whole.
-    let given = unsafe { &*from.cast::<Address>() };
-    let is_ipv4 = i32::from(given.family) == AF_INET;
-    is_ipv4.then(|| (u32::from_be(given.address), u16::from_be(given.port)))
+    let given = unsafe { from.cast::<Address>().read_unaligned() };
+    if i32::from(given.family) != AF_INET {
+        return Err(libc::EAFNOSUPPORT);
+    }
+    Ok((u32::from_be(given.address), u16::from_be(given.port)))
+}
+
+/// The host that an address leads to: the loopback addresses all lead to this one.
+fn host_of(address: u32) -> u32 {
+    const LOOPBACK: u8 = 127;
+    if address.to_be_bytes()[0] == LOOPBACK { turn::page().address.get() } else { address }
+}
+
+/// Gives the socket a name that the scheduler does not know yet.
+fn name_anew(s: &Socket) {
+    let handle = turn::page().next_handle.get();
+    turn::page().next_handle.set(handle + 1);
+    s.handle.set(handle);
 }
 
 /// A free socket of the page, made fresh.
 fn allocate() -> Option<usize> {
     let i = (0..SOCKETS).find(|i| at(*i).state.get() == state::FREE)?;
-    let handle = turn::page().next_handle.get();
-    turn::page().next_handle.set(handle + 1);
     let s = at(i);
+    option::reset(s);
     for word in [&s.local_address, &s.peer_address, &s.pending_count, &s.rx_start, &s.rx_end, &s.rx_eof] {
         word.set(0);
     }
-    for word in [&s.tx_shut, &s.rx_more, &s.linger_abort] {
+    for word in [&s.tx_shut, &s.rx_more] {
         word.set(0);
     }
     s.refs.iter().for_each(|count| count.set(0));
@@ -80,53 +78,88 @@ fn allocate() -> Option<usize> {
     s.peer_port.set(0);
     s.pending.set(NOBODY);
     s.pending_last.set(NOBODY);
-    s.handle.set(handle);
+    name_anew(s);
     s.state.set(state::FRESH);
     Some(i)
 }
 
-#[unsafe(no_mangle)]
-unsafe extern "C" fn socket(domain: i32, kind: i32, protocol: i32) -> i32 {
-    const SOCKET: usize = 41;
-    if !alive() {
-        // SAFETY: the caller's arguments, handed on as they are.
-        return reported(unsafe { sys!(SOCKET, domain, kind, protocol) }) as i32;
+/// What stands behind a simulated socket: a real one that is never connected.
+fn backing(flags: i32) -> isize {
+    let kind = libc::SOCK_STREAM | flags & libc::SOCK_CLOEXEC;
+    // SAFETY: numbers only.
+    unsafe { sys!(libc::SYS_socket as usize, libc::AF_UNIX, kind, 0) }
+}
+
+/// The `errno` for a socket that is none of TCP over IPv4.
+fn why_not_made(domain: i32, kind: i32, protocol: i32) -> Option<i32> {
+    const TYPES: i32 = 11;
+    let flags = kind & !TYPE_MASK & !(libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC);
+    match kind & TYPE_MASK {
+        kind if flags != 0 || kind >= TYPES => Some(libc::EINVAL),
+        libc::SOCK_STREAM if domain == AF_INET && ![0, libc::IPPROTO_TCP].contains(&protocol) => {
+            Some(libc::EPROTONOSUPPORT)
+        }
+        libc::SOCK_STREAM if domain == AF_INET => None,
+        _ => Some(libc::EAFNOSUPPORT),
     }
-    if domain != AF_INET || kind & 0xf != SOCK_STREAM {
-        return fail(sys::EAFNOSUPPORT);
-    }
-    let Some(i) = allocate() else {
-        return fail(sys::ENFILE);
-    };
-    let fd = descriptor::new(Kind::Socket(i), kind & SOCK_NONBLOCK != 0);
-    if fd < 0 {
-        at(i).state.set(state::FREE);
-        return fail(-fd);
-    }
-    at(i).refs[turn::my_number()].set(1);
-    fd
 }
 
 #[unsafe(no_mangle)]
-unsafe extern "C" fn bind(fd: i32, address: *const u8, _len: u32) -> i32 {
-    const EADDRNOTAVAIL: i32 = 99;
+unsafe extern "C" fn socket(domain: i32, kind: i32, protocol: i32) -> i32 {
+    if !alive() {
+        // SAFETY: the caller's arguments, handed on as they are.
+        return unsafe { kernel!(SYS_socket, domain, kind, protocol) as i32 };
+    }
+    if let Some(error) = why_not_made(domain, kind, protocol) {
+        return fail(error);
+    }
+    let fd = backing(kind);
+    if fd < 0 {
+        return fail(-fd as i32);
+    }
+    let Some(i) = allocate() else {
+        // SAFETY: the descriptor was just made.
+        unsafe { kernel!(SYS_close, fd) };
+        return fail(libc::ENFILE);
+    };
+    at(i).refs[turn::my_number()].set(1);
+    descriptor::adopt(fd, Kind::Socket(i), kind & libc::SOCK_NONBLOCK != 0)
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn bind(fd: i32, address: *const u8, len: u32) -> i32 {
     let Some(i) = index_of(fd) else {
-        return fail(sys::ENOTSOCK);
+        // SAFETY: the caller's arguments, handed on as they are.
+        return unsafe { kernel!(SYS_bind, fd, address, len) as i32 };
     };
     // SAFETY: the caller's address.
-    let Some((host, port)) = (unsafe { load_address(address) }) else {
-        return fail(sys::EAFNOSUPPORT);
+    let (host, port) = match unsafe { load_address(address, len) } {
+        Ok(address) => address,
+        Err(error) => return fail(error),
     };
-    if host != 0 && host != turn::page().address.get() {
-        return fail(EADDRNOTAVAIL);
+    if let Some(error) = why_not_bound(at(i), host, port) {
+        return fail(error);
     }
-    let taken = |s: &Socket| s.state.get() == state::LISTENING && s.local_port.get() == port;
-    if port != 0 && turn::page().sockets.iter().any(taken) {
-        return fail(sys::EADDRINUSE);
-    }
-    at(i).local_port.set(port);
+    at(i).local_port.set(if port == 0 { next_port() } else { port });
     at(i).local_address.set(host);
     0
+}
+
+/// The `errno` for an address that this socket cannot have.
+fn why_not_bound(s: &Socket, host: u32, port: u16) -> Option<i32> {
+    if s.state.get() != state::FRESH || s.local_port.get() != 0 {
+        return Some(libc::EINVAL);
+    }
+    if host != 0 && host_of(host) != turn::page().address.get() {
+        return Some(libc::EADDRNOTAVAIL);
+    }
+    let is_in_way = |other: &Socket| match other.state.get() {
+        state::LISTENING => true,
+        state::FRESH => !(option::reuses_address(s) && option::reuses_address(other)),
+        _ => false,
+    };
+    let is_taken = |other: &Socket| other.local_port.get() == port && is_in_way(other);
+    (port != 0 && turn::page().sockets.iter().any(is_taken)).then_some(libc::EADDRINUSE)
 }
 
 /// Gives the socket a local port if it has none yet; which it has now.
@@ -138,10 +171,16 @@ fn port_of(s: &Socket) -> u16 {
 }
 
 #[unsafe(no_mangle)]
-unsafe extern "C" fn listen(fd: i32, _backlog: i32) -> i32 {
+unsafe extern "C" fn listen(fd: i32, backlog: i32) -> i32 {
     let Some(i) = index_of(fd) else {
-        return fail(sys::ENOTSOCK);
+        // SAFETY: the caller's arguments, handed on as they are.
+        return unsafe { kernel!(SYS_listen, fd, backlog) as i32 };
     };
+    match at(i).state.get() {
+        state::FRESH => {}
+        state::LISTENING => return 0,
+        _ => return fail(libc::EINVAL),
+    }
     let port = port_of(at(i));
     at(i).state.set(state::LISTENING);
     turn::report(record::LISTEN, at(i).handle.get(), u64::from(port), 0);
@@ -158,44 +197,62 @@ fn next_port() -> u16 {
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn connect(fd: i32, address: *const u8, len: u32) -> i32 {
-    const CONNECT: usize = 42;
-    if !alive() {
-        // SAFETY: the caller's arguments, handed on as they are.
-        return reported(unsafe { sys!(CONNECT, fd, address, len) }) as i32;
-    }
     let Some(i) = index_of(fd) else {
-        return fail(sys::ENOTSOCK);
+        // SAFETY: the caller's arguments, handed on as they are.
+        return unsafe { kernel!(SYS_connect, fd, address, len) as i32 };
     };
-    if let Some(error) = why_not_dialled(i) {
-        return fail(error);
-    }
     // SAFETY: the caller's address.
-    let Some((host, port)) = (unsafe { load_address(address) }) else {
-        return fail(sys::EAFNOSUPPORT);
-    };
-    dial(at(i), host, port);
-    if entry(fd).nonblocking {
-        return fail(sys::EINPROGRESS);
-    }
-    while at(i).state.get() == state::CONNECTING {
-        wait_for(fd, ready::OUT, NO_DEADLINE);
-    }
-    match at(i).error.take() {
-        0 => 0,
-        error => fail(error),
+    let target = unsafe { load_address(address, len) };
+    match target.and_then(|target| connect_to(fd, i, target)) {
+        Ok(()) => 0,
+        Err(error) => fail(error),
     }
 }
 
-/// The `errno` of a socket that cannot be dialled (any more).
-fn why_not_dialled(i: usize) -> Option<i32> {
-    match at(i).state.get() {
-        state::FRESH => None,
-        state::CONNECTING => Some(sys::EALREADY),
-        state::CONNECTED => Some(sys::EISCONN),
-        _ => Some(match at(i).error.take() {
-            0 => sys::ECONNREFUSED,
+fn connect_to(fd: i32, i: usize, (host, port): (u32, u16)) -> Result<(), i32> {
+    let s = at(i);
+    if let Some(error) = why_not_dialled(s) {
+        return Err(error);
+    }
+    dial(s, host, port);
+    if entry(fd).nonblocking {
+        return Err(libc::EINPROGRESS);
+    }
+    let deadline = deadline_of(s.send_timeout_ns.get());
+    while s.state.get() == state::CONNECTING {
+        wait_for(fd, ready::OUT, deadline).map_err(|error| match error {
+            libc::EAGAIN => libc::EINPROGRESS,
             error => error,
-        }),
+        })?;
+    }
+    match s.error.take() {
+        0 => Ok(()),
+        error => {
+            revive(s);
+            Err(error)
+        }
+    }
+}
+
+/// A socket whose connection never came to be can be dialled again, under another name.
+fn revive(s: &Socket) {
+    turn::report(record::CLOSE, s.handle.get(), 0, 0);
+    name_anew(s);
+    s.local_port.set(0);
+    s.state.set(state::FRESH);
+}
+
+/// The `errno` of a socket that cannot be dialled (any more).
+fn why_not_dialled(s: &Socket) -> Option<i32> {
+    match s.state.get() {
+        state::FRESH => None,
+        state::CONNECTING => Some(libc::EALREADY),
+        state::DEAD if s.error.get() != 0 => Some(s.error.take()),
+        state::DEAD => {
+            revive(s);
+            None
+        }
+        _ => Some(libc::EISCONN),
     }
 }
 
@@ -205,34 +262,43 @@ fn dial(s: &Socket, address: u32, port: u16) {
     s.peer_address.set(address);
     s.peer_port.set(port);
     s.state.set(state::CONNECTING);
-    let target = u64::from(address) << 16 | u64::from(port);
+    let target = u64::from(host_of(address)) << 16 | u64::from(port);
     turn::report(record::CONNECT, s.handle.get(), target, u64::from(local_port));
 }
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn accept4(fd: i32, address: *mut u8, len: *mut u32, flags: i32) -> i32 {
     let Some(listener) = index_of(fd) else {
-        return fail(sys::ENOTSOCK);
+        // SAFETY: the caller's arguments, handed on as they are.
+        return unsafe { kernel!(SYS_accept4, fd, address, len, flags) as i32 };
     };
-    if at(listener).state.get() != state::LISTENING {
-        return fail(sys::EINVAL);
+    if let Err(error) = await_connection(fd, at(listener)) {
+        return fail(error);
     }
-    while at(listener).pending.get() == NOBODY {
-        if entry(fd).nonblocking {
-            return fail(sys::EAGAIN);
-        }
-        wait_for(fd, ready::IN, NO_DEADLINE);
+    let new = backing(flags);
+    if new < 0 {
+        return fail(-new as i32);
     }
     let i = usize::from(at(listener).pending.get());
-    let new = descriptor::new(Kind::Socket(i), flags & SOCK_NONBLOCK != 0);
-    if new < 0 {
-        return fail(-new);
-    }
     unqueue(at(listener));
     at(i).refs[turn::my_number()].set(1);
     // SAFETY: the caller's room for an address.
     unsafe { store_address(address, len, at(i).peer_address.get(), at(i).peer_port.get()) };
-    new
+    descriptor::adopt(new, Kind::Socket(i), flags & libc::SOCK_NONBLOCK != 0)
+}
+
+fn await_connection(fd: i32, listener: &Socket) -> Result<(), i32> {
+    if listener.state.get() != state::LISTENING {
+        return Err(libc::EINVAL);
+    }
+    let deadline = deadline_of(listener.receive_timeout_ns.get());
+    while listener.pending.get() == NOBODY {
+        if entry(fd).nonblocking {
+            return Err(libc::EAGAIN);
+        }
+        wait_for(fd, ready::IN, deadline)?;
+    }
+    Ok(())
 }
 
 /// Takes the first waiting connection off a listening socket.
@@ -280,140 +346,11 @@ fn close_listener(s: &Socket) {
     turn::report(record::UNLISTEN, s.handle.get(), u64::from(s.local_port.get()), 0);
 }
 
-/// Sends bytes; how many, or a negative `errno`.
-///
-/// # Safety
-/// The caller owns `len` bytes at `buffer`.
-pub unsafe fn send(fd: i32, i: usize, buffer: *const u8, len: usize, nonblocking: bool) -> isize {
-    let mut done = 0;
-    while done < len {
-        match sendable(at(i)) {
-            Ok(0) if nonblocking => return if done > 0 { done as isize } else { -sys::EAGAIN as isize },
-            Ok(0) => wait_for(fd, ready::OUT, NO_DEADLINE),
-            Ok(room) => {
-                let part = room.min(len - done);
-                at(i).credit.update(|credit| credit - part as u64);
-                // SAFETY: a part of the caller's buffer.
-                let bytes = unsafe { core::slice::from_raw_parts(buffer.add(done), part) };
-                turn::report_sent(at(i).handle.get(), bytes);
-                done += part;
-            }
-            Err(error) => return -error as isize,
-        }
-    }
-    done as isize
-}
-
-/// How many bytes can be sent now, or why none ever will.
-fn sendable(s: &Socket) -> Result<usize, i32> {
-    match s.state.get() {
-        state::CONNECTED if s.tx_shut.get() == 0 => Ok(s.credit.get() as usize),
-        state::CONNECTING => Ok(0),
-        state::DEAD if s.error.get() != 0 => Err(s.error.take()),
-        state::DEAD | state::CONNECTED => Err(sys::EPIPE),
-        _ => Err(sys::ENOTCONN),
-    }
-}
-
-/// Receives bytes; how many (0 at the end), or a negative `errno`.
-///
-/// # Safety
-/// The caller owns `len` bytes at `buffer`.
-pub unsafe fn receive(
-    fd: i32,
-    i: usize,
-    buffer: *mut u8,
-    len: usize,
-    nonblocking: bool,
-    take: bool,
-) -> isize {
-    let s = at(i);
-    loop {
-        if s.rx_start.get() == s.rx_end.get() && s.rx_more.get() != 0 {
-            // The scheduler holds bytes that have already arrived; it moves them up when it is asked.
-            turn::hand_over(page::state::FLUSH);
-        }
-        if s.rx_end.get() > s.rx_start.get() {
-            // SAFETY: the caller's buffer.
-            return unsafe { take_received(i, buffer, len, take) };
-        }
-        match s.state.get() {
-            state::DEAD if s.error.get() != 0 => return -s.error.take() as isize,
-            state::DEAD => return 0,
-            state::CONNECTED if s.rx_eof.get() != 0 => return 0,
-            state::CONNECTED | state::CONNECTING if nonblocking => return -sys::EAGAIN as isize,
-            state::CONNECTED | state::CONNECTING => wait_for(fd, ready::IN, NO_DEADLINE),
-            _ => return -sys::ENOTCONN as isize,
-        }
-    }
-}
-
-unsafe fn take_received(i: usize, buffer: *mut u8, len: usize, take: bool) -> isize {
-    let s = at(i);
-    let (start, end) = (s.rx_start.get(), s.rx_end.get());
-    let count = ((end - start) as usize).min(len);
-    let source = turn::area(page::RX_AT + i * page::RX_BYTES + start as usize);
-    // SAFETY: unread bytes of the receive area, and the caller's buffer.
-    unsafe { core::ptr::copy_nonoverlapping(source, buffer, count) };
-    if take && count > 0 {
-        let all_read = count as u32 == end - start;
-        s.rx_start.set(if all_read { 0 } else { start + count as u32 });
-        s.rx_end.set(if all_read { 0 } else { end });
-        turn::report(record::CONSUMED, s.handle.get(), count as u64, 0);
-    }
-    count as isize
-}
-
-#[unsafe(no_mangle)]
-unsafe extern "C" fn recv(fd: i32, buffer: *mut u8, len: usize, flags: i32) -> isize {
-    let Some(i) = index_of(fd) else {
-        return fail(sys::ENOTSOCK) as isize;
-    };
-    let nonblocking = entry(fd).nonblocking || flags & MSG_DONTWAIT != 0;
-    // SAFETY: the caller's buffer.
-    reported(unsafe { receive(fd, i, buffer, len, nonblocking, flags & MSG_PEEK == 0) })
-}
-
-#[unsafe(no_mangle)]
-unsafe extern "C" fn __recv_chk(fd: i32, buffer: *mut u8, len: usize, _size: usize, flags: i32) -> isize {
-    // SAFETY: the caller's buffer, as for `recv`.
-    unsafe { recv(fd, buffer, len, flags) }
-}
-
-#[unsafe(export_name = "send")]
-unsafe extern "C" fn send_call(fd: i32, buffer: *const u8, len: usize, flags: i32) -> isize {
-    let Some(i) = index_of(fd) else {
-        return fail(sys::ENOTSOCK) as isize;
-    };
-    let nonblocking = entry(fd).nonblocking || flags & MSG_DONTWAIT != 0;
-    // SAFETY: the caller's buffer.
-    reported(unsafe { send(fd, i, buffer, len, nonblocking) })
-}
-
-#[unsafe(no_mangle)]
-unsafe extern "C" fn shutdown(fd: i32, how: i32) -> i32 {
-    const SHUT_RD: i32 = 0;
-    const SHUT_WR: i32 = 1;
-    let Some(i) = index_of(fd) else {
-        return fail(sys::ENOTSOCK);
-    };
-    let s = at(i);
-    if s.state.get() != state::CONNECTED {
-        return fail(sys::ENOTCONN);
-    }
-    if how != SHUT_RD && s.tx_shut.replace(1) == 0 {
-        turn::report(record::SHUT, s.handle.get(), 0, 0);
-    }
-    if how != SHUT_WR {
-        s.rx_eof.set(1);
-    }
-    0
-}
-
 #[unsafe(no_mangle)]
 unsafe extern "C" fn getsockname(fd: i32, address: *mut u8, len: *mut u32) -> i32 {
     let Some(i) = index_of(fd) else {
-        return fail(sys::ENOTSOCK);
+        // SAFETY: the caller's arguments, handed on as they are.
+        return unsafe { kernel!(SYS_getsockname, fd, address, len) as i32 };
     };
     // SAFETY: the caller's room for an address.
     unsafe { store_address(address, len, at(i).local_address.get(), at(i).local_port.get()) };
@@ -423,45 +360,13 @@ unsafe extern "C" fn getsockname(fd: i32, address: *mut u8, len: *mut u32) -> i3
 #[unsafe(no_mangle)]
 unsafe extern "C" fn getpeername(fd: i32, address: *mut u8, len: *mut u32) -> i32 {
     let Some(i) = index_of(fd) else {
-        return fail(sys::ENOTSOCK);
+        // SAFETY: the caller's arguments, handed on as they are.
+        return unsafe { kernel!(SYS_getpeername, fd, address, len) as i32 };
     };
     if at(i).state.get() != state::CONNECTED {
-        return fail(sys::ENOTCONN);
+        return fail(libc::ENOTCONN);
     }
     // SAFETY: the caller's room for an address.
     unsafe { store_address(address, len, at(i).peer_address.get(), at(i).peer_port.get()) };
-    0
-}
-
-#[unsafe(no_mangle)]
-unsafe extern "C" fn setsockopt(fd: i32, level: i32, name: i32, value: *const u8, _len: u32) -> i32 {
-    let Some(i) = index_of(fd) else {
-        return fail(sys::ENOTSOCK);
-    };
-    if level == SOL_SOCKET && name == SO_LINGER {
-        // SAFETY: this option's value is two numbers.
-        let [on, seconds] = unsafe { *value.cast::<[i32; 2]>() };
-        at(i).linger_abort.set(u32::from(on != 0 && seconds == 0));
-    }
-    0
-}
-
-#[unsafe(no_mangle)]
-unsafe extern "C" fn getsockopt(fd: i32, level: i32, name: i32, value: *mut u8, len: *mut u32) -> i32 {
-    let Some(i) = index_of(fd) else {
-        return fail(sys::ENOTSOCK);
-    };
-    let answer = match (level, name) {
-        (SOL_SOCKET, SO_ERROR) => at(i).error.take(),
-        (SOL_SOCKET, SO_TYPE) => SOCK_STREAM,
-        _ => 0,
-    };
-    // SAFETY: the caller owns `*len` bytes at `value`.
-    unsafe {
-        core::ptr::write_bytes(value, 0, *len as usize);
-        if *len >= 4 {
-            *value.cast::<i32>() = answer;
-        }
-    }
     0
 }

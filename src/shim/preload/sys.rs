@@ -8,8 +8,6 @@ pub const CLOSE: usize = 3;
 pub const LSEEK: usize = 8;
 pub const MMAP: usize = 9;
 pub const MPROTECT: usize = 10;
-pub const IOCTL: usize = 16;
-pub const WRITEV: usize = 20;
 pub const DUP: usize = 32;
 pub const DUP2: usize = 33;
 pub const GETPID: usize = 39;
@@ -23,7 +21,6 @@ pub const CLOCK_GETTIME: usize = 228;
 pub const EXIT_GROUP: usize = 231;
 pub const OPENAT: usize = 257;
 pub const SET_ROBUST_LIST: usize = 273;
-pub const GETRANDOM: usize = 318;
 pub const MEMFD_CREATE: usize = 319;
 pub const SECCOMP: usize = 317;
 
@@ -59,6 +56,14 @@ macro_rules! sys {
 }
 pub(crate) use sys;
 
+/// What the C library would return for a system call of this name: the kernel's own answer, with `errno` set.
+macro_rules! kernel {
+    ($name:ident $(, $arg:expr)*) => {
+        $crate::sys::reported($crate::sys::sys!(libc::$name as usize $(, $arg)*))
+    };
+}
+pub(crate) use kernel;
+
 unsafe extern "C" {
     fn __errno_location() -> *mut i32;
 }
@@ -79,25 +84,11 @@ pub fn reported(result: isize) -> isize {
 }
 
 pub const EPERM: i32 = 1;
-pub const EINTR: i32 = 4;
-pub const EBADF: i32 = 9;
 pub const ECHILD: i32 = 10;
 pub const EAGAIN: i32 = 11;
 pub const EBUSY: i32 = 16;
-pub const EEXIST: i32 = 17;
-pub const EINVAL: i32 = 22;
-pub const ENFILE: i32 = 23;
-pub const EMFILE: i32 = 24;
+pub const EINTR: i32 = 4;
 pub const ENOENT: i32 = 2;
-pub const EPIPE: i32 = 32;
-pub const ERANGE: i32 = 34;
+pub const EINVAL: i32 = 22;
 pub const EDEADLK: i32 = 35;
-pub const ENOTSOCK: i32 = 88;
-pub const EAFNOSUPPORT: i32 = 97;
-pub const EADDRINUSE: i32 = 98;
-pub const EISCONN: i32 = 106;
-pub const ENOTCONN: i32 = 107;
 pub const ETIMEDOUT: i32 = 110;
-pub const ECONNREFUSED: i32 = 111;
-pub const EALREADY: i32 = 114;
-pub const EINPROGRESS: i32 = 115;

@@ -228,9 +228,7 @@ pub fn pause(wait: Wait, deadline_ns: u64) -> Interrupt {
     }
     thread(me).wait.set(None);
     thread(me).deadline_ns.set(NO_DEADLINE);
-    let ended = signal::run_due(me);
-    signal::note(ended);
-    ended
+    signal::run_due(me)
 }
 
 /// Blocks this thread as [`pause`] does, at a point where a cancelled thread ends.

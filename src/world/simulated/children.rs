@@ -126,6 +126,9 @@ fn release_pipes(page: &mut SharedPage, participant: usize) {
             pipe.used = 0;
         }
     }
+    for counter in &mut page.get().counters {
+        counter.refs[participant] = 0;
+    }
     page.get().pipe_activity += 1;
 }
 

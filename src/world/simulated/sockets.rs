@@ -120,6 +120,9 @@ impl Sockets {
         let (Some(listener), Some(slot)) = (listener, free) else {
             return;
         };
+        // What was set at the listening socket holds for those accepted, as on Linux.
+        let Socket { options, receive_timeout_ns, send_timeout_ns, linger_abort, .. } =
+            *page.socket(listener);
         let address = page.get().address;
         *page.socket(slot) = Socket {
             handle,
@@ -138,7 +141,10 @@ impl Sockets {
             rx_eof: 0,
             tx_shut: 0,
             rx_more: 0,
-            linger_abort: 0,
+            linger_abort,
+            options,
+            receive_timeout_ns,
+            send_timeout_ns,
             refs: [0; page::PARTICIPANTS],
         };
         enqueue(page, listener, slot);
@@ -196,7 +202,8 @@ impl Link {
             Some(Ending::Eof) if self.waiting.is_empty() => socket.rx_eof = 1,
             // A reset overtakes nothing: what arrived before it can still be read.
             Some(Ending::Reset) if self.waiting.is_empty() && socket.state != state::DEAD => {
-                die(socket, libc::ECONNRESET);
+                // Whoever has read the end already learns that nobody reads any more.
+                die(socket, if socket.rx_eof == 0 { libc::ECONNRESET } else { libc::EPIPE });
             }
             _ => {}
         }

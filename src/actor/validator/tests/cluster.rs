@@ -185,6 +185,11 @@ impl Fake {
             ["CLUSTER", "INFO"] => bulk(&info(fake.state)),
             ["INFO", "replication"] => bulk(&self.replication(node)),
             ["CONFIG", "SET", ..] | ["READONLY"] => "+OK\r\n".to_owned(),
+            ["INFO", "stats"] => bulk("# Stats\r\nevicted_keys:7\r\n"),
+            ["FUNCTION", "LIST", "WITHCODE"] => {
+                let words = ["library_name", "lib", "engine", "LUA", "library_code", "#!lua"].map(bulk);
+                format!("*1\r\n*6\r\n{}", words.concat())
+            }
             ["SCAN", cursor, "COUNT", _] => page(fake, cursor.parse().expect("a cursor")),
             ["GET", key] => self.get(node, key),
             ["TYPE", _] => "+list\r\n".to_owned(),

@@ -1,0 +1,29 @@
+//! How often replicas had to synchronise again, and lost the link to their primaries: told by their own logs.
+//!
+//! The lines are those of `replication.c` in Valkey 8.0 to 9.1 and Redis 7. The first synchronisation, while the cluster
+//! is formed, is nobody's loss and is not counted.
+
+use std::collections::BTreeMap;
+
+use super::super::evidence::Resyncs;
+use crate::event::Body;
+use crate::id::NodeId;
+
+/// Takes what an event says of a node.
+pub(super) fn see(counts: &mut BTreeMap<NodeId, Resyncs>, node: NodeId, body: &Body) {
+    let Body::Log { line } = body else {
+        return;
+    };
+    let says = |texts: &[&str]| texts.iter().any(|text| line.contains(text));
+    let (full, partial, links_lost) = (
+        says(&["Full resync from primary", "Full resync from master"]),
+        says(&["Successful partial resynchronization with "]),
+        says(&["Connection with primary lost", "Connection with master lost"]),
+    );
+    if full || partial || links_lost {
+        let count = counts.entry(node).or_default();
+        count.full += u32::from(full);
+        count.partial += u32::from(partial);
+        count.links_lost += u32::from(links_lost);
+    }
+}

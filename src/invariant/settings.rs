@@ -1,0 +1,224 @@
+//! The servers' settings, read as the servers read them: words in any case, sizes with units, what was set at run time.
+//!
+//! A `CONFIG SET` counts from its acknowledgement until the process ends, and longer only if a `CONFIG REWRITE` followed.
+//! This is the one place that knows how a setting is written; everybody else asks for what it means.
+
+use super::Evidence;
+use super::evidence::OperationReport;
+use crate::id::NodeId;
+use crate::op::{Op, OpAction};
+use crate::time::SimTime;
+
+/// The settings of one node at an instant.
+#[derive(Clone, Copy)]
+pub(super) struct Settings<'e> {
+    evidence: &'e Evidence,
+    node: NodeId,
+    at: SimTime,
+}
+
+impl<'e> Settings<'e> {
+    /// Those of `node` at `at`.
+    pub fn at(evidence: &'e Evidence, node: NodeId, at: SimTime) -> Self {
+        Settings { evidence, node, at }
+    }
+
+    /// Whether writes go to an append-only file.
+    pub fn appends(&self) -> bool {
+        self.is_on(&["appendonly"], false)
+    }
+
+    /// Whether all slots must be served for any to be.
+    pub fn needs_all_slots(&self) -> bool {
+        self.is_on(&["cluster-require-full-coverage"], true)
+    }
+
+    /// Whether a replica may stand for election.
+    pub fn may_stand(&self) -> bool {
+        !self.is_on(&["cluster-replica-no-failover", "cluster-slave-no-failover"], false)
+    }
+
+    /// Whether a replica may stand however old its data is.
+    pub fn may_stand_at_any_age(&self) -> bool {
+        let names = ["cluster-replica-validity-factor", "cluster-slave-validity-factor"];
+        self.text(&names).and_then(|text| text.trim().parse::<i64>().ok()) == Some(0)
+    }
+
+    /// Whether replicas move to primaries that have none.
+    pub fn migrates_replicas(&self) -> bool {
+        self.is_on(&["cluster-allow-replica-migration"], true)
+    }
+
+    /// Whether keys without an expiry are evicted when memory is short: there is a limit, and a policy for all keys.
+    pub fn evicts_any_key(&self) -> bool {
+        let limit = self.text(&["maxmemory"]).and_then(|text| bytes(&text)).unwrap_or(0);
+        let policy = self.text(&["maxmemory-policy"]).unwrap_or_default().to_ascii_lowercase();
+        limit > 0 && policy.starts_with("allkeys-")
+    }
+
+    fn is_on(&self, names: &[&str], otherwise: bool) -> bool {
+        self.text(names).map_or(otherwise, |text| text.trim().eq_ignore_ascii_case("yes"))
+    }
+
+    /// What stands under one of a setting's names.
+    fn text(&self, names: &[&str]) -> Option<String> {
+        let is_it = |name: &str| names.iter().any(|known| known.eq_ignore_ascii_case(name));
+        let config = &self.evidence.plan.cluster.config;
+        let mut written = config.iter().find(|(name, _)| is_it(name)).map(|(_, value)| value.clone());
+        let mut current = written.clone();
+        for step in self.steps() {
+            match step {
+                Step::Started => current.clone_from(&written),
+                Step::Typed(args) if is_config(args, "rewrite") => written.clone_from(&current),
+                Step::Typed(args) if is_config(args, "set") => {
+                    let mut pairs = args[2..].chunks_exact(2).filter(|pair| is_it(&pair[0]));
+                    current = pairs.next_back().map(|pair| pair[1].clone()).or(current);
+                }
+                Step::Typed(_) => {}
+            }
+        }
+        current
+    }
+
+    /// What happened to the node until then that settings depend on, in order.
+    fn steps(&self) -> Vec<Step<'e>> {
+        let starts = self.evidence.exits.iter().filter(|exit| exit.node == self.node);
+        let starts = starts.filter_map(|exit| Some((exit.restarted_at?, Step::Started)));
+        let typed = self.evidence.plan.operations.iter().zip(&self.evidence.operations);
+        let typed = typed.filter_map(|(op, report)| self.typed(op, report));
+        let mut steps: Vec<(SimTime, Step)> = starts.chain(typed).filter(|(at, _)| *at <= self.at).collect();
+        steps.sort_by_key(|(at, _)| *at);
+        steps.into_iter().map(|(_, step)| step).collect()
+    }
+
+    fn typed(&self, op: &'e Op, report: &OperationReport) -> Option<(SimTime, Step<'e>)> {
+        match &op.action {
+            OpAction::Command { node, args } if *node == self.node && report.done => {
+                Some((report.ended_at?, Step::Typed(args)))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Something that settings depend on.
+enum Step<'e> {
+    Started,
+    Typed(&'e [String]),
+}
+
+fn is_config(args: &[String], what: &str) -> bool {
+    let says = |index: usize, word: &str| args.get(index).is_some_and(|arg| arg.eq_ignore_ascii_case(word));
+    says(0, "config") && says(1, what)
+}
+
+/// A size as `memtoull` of the server reads it: `10mb` are 10 · 1024², `10m` are 10 · 1000².
+fn bytes(text: &str) -> Option<u64> {
+    let text = text.trim().to_ascii_lowercase();
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let unit = match &text[digits..] {
+        "" | "b" => 1,
+        "k" => 1_000,
+        "kb" => 1 << 10,
+        "m" => 1_000_000,
+        "mb" => 1 << 20,
+        "g" => 1_000_000_000,
+        "gb" => 1 << 30,
+        _ => return None,
+    };
+    text[..digits].parse::<u64>().ok()?.checked_mul(unit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{at, healthy, kill, operation};
+    use super::*;
+    use crate::op::Ending;
+
+    fn configured(pairs: &[(&str, &str)]) -> Evidence {
+        let mut evidence = healthy();
+        let pairs = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        evidence.plan.cluster.config.extend(pairs);
+        evidence
+    }
+
+    fn typed(evidence: &mut Evidence, node: u16, s: u64, text: &str) {
+        let args = text.split(' ').map(str::to_owned).collect();
+        operation(evidence, OpAction::Command { node: NodeId(node), args }, (s, s), Ending::Done);
+    }
+
+    fn appends(evidence: &Evidence, node: u16, s: u64) -> bool {
+        Settings::at(evidence, NodeId(node), at(s)).appends()
+    }
+
+    #[test]
+    fn words_are_read_in_any_case() {
+        for (value, is_on) in [("yes", true), ("YES", true), ("Yes", true), ("no", false), ("NO", false)] {
+            assert_eq!(appends(&configured(&[("appendonly", value)]), 1, 1), is_on, "{value}");
+        }
+        assert!(!appends(&healthy(), 1, 1));
+        assert!(Settings::at(&healthy(), NodeId(1), at(1)).needs_all_slots());
+        let old = configured(&[("cluster-slave-no-failover", "YES"), ("cluster-slave-validity-factor", "0")]);
+        let old = Settings::at(&old, NodeId(1), at(1));
+        assert!(!old.may_stand() && old.may_stand_at_any_age());
+    }
+
+    #[test]
+    fn what_is_set_at_run_time_counts_for_its_node_until_it_ends_or_is_written() {
+        let mut evidence = healthy();
+        typed(&mut evidence, 1, 10, "config set hz 20 APPENDONLY YES");
+        kill(&mut evidence, NodeId(1), 20);
+        evidence.exits[0].restarted_at = Some(at(21));
+        assert!(!appends(&evidence, 1, 9) && appends(&evidence, 1, 10) && !appends(&evidence, 2, 15));
+        assert!(!appends(&evidence, 1, 22));
+        typed(&mut evidence, 1, 11, "CONFIG REWRITE");
+        assert!(appends(&evidence, 1, 22));
+    }
+
+    #[test]
+    fn a_refused_setting_changes_nothing() {
+        let mut evidence = healthy();
+        typed(&mut evidence, 1, 10, "CONFIG SET appendonly yes");
+        evidence.operations[0].done = false;
+        assert!(!appends(&evidence, 1, 11));
+    }
+
+    #[test]
+    fn sizes_have_the_servers_units() {
+        let read = ["1024", "1k", "1KB", "10mb", "10m", "2gb", "1G", "7b", "x", "1tb"].map(bytes);
+        let million = 1_000_000;
+        assert_eq!(
+            read,
+            [
+                Some(1024),
+                Some(1000),
+                Some(1024),
+                Some(10 << 20),
+                Some(10 * million),
+                Some(2 << 30),
+                Some(1000 * million),
+                Some(7),
+                None,
+                None
+            ]
+        );
+    }
+
+    #[test]
+    fn a_cache_is_one_that_has_a_limit_and_may_evict_any_key() {
+        for (limit, policy, evicts) in [
+            ("3500000", "allkeys-lru", true),
+            ("10mb", "ALLKEYS-LFU", true),
+            ("10mb", "volatile-lru", false),
+            ("10mb", "noeviction", false),
+            ("0", "allkeys-random", false),
+        ] {
+            let evidence = configured(&[("maxmemory", limit), ("maxmemory-policy", policy)]);
+            assert_eq!(
+                Settings::at(&evidence, NodeId(1), at(1)).evicts_any_key(),
+                evicts,
+                "{limit} {policy}"
+            );
+        }
+    }
+}
