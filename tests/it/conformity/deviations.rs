@@ -70,7 +70,6 @@ pub const KNOWN: &[Known] = &[
     fault("clock", "an_alarm_interrupts_a_read", "-> Stuck"),
     fault("clock", "a_timer_of_the_process", "HANDLED = 0"),
     fault("raw", "sleeping", "milliseconds() - begun >= 49: no"),
-    fault("raw", "a_pipe", "syscall(SYS_close, ends[1]) = 0"),
     fault("raw", "a_connection", "syscall(SYS_read, server, ROOM, sizeof ROOM) = 0"),
     fault("raw", "random_bytes", "getentropy(large, sizeof large) = 0"),
     fault("machine", "limits_are_read_and_set", "back.rlim_cur = 100000"),
