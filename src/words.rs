@@ -14,6 +14,19 @@ pub fn counted(count: u64, noun: &str) -> String {
     format!("{count} {noun}{ending}")
 }
 
+/// The word of `allowed` that `found` is most likely meant to be, if one is near.
+pub fn nearest<'a>(found: &str, allowed: &[&'a str]) -> Option<&'a str> {
+    let found: String = found.chars().take(40).flat_map(char::to_lowercase).collect();
+    let near = |word: &&str| strsim::damerau_levenshtein(&found, word);
+    let best = allowed.iter().copied().min_by_key(|word| near(word))?;
+    (near(&best) <= 1 + best.len() / 4).then_some(best)
+}
+
+/// What is said where no temporary folder can be had: where it was tried, and how to have it elsewhere.
+pub fn no_temporary_folder() -> String {
+    format!("cannot make a folder in {}; TMPDIR names another place", std::env::temp_dir().display())
+}
+
 /// A command line of this program in the making.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CommandLine(Vec<String>);

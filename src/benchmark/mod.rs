@@ -18,7 +18,7 @@ pub use baseline::{BaselineError, counterpart, read};
 pub use compare::{ALPHA, Difference, Verdict, differences, regressions};
 pub use hdr::{interval_log, percentile_distribution};
 pub use results::{MetricResults, Results, Scale, ScenarioIdentity, Seeds, VariantResults};
-pub use runs::{Bench, Counted, Run};
+pub use runs::{Bench, BenchError, Counted, Run};
 pub use table::render;
 pub use variant::{BadConfig, Config, Variant, file_name, parse_config, scenario};
 

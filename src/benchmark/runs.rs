@@ -16,9 +16,11 @@ use crate::event::Event;
 use crate::plan::{Plan, ResolveError, resolve};
 use crate::scratch::ScratchFolder;
 use crate::servers::Server;
-use crate::simulation::{Log, Outcome, Simulation};
+use crate::simulation::{Log, Outcome, Simulation, SimulationError};
 use crate::time::SimDuration;
+use crate::words::no_temporary_folder;
 use crate::workers::side_by_side;
+use crate::world::WorldError;
 
 /// What is run.
 pub struct Bench<'a> {
@@ -58,9 +60,20 @@ pub struct Counted {
     pub failed: usize,
 }
 
+/// Why there is no benchmark at all.
+#[derive(Debug, thiserror::Error)]
+pub enum BenchError {
+    /// The scenario has no plan.
+    #[error(transparent)]
+    Resolve(#[from] ResolveError),
+    /// The server does not take the directives, so that no run of them comes to anything.
+    #[error(transparent)]
+    Refused(SimulationError),
+}
+
 impl Bench<'_> {
     /// The runs of each variant, by seed; nothing if somebody asked for the end.
-    pub fn run(&self, progress: &mut dyn FnMut(Counted)) -> Result<Option<Vec<Vec<Run>>>, ResolveError> {
+    pub fn run(&self, progress: &mut dyn FnMut(Counted)) -> Result<Option<Vec<Vec<Run>>>, BenchError> {
         for variant in self.variants {
             resolve(&variant.scenario, Some(*self.seeds.start()))?;
         }
@@ -71,14 +84,23 @@ impl Bench<'_> {
             .collect();
         let mut counted = Counted { done: 0, of: jobs.len(), failed: 0 };
         let mut runs: Vec<Option<Run>> = jobs.iter().map(|_| None).collect();
-        let take = |place: usize, run: Option<Run>| {
+        let mut refused = None;
+        let take = |place: usize, run: Result<Option<Run>, BenchError>| {
+            let run = run.unwrap_or_else(|error| {
+                refused.get_or_insert(error);
+                None
+            });
             counted.done += 1;
             counted.failed += usize::from(run.as_ref().is_some_and(|run| run.came_to.is_err()));
             runs[place] = run;
             progress(counted);
-            if self.stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            let is_over = refused.is_some() || self.stop.load(Ordering::Relaxed);
+            if is_over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
         side_by_side(self.jobs, jobs.into_iter(), |(variant, seed)| self.one(variant, seed), take);
+        if let Some(error) = refused {
+            return Err(error);
+        }
         Ok(runs.into_iter().collect::<Option<Vec<Run>>>().map(|runs| self.by_variant(runs)))
     }
 
@@ -91,21 +113,24 @@ impl Bench<'_> {
     }
 
     /// Runs one seed; nothing if it was interrupted.
-    fn one(&self, variant: &Variant, seed: u64) -> Option<Run> {
+    fn one(&self, variant: &Variant, seed: u64) -> Result<Option<Run>, BenchError> {
         let nothing =
             |why: String| Run { seed, lasted: SimDuration::ZERO, came_to: Err(why), violated: Vec::new() };
         let plan = match resolve(&variant.scenario, Some(seed)) {
             Ok(plan) => plan,
-            Err(error) => return Some(nothing(error.to_string())),
+            Err(error) => return Ok(Some(nothing(error.to_string()))),
         };
         let folder = match ScratchFolder::new() {
             Ok(folder) => folder,
-            Err(error) => return Some(nothing(format!("there is no folder for the servers' logs: {error}"))),
+            Err(error) => return Ok(Some(nothing(format!("{}: {error}", no_temporary_folder())))),
         };
         match self.measure(&plan, &variant.server, folder.path()) {
-            Ok((outcome, _)) if outcome.interrupted => None,
-            Ok((outcome, figures)) => Some(run(seed, &outcome, figures)),
-            Err(error) => Some(nothing(error)),
+            Ok((outcome, _)) if outcome.interrupted => Ok(None),
+            Ok((outcome, figures)) => Ok(Some(run(seed, &outcome, figures))),
+            Err(error @ SimulationError::World(WorldError::BadConfig { .. })) => {
+                Err(BenchError::Refused(error))
+            }
+            Err(error) => Ok(Some(nothing(error.to_string()))),
         }
     }
 
@@ -114,7 +139,7 @@ impl Bench<'_> {
         plan: &Plan,
         server: &Server,
         folder: &Path,
-    ) -> Result<(Outcome, Vec<Figures>), String> {
+    ) -> Result<(Outcome, Vec<Figures>), SimulationError> {
         let seen = Rc::new(RefCell::new(Convergence::new(plan)));
         let observed = Rc::clone(&seen);
         let simulation = Simulation {
@@ -123,7 +148,7 @@ impl Bench<'_> {
             observer: Some(Box::new(move |event: &Event| observed.borrow_mut().see(event))),
             ..Simulation::new(plan, server, folder)
         };
-        let outcome = simulation.run(self.stop, &mut |_| {}).map_err(|error| error.to_string())?;
+        let outcome = simulation.run(self.stop, &mut |_| {})?;
         let seen = Rc::into_inner(seen).expect("the observer went with its run").into_inner();
         Ok((outcome, seen.finish()))
     }

@@ -15,6 +15,7 @@ use crate::replay::{Recording, ReplayError};
 use crate::report::RunReport;
 use crate::rng::Stream;
 use crate::simulation::{Log, Outcome, Simulation, SimulationError};
+use crate::world::WorldError;
 
 /// A run to be done.
 #[derive(Clone, Copy, Debug)]
@@ -58,6 +59,9 @@ impl Campaign<'_> {
             Ok(Ok(outcome)) => self.conclude(&plan, &job, &folder, &outcome)?,
             Ok(Err(SimulationError::Output { path, source })) => {
                 return Err(CampaignError::Io { path, source });
+            }
+            Ok(Err(error @ SimulationError::World(WorldError::BadConfig { .. }))) => {
+                return Err(CampaignError::Refused(error));
             }
             Ok(Err(error)) => self.error(&plan, &job, error.to_string()),
             Err(panic) => self.error(&plan, &job, format!("a bug of this tool: {}", said(&*panic))),

@@ -26,6 +26,7 @@ use crate::replay::ReplayError;
 use crate::replay::bisect::ProbeError;
 use crate::replay::corpus::{CorpusError, spec};
 use crate::servers::Server;
+use crate::simulation::SimulationError;
 use crate::wall::Stopwatch;
 use crate::words::CommandLine;
 use crate::workers::side_by_side;
@@ -113,6 +114,9 @@ pub enum CampaignError {
     /// A scenario has no plan.
     #[error(transparent)]
     Resolve(#[from] ResolveError),
+    /// The server does not take the scenario's directives, so that no run of it comes to anything.
+    #[error(transparent)]
+    Refused(SimulationError),
     /// A file or folder of the campaign cannot be written.
     #[error("cannot write {}: {source}", path.display())]
     Io {

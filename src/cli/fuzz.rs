@@ -15,7 +15,7 @@ pub(super) struct FuzzArguments {
     /// How many seeds, each on every server; without it and --time until Ctrl-C.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     runs: Option<u64>,
-    /// For how long new runs are begun, such as 30s, 10m or 8h.
+    /// For how long new runs are begun, such as 30s, 10m or 8h; looking into what failed comes after that.
     #[arg(long, value_name = "TIME", value_parser = real_time)]
     time: Option<Duration>,
     /// How many runs at once; one for each processor without it.
@@ -34,7 +34,7 @@ pub(super) struct FuzzArguments {
     #[arg(long, conflicts_with = "scenarios", value_parser = clap::value_parser!(u16).range(3..=16))]
     shards: Option<u16>,
     /// Generate clusters with so many replicas a shard.
-    #[arg(long, conflicts_with = "scenarios", value_parser = clap::value_parser!(u16).range(0..=2))]
+    #[arg(long, conflicts_with = "scenarios", value_parser = clap::value_parser!(u16).range(0..=5))]
     replicas: Option<u16>,
     /// End with the first violation.
     #[arg(long)]

@@ -17,7 +17,7 @@ pub(super) struct RunArguments {
     #[arg(long, conflicts_with = "scenario", value_parser = clap::value_parser!(u16).range(3..=16))]
     shards: Option<u16>,
     /// Generate a cluster with so many replicas a shard.
-    #[arg(long, conflicts_with = "scenario", value_parser = clap::value_parser!(u16).range(0..=2))]
+    #[arg(long, conflicts_with = "scenario", value_parser = clap::value_parser!(u16).range(0..=5))]
     replicas: Option<u16>,
     /// The server: a path, or a version to take from the store or fetch.
     #[arg(long, value_name = "PATH|VERSION", value_parser = clap::builder::NonEmptyStringValueParser::new())]

@@ -16,6 +16,7 @@ use crate::benchmark::{
     interval_log, parse_config, percentile_distribution, regressions,
 };
 use crate::convergence::Metric;
+use crate::plan::resolve::resolve;
 use crate::scenario::Scenario;
 use crate::servers::Server;
 use crate::stop;
@@ -69,6 +70,9 @@ pub fn bench(request: &Request, environment: &Environment) -> Result<Exit> {
         for variant in &variants {
             counterpart(baseline, &identity, &variant.label)?;
         }
+    }
+    for variant in &variants {
+        resolve(&variant.scenario, Some(request.seed_start))?;
     }
     // A benchmark takes long: what it cannot write is said before.
     check_folder(&out(request, &scenario))?;

@@ -4,14 +4,15 @@ use std::path::{Path, PathBuf};
 
 use super::progress::SearchLine;
 use super::servers::server_for;
-use super::{CANNOT_LISTEN, Environment, Exit, say, say_to_stderr};
+use super::{BadInput, CANNOT_LISTEN, Environment, Exit, say, say_to_stderr};
 use crate::bisect::{Answer, Flaky, FlakyTurningPoint};
 use crate::event_log::open::log_path;
+use crate::invariant::CATALOGUE;
 use crate::replay::Recording;
 use crate::replay::bisect::{Bisection, Minimum, ProbeError, Turn};
 use crate::servers::Server;
 use crate::stop;
-use crate::words::{CommandLine, counted};
+use crate::words::{CommandLine, counted, nearest};
 use anyhow::{Context, Result};
 
 /// What was asked for, as typed.
@@ -84,6 +85,9 @@ fn search(bisection: &Bisection, request: &Request, environment: &Environment) -
 /// The invariant to look for; nothing, and said why, if the run did not violate it.
 fn invariant(request: &Request, recording: &Recording) -> Result<Option<String>> {
     let violated = recording.violated()?;
+    if let Some(name) = &request.invariant {
+        check_known(name)?;
+    }
     let wanted = request.invariant.as_ref().or(violated.first());
     let found = wanted.filter(|name| violated.contains(name)).cloned();
     match (&found, wanted) {
@@ -98,6 +102,16 @@ fn invariant(request: &Request, recording: &Recording) -> Result<Option<String>>
         (None, None) => say_to_stderr("the recorded run violates nothing: there is no failure to bisect"),
     }
     Ok(found)
+}
+
+/// An invariant that does not exist is a slip of the finger, and not one that holds.
+fn check_known(name: &str) -> Result<()> {
+    let names = CATALOGUE.iter().map(|invariant| invariant.name).collect::<Vec<_>>();
+    if names.contains(&name) {
+        return Ok(());
+    }
+    let nearest = nearest(name, &names).map_or(String::new(), |near| format!("did you mean {near}? "));
+    Err(BadInput(format!("there is no invariant {name}; {nearest}there are {}", names.join(", "))).into())
 }
 
 fn say_turn(turn: &Turn, invariant: &str) {

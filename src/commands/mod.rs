@@ -19,7 +19,7 @@ use std::sync::OnceLock;
 use anyhow::Result;
 
 use crate::benchmark::plot::PlotError;
-use crate::benchmark::{BadConfig, BaselineError};
+use crate::benchmark::{BadConfig, BaselineError, BenchError};
 use crate::event_log::{OpenError, ReadError};
 use crate::plan::resolve::ResolveError;
 use crate::replay::ReplayError;
@@ -133,6 +133,7 @@ fn is_bad_input(error: &anyhow::Error) -> bool {
         || error.is::<ScenarioError>()
         || error.is::<ResolveError>()
         || error.is::<BaselineError>()
+        || error.is::<BenchError>()
         || error.is::<BadConfig>()
         || error.is::<BadInput>()
         || matches!(error.downcast_ref(), Some(PlotError::Kind(_)))

@@ -21,7 +21,7 @@ use crate::scratch::ScratchFolder;
 use crate::servers::Server;
 use crate::simulation::Outcome;
 use crate::stop;
-use crate::words::counted;
+use crate::words::{counted, no_temporary_folder};
 
 /// How many kinds of difference between two servers are printed.
 const COUNTS_SHOWN: usize = 12;
@@ -49,7 +49,7 @@ impl Results {
     fn of(request: &Request) -> Result<Self> {
         Ok(match &request.out {
             Some(path) => Results::Named(path.clone()),
-            None => Results::Passing(ScratchFolder::new().context("cannot make a folder for the replay")?),
+            None => Results::Passing(ScratchFolder::new().with_context(no_temporary_folder)?),
         })
     }
 

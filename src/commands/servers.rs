@@ -11,11 +11,12 @@ use crate::replay::{Begun, Recording, corpus};
 use crate::scratch::ScratchFolder;
 use crate::servers::{self, Listed, Options, Server};
 use crate::shim;
+use crate::words::no_temporary_folder;
 use crate::workers;
 
 /// Options for looking servers up, with the shim where it can be preloaded; valid as long as the folder.
 pub fn options(spec: Option<String>, environment: &Environment) -> Result<(Options, ScratchFolder)> {
-    let folder = ScratchFolder::new().context("cannot make a folder for the shim")?;
+    let folder = ScratchFolder::new().with_context(no_temporary_folder)?;
     let shim = folder.path().join("shim.so");
     fs::write(&shim, shim::OBJECT).context("cannot write the shim")?;
     let options = Options {

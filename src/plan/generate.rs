@@ -18,7 +18,7 @@ use crate::scenario::{
 pub struct Overrides {
     /// How many shards, 3 to 16.
     pub shards: Option<u16>,
-    /// How many replicas each shard has, 0 to 2.
+    /// How many replicas each shard has, 0 to 5.
     pub replicas: Option<u16>,
 }
 

@@ -57,7 +57,7 @@ pub struct Plan {
 pub struct ClusterPlan {
     /// How many shards, 3 to 16.
     pub shards: u16,
-    /// How many replicas each shard has, 0 to 2.
+    /// How many replicas each shard has, 0 to 5.
     pub replicas: u16,
     /// `cluster-node-timeout`.
     pub node_timeout_ms: u64,

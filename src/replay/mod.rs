@@ -20,7 +20,7 @@ use crate::scheduler::{Guide, Progress};
 use crate::scratch::ScratchFolder;
 use crate::servers::Server;
 use crate::simulation::{Log, Outcome, Simulation, SimulationError};
-use crate::words::CommandLine;
+use crate::words::{CommandLine, no_temporary_folder};
 use parted::Parted;
 
 /// A log that can be run again.
@@ -66,7 +66,7 @@ pub enum ReplayError {
         source: Unfit,
     },
     /// There is no place for the run's own files.
-    #[error("cannot make a folder for the replay: {0}")]
+    #[error("{}: {why}", no_temporary_folder(), why = .0)]
     NoRoom(std::io::Error),
     /// The run could not be judged.
     #[error(transparent)]

@@ -21,7 +21,7 @@ use crate::invariant::{Evidence, Invariant, Judged, Verdict};
 use crate::time::SimTime;
 pub use workload::{Workload, WriteGap};
 
-/// How many of the nodes' last log lines are shown.
+/// How many lines of the nodes' logs are shown.
 const LOG_LINES: usize = 20;
 
 /// What a whole run came to.
@@ -140,7 +140,7 @@ pub struct RunReport {
     pub replication: BTreeMap<NodeId, Resyncs>,
     /// Every node at the end, in words.
     pub cluster_state: Vec<String>,
-    /// The last lines of all nodes' logs, by virtual time.
+    /// What servers logged around the first violation, warnings before all, by virtual time.
     pub error_log: Vec<String>,
     /// What to type to repeat the run.
     pub reproduction: String,
@@ -172,7 +172,7 @@ impl RunReport {
             workload: Workload::of(evidence),
             replication: evidence.resyncs.clone(),
             cluster_state: cluster_state(evidence),
-            error_log: error_log(evidence),
+            error_log: error_log(evidence, judged),
             reproduction,
         }
     }
@@ -287,17 +287,30 @@ fn condition(node: &NodeEvidence) -> String {
     format!("{state}{link}{offset}{keys}")
 }
 
-/// The last lines of all nodes and everything suspicious, by virtual time.
-fn error_log(evidence: &Evidence) -> Vec<String> {
-    let suspicious = evidence.suspicious_log_lines.iter().collect::<Vec<_>>();
-    let mut lines = evidence.log_tail.iter().filter(|line| !suspicious.contains(line)).collect::<Vec<_>>();
-    lines.sort_by_key(|line| (line.at, line.node));
-    let room = LOG_LINES.saturating_sub(suspicious.len());
-    let mut shown = lines.split_off(lines.len().saturating_sub(room));
-    shown.extend(suspicious.into_iter().take(LOG_LINES));
+/// Everything suspicious; then what was logged nearest to the first violation, half of it warnings if there are so many;
+/// by virtual time. Without a violation it is the end that counts.
+fn error_log(evidence: &Evidence, judged: &[Judged]) -> Vec<String> {
+    let first = judged.iter().filter_map(|j| match j.verdict {
+        Verdict::Violated { first_event_hint, .. } => Some(first_event_hint),
+        _ => None,
+    });
+    let around = first.min().unwrap_or(SimTime::NEVER);
+    let mut shown: Vec<&LogLine> = evidence.suspicious_log_lines.iter().take(LOG_LINES).collect();
+    let mut others: Vec<&LogLine> = evidence.log_tail.iter().filter(|line| !shown.contains(line)).collect();
+    others.sort_by_key(|line| (line.at.max(around).since(line.at.min(around)), line.at, line.node));
+    let room = LOG_LINES - shown.len();
+    let (warnings, rest): (Vec<_>, Vec<_>) = others.into_iter().partition(|line| is_warning(&line.line));
+    let kept = warnings.len().min(room.div_ceil(2).max(room.saturating_sub(rest.len())));
+    shown.extend(warnings.into_iter().take(kept));
+    shown.extend(rest.into_iter().take(room - kept));
     shown.sort_by_key(|line| (line.at, line.node));
     let told = |line: &&LogLine| format!("[{}] {}: {}", line.at, line.node, line.line.trim());
     shown.iter().map(told).collect()
+}
+
+/// Whether a server wrote a line as a warning: `4711:M 03 Feb 2024 12:39:25.000 # text` (`serverLogRaw` in server.c).
+fn is_warning(line: &str) -> bool {
+    line.split_whitespace().nth(5) == Some("#")
 }
 
 #[cfg(test)]

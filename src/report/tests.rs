@@ -327,3 +327,23 @@ fn what_nobody_knows_is_neither_passed_nor_failed() {
     evidence.nodes[0].keys = None;
     assert_eq!(report(&evidence).status, Status::Unknown);
 }
+
+#[test]
+fn the_error_log_is_what_surrounds_the_first_violation() {
+    let mut evidence = failed();
+    let line = |s: u64, level: &str, text: &str| LogLine {
+        node: NodeId(1),
+        at: at(s),
+        line: format!("4711:M 03 Feb 2024 12:39:25.000 {level} {text}"),
+    };
+    let first = report(&evidence).first_violation().expect("it failed").1;
+    let second = first.as_ns() / 1_000_000_000;
+    evidence.log_tail = (0..60).map(|n| line(second + 30 + n, "*", "long after")).collect();
+    evidence.log_tail.extend((0..12).map(|_| line(second, "*", "beside it")));
+    evidence.log_tail.extend([line(second + 1, "#", "a warning"), line(second + 29, "#", "a later one")]);
+    let shown = report(&evidence).error_log;
+    let count = |text: &str| shown.iter().filter(|line| line.ends_with(text)).count();
+    assert_eq!(shown.len(), 20);
+    assert_eq!([count("beside it"), count("a warning"), count("a later one")], [12, 1, 1], "{shown:#?}");
+    assert_eq!(count("long after"), 6, "{shown:#?}");
+}

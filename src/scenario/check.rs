@@ -16,6 +16,8 @@ use crate::op::nodes_named;
 pub const DEFAULT_SHARDS: u64 = 3;
 /// How many replicas a shard has if the scenario does not say it.
 pub const DEFAULT_REPLICAS: u64 = 1;
+/// The most replicas a shard can have.
+const MAX_REPLICAS: u64 = 5;
 /// The longest time a scenario may name, in seconds: a day.
 const MAX_SECONDS: f64 = 86_400.0;
 /// The most operations, and the most faults.
@@ -54,7 +56,7 @@ struct Shape {
 impl Shape {
     fn of(cluster: &Cluster) -> Shape {
         let shards = cluster.shards.unwrap_or(DEFAULT_SHARDS).min(16);
-        Shape { shards, replicas: cluster.replicas.unwrap_or(DEFAULT_REPLICAS).min(2) }
+        Shape { shards, replicas: cluster.replicas.unwrap_or(DEFAULT_REPLICAS).min(MAX_REPLICAS) }
     }
 
     fn nodes(self) -> u64 {
@@ -147,7 +149,7 @@ impl Finds {
     fn cluster(&mut self, cluster: &Cluster) {
         let place = Place::of(&["cluster"]);
         self.range(&place.key("shards"), cluster.shards, 3, 16);
-        self.range(&place.key("replicas"), cluster.replicas, 0, 2);
+        self.range(&place.key("replicas"), cluster.replicas, 0, MAX_REPLICAS);
         self.range(&place.key("node_timeout_ms"), cluster.node_timeout_ms, 100, 3_600_000);
         for (name, value) in &cluster.config {
             self.directive(&place.key("config").key(name), name, value);
@@ -206,7 +208,7 @@ impl Finds {
             self.add(
                 place,
                 "a failover needs replicas, and there are none",
-                "set `cluster.replicas` to 1 or 2",
+                "set `cluster.replicas` to 1 or more",
             );
         }
         if operation.target == Some(TargetKind::Random) {

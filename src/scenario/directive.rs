@@ -61,6 +61,9 @@ const REFUSED_PREFIXES: [(&str, &str); 3] = [
     ("cluster-announce-", NETWORK),
 ];
 
+/// Directives that begin like refused ones and are only names that nodes tell each other.
+const FREE: [&str; 2] = ["cluster-announce-hostname", "cluster-announce-human-nodename"];
+
 const PORTS: &str = "every simulated node has the same ports";
 const NETWORK: &str = "the addresses of the simulated network are fixed";
 const CLUSTER: &str = "the fuzzer forms the cluster itself";
@@ -74,6 +77,9 @@ pub(super) fn refusal(name: &str, value: &str) -> Option<&'static str> {
     let name = name.to_ascii_lowercase();
     if name == "io-threads" {
         return (value.trim() != "1").then_some(THREADS);
+    }
+    if FREE.contains(&name.as_str()) {
+        return None;
     }
     let whole = REFUSED.iter().find(|(refused, _)| name == *refused);
     let begin = || REFUSED_PREFIXES.iter().find(|(prefix, _)| name.starts_with(prefix));

@@ -10,14 +10,6 @@ const EVERY_FAULT: [&str; 5] = ["coordination", "operation", "delay", "step", "a
 /// Keys that say whom a fault hits.
 const TARGET: [&str; 4] = ["target", "shard", "replica", "node"];
 
-/// The word of `allowed` that `found` is most likely meant to be, if one is near.
-pub(super) fn nearest<'a>(found: &str, allowed: &[&'a str]) -> Option<&'a str> {
-    let found: String = found.chars().take(40).flat_map(char::to_lowercase).collect();
-    let near = |word: &&str| strsim::damerau_levenshtein(&found, word);
-    let best = allowed.iter().copied().min_by_key(|word| near(word))?;
-    (near(&best) <= 1 + best.len() / 4).then_some(best)
-}
-
 /// The keys of an operation that do not belong to its type.
 pub(super) fn stray_in_operation(place: &Place, operation: &Operation) -> Vec<Problem> {
     let failover = ["type", "target", "shard", "node", "mode", "timing", "delay"];

@@ -75,7 +75,7 @@ pub struct Head {
 pub struct Cluster {
     /// How many shards, 3 to 16.
     pub shards: Option<u64>,
-    /// How many replicas each shard has, 0 to 2.
+    /// How many replicas each shard has, 0 to 5.
     pub replicas: Option<u64>,
     /// `cluster-node-timeout`, at least 100.
     pub node_timeout_ms: Option<u64>,

@@ -4,7 +4,7 @@
 //! that a new version of the reader makes messages plainer, never wrong.
 
 use super::error::{Place, Step};
-use super::keys::nearest;
+use crate::words::nearest;
 
 /// What the reader calls things, and what a person calls them.
 const WORDS: [(&str, &str); 12] = [

@@ -6,18 +6,30 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read, Seek};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
+use crossbeam_channel::{RecvTimeoutError, bounded};
+use nix::sys::signal::{Signal, killpg};
+use nix::sys::wait::{Id, WaitPidFlag, waitid};
+use nix::unistd::Pid;
 use thiserror::Error;
 
-const POLL: Duration = Duration::from_millis(2);
+use crate::stop;
+
+/// How often somebody who waits for a program looks whether a signal came.
+const LOOK: Duration = Duration::from_millis(50);
+/// After how long it is said what is waited for.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Why a program gave no result.
 #[derive(Debug, Error)]
 pub enum CommandError {
     #[error("{0} is not installed")]
     NotInstalled(String),
+    #[error("{0} was ended by a signal to this program")]
+    Interrupted(String),
     #[error("{program} did not end within {seconds} s")]
     TimedOut { program: String, seconds: u64 },
     #[error("{program} failed: {line}")]
@@ -69,6 +81,7 @@ pub(super) fn output(command: &mut Command, limit: Duration) -> Result<String, C
 pub(super) fn run(command: &mut Command, limit: Duration) -> Result<Finished, CommandError> {
     let program = name(command);
     run_to_end(command, limit).map_err(|source| match source.kind() {
+        io::ErrorKind::Interrupted => CommandError::Interrupted(program),
         io::ErrorKind::NotFound => CommandError::NotInstalled(program),
         io::ErrorKind::TimedOut => CommandError::TimedOut { program, seconds: limit.as_secs() },
         _ => CommandError::Io { program, source },
@@ -77,27 +90,56 @@ pub(super) fn run(command: &mut Command, limit: Duration) -> Result<Finished, Co
 
 fn run_to_end(command: &mut Command, limit: Duration) -> io::Result<Finished> {
     let (stdout, stderr) = (tempfile::tempfile()?, tempfile::tempfile()?);
-    let mut child = command.stdout(stdout.try_clone()?).stderr(stderr.try_clone()?).spawn()?;
-    let status = wait(&mut child, limit)?;
+    let program = name(command);
+    // A group of its own, so that what it starts can be ended with it.
+    command.process_group(0).stdout(stdout.try_clone()?).stderr(stderr.try_clone()?);
+    let mut child = command.spawn()?;
+    let in_time = await_end(&child, limit, &program);
+    // It is not buried yet, so its group is nobody else's.
+    let _ = killpg(group(&child), Signal::SIGKILL);
+    let status = child.wait()?;
+    in_time?;
     Ok(Finished { pid: child.id(), status, stdout: text(stdout)?, stderr: text(stderr)? })
 }
 
-/// Counts its own sleeps instead of reading a clock, so the limit is a lower bound.
-#[expect(clippy::disallowed_methods, reason = "no server is running yet: only a download waits here")]
-fn wait(child: &mut Child, limit: Duration) -> io::Result<ExitStatus> {
+fn group(child: &Child) -> Pid {
+    Pid::from_raw(child.id() as i32)
+}
+
+/// Waits until a program has ended, as long as there is time and nobody asks for the end.
+fn await_end(child: &Child, limit: Duration, program: &str) -> io::Result<()> {
+    let (tell, ended) = bounded(1);
+    std::thread::scope(|scope| {
+        scope.spawn(|| tell.send(waitid(Id::Pid(group(child)), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT)));
+        let in_time = patiently(limit, program, |time| ended.recv_timeout(time));
+        if in_time.is_err() {
+            // Nobody must wait for it any longer, the thread neither.
+            let _ = killpg(group(child), Signal::SIGKILL);
+        }
+        in_time
+    })
+}
+
+/// Waits in small steps, and counts them instead of reading a clock, so the limit is a lower bound.
+fn patiently<T>(
+    limit: Duration,
+    program: &str,
+    wait: impl Fn(Duration) -> Result<T, RecvTimeoutError>,
+) -> io::Result<()> {
     let mut waited = Duration::ZERO;
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(status);
+    while matches!(wait(LOOK.min(limit)), Err(RecvTimeoutError::Timeout)) {
+        waited += LOOK;
+        if stop::is_asked() {
+            return Err(io::ErrorKind::Interrupted.into());
         }
         if waited >= limit {
-            child.kill()?;
-            child.wait()?;
             return Err(io::ErrorKind::TimedOut.into());
         }
-        std::thread::sleep(POLL);
-        waited += POLL;
+        if waited == PATIENCE {
+            tracing::warn!("waiting for {program}, for {} s at most", limit.as_secs());
+        }
     }
+    Ok(())
 }
 
 fn text(mut file: File) -> io::Result<String> {
@@ -120,6 +162,18 @@ mod tests {
     fn a_program_that_hangs_is_ended_and_named() {
         let error = run(command("sleep").arg("60"), Duration::from_millis(20)).expect_err("it hangs");
         assert!(matches!(error, CommandError::TimedOut { program, .. } if program == "sleep"));
+    }
+
+    #[test]
+    fn what_a_hanging_script_started_is_ended_with_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let pid = folder.path().join("pid");
+        let script = format!("sleep 60 & echo $! > '{}'; wait", pid.display());
+        let error = run(command("sh").args(["-c", &script]), Duration::from_millis(500));
+        assert!(matches!(error, Err(CommandError::TimedOut { .. })));
+        let child = std::fs::read_to_string(pid).expect("it was started");
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.trim()));
+        assert!(stat.map_or(true, |stat| stat.contains(") Z") || stat.contains(") X")), "it lives");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::elf;
 use super::error::Reason;
 use super::folder::{self, file_name};
 use super::libc_version;
-use super::record::{Record, is_loader, library_path};
+use super::record::{Loaded, Record, is_loader, loaded};
 use super::server::{Launch, Loader};
 use crate::scratch::ScratchFolder;
 use crate::shim::page::PROBE_VARIABLE;
@@ -65,10 +65,24 @@ fn launch(record: &Record) -> Result<Launch, Reason> {
     let first = record.arguments.first().map(String::as_str).unwrap_or_default();
     let mapped = record.loader_file.as_deref().unwrap_or(&interpreter);
     let outright = is_loader(&file_name(Path::new(first))) || !libc_version::same_file(mapped, &interpreter);
-    let mut library_dirs = if outright { folders(&library_path(&record.arguments)) } else { Vec::new() };
+    let own = if outright { loaded(&record.arguments) } else { Loaded::directly(&record.arguments) };
+    if let Some(arguments) = own_arguments(&own.arguments) {
+        return Err(unresolved(&format!(
+            "it gives the server arguments of its own ({arguments}), which would be lost; write them in cluster.config"
+        )));
+    }
+    let mut library_dirs = folders(&own.library_path);
     library_dirs.extend(folders(&record.library_path));
     let loader = (outright || !library_dirs.is_empty()).then(|| Loader::new(mapped, library_dirs));
     Ok(Launch { binary: record.main_file.clone(), loader })
+}
+
+/// What a wrapper gives the server besides what it was given itself; nothing if that is all.
+fn own_arguments(arguments: &[String]) -> Option<String> {
+    let mut own: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let given = own.iter().rposition(|word| *word == "--version");
+    given.map(|at| own.remove(at));
+    (!own.is_empty()).then(|| own.join(" "))
 }
 
 /// Absolute folders that exist; the loader skips others too.

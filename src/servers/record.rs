@@ -71,19 +71,38 @@ pub(super) fn is_loader(name: &str) -> bool {
     name.starts_with("ld-") && name.contains(".so")
 }
 
-/// The `--library-path` in `ld.so --library-path DIR [--argv0 NAME] [--preload …] BINARY ARGUMENT…`; empty if not given.
-pub(super) fn library_path(arguments: &[String]) -> String {
-    let mut path = String::new();
+/// A program as its loader was told to start it.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Loaded {
+    /// `--library-path`, empty if not given.
+    pub library_path: String,
+    /// What the program itself is given.
+    pub arguments: Vec<String>,
+}
+
+impl Loaded {
+    /// A program that the kernel starts by itself.
+    pub fn directly(arguments: &[String]) -> Loaded {
+        Loaded { library_path: String::new(), arguments: arguments.iter().skip(1).cloned().collect() }
+    }
+}
+
+/// Takes `ld.so --library-path DIR [--argv0 NAME] [--preload …] BINARY ARGUMENT…` apart.
+pub(super) fn loaded(arguments: &[String]) -> Loaded {
+    let mut loaded = Loaded::default();
     let mut rest = arguments.iter().skip(1);
     while let Some(argument) = rest.next() {
         match argument.as_str() {
-            "--library-path" => path = rest.next().cloned().unwrap_or_default(),
+            "--library-path" => loaded.library_path = rest.next().cloned().unwrap_or_default(),
             option if LOADER_OPTIONS_WITH_VALUE.contains(&option) => drop(rest.next()),
             option if option.starts_with("--") => {}
-            _binary => break,
+            _binary => {
+                loaded.arguments = rest.cloned().collect();
+                break;
+            }
         }
     }
-    path
+    loaded
 }
 
 #[cfg(test)]
@@ -138,7 +157,11 @@ mod tests {
 
     #[test]
     fn a_loader_named_outright_is_taken_apart() {
-        let path = |text: &str| library_path(&arguments(text));
+        let path = |text: &str| loaded(&arguments(text)).library_path;
+        assert_eq!(
+            loaded(&arguments("ld.so --argv0 x /bin/s --a --version")).arguments,
+            ["--a", "--version"]
+        );
         assert_eq!(path("/l/ld.so --library-path /l:/m /bin/valkey-server --version"), "/l:/m");
         assert_eq!(path("/l/ld.so --argv0 valkey-server --library-path /l /bin/check-rdb"), "/l");
         assert_eq!(path("ld.so --inhibit-cache --preload x.so /bin/check-rdb --library-path /l"), "");

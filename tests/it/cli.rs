@@ -137,3 +137,59 @@ fn a_folder_that_holds_something_else_is_left_alone() {
     assert!(text(&out.stderr).contains("name another folder"), "{}", text(&out.stderr));
     assert_eq!(fs::read_to_string(precious.join("keep")).expect("it is still there"), "mine");
 }
+
+#[test]
+fn a_directive_that_the_server_refuses_is_bad_input_in_every_command() {
+    server();
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("s.yaml").display().to_string();
+    let out = folder.path().join("out").display().to_string();
+    fs::write(&file, "scenario: {name: x, seed: 1}\ncluster: {config: {no-such-directive: 5}}\n")
+        .expect("written");
+    for arguments in [
+        &["run", &file][..],
+        &["fuzz", "--runs", "4", "--scenario", &file],
+        &["bench", &file, "--runs", "1000"],
+    ] {
+        let refused = output(&[arguments, &["--out", &out]].concat());
+        assert_eq!(refused.status.code(), Some(2), "{arguments:?}: {}", text(&refused.stderr));
+        assert!(text(&refused.stderr).contains("no-such-directive"), "{}", text(&refused.stderr));
+    }
+}
+
+#[test]
+fn an_invariant_that_does_not_exist_is_said_with_the_nearest_one() {
+    server();
+    let folder = tempfile::tempdir().expect("a folder");
+    let (file, out) = (folder.path().join("s.yaml"), folder.path().join("out").display().to_string());
+    fs::write(&file, "scenario: {name: s, seed: 1}\nworkload: {duration: 1}\n").expect("written");
+    let done = output(&["run", &file.display().to_string(), "--out", &out]);
+    assert_eq!(done.status.code(), Some(0), "{}", text(&done.stderr));
+    for (name, said) in [
+        ("replica_snyc", "there is no invariant replica_snyc; did you mean replica_sync? there are "),
+        ("foo", "there is no invariant foo; there are "),
+        ("replica_sync", "the recorded run does not violate replica_sync"),
+    ] {
+        let refused = output(&["bisect", &out, "--invariant", name]);
+        assert_eq!(refused.status.code(), Some(2), "{}", text(&refused.stderr));
+        assert!(text(&refused.stderr).contains(said), "{}", text(&refused.stderr));
+    }
+}
+
+#[test]
+fn names_that_nodes_tell_each_other_and_five_replicas_can_be_had() {
+    server();
+    let folder = tempfile::tempdir().expect("a folder");
+    let (file, out) = (folder.path().join("s.yaml"), folder.path().join("out").display().to_string());
+    let yaml = "scenario: {name: s, seed: 1}
+cluster:
+  replicas: 5
+  config: {cluster-announce-hostname: one.example, cluster-announce-human-nodename: someone}
+operations: [{type: failover, target: primary, shard: 1, delay: 1}]
+workload: {duration: 3}
+";
+    fs::write(&file, yaml).expect("written");
+    let done = output(&["run", &file.display().to_string(), "--out", &out]);
+    assert_eq!(done.status.code(), Some(0), "{}{}", text(&done.stdout), text(&done.stderr));
+    assert!(text(&done.stdout).contains("Total Nodes: 18"), "{}", text(&done.stdout));
+}

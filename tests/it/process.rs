@@ -109,3 +109,16 @@ fn what_an_old_primary_wrote_before_it_heard_of_a_takeover_may_be_lost() {
     assert_eq!(data.name(), "holds", "{}", data.detail());
     assert!(data.detail().contains("lost as asynchronous replication allows"), "{}", data.detail());
 }
+
+#[test]
+fn a_wrapper_that_gives_the_server_arguments_of_its_own_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let shim = folder.path().join("shim.so");
+    fs::write(&shim, shim::OBJECT).expect("the shim is written");
+    let program = server().program().display().to_string();
+    for (own, said) in [("--maxmemory 1mb", "(--maxmemory 1mb)"), ("/etc/x.conf", "(/etc/x.conf)")] {
+        let wrapper = script(folder.path(), &format!("#!/bin/sh\nexec {program} {own} \"$@\"\n"));
+        let refused = inspect(&wrapper, Some(&shim)).expect_err("its arguments would be lost").to_string();
+        assert!(refused.contains(said) || refused.contains("ends so"), "{refused}");
+    }
+}

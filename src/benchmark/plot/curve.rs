@@ -31,6 +31,11 @@ pub(super) fn draw<DB: DrawingBackend>(
     };
     let y = Axis { title: "milliseconds", labels: 6, figure: &f64::to_string };
     style::axes(&mut chart, [x, y], scale)?;
+    // The median is no whole number of nines, so its mark is drawn by hand.
+    let median = depth(0.5);
+    chart.draw_series(LineSeries::new([(median, least), (median, most)], style::grid(scale)))?;
+    let (left, bottom) = chart.backend_coord(&(median, least));
+    style::below(area, "50", (left, bottom), scale)?;
     for series in all {
         style::curve(&mut chart, curve(&series.ascending_ms), series.place, scale)?;
     }

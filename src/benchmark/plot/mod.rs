@@ -204,7 +204,7 @@ mod tests {
         assert!(text.contains("valkey &lt;8.1.8&gt;"), "a label is escaped");
         assert!(text.contains("not reached in any run"), "a metric without figures says so");
         assert!(
-            text.contains("\n99\n") && text.contains("percentile of disruptions"),
+            text.contains("\n50\n") && text.contains("\n99\n") && text.contains("percentile of disruptions"),
             "the percentiles are named"
         );
     }

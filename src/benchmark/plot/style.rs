@@ -5,6 +5,7 @@ use plotters::coord::types::RangedCoordf64;
 use plotters::element::DashedPathElement;
 use plotters::prelude::*;
 use plotters::style::register_font as register;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::Drawn;
 
@@ -116,6 +117,24 @@ pub(super) fn axes<DB: DrawingBackend>(
         .label_style(small.clone())
         .axis_desc_style(small)
         .draw()
+}
+
+/// How lines of the grid are drawn.
+pub(super) fn grid(scale: Scaled) -> ShapeStyle {
+    GRID.stroke_width(scale.0)
+}
+
+/// Writes a figure below an axis, in its middle at a place of the whole picture.
+pub(super) fn below<DB: DrawingBackend>(
+    area: &DrawingArea<DB, Shift>,
+    figure: &str,
+    (x, y): (i32, i32),
+    scale: Scaled,
+) -> Drawn<DB> {
+    let (columns, rows) = area.get_pixel_range();
+    let centred = Pos::new(HPos::Center, VPos::Top);
+    let style = scale.plain(12).color(&INK).pos(centred);
+    area.draw_text(figure, &style, (x - columns.start, y - rows.start + scale.px(8)))
 }
 
 /// A curve of the variant at `place`.

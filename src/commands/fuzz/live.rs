@@ -14,6 +14,28 @@ const PLAIN_LINE_EVERY: Duration = Duration::from_secs(10);
 /// How many groups of failures are shown.
 const GROUPS_SHOWN: usize = 8;
 
+/// A line every ten seconds, for whoever has no terminal.
+pub struct PlainLine {
+    wanted: bool,
+    clock: Stopwatch,
+    shown: u32,
+}
+
+impl PlainLine {
+    /// No line yet.
+    pub fn new(wanted: bool) -> Self {
+        PlainLine { wanted, clock: Stopwatch::start(), shown: 0 }
+    }
+
+    /// Says the line, if it is time to.
+    pub fn show(&mut self, line: impl FnOnce() -> String) {
+        if self.wanted && self.clock.elapsed() >= PLAIN_LINE_EVERY * (self.shown + 1) {
+            self.shown = (self.clock.elapsed().as_secs() / PLAIN_LINE_EVERY.as_secs()) as u32;
+            say_to_stderr(&line());
+        }
+    }
+}
+
 /// The view of a campaign under way.
 pub struct Live {
     tally: Tally,
@@ -23,7 +45,7 @@ pub struct Live {
     newest: String,
     clock: Stopwatch,
     bar: Option<ProgressBar>,
-    plain_lines: u32,
+    plain: PlainLine,
 }
 
 impl Live {
@@ -51,7 +73,7 @@ impl Live {
             newest: String::new(),
             clock: Stopwatch::start(),
             bar,
-            plain_lines: 0,
+            plain: PlainLine::new(true),
         }
     }
 
@@ -66,11 +88,14 @@ impl Live {
                 bar.set_position(self.tally.runs());
                 bar.set_message(self.message());
             }
-            None if self.clock.elapsed() >= PLAIN_LINE_EVERY * (self.plain_lines + 1) => {
-                self.plain_lines = (self.clock.elapsed().as_secs() / PLAIN_LINE_EVERY.as_secs()) as u32;
-                say_to_stderr(&format!("{}, {}", counted(self.tally.runs(), "run"), self.speed()));
+            None => {
+                let newest = match self.newest.as_str() {
+                    "" => String::new(),
+                    newest => format!("; newest: {newest}"),
+                };
+                let line = format!("{}, {}{newest}", counted(self.tally.runs(), "run"), self.speed());
+                self.plain.show(|| line);
             }
-            None => {}
         }
     }
 

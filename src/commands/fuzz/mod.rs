@@ -22,7 +22,8 @@ use crate::replay::bisect::ProbeError;
 use crate::scenario;
 use crate::servers::Server;
 use crate::stop;
-use live::Live;
+use crate::words::counted;
+use live::{Live, PlainLine};
 
 /// What was asked for, as typed.
 #[derive(Clone, Debug)]
@@ -66,7 +67,7 @@ pub fn fuzz(request: &Request, environment: &Environment) -> Result<Exit> {
     let mut live = Live::new(&campaign, ledger.runs().collect(), environment.progress);
     let ended = campaign.run(&mut ledger, &mut |line| live.show(line));
     live.finish();
-    match ended.map_err(|error| stopped(&error, &campaign.out))? {
+    match ended.map_err(|error| stopped(error, &campaign.out))? {
         Ended::Interrupted => {
             conclude(&campaign, &ledger, &BTreeMap::new(), environment)?;
             say_to_stderr(&format!("interrupted; {}", goes_on(&campaign.out)));
@@ -83,8 +84,11 @@ fn goes_on(out: &Path) -> String {
     format!("what there is stays in {}, and the same command goes on from there", out.display())
 }
 
-fn stopped(error: &CampaignError, out: &Path) -> anyhow::Error {
-    anyhow::anyhow!("{error}\n  {}", goes_on(out))
+fn stopped(error: CampaignError, out: &Path) -> anyhow::Error {
+    match error {
+        CampaignError::Refused(error) => error.into(),
+        error => anyhow::anyhow!("{error}\n  {}", goes_on(out)),
+    }
 }
 
 fn campaign<'a>(request: &Request, environment: &Environment, stop: &'a AtomicBool) -> Result<Campaign<'a>> {
@@ -151,9 +155,15 @@ fn look_into(
     let groups: Vec<_> = tally.groups.iter().filter(|_| !no_shrink).collect();
     for (number, (signature, group)) in groups.iter().enumerate() {
         let what = format!("group {} of {}", number + 1, groups.len());
+        if !environment.progress {
+            say_to_stderr(&format!("looking into {what}: {} × {signature}", group.count));
+        }
+        let mut plain = PlainLine::new(!environment.progress);
         let found = SearchLine::during(environment.progress, |line| {
-            campaign
-                .find(signature, group, &mut |part, progress| line.show(&format!("{what}, {part}"), progress))
+            campaign.find(signature, group, &mut |part, progress| {
+                line.show(&format!("{what}, {part}"), progress);
+                plain.show(|| format!("{what}, {part}: {}", counted(progress.probes as u64, "probe")));
+            })
         });
         match found {
             Ok(find) => drop(finds.insert(Signature::clone(signature), find)),
@@ -161,7 +171,7 @@ fn look_into(
                 say_to_stderr(&format!("interrupted; {}", goes_on(&campaign.out)));
                 return Ok(Exit::Interrupted);
             }
-            Err(error) => return Err(stopped(&error, &campaign.out)),
+            Err(error) => return Err(stopped(error, &campaign.out)),
         }
     }
     conclude(campaign, ledger, &finds, environment)
@@ -180,7 +190,7 @@ fn conclude(
         ("summary.txt", text::render(&summary, false)),
         ("summary.md", markdown::render(&summary)),
         ("summary.json", summary.to_json()),
-        ("junit.xml", junit::render(&summary, ledger.runs())),
+        ("junit.xml", junit::render(ledger.runs(), |line| campaign.source.scenario(line.seed).head.name)),
     ];
     for (name, text) in files {
         let path = campaign.out.join(name);

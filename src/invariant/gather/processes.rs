@@ -11,8 +11,8 @@ use crate::time::SimTime;
 
 /// The command that tells a server to end.
 const SHUTDOWN: &str = "SHUTDOWN";
-/// How many of a node's last lines are kept.
-const TAIL: usize = 20;
+/// How many of a node's last lines are kept: enough for what led to a failure some time before the end.
+const TAIL: usize = 2_000;
 
 /// What was seen of the processes so far.
 #[derive(Debug, Default)]

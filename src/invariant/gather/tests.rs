@@ -112,13 +112,13 @@ fn what_happens_after_the_end_of_the_run_is_the_harness() {
 fn the_last_lines_and_the_suspicious_ones_are_kept() {
     let mut feed = feed();
     feed.log(1, "=== ASSERTION FAILED ===");
-    for number in 0..30 {
+    for number in 0..2_010 {
         feed.log(1, &format!("line {number}"));
     }
     feed.node(2, Body::Livelock { detail: "spins".to_owned() });
     let evidence = feed.finish();
-    assert_eq!((evidence.suspicious_log_lines.len(), evidence.log_tail.len()), (1, 20));
-    assert!(evidence.log_tail[19].line.ends_with("line 29"));
+    assert_eq!((evidence.suspicious_log_lines.len(), evidence.log_tail.len()), (1, 2_000));
+    assert!(evidence.log_tail[1_999].line.ends_with("line 2009"));
     assert_eq!(evidence.livelocks[0].node, NodeId(2));
 }
 

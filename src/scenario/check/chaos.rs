@@ -41,7 +41,7 @@ impl Finds {
             _ => {}
         }
         if chaos.target == Some(TargetKind::Replica) && self.shape.replicas == 0 {
-            self.add(&place.key("target"), "there are no replicas", "set `cluster.replicas` to 1 or 2");
+            self.add(&place.key("target"), "there are no replicas", "set `cluster.replicas` to 1 or more");
         } else if chaos.target == Some(TargetKind::Replica) {
             self.range(&place.key("replica"), chaos.replica, 1, self.shape.replicas);
         } else if chaos.replica.is_some() {

@@ -255,6 +255,22 @@ impl Process {
         !matches!(status, Ok(WaitStatus::StillAlive))
     }
 
+    /// Whether the server is dying indeed. Only its main thread may be gone, or its program replaced by another; then
+    /// it is ended here.
+    fn ends_by_itself(&self) -> bool {
+        /// Milliseconds; to die takes far less.
+        const PATIENCE: u32 = 2_000;
+        // SAFETY: no entries, only the time-out.
+        let pause = || unsafe { libc::poll(std::ptr::null_mut(), 0, 1) };
+        (0..PATIENCE).any(|_| {
+            let ended = self.has_ended();
+            if !ended {
+                pause();
+            }
+            ended
+        })
+    }
+
     fn take_records(&mut self) {
         for Reported { record, payload } in self.page.take_records() {
             self.take_record(record, payload);
@@ -332,12 +348,13 @@ impl Process {
     /// The server ended in its own turn.
     fn buried(&mut self) -> Result<Next, WorldError> {
         let gave_up = self.page.participant(0).state == state::GAVE_UP;
+        let by_itself = self.ends_by_itself();
         let status = self.kill_all();
         if gave_up {
             return Err(self.gave_up());
         }
         self.bury()?;
-        if status.is_some_and(|status| status.signal() == Some(libc::SIGKILL)) {
+        if by_itself && status.is_some_and(|status| status.signal() == Some(libc::SIGKILL)) {
             return Err(WorldError::KilledFromOutside { node: self.node });
         }
         match self.refused_config() {

@@ -83,4 +83,5 @@ topics! {
     clocks_and_timers_run_as_on_linux: "clock",
     calls_by_number_do_what_they_do_on_linux: "raw",
     the_machine_is_described_as_on_linux: "machine",
+    memory_is_given_and_taken_as_on_linux: "memory",
 }
