@@ -19,7 +19,7 @@ pub fn next_attempt(what: &Held, since: SimTime, now: SimTime) -> SimTime {
     let mut at = since + pause;
     while at <= now {
         pause = (pause + pause).min(LONGEST.max(pause));
-        at = at + pause;
+        at += pause;
     }
     at
 }
