@@ -6,7 +6,7 @@ use std::io;
 use std::ops::ControlFlow;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use valkey_fuzzer::event::{Body, BusSummary, Event, What};
+use valkey_fuzzer::event::{Body, BusSummary, Event, MessageType, What};
 use valkey_fuzzer::event_log::{
     Filter, Header, IndexedLog, Keep, LogReader, LogWriter, ServerIdentity, Trace, event_line,
 };
@@ -32,7 +32,7 @@ fn events(count: u64) -> Vec<Event> {
             len: 2568,
             digest: format!("{:016x}", i.wrapping_mul(0x9e37_79b9_7f4a_7c15)),
             bus: Some(BusSummary {
-                r#type: "ping".to_owned(),
+                r#type: MessageType::PING,
                 current_epoch: Some(6),
                 config_epoch: Some(3),
                 paused: None,

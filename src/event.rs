@@ -6,8 +6,14 @@
 //! `words.rs`.
 
 mod about;
+mod bus;
+mod told;
+mod view;
 mod words;
 
+pub use bus::{BusSummary, MessageType};
+pub use told::Told;
+pub use view::{Doubt, Member, ViewRole, ViewRow, ViewState};
 pub use words::{Body, What};
 
 use serde::{Deserialize, Serialize};
@@ -64,20 +70,6 @@ pub enum Phase {
     Done,
 }
 
-/// What the first bytes of a cluster bus message say.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BusSummary {
-    /// The message's type, in the server's words, lower case (`ping`, `failover_auth_ack`).
-    pub r#type: String,
-    /// The sender's current epoch; absent in light messages.
-    pub current_epoch: Option<u64>,
-    /// The sender's (or its primary's) config epoch; absent in light messages.
-    pub config_epoch: Option<u64>,
-    /// The sender has paused its clients for a manual failover; absent if it has not.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub paused: Option<bool>,
-}
-
 /// What becomes of a connection at one end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -96,6 +88,28 @@ pub enum LinkState {
     TimedOut,
     /// The other end made room for more.
     Credit,
+}
+
+/// How an end of a connection is closed by its owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Closing {
+    /// It is gone.
+    Closed,
+    /// It is gone, and the peer sees a reset.
+    Reset,
+    /// It sends nothing more, but still reads.
+    HalfClosed,
+}
+
+/// What happened to a child of a server's process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChildState {
+    /// The process forked it.
+    Forked,
+    /// It ended.
+    Ended,
 }
 
 /// How a statement comes into the log.

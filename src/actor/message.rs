@@ -2,9 +2,11 @@
 //!
 //! Each message has a line of the log ([`Message::body`]), which is written before the message is delivered.
 
+mod body;
+
 use std::net::SocketAddrV4;
 
-use crate::event::{Body, BusSummary, LinkState};
+use crate::event::{BusSummary, ChildState};
 use crate::fault::{Channel, Direction, FaultId, LatencyRange, Signal, Target};
 use crate::id::{ActorId, Host, NodeId};
 use crate::op::OpId;
@@ -121,7 +123,7 @@ pub enum NodeMessage {
     /// The process wrote a line to its log.
     Log { line: String },
     /// A child of the process came or went.
-    Child { pid: u32, state: String },
+    Child { pid: u32, state: ChildState },
 }
 
 /// A message to the injector of faults.
@@ -251,58 +253,4 @@ pub enum Message {
     Validator(ValidatorMessage),
     /// For the director.
     Director(DirectorMessage),
-}
-
-impl Arrived {
-    fn body(&self) -> Body {
-        let state = match &self.arrival {
-            Arrival::Data(chunk) => return Body::Deliver { conn: self.conn, len: chunk.bytes.len() as u64 },
-            Arrival::Incoming { .. } => LinkState::Incoming,
-            Arrival::Connected => LinkState::Connected,
-            Arrival::Refused => LinkState::Refused,
-            Arrival::TimedOut => LinkState::TimedOut,
-            Arrival::Eof => LinkState::Eof,
-            Arrival::Reset => LinkState::Reset,
-            Arrival::Credit { .. } => LinkState::Credit,
-        };
-        Body::Link { conn: self.conn, state }
-    }
-}
-
-impl NodeMessage {
-    fn body(&self) -> Body {
-        match self {
-            NodeMessage::Start { incarnation } => Body::Start { incarnation: *incarnation },
-            NodeMessage::Wake => Body::Wake,
-            NodeMessage::Signal { signal } => Body::Signal { signal: signal.name().to_owned() },
-            NodeMessage::Pause => Body::Pause { paused: true },
-            NodeMessage::Unpause => Body::Pause { paused: false },
-            NodeMessage::Exited { status } => Body::Exited { status: status.clone() },
-            NodeMessage::Livelock { detail } => Body::Livelock { detail: detail.clone() },
-            NodeMessage::Log { line } => Body::Log { line: line.clone() },
-            NodeMessage::Child { pid, state } => Body::Child { pid: *pid, state: state.clone() },
-        }
-    }
-}
-
-fn tell(message: &impl std::fmt::Debug) -> Body {
-    Body::Tell { text: format!("{message:?}") }
-}
-
-impl Message {
-    /// The line of the log for this message, as far as it can be said without its receiver's state.
-    pub fn body(&self) -> Body {
-        match self {
-            Message::Arrived(arrived) => arrived.body(),
-            Message::Node(message) => message.body(),
-            Message::Network(NetworkMessage::SetRule { fault, .. }) => Body::Rule { fault: *fault, on: true },
-            Message::Network(NetworkMessage::ClearRule { fault }) => Body::Rule { fault: *fault, on: false },
-            Message::Network(message) => tell(message),
-            Message::Chaos(message) => tell(message),
-            Message::Operator(message) => tell(message),
-            Message::Client(message) => tell(message),
-            Message::Validator(message) => tell(message),
-            Message::Director(message) => tell(message),
-        }
-    }
 }

@@ -17,7 +17,7 @@ use self::links::Links;
 use self::retransmission::{IN_FLIGHT_BYTES, next_attempt};
 use super::message::{Arrival, Arrived, Chunk, End, Message, NetworkMessage, OperatorMessage};
 use super::{Actor, Out};
-use crate::event::Body;
+use crate::event::{Body, Closing, MessageType};
 use crate::fault::Channel;
 use crate::id::{ActorId, BUS_PORT, Host, NodeId};
 use crate::plan::NetworkPlan;
@@ -128,11 +128,12 @@ impl Network {
     }
 
     fn tell_operator(&self, conn: u64, side: usize, chunk: &Chunk, out: &mut Out) {
-        const STEPS: [&str; 3] = ["mfstart", "failover_auth_request", "failover_auth_ack"];
+        const STEPS: [MessageType; 3] =
+            [MessageType::MFSTART, MessageType::FAILOVER_AUTH_REQUEST, MessageType::FAILOVER_AUTH_ACK];
         let Some(summary) = &chunk.bus else {
             return;
         };
-        let of_interest = STEPS.contains(&summary.r#type.as_str()) || summary.paused == Some(true);
+        let of_interest = STEPS.contains(&summary.r#type) || summary.paused == Some(true);
         let hosts = self.connections[&conn].hosts;
         if let (true, Host::Node(node), Host::Node(to)) = (of_interest, hosts[side], hosts[ENDS - 1 - side]) {
             let seen = OperatorMessage::BusSeen { node, to, summary: summary.clone() };
@@ -279,9 +280,9 @@ impl Network {
         })
     }
 
-    fn describe_closed(&self, from: End, how: &str) -> Option<Body> {
+    fn describe_closed(&self, from: End, how: Closing) -> Option<Body> {
         let (conn, ..) = self.names(from)?;
-        Some(Body::Closed { from: from.owner, conn, how: how.to_owned() })
+        Some(Body::Closed { from: from.owner, conn, how })
     }
 }
 
@@ -316,9 +317,9 @@ impl Actor for Network {
         let known =
             match inner {
                 NetworkMessage::Sent { from, chunk } => self.describe_sent(*from, chunk),
-                NetworkMessage::Closed { from, reset: true } => self.describe_closed(*from, "reset"),
-                NetworkMessage::Closed { from, reset: false } => self.describe_closed(*from, "closed"),
-                NetworkMessage::Shut { from } => self.describe_closed(*from, "half-closed"),
+                NetworkMessage::Closed { from, reset: true } => self.describe_closed(*from, Closing::Reset),
+                NetworkMessage::Closed { from, reset: false } => self.describe_closed(*from, Closing::Closed),
+                NetworkMessage::Shut { from } => self.describe_closed(*from, Closing::HalfClosed),
                 NetworkMessage::Listen { node, port } => Some(Body::Listen { node: *node, port: *port }),
                 NetworkMessage::Dial { from, to, .. } => Host::from_address(*to.ip())
                     .map(|host| Body::Dial { from: from.owner, conn: self.next, to: host, port: to.port() }),

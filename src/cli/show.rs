@@ -6,12 +6,11 @@ use clap::{Args, ValueEnum};
 
 use super::virtual_time;
 use crate::commands::show::{Request, View};
-use crate::event::{Kind, What};
+use crate::event::{Kind, MessageType, What};
 use crate::event_log::Filter;
 use crate::fault::Channel;
 use crate::id::{ActorId, NodeId};
 use crate::time::SimTime;
-use crate::wire::cluster_bus::MessageType;
 
 #[derive(Args)]
 pub(super) struct ShowArguments {
@@ -60,7 +59,7 @@ struct Wanted {
     channel: Vec<ChannelWord>,
     /// Messages of the cluster bus of this type, such as ping or failover_auth_request.
     #[arg(long, value_name = "TYPE", value_delimiter = ',', value_parser = message)]
-    message: Vec<String>,
+    message: Vec<MessageType>,
     /// Events from A on and before B in virtual time, such as 2.5s..4s, ..800ms or 12s.. .
     #[arg(long, value_name = "A..B", value_parser = window)]
     time: Option<Window>,
@@ -141,11 +140,10 @@ fn what(text: &str) -> Result<What, String> {
 }
 
 /// A type of message: a known word, or `type_N` for one that only a newer server has.
-fn message(text: &str) -> Result<String, String> {
-    match text.strip_prefix("type_").is_some_and(|number| number.parse::<u16>().is_ok()) {
-        true => Ok(text.to_owned()),
-        false => known(text, &MessageType::NAMES),
-    }
+fn message(text: &str) -> Result<MessageType, String> {
+    text.parse().or_else(|_| {
+        known(text, &MessageType::NAMES).map(|word| word.parse().expect("the word is one of them"))
+    })
 }
 
 /// A known word, however it is capitalised; of another one, which it may be meant to be, and which there are.

@@ -7,6 +7,7 @@ use super::metric::{Figures, Metric};
 use super::outage::Outage;
 use super::resync::Resync;
 use super::views;
+use crate::event::{Doubt, ViewRow};
 use crate::id::{NodeId, ShardId};
 use crate::plan::ClusterPlan;
 use crate::time::{SimDuration, SimTime};
@@ -111,11 +112,11 @@ impl Episode {
     }
 
     /// A survey shows what a node thinks.
-    pub fn probed(&mut self, (node, text): (NodeId, &str), at: SimTime, scene: &Scene) {
-        if views::doubts(text, self.victim) {
-            self.doubted(self.victim, at, views::fails(text, self.victim));
+    pub fn probed(&mut self, (node, rows): (NodeId, &[ViewRow]), at: SimTime, scene: &Scene) {
+        if let Some(doubt) = views::doubt(rows, self.victim) {
+            self.doubted(self.victim, at, doubt == Doubt::Fail);
         }
-        if self.new_primary.is_some_and(|primary| views::owns_slots(text, primary)) {
+        if self.new_primary.is_some_and(|primary| views::owns_slots(rows, primary)) {
             self.knows(node, at, scene);
         }
     }

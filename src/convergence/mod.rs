@@ -23,7 +23,7 @@ use self::episode::{Episode, Scene};
 use self::lines::Said;
 pub use self::metric::{Figures, Metric};
 use self::streams::Streams;
-use crate::event::{Body, Event, Phase};
+use crate::event::{Body, Event, Phase, ViewRow};
 use crate::history::Outcome;
 use crate::id::{ActorId, NodeId, ShardId};
 use crate::plan::Plan;
@@ -84,7 +84,7 @@ impl Convergence {
             (ActorId::Client(client), Body::Complete { sequence, outcome, node }) => {
                 self.completed((client, *sequence), outcome, *node, at);
             }
-            (_, Body::Probe { node, text }) => self.probed(*node, at, text),
+            (_, Body::Probe { node, rows, .. }) => self.probed(*node, at, rows),
             (_, Body::Fault { .. } | Body::Operation { .. }) => self.disrupted(at, &event.body),
             (_, body) => self.streams.see(at, body),
         }
@@ -150,8 +150,8 @@ impl Convergence {
         }
     }
 
-    fn probed(&mut self, node: NodeId, at: SimTime, text: &str) {
-        self.tell(node, |episode, scene| episode.probed((node, text), at, scene));
+    fn probed(&mut self, node: NodeId, at: SimTime, rows: &[ViewRow]) {
+        self.tell(node, |episode, scene| episode.probed((node, rows), at, scene));
     }
 
     fn delivered(&mut self, node: NodeId, at: SimTime, conn: u64) {

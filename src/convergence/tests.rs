@@ -1,7 +1,7 @@
 //! Hand-written events, and the figures that are read from them.
 
 use super::*;
-use crate::event::LinkState;
+use crate::event::{Doubt, LinkState, Member, ViewRole, ViewState};
 use crate::fault::{Channel, Fault, FaultAction, FaultId, Signal, Target, Trigger};
 use crate::history::Request;
 use crate::id::{CLIENT_PORT, ClientId, Host};
@@ -61,8 +61,9 @@ impl Feed {
         self.node(node, Body::Log { line: format!("1:S 01 Jan 2026 00:00:00.000 * {line}") })
     }
 
-    fn probe(&mut self, node: u16, text: &str) -> &mut Self {
-        self.see(ActorId::Validator, Body::Probe { node: NodeId(node), text: text.to_owned() })
+    fn probe(&mut self, node: u16, rows: Vec<ViewRow>) -> &mut Self {
+        let state = ViewState::Ok;
+        self.see(ActorId::Validator, Body::Probe { node: NodeId(node), state, rows, gone: Vec::new() })
     }
 
     fn kill(&mut self) -> &mut Self {
@@ -117,6 +118,18 @@ impl Feed {
     }
 }
 
+fn row(node: u16, role: ViewRole, slots: Option<(u16, u16)>, doubt: Option<Doubt>) -> ViewRow {
+    ViewRow { member: Member::Node(NodeId(node)), role, slots: slots.into_iter().collect(), doubt }
+}
+
+fn primary(node: u16, slots: Option<(u16, u16)>, doubt: Option<Doubt>) -> ViewRow {
+    row(node, ViewRole::Primary { epoch: 7 }, slots, doubt)
+}
+
+fn replica(node: u16, of: u16, doubt: Option<Doubt>) -> ViewRow {
+    row(node, ViewRole::Replica { of: Some(Member::Node(NodeId(of))) }, None, doubt)
+}
+
 /// A key of shard 1.
 const KEY: &str = "key:0";
 const WON: &str = "Failover election won: I'm the new primary.";
@@ -144,7 +157,7 @@ fn the_first_sign_of_a_suspicion_counts_whoever_gives_it() {
         feed.log(6, &format!("Node {} () reported node {} () as not reachable.", id(3), id(1)));
     };
     let surveyed = |feed: &mut Feed| {
-        feed.probe(3, "ok; node-1 primary at epoch 1 0-5460 fail?");
+        feed.probe(3, vec![primary(1, Some((0, 5460)), Some(Doubt::Pfail))]);
     };
     let marked = |feed: &mut Feed| {
         feed.log(3, &format!("Marking node {} () as failing (quorum reached).", id(1)));
@@ -164,7 +177,10 @@ fn a_suspicion_of_another_node_or_before_the_disruption_is_none() {
     let mut feed = feed();
     feed.at(900).log(4, &format!("NODE {} () possibly failing.", id(1)));
     feed.at(1_000).kill().at(1_500).log(4, &format!("NODE {} () possibly failing.", id(3)));
-    feed.probe(2, "ok; node-3 primary at epoch 3 5461-10922 fail?; node-10 replica of node-1 fail?");
+    feed.probe(
+        2,
+        vec![primary(3, Some((5461, 10922)), Some(Doubt::Pfail)), replica(10, 1, Some(Doubt::Pfail))],
+    );
     assert_eq!(feed.ms(Metric::Pfail), [None]);
 }
 
@@ -231,7 +247,7 @@ fn views_agree_when_the_last_live_node_knows_the_new_owner() {
     for (node, ms) in [(3, 4_001), (4, 4_003), (5, 4_002)] {
         feed.at(ms).log(node, OK);
     }
-    feed.at(4_090).probe(6, "ok; node-1 primary at epoch 1 fail; node-2 primary at epoch 7 0-5460");
+    feed.at(4_090).probe(6, vec![primary(1, None, Some(Doubt::Fail)), primary(2, Some((0, 5460)), None)]);
     assert_eq!(feed.ms(Metric::ViewsAgree), [Some(3_090)]);
 }
 
@@ -239,7 +255,7 @@ fn views_agree_when_the_last_live_node_knows_the_new_owner() {
 fn a_node_that_lives_and_knows_nothing_keeps_views_apart() {
     let mut feed = feed();
     feed.at(1_000).kill().at(4_000).log(2, WON).log(2, OK).at(4_001).log(3, OK).log(4, OK).log(5, OK);
-    feed.probe(6, "ok; node-2 primary at epoch 7");
+    feed.probe(6, vec![primary(2, None, None)]);
     assert_eq!(feed.ms(Metric::ViewsAgree), [None]);
 }
 

@@ -7,7 +7,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::about::{About, conn_of};
-use super::{BusSummary, Kind, LinkState, Phase, Role};
+use super::{
+    BusSummary, ChildState, Closing, Kind, LinkState, Member, Phase, Role, Told, ViewRow, ViewState,
+};
 use crate::fault::{Channel, FaultId};
 use crate::history::{Outcome, Request};
 use crate::id::{ActorId, Host, NodeId};
@@ -96,6 +98,8 @@ words! {
     Decision Noted "held" Held { conn: u64, len: u64 };
     /// Whom a fault or operation hits, looked up now.
     Decision Noted "picked" Picked { node: NodeId, why: String };
+    /// How long after this operation of a client the next one is due.
+    Decision Noted "gap" Gap { ns: SimDuration };
 
     /// A phase of the run begins.
     Effect Noted "phase" Phase { phase: Phase };
@@ -127,7 +131,10 @@ words! {
     /// An operation is sent to the cluster.
     Effect Injected "operation" Operation { op: OpId, text: String };
     /// An actor tells another that something is so.
-    Effect Delivered "tell" Tell { text: String };
+    Effect Delivered "tell" Tell {
+        #[serde(flatten)]
+        message: Told,
+    };
 
     /// A process or client asks for a connection.
     Observation Delivered "dial" Dial { from: ActorId, conn: u64, to: Host, port: u16 };
@@ -145,17 +152,22 @@ words! {
         bus: Option<BusSummary>,
     };
     /// An end was closed by its owner.
-    Observation Delivered "closed" Closed { from: ActorId, conn: u64, how: String };
+    Observation Delivered "closed" Closed { from: ActorId, conn: u64, how: Closing };
     /// A line of a server's log, as written.
     Observation Delivered "log" Log { line: String };
     /// A process ended.
     Observation Delivered "exited" Exited { status: String };
     /// A process forked, or its child ended.
-    Observation Delivered "child" Child { pid: u32, state: String };
+    Observation Delivered "child" Child { pid: u32, state: ChildState };
     /// A process used the CPU without end and never blocked again.
     Observation Delivered "livelock" Livelock { detail: String };
-    /// A server answered the operator.
-    Observation Noted "reply" Reply { op: Option<OpId>, text: String };
+    /// A server answered the operator; a long answer is cut off, and then `total` is the length of all of it, in bytes.
+    Observation Noted "reply" Reply {
+        op: Option<OpId>,
+        text: String,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        total: Option<u64>,
+    };
     /// An operation ended; how is not told by the oldest logs.
     Observation Noted "operation_ended" OperationEnded {
         op: OpId,
@@ -168,8 +180,15 @@ words! {
     Observation Injected "invoke" Invoke { sequence: u64, request: Request };
     /// A client's operation is complete.
     Observation Noted "complete" Complete { sequence: u64, outcome: Outcome, node: Option<NodeId> };
-    /// What a probe saw of a node.
-    Observation Noted "probe" Probe { node: NodeId, text: String };
+    /// What a survey saw of a node's view: the rows that are new or differ from those before, and the members gone.
+    Observation Noted "probe" Probe {
+        node: NodeId,
+        state: ViewState,
+        #[serde(skip_serializing_if = "Vec::is_empty", default)]
+        rows: Vec<ViewRow>,
+        #[serde(skip_serializing_if = "Vec::is_empty", default)]
+        gone: Vec<Member>,
+    };
 
     /// An invariant was judged.
     Verdict Noted "verdict" Verdict { invariant: String, verdict: String, detail: String };

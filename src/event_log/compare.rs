@@ -9,12 +9,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::diff::Difference;
+use super::error::ReadError;
+use super::format::Format;
 use super::lines::Lines;
-use super::read::{ReadError, parse_event};
 use crate::event::Event;
 
 /// The recorded log, and how far the run has gone along with it.
 pub struct Comparison {
+    format: Format,
     recorded: Lines<Box<dyn BufRead + Send>>,
     parted: Arc<AtomicBool>,
     /// The recorded log has no further event.
@@ -33,11 +35,19 @@ pub struct Compared {
 }
 
 impl Comparison {
-    /// A comparison with the log in `recorded`, from its beginning; the headers are not compared.
+    /// A comparison with the log in `recorded`, from its beginning; of the headers only the formats count.
     pub fn new(recorded: Box<dyn BufRead + Send>) -> Result<Self, ReadError> {
         let mut recorded = Lines::new(recorded);
         recorded.advance()?;
-        Ok(Comparison { recorded, parted: Arc::default(), ended: false, difference: None, error: None })
+        let format = Format::of_header(&recorded.text)?;
+        Ok(Comparison {
+            format,
+            recorded,
+            parted: Arc::default(),
+            ended: false,
+            difference: None,
+            error: None,
+        })
     }
 
     /// Set once the two have parted, or the recorded log cannot be read any further.
@@ -54,7 +64,7 @@ impl Comparison {
         match self.next(Some(line)) {
             Ok(Next::Same) => {}
             Ok(Next::Ended) => self.ended = true,
-            Ok(Next::Event(recorded)) if *recorded == *event => {}
+            Ok(Next::Event(recorded)) if self.format.is_same(&recorded, event) => {}
             Ok(Next::Event(recorded)) => {
                 let (left, right) = (Some(*recorded), Some(event.clone()));
                 self.difference = Some(Difference { index: event.i, left, right });
@@ -87,7 +97,7 @@ impl Comparison {
         if Some(self.recorded.text.as_slice()) == line {
             return Ok(Next::Same);
         }
-        match parse_event(&self.recorded.text, self.recorded.number) {
+        match self.format.parse_event(&self.recorded.text, self.recorded.number) {
             Ok(event) => Ok(Next::Event(Box::new(event))),
             // A crash cut the line off: the recorded run is known up to here.
             Err(_) if !self.recorded.terminated => Ok(Next::Ended),

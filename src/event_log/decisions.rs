@@ -6,10 +6,11 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::io::BufRead;
 
+use super::error::ReadError;
+use super::format::Format;
 use super::glance::{Glance, Sight};
 use super::lines::Lines;
-use super::read::{ReadError, parse_event};
-use crate::event::{Body, Event};
+use crate::event::{Body, Event, Told};
 use crate::history::Request;
 use crate::id::{ActorId, ClientId, NodeId};
 use crate::time::{SimDuration, SimTime};
@@ -32,12 +33,15 @@ pub struct Decisions {
 pub struct ClientDecisions {
     /// What it asked.
     pub requests: VecDeque<Request>,
-    /// How long after each invocation the next one was due.
+    /// How long after each operation the next one was due.
     pub gaps: VecDeque<SimDuration>,
     /// Whom it turned to when it knew no better.
     pub nodes: VecDeque<NodeId>,
+    /// The same as told by the moments at which it was due, which is all that a log of format 1 has.
+    due: VecDeque<SimDuration>,
     /// The invocation whose successor's due time is not known yet.
     open: Option<SimTime>,
+    lacks_gaps: bool,
 }
 
 impl Decisions {
@@ -47,11 +51,12 @@ impl Decisions {
         let mut lines = Lines::new(input);
         let mut decisions = Decisions::default();
         lines.advance()?;
+        let format = Format::of_header(&lines.text)?;
         while lines.advance()? {
             if decisions.takes(&lines.text, lines.terminated) {
                 continue;
             }
-            match parse_event(&lines.text, lines.number) {
+            match format.parse_event(&lines.text, lines.number) {
                 Ok(Event { body: Body::Verdict { .. }, .. }) => break,
                 Ok(Event { i, .. }) if i != decisions.events => {
                     return Err(ReadError::WrongIndex {
@@ -69,6 +74,7 @@ impl Decisions {
             }
         }
         decisions.truncated |= lines.cut;
+        decisions.clients.values_mut().for_each(ClientDecisions::finish);
         Ok(decisions)
     }
 
@@ -96,14 +102,29 @@ impl Decisions {
 }
 
 impl ClientDecisions {
+    /// Whether the log has no notes of gaps. A replay writes none either, so that its events have the log's numbers.
+    pub fn lacks_gaps(&self) -> bool {
+        self.lacks_gaps
+    }
+
+    /// Takes the gaps from elsewhere if the log has no notes of them.
+    fn finish(&mut self) {
+        let due = std::mem::take(&mut self.due);
+        self.lacks_gaps = self.gaps.is_empty() && !due.is_empty();
+        if self.lacks_gaps {
+            self.gaps = due;
+        }
+    }
+
     fn see(&mut self, at: SimTime, body: Body) {
         match body {
             Body::Invoke { request, .. } => {
                 self.requests.push_back(request);
                 self.open = Some(at);
             }
-            Body::Tell { text } if text == "Next" => {
-                self.gaps.extend(self.open.take().map(|invoked| at.since(invoked)));
+            Body::Gap { ns } => self.gaps.push_back(ns),
+            Body::Tell { message: Told::Next } => {
+                self.due.extend(self.open.take().map(|invoked| at.since(invoked)));
             }
             Body::Picked { node, .. } => self.nodes.push_back(node),
             _ => {}
@@ -137,6 +158,24 @@ mod tests {
         assert_eq!(client.gaps, [SimDuration::from_ns(10)]);
         assert_eq!(client.nodes, [NodeId(4)]);
         assert_eq!((found.events, found.truncated), (7, false));
+    }
+
+    #[test]
+    fn noted_gaps_are_taken_and_those_of_format_1_follow_from_the_moments() {
+        let client = |text: &str| {
+            Decisions::load(text.as_bytes()).expect("the log is good").clients[&ClientId(2)].clone()
+        };
+        let first = client(&format!("{{\"format\":1}}\n{LOG}"));
+        assert!(first.lacks_gaps());
+        let text = LOG.replace("\"text\":\"Next\"", "\"message\":\"next\"");
+        let gap = r#""kind":"decision","cause":null,"what":"gap","ns":33}"#;
+        let second =
+            client(&format!("{{\"format\":2}}\n{text}{{\"i\":7,\"at\":17,\"actor\":\"client-2\",{gap}\n"));
+        assert_eq!(
+            (second.gaps.clone().into(), second.lacks_gaps()),
+            (vec![SimDuration::from_ns(33)], false)
+        );
+        assert_eq!((&second.requests, &second.nodes), (&first.requests, &first.nodes));
     }
 
     #[test]

@@ -3,9 +3,10 @@
 use std::fmt;
 use std::io::BufRead;
 
+use super::error::ReadError;
 use super::event_line;
+use super::format::Format;
 use super::lines::Lines;
-use super::read::{ReadError, parse_event};
 use crate::event::Event;
 
 /// The first place where two logs differ. Equal up to there, they are two histories from there on, so later
@@ -76,12 +77,13 @@ pub struct DiffError {
 }
 
 /// The same for the lines of two logs from their beginnings, in the memory of two lines; and how many events are equal.
-/// The headers are passed over. Equal lines are not looked into; a last line that was cut off is left out.
+/// Of the headers only the formats are read. Equal lines are not looked into; a last line that was cut off is left out.
 pub fn first_difference_of_lines(
     left: impl BufRead,
     right: impl BufRead,
 ) -> Result<(u64, Option<Difference>), DiffError> {
     let (mut left, mut right) = (Side::new(left, false)?, Side::new(right, true)?);
+    let formats = (left.format, right.format);
     for index in 0.. {
         let more = (left.advance()?, right.advance()?);
         if more == (false, false) {
@@ -93,15 +95,21 @@ pub fn first_difference_of_lines(
         let (left, right) = (left.event()?, right.event()?);
         match (&left, &right) {
             (None, None) => return Ok((index, None)),
-            (left, right) if left == right => {}
+            (Some(one), Some(other)) if is_same(formats, one, other) => {}
             _ => return Ok((index, Some(Difference { index, left, right }))),
         }
     }
     unreachable!("a log has an end before the numbers have")
 }
 
+/// Whether two events are the same, as far as both logs' formats can tell.
+fn is_same((left, right): (Format, Format), one: &Event, other: &Event) -> bool {
+    left.is_same(one, other) || right.is_same(other, one)
+}
+
 /// One of two logs that are compared.
 struct Side<R> {
+    format: Format,
     lines: Lines<R>,
     is_second: bool,
     has_more: bool,
@@ -109,9 +117,11 @@ struct Side<R> {
 
 impl<R: BufRead> Side<R> {
     fn new(input: R, is_second: bool) -> Result<Self, DiffError> {
-        let mut side = Side { lines: Lines::new(input), is_second, has_more: true };
-        side.advance()?;
-        Ok(side)
+        let error = |source| DiffError { is_second, source };
+        let mut lines = Lines::new(input);
+        lines.advance().map_err(error)?;
+        let format = Format::of_header(&lines.text).map_err(error)?;
+        Ok(Side { format, lines, is_second, has_more: true })
     }
 
     fn advance(&mut self) -> Result<bool, DiffError> {
@@ -121,7 +131,7 @@ impl<R: BufRead> Side<R> {
 
     /// The event of this line; nothing at the end.
     fn event(&self) -> Result<Option<Event>, DiffError> {
-        match parse_event(&self.lines.text, self.lines.number) {
+        match self.format.parse_event(&self.lines.text, self.lines.number) {
             _ if !self.has_more => Ok(None),
             Err(_) if !self.lines.terminated => Ok(None),
             parsed => parsed.map(Some).map_err(|source| self.error(source)),

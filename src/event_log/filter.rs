@@ -1,7 +1,7 @@
 //! Which events of a log somebody wants to see.
 
 use super::marks::{self, Marks};
-use crate::event::{Body, Event, Kind, What};
+use crate::event::{Body, Event, Kind, MessageType, What};
 use crate::fault::Channel;
 use crate::id::{ActorId, NodeId};
 use crate::time::SimTime;
@@ -21,7 +21,7 @@ pub struct Filter {
     /// It was sent on one of these channels.
     pub channels: Vec<Channel>,
     /// It is a message of the cluster bus of one of these types.
-    pub messages: Vec<String>,
+    pub messages: Vec<MessageType>,
     /// It happened then or later.
     pub from: SimTime,
     /// It happened before that, or then if that is the end of time.
@@ -48,7 +48,7 @@ impl Filter {
     /// Whether the event is wanted.
     pub fn wants(&self, event: &Event) -> bool {
         let (channel, message) = match &event.body {
-            Body::Sent { channel, bus, .. } => (Some(*channel), bus.as_ref().map(|bus| bus.r#type.as_str())),
+            Body::Sent { channel, bus, .. } => (Some(*channel), bus.as_ref().map(|bus| bus.r#type)),
             _ => (None, None),
         };
         event.at >= self.from
@@ -57,7 +57,7 @@ impl Filter {
             && asked(&self.kinds, |kind| *kind == event.kind)
             && asked(&self.whats, |what| *what == event.body.what())
             && asked(&self.channels, |wanted| Some(*wanted) == channel)
-            && asked(&self.messages, |wanted| Some(wanted.as_str()) == message)
+            && asked(&self.messages, |wanted| Some(*wanted) == message)
             && asked(&self.nodes, |node| event.is_about(*node))
     }
 
@@ -73,7 +73,7 @@ impl Filter {
             actors: bits(&self.actors, |actor| marks::actor(*actor)),
             nodes: bits(&self.nodes, |node| marks::node(*node)),
             channels: bits(&self.channels, |channel| marks::channel(*channel).into()) as u32,
-            messages: bits(&self.messages, |name| marks::message(name).into()) as u32,
+            messages: bits(&self.messages, |message| marks::message(*message).into()) as u32,
         }
     }
 

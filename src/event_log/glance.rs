@@ -3,7 +3,7 @@
 //! Everything that a replay waits for before its first event is one pass over the whole log, in which most lines
 //! matter only by their number. A line that is written in another way is parsed as JSON instead.
 
-use crate::event::Body;
+use crate::event::{Body, Told};
 use crate::history::Request;
 use crate::id::ActorId;
 use crate::time::{SimDuration, SimTime};
@@ -20,6 +20,9 @@ pub(super) struct Glance<'a> {
     /// What follows.
     rest: &'a [u8],
 }
+
+/// A client's next operation is due, in the formats 1 and 2.
+const NEXT: [&[u8]; 2] = [b",\"text\":\"Next\"}", b",\"message\":\"next\"}"];
 
 /// What a glance at a line finds.
 #[derive(Debug, PartialEq, Eq)]
@@ -51,10 +54,8 @@ impl<'a> Glance<'a> {
         let body = match self.what {
             b"latency" => self.latency(),
             b"invoke" if is_client => self.invocation(),
-            b"tell" if is_client && self.rest == b",\"text\":\"Next\"}" => {
-                Some(Body::Tell { text: "Next".to_owned() })
-            }
-            b"picked" if is_client => None,
+            b"tell" if is_client && NEXT.contains(&self.rest) => Some(Body::Tell { message: Told::Next }),
+            b"picked" | b"gap" if is_client => None,
             _ if self.kind == b"verdict" => None,
             _ => return Sight::Nothing,
         };
@@ -95,6 +96,7 @@ fn word(text: &[u8]) -> Option<(&[u8], &[u8])> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::format::Format;
     use super::*;
 
     fn sight(line: &str) -> Option<Sight> {
@@ -107,16 +109,20 @@ mod tests {
 
     #[test]
     fn what_decides_is_what_the_parser_finds() {
-        for text in [
-            line("network", "decision", r#""what":"latency","conn":3,"ns":700"#),
-            line("client-2", "effect", r#""what":"tell","text":"Next""#),
-            line(
-                "client-2",
-                "observation",
-                r#""what":"invoke","sequence":4,"request":{"set":{"key":"a\"}","value":"}"}}"#,
+        for (format, text) in [
+            (Format::Two, line("network", "decision", r#""what":"latency","conn":3,"ns":700"#)),
+            (Format::One, line("client-2", "effect", r#""what":"tell","text":"Next""#)),
+            (Format::Two, line("client-2", "effect", r#""what":"tell","message":"next""#)),
+            (
+                Format::Two,
+                line(
+                    "client-2",
+                    "observation",
+                    r#""what":"invoke","sequence":4,"request":{"set":{"key":"a\"}","value":"}"}}"#,
+                ),
             ),
         ] {
-            let event = super::super::read::parse_event(text.as_bytes(), 2).expect("the line is good");
+            let event = format.parse_event(text.as_bytes(), 2).expect("the line is good");
             assert_eq!(sight(&text), Some(Sight::Decision(event.actor, event.body)), "{text}");
         }
     }
@@ -127,6 +133,7 @@ mod tests {
             ("node-1", r#""what":"wake""#),
             ("node-1", r#""what":"tell","text":"Next""#),
             ("client-2", r#""what":"tell","text":"Alarm""#),
+            ("client-2", r#""what":"tell","message":"alarm""#),
             ("client-2", r#""what":"deliver","conn":3,"len":5"#),
         ] {
             assert_eq!(sight(&line(actor, "effect", rest)), Some(Sight::Nothing), "{rest}");
@@ -137,6 +144,7 @@ mod tests {
     fn what_is_cut_off_or_out_of_the_ordinary_is_left_to_the_parser() {
         for text in [
             line("client-2", "decision", r#""what":"picked","node":4,"why":"no owner""#),
+            line("client-2", "decision", r#""what":"gap","ns":7"#),
             line("validator", "verdict", r#""what":"verdict","invariant":"reads""#),
             line("network", "decision", r#""what":"latency","conn":3,"ns":07"#),
             line("network", "decision", r#""what":"latency","conn":3,"ns":99999999999999999999"#),

@@ -8,11 +8,13 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use super::Header;
+use super::error::ReadError;
 use super::filter::Filter;
+use super::format::Format;
 use super::index::{self, Index, Indexed, Keep, Kept};
 use super::marks;
 use super::open::{OpenError, log_path};
-use super::read::{Events, LogReader, ReadError};
+use super::read::{Events, LogReader};
 use super::text::FileFrom;
 use crate::event::{Event, What};
 use crate::event_log::Digest;
@@ -28,6 +30,7 @@ pub struct IndexedLog {
     file: File,
     index: Index,
     header: Header,
+    format: Format,
     kept: Kept,
 }
 
@@ -60,8 +63,10 @@ impl IndexedLog {
     fn of(path: PathBuf, index: Index, kept: Kept) -> Result<Self, OpenError> {
         let file = File::open(&path).map_err(|source| OpenError::Io { path: path.clone(), source })?;
         let header = LogReader::new(lines_at(&file, &index, 0)).map(|reader| reader.into_parts().0);
-        let header = header.map_err(|source| OpenError::Read { path: path.clone(), source })?;
-        Ok(IndexedLog { path, file, index, header, kept })
+        let read = |source| OpenError::Read { path: path.clone(), source };
+        let header = header.map_err(read)?;
+        let format = Format::of_number(header.format).map_err(read)?;
+        Ok(IndexedLog { path, file, index, header, format, kept })
     }
 
     /// The log's own file.
@@ -219,7 +224,12 @@ impl IndexedLog {
 
     fn read_place(&self, place: usize) -> EventsFrom<'_> {
         let stretch = self.index.stretch(place);
-        Events::resume(lines_at(&self.file, &self.index, stretch.offset), stretch.first, stretch.at)
+        Events::resume(
+            self.format,
+            lines_at(&self.file, &self.index, stretch.offset),
+            stretch.first,
+            stretch.at,
+        )
     }
 }
 

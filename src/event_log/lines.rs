@@ -4,10 +4,7 @@ use std::io::{self, BufRead};
 
 use memchr::memchr;
 
-use super::read::ReadError;
-
-/// The longest line that is read.
-pub(super) const LINE_BYTES_MAX: usize = 16 << 20;
+use super::error::{LINE_BYTES_MAX, ReadError};
 
 /// The lines of a source, one at a time.
 #[derive(Debug)]

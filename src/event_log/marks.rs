@@ -3,10 +3,9 @@
 //! Marks of different things may fall on the same bit (a cluster of a hundred nodes, say), so they rule out and never
 //! prove.
 
-use crate::event::{Body, Event, What};
+use crate::event::{Body, Event, MessageType, What};
 use crate::fault::Channel;
 use crate::id::{ActorId, ClientId, NodeId};
-use crate::wire::cluster_bus::MessageType;
 
 /// What is spoken of. In a filter, a field without a bit wants nothing in particular.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,7 +33,7 @@ impl Marks {
         event.each_node(&mut |id| marks.nodes |= node(id));
         if let Body::Sent { channel: through, bus, .. } = &event.body {
             marks.channels = channel(*through);
-            marks.messages = bus.as_ref().map_or(0, |bus| message(&bus.r#type));
+            marks.messages = bus.as_ref().map_or(0, |bus| message(bus.r#type));
         }
         marks
     }
@@ -118,7 +117,6 @@ pub(super) fn channel(channel: Channel) -> u32 {
 }
 
 /// The bit of a type of message; all that this version does not know share one.
-pub(super) fn message(name: &str) -> u32 {
-    let known = MessageType::from_name(name);
-    1 << known.map_or(MessageType::NAMES.len(), |MessageType(n)| n.into())
+pub(super) fn message(MessageType(n): MessageType) -> u32 {
+    1 << MessageType::NAMES.len().min(n.into())
 }

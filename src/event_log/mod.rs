@@ -7,8 +7,11 @@ pub mod compare;
 pub mod decisions;
 pub mod diff;
 pub mod digest;
+mod error;
 pub mod explain;
 pub mod filter;
+mod format;
+mod format_1;
 mod glance;
 mod index;
 pub mod indexed;
@@ -23,11 +26,12 @@ pub mod write;
 pub use decisions::{ClientDecisions, Decisions};
 pub use diff::{DiffError, Difference, chain, first_difference, first_difference_of_lines};
 pub use digest::Digest;
+pub use error::ReadError;
 pub use filter::Filter;
 pub use index::{Indexed, KEPT_FROM_BYTES, Keep, Kept};
 pub use indexed::{Chain, IndexedLog};
 pub use open::{COMPRESSED_LOG_FILE, LOG_FILE, OpenError, open, open_lines};
-pub use read::{Events, LogReader, ReadError};
+pub use read::{Events, LogReader};
 pub use trace::Trace;
 pub use write::{LogWriter, Summary, event_line};
 
@@ -35,8 +39,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::plan::Plan;
 
-/// The version of the format that this tool writes, and the only one it reads.
-pub const FORMAT: u64 = 1;
+/// The version of the format that this tool writes; it reads all from 1 on.
+pub const FORMAT: u64 = 2;
 
 /// This tool and its version, as it signs what it writes.
 pub const TOOL: &str = concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION"));

@@ -3,52 +3,14 @@
 //! Memory is bounded by one line. Each error names the line; only a last line without its end, as a crash leaves it,
 //! is not an error.
 
-use std::io::{self, BufRead};
+use std::io::BufRead;
 
-use serde::Deserialize;
-
-use super::lines::{LINE_BYTES_MAX, Lines};
-use super::{FORMAT, Header};
+use super::Header;
+use super::error::ReadError;
+use super::format::{Format, parse_header};
+use super::lines::Lines;
 use crate::event::Event;
 use crate::time::SimTime;
-
-/// Why a log cannot be read (further). Lines count from 1, the header's.
-#[derive(Debug, thiserror::Error)]
-pub enum ReadError {
-    /// The source failed.
-    #[error("line {line} of the event log cannot be read: {source}")]
-    Io { line: u64, source: io::Error },
-    /// The file is empty.
-    #[error("the event log is empty")]
-    Empty,
-    /// The first line is no header.
-    #[error("the first line is no header of an event log: {0}")]
-    BadHeader(String),
-    /// The log was written by a version that does it in another way.
-    #[error("event log format {found} is not known to this version (knows {FORMAT})")]
-    UnknownFormat { found: u64 },
-    /// The line is too long to be believed.
-    #[error("line {line} of the event log is longer than {LINE_BYTES_MAX} bytes")]
-    TooLong { line: u64 },
-    /// The line is no text.
-    #[error("line {line} of the event log is not UTF-8")]
-    NotUtf8 { line: u64 },
-    /// The line is text, but no event.
-    #[error("line {line} of the event log is no event: {reason}")]
-    BadEvent { line: u64, reason: String },
-    /// An event is missing, doubled or out of place.
-    #[error("line {line} of the event log has event {found} where {expected} should be")]
-    WrongIndex { line: u64, expected: u64, found: u64 },
-    /// The event happened before the one above it.
-    #[error("line {line} of the event log: time goes back from {before_ns} ns to {at_ns} ns")]
-    TimeGoesBack { line: u64, before_ns: u64, at_ns: u64 },
-    /// The event was caused by itself or a later one.
-    #[error("line {line} of the event log: event {i} names event {cause} as its cause")]
-    CauseNotBefore { line: u64, i: u64, cause: u64 },
-    /// The event's kind is not the one of what happened.
-    #[error("line {line} of the event log: the kind of event {i} does not fit what happened")]
-    WrongKind { line: u64, i: u64 },
-}
 
 /// Reads a log from its beginning; an iterator over its events, which ends after the first error.
 #[derive(Debug)]
@@ -60,17 +22,12 @@ pub struct LogReader<R> {
 /// Reads the events of a log from anywhere in it, as [`LogReader`] does.
 #[derive(Debug)]
 pub struct Events<R> {
+    format: Format,
     lines: Lines<R>,
     next: u64,
     now: SimTime,
     truncated: bool,
     ended: bool,
-}
-
-/// The one key that every version of the format has.
-#[derive(Deserialize)]
-struct Version {
-    format: u64,
 }
 
 impl<R: BufRead> LogReader<R> {
@@ -80,8 +37,8 @@ impl<R: BufRead> LogReader<R> {
         if !lines.advance()? {
             return Err(ReadError::Empty);
         }
-        let header = parse_header(&lines.text)?;
-        let events = Events { lines, next: 0, now: SimTime::ZERO, truncated: false, ended: false };
+        let (format, header) = parse_header(&lines.text)?;
+        let events = Events { format, lines, next: 0, now: SimTime::ZERO, truncated: false, ended: false };
         Ok(LogReader { header, events })
     }
 
@@ -103,9 +60,9 @@ impl<R: BufRead> LogReader<R> {
 
 impl<R: BufRead> Events<R> {
     /// Goes on with `input`, which begins with the line of event `next`; the event before it happened at `now` or earlier.
-    pub(super) fn resume(input: R, next: u64, now: SimTime) -> Self {
+    pub(super) fn resume(format: Format, input: R, next: u64, now: SimTime) -> Self {
         // Before event 0 is the header, which is line 1.
-        Events { lines: Lines::after(next + 1, input), next, now, truncated: false, ended: false }
+        Events { format, lines: Lines::after(next + 1, input), next, now, truncated: false, ended: false }
     }
 
     /// The number of the event that comes next, if there is one more.
@@ -139,7 +96,7 @@ impl<R: BufRead> Events<R> {
             self.truncated = self.lines.cut;
             return Ok(None);
         }
-        match parse_event(&self.lines.text, self.lines.number) {
+        match self.format.parse_event(&self.lines.text, self.lines.number) {
             Ok(event) => self.check(event).map(Some),
             Err(_) if !self.lines.terminated => {
                 self.truncated = true;
@@ -193,27 +150,4 @@ impl<R: BufRead> Iterator for Events<R> {
         self.ended = !matches!(event, Some(Ok(_)));
         event
     }
-}
-
-pub(super) fn parse_header(line: &[u8]) -> Result<Header, ReadError> {
-    let bad = |error| ReadError::BadHeader(reason(&error));
-    let Version { format: found } = serde_json::from_slice(line).map_err(bad)?;
-    if found != FORMAT {
-        return Err(ReadError::UnknownFormat { found });
-    }
-    let header: Header = serde_json::from_slice(line).map_err(bad)?;
-    match header.seed == header.plan.seed {
-        true => Ok(header),
-        false => Err(ReadError::BadHeader("its seed is not its plan's".to_owned())),
-    }
-}
-
-pub(super) fn parse_event(line: &[u8], number: u64) -> Result<Event, ReadError> {
-    let text = str::from_utf8(line).map_err(|_| ReadError::NotUtf8 { line: number })?;
-    serde_json::from_str(text).map_err(|error| ReadError::BadEvent { line: number, reason: reason(&error) })
-}
-
-/// What the parser says. It sees one line, so its own count of lines would mislead.
-fn reason(error: &serde_json::Error) -> String {
-    error.to_string().replace(" at line 1 column ", " at column ")
 }

@@ -8,7 +8,10 @@ use expect_test::{Expect, expect};
 use proptest::prelude::*;
 
 use super::*;
-use crate::event::{Body, BusSummary, Event, LinkState, Phase};
+use crate::event::{
+    Body, BusSummary, ChildState, Closing, Doubt, Event, LinkState, Member, MessageType, Phase, Told,
+    ViewRole, ViewRow, ViewState,
+};
 use crate::fault::{Channel, FaultId, LatencyRange};
 use crate::history::{Outcome, Request};
 use crate::id::{ActorId, ClientId, Host, NodeId};
@@ -53,18 +56,40 @@ fn event(i: u64, at: u64, actor: ActorId, cause: Option<u64>, body: Body) -> Eve
     Event { i, at: SimTime::from_ns(at), actor, kind: body.kind(), cause, body }
 }
 
+/// A primary and a replica of a stranger.
+fn rows(node: NodeId, epoch: u64, text: String, flag: bool) -> Vec<ViewRow> {
+    let stranger = Member::from(text);
+    let primary = ViewRow {
+        member: Member::Node(node),
+        role: ViewRole::Primary { epoch },
+        slots: vec![(0, node.0)],
+        doubt: flag.then_some(Doubt::Pfail),
+    };
+    let role = ViewRole::Replica { of: flag.then(|| stranger.clone()) };
+    vec![primary, ViewRow { member: stranger, role, slots: Vec::new(), doubt: None }]
+}
+
+fn gone(text: String, flag: bool) -> Vec<Member> {
+    flag.then(|| Member::from(text)).into_iter().collect()
+}
+
 /// One event of each kind of statement, all values from these.
 fn bodies(number: u64, small: u16, flag: bool, text: &str, host: Host) -> Vec<Body> {
     let (conn, len, op, fault, node) = (number, u64::from(small), OpId(small), FaultId(small), NodeId(small));
     let text = || text.to_owned();
     let epoch = flag.then_some(number);
-    let bus =
-        BusSummary { r#type: text(), current_epoch: epoch, config_epoch: epoch, paused: epoch.map(|_| true) };
+    let bus = BusSummary {
+        r#type: MessageType(small),
+        current_epoch: epoch,
+        config_epoch: epoch,
+        paused: epoch.map(|_| true),
+    };
     let channel = if flag { Channel::Bus } else { Channel::Replication };
     vec![
         Body::Latency { conn, ns: SimDuration::from_ns(number) },
         Body::Held { conn, len },
         Body::Picked { node, why: text() },
+        Body::Gap { ns: SimDuration::from_ns(number) },
         Body::Phase { phase: Phase::Settle },
         Body::Start { incarnation: number as u32 },
         Body::Wake,
@@ -77,7 +102,7 @@ fn bodies(number: u64, small: u16, flag: bool, text: &str, host: Host) -> Vec<Bo
         Body::Fault { fault, text: text(), hit: if flag { vec![] } else { vec![node] } },
         Body::Heal { fault, text: text() },
         Body::Operation { op, text: text() },
-        Body::Tell { text: text() },
+        Body::Tell { message: Told::Words { text: text() } },
         Body::Dial { from: ActorId::Operator, conn, to: host, port: small },
         Body::Listen { node, port: small },
         Body::Sent {
@@ -89,19 +114,24 @@ fn bodies(number: u64, small: u16, flag: bool, text: &str, host: Host) -> Vec<Bo
             digest: text(),
             bus: flag.then_some(bus),
         },
-        Body::Closed { from: ActorId::Node(node), conn, how: text() },
+        Body::Closed { from: ActorId::Node(node), conn, how: Closing::HalfClosed },
         Body::Log { line: text() },
         Body::Exited { status: text() },
-        Body::Child { pid: number as u32, state: text() },
+        Body::Child { pid: number as u32, state: ChildState::Forked },
         Body::Livelock { detail: text() },
-        Body::Reply { op: flag.then_some(op), text: text() },
+        Body::Reply { op: flag.then_some(op), text: text(), total: flag.then_some(number) },
         Body::OperationEnded { op, done: flag, text: text(), ending: flag.then_some(Ending::Done) },
         Body::Invoke { sequence: number, request: Request::Set { key: text(), value: text() } },
         Body::Invoke { sequence: number, request: Request::Get { key: text() } },
         Body::Complete { sequence: number, outcome: Outcome::Ok(flag.then(text)), node: Some(node) },
         Body::Complete { sequence: number, outcome: Outcome::Fail(text()), node: None },
         Body::Complete { sequence: number, outcome: Outcome::Info(text()), node: None },
-        Body::Probe { node, text: text() },
+        Body::Probe {
+            node,
+            state: ViewState::Unknown,
+            rows: rows(node, number, text(), flag),
+            gone: gone(text(), flag),
+        },
         Body::Verdict { invariant: text(), verdict: text(), detail: text() },
     ]
 }
@@ -202,40 +232,41 @@ fn the_format_is_these_bytes() {
     check(
         &text,
         expect![[r#"
-            {"format":1,"tool":"valkey-fuzzer 0.1.0","seed":18446744073709551615,"plan":{"name":"one failover","seed":18446744073709551615,"epoch_us":1700000000000000,"cluster":{"shards":3,"replicas":1,"node_timeout_ms":5000,"config":{}},"network":{"latency":{"min_ns":500000,"max_ns":1000000}},"operations":[],"faults":[],"workload":null,"limits":{"slot_coverage":true,"replica_sync":false,"data_consistency":true,"operations":true,"max_convergence_ns":30000000000,"max_replication_lag_ns":1000000000}},"server":{"name":"valkey","version":"8.1.1","build_id":"384b3c0d511f998a","sha256":"0000000000000000000000000000000000000000000000000000000000000000"},"shim":"5af3"}
+            {"format":2,"tool":"valkey-fuzzer 0.1.0","seed":18446744073709551615,"plan":{"name":"one failover","seed":18446744073709551615,"epoch_us":1700000000000000,"cluster":{"shards":3,"replicas":1,"node_timeout_ms":5000,"config":{}},"network":{"latency":{"min_ns":500000,"max_ns":1000000}},"operations":[],"faults":[],"workload":null,"limits":{"slot_coverage":true,"replica_sync":false,"data_consistency":true,"operations":true,"max_convergence_ns":30000000000,"max_replication_lag_ns":1000000000}},"server":{"name":"valkey","version":"8.1.1","build_id":"384b3c0d511f998a","sha256":"0000000000000000000000000000000000000000000000000000000000000000"},"shim":"5af3"}
             {"i":0,"at":0,"actor":"network","kind":"decision","cause":null,"what":"latency","conn":7,"ns":7}
             {"i":1,"at":10,"actor":"network","kind":"decision","cause":0,"what":"held","conn":7,"len":3}
             {"i":2,"at":20,"actor":"network","kind":"decision","cause":1,"what":"picked","node":3,"why":"a \"text\"\n"}
-            {"i":3,"at":30,"actor":"network","kind":"effect","cause":2,"what":"phase","phase":"settle"}
-            {"i":4,"at":40,"actor":"network","kind":"effect","cause":3,"what":"start","incarnation":7}
-            {"i":5,"at":50,"actor":"network","kind":"effect","cause":4,"what":"wake"}
-            {"i":6,"at":60,"actor":"network","kind":"effect","cause":5,"what":"deliver","conn":7,"len":3}
-            {"i":7,"at":70,"actor":"network","kind":"effect","cause":6,"what":"link","conn":7,"state":"timed_out"}
-            {"i":8,"at":80,"actor":"network","kind":"effect","cause":7,"what":"signal","signal":"a \"text\"\n"}
-            {"i":9,"at":90,"actor":"network","kind":"effect","cause":8,"what":"pause","paused":true}
-            {"i":10,"at":100,"actor":"network","kind":"effect","cause":9,"what":"rule","fault":3,"on":true}
-            {"i":11,"at":110,"actor":"network","kind":"effect","cause":10,"what":"timer","purpose":"a \"text\"\n"}
-            {"i":12,"at":120,"actor":"network","kind":"effect","cause":11,"what":"fault","fault":3,"text":"a \"text\"\n"}
-            {"i":13,"at":130,"actor":"network","kind":"effect","cause":12,"what":"heal","fault":3,"text":"a \"text\"\n"}
-            {"i":14,"at":140,"actor":"network","kind":"effect","cause":13,"what":"operation","op":3,"text":"a \"text\"\n"}
-            {"i":15,"at":150,"actor":"network","kind":"effect","cause":14,"what":"tell","text":"a \"text\"\n"}
-            {"i":16,"at":160,"actor":"network","kind":"observation","cause":15,"what":"dial","from":"operator","conn":7,"to":"operator","port":3}
-            {"i":17,"at":170,"actor":"network","kind":"observation","cause":16,"what":"listen","node":3,"port":3}
-            {"i":18,"at":180,"actor":"network","kind":"observation","cause":17,"what":"sent","from":"node-3","conn":7,"channel":"bus","to":"operator","len":3,"digest":"a \"text\"\n","bus":{"type":"a \"text\"\n","current_epoch":7,"config_epoch":7,"paused":true}}
-            {"i":19,"at":190,"actor":"network","kind":"observation","cause":18,"what":"closed","from":"node-3","conn":7,"how":"a \"text\"\n"}
-            {"i":20,"at":200,"actor":"network","kind":"observation","cause":19,"what":"log","line":"a \"text\"\n"}
-            {"i":21,"at":210,"actor":"network","kind":"observation","cause":20,"what":"exited","status":"a \"text\"\n"}
-            {"i":22,"at":220,"actor":"network","kind":"observation","cause":21,"what":"child","pid":7,"state":"a \"text\"\n"}
-            {"i":23,"at":230,"actor":"network","kind":"observation","cause":22,"what":"livelock","detail":"a \"text\"\n"}
-            {"i":24,"at":240,"actor":"network","kind":"observation","cause":23,"what":"reply","op":3,"text":"a \"text\"\n"}
-            {"i":25,"at":250,"actor":"network","kind":"observation","cause":24,"what":"operation_ended","op":3,"done":true,"text":"a \"text\"\n","ending":"done"}
-            {"i":26,"at":260,"actor":"network","kind":"observation","cause":25,"what":"invoke","sequence":7,"request":{"set":{"key":"a \"text\"\n","value":"a \"text\"\n"}}}
-            {"i":27,"at":270,"actor":"network","kind":"observation","cause":26,"what":"invoke","sequence":7,"request":{"get":{"key":"a \"text\"\n"}}}
-            {"i":28,"at":280,"actor":"network","kind":"observation","cause":27,"what":"complete","sequence":7,"outcome":{"ok":"a \"text\"\n"},"node":3}
-            {"i":29,"at":290,"actor":"network","kind":"observation","cause":28,"what":"complete","sequence":7,"outcome":{"fail":"a \"text\"\n"},"node":null}
-            {"i":30,"at":300,"actor":"network","kind":"observation","cause":29,"what":"complete","sequence":7,"outcome":{"info":"a \"text\"\n"},"node":null}
-            {"i":31,"at":310,"actor":"network","kind":"observation","cause":30,"what":"probe","node":3,"text":"a \"text\"\n"}
-            {"i":32,"at":320,"actor":"network","kind":"verdict","cause":31,"what":"verdict","invariant":"a \"text\"\n","verdict":"a \"text\"\n","detail":"a \"text\"\n"}
+            {"i":3,"at":30,"actor":"network","kind":"decision","cause":2,"what":"gap","ns":7}
+            {"i":4,"at":40,"actor":"network","kind":"effect","cause":3,"what":"phase","phase":"settle"}
+            {"i":5,"at":50,"actor":"network","kind":"effect","cause":4,"what":"start","incarnation":7}
+            {"i":6,"at":60,"actor":"network","kind":"effect","cause":5,"what":"wake"}
+            {"i":7,"at":70,"actor":"network","kind":"effect","cause":6,"what":"deliver","conn":7,"len":3}
+            {"i":8,"at":80,"actor":"network","kind":"effect","cause":7,"what":"link","conn":7,"state":"timed_out"}
+            {"i":9,"at":90,"actor":"network","kind":"effect","cause":8,"what":"signal","signal":"a \"text\"\n"}
+            {"i":10,"at":100,"actor":"network","kind":"effect","cause":9,"what":"pause","paused":true}
+            {"i":11,"at":110,"actor":"network","kind":"effect","cause":10,"what":"rule","fault":3,"on":true}
+            {"i":12,"at":120,"actor":"network","kind":"effect","cause":11,"what":"timer","purpose":"a \"text\"\n"}
+            {"i":13,"at":130,"actor":"network","kind":"effect","cause":12,"what":"fault","fault":3,"text":"a \"text\"\n"}
+            {"i":14,"at":140,"actor":"network","kind":"effect","cause":13,"what":"heal","fault":3,"text":"a \"text\"\n"}
+            {"i":15,"at":150,"actor":"network","kind":"effect","cause":14,"what":"operation","op":3,"text":"a \"text\"\n"}
+            {"i":16,"at":160,"actor":"network","kind":"effect","cause":15,"what":"tell","message":"words","text":"a \"text\"\n"}
+            {"i":17,"at":170,"actor":"network","kind":"observation","cause":16,"what":"dial","from":"operator","conn":7,"to":"operator","port":3}
+            {"i":18,"at":180,"actor":"network","kind":"observation","cause":17,"what":"listen","node":3,"port":3}
+            {"i":19,"at":190,"actor":"network","kind":"observation","cause":18,"what":"sent","from":"node-3","conn":7,"channel":"bus","to":"operator","len":3,"digest":"a \"text\"\n","bus":{"type":"fail","current_epoch":7,"config_epoch":7,"paused":true}}
+            {"i":20,"at":200,"actor":"network","kind":"observation","cause":19,"what":"closed","from":"node-3","conn":7,"how":"half-closed"}
+            {"i":21,"at":210,"actor":"network","kind":"observation","cause":20,"what":"log","line":"a \"text\"\n"}
+            {"i":22,"at":220,"actor":"network","kind":"observation","cause":21,"what":"exited","status":"a \"text\"\n"}
+            {"i":23,"at":230,"actor":"network","kind":"observation","cause":22,"what":"child","pid":7,"state":"forked"}
+            {"i":24,"at":240,"actor":"network","kind":"observation","cause":23,"what":"livelock","detail":"a \"text\"\n"}
+            {"i":25,"at":250,"actor":"network","kind":"observation","cause":24,"what":"reply","op":3,"text":"a \"text\"\n","total":7}
+            {"i":26,"at":260,"actor":"network","kind":"observation","cause":25,"what":"operation_ended","op":3,"done":true,"text":"a \"text\"\n","ending":"done"}
+            {"i":27,"at":270,"actor":"network","kind":"observation","cause":26,"what":"invoke","sequence":7,"request":{"set":{"key":"a \"text\"\n","value":"a \"text\"\n"}}}
+            {"i":28,"at":280,"actor":"network","kind":"observation","cause":27,"what":"invoke","sequence":7,"request":{"get":{"key":"a \"text\"\n"}}}
+            {"i":29,"at":290,"actor":"network","kind":"observation","cause":28,"what":"complete","sequence":7,"outcome":{"ok":"a \"text\"\n"},"node":3}
+            {"i":30,"at":300,"actor":"network","kind":"observation","cause":29,"what":"complete","sequence":7,"outcome":{"fail":"a \"text\"\n"},"node":null}
+            {"i":31,"at":310,"actor":"network","kind":"observation","cause":30,"what":"complete","sequence":7,"outcome":{"info":"a \"text\"\n"},"node":null}
+            {"i":32,"at":320,"actor":"network","kind":"observation","cause":31,"what":"probe","node":3,"state":"unknown","rows":[{"member":"node-3","role":"primary","epoch":7,"slots":[[0,3]],"doubt":"pfail"},{"member":"a \"text\"\n","role":"replica","of":"a \"text\"\n"}],"gone":["a \"text\"\n"]}
+            {"i":33,"at":330,"actor":"network","kind":"verdict","cause":32,"what":"verdict","invariant":"a \"text\"\n","verdict":"a \"text\"\n","detail":"a \"text\"\n"}
         "#]],
     );
 }
@@ -265,7 +296,7 @@ fn what_was_pushed_is_read_and_the_digest_is_the_one_of_the_bytes() {
     let log = sink.bytes();
     assert_eq!(log, log_of(&events));
     assert_eq!((summary.events, summary.bytes), (events.len() as u64, log.len() as u64));
-    check(&summary.sha256, expect!["582ed53faf75a8520485186170ebdf2ad99fc4e1256de24e89c51fdf93850660"]);
+    check(&summary.sha256, expect!["b4692328a954bdd96322ea9d163a3189e406e84bbb44a0b57bf60cb8343033dd"]);
     let reader = LogReader::new(&log[..]).expect("a log");
     assert_eq!(reader.header(), &header());
     assert_eq!(reader.map(|event| event.expect("an event")).collect::<Vec<_>>(), events);
@@ -316,10 +347,10 @@ fn a_line_that_a_crash_cut_off_is_left_out_and_told() {
     check(
         &[read(&log), read(&log[..last]), read(&log[..last - 1]), read(&log[..last - 80])].join("\n"),
         expect![[r#"
-            33 events, truncated: false, error: none
-            33 events, truncated: false, error: none
-            32 events, truncated: true, error: none
-            32 events, truncated: true, error: none"#]],
+            34 events, truncated: false, error: none
+            34 events, truncated: false, error: none
+            33 events, truncated: true, error: none
+            33 events, truncated: true, error: none"#]],
     );
 }
 
@@ -333,9 +364,9 @@ fn what_is_no_log_is_refused_by_name() {
         read(b""),
         read(b"\n"),
         read(b"{\"form"),
-        read(b"{\"format\":1}\n"),
+        read(b"{\"format\":2}\n"),
         read(b"[1,2]\n"),
-        unfit("\"format\":1,", "\"format\":7,"),
+        unfit("\"format\":2,", "\"format\":7,"),
         unfit("\"seed\":18446744073709551615", "\"seed\":4"),
         unfit("\"i\":0,", "\"i\":1,"),
         unfit("\"i\":9,", "\"i\":8,"),
@@ -359,7 +390,7 @@ fn what_is_no_log_is_refused_by_name() {
             the first line is no header of an event log: EOF while parsing a string at column 6
             the first line is no header of an event log: missing field `tool` at column 12
             the first line is no header of an event log: trailing characters at column 4
-            event log format 7 is not known to this version (knows 1)
+            event log format 7 is not known to this version (knows 1 to 2)
             the first line is no header of an event log: its seed is not its plan's
             0 events, truncated: false, error: line 2 of the event log has event 1 where 0 should be
             9 events, truncated: false, error: line 11 of the event log has event 8 where 9 should be
@@ -369,11 +400,11 @@ fn what_is_no_log_is_refused_by_name() {
             9 events, truncated: false, error: line 11 of the event log: time goes back from 80 ns to 79 ns
             9 events, truncated: false, error: line 11 of the event log: event 9 names event 9 as its cause
             0 events, truncated: false, error: line 2 of the event log: the kind of event 0 does not fit what happened
-            5 events, truncated: false, error: line 7 of the event log is no event: unknown variant `sleep`, expected one of `latency`, `held`, `picked`, `phase`, `start`, `wake`, `deliver`, `link`, `signal`, `pause`, `rule`, `timer`, `fault`, `heal`, `operation`, `tell`, `dial`, `listen`, `sent`, `closed`, `log`, `exited`, `child`, `livelock`, `reply`, `operation_ended`, `invoke`, `complete`, `probe`, `verdict` at column 74
+            6 events, truncated: false, error: line 8 of the event log is no event: unknown variant `sleep`, expected one of `latency`, `held`, `picked`, `gap`, `phase`, `start`, `wake`, `deliver`, `link`, `signal`, `pause`, `rule`, `timer`, `fault`, `heal`, `operation`, `tell`, `dial`, `listen`, `sent`, `closed`, `log`, `exited`, `child`, `livelock`, `reply`, `operation_ended`, `invoke`, `complete`, `probe`, `verdict` at column 74
             0 events, truncated: false, error: line 2 of the event log is no event: `node-0` names no participant at column 30
             5 events, truncated: false, error: line 7 of the event log is no event: EOF while parsing a value at column 0
             5 events, truncated: false, error: line 7 of the event log is no event: invalid type: sequence, expected struct Event at column 0
-            32 events, truncated: false, error: line 34 of the event log is not UTF-8"#]],
+            33 events, truncated: false, error: line 35 of the event log is not UTF-8"#]],
     );
 }
 
@@ -405,15 +436,15 @@ fn the_first_difference_is_told_and_none_after_it() {
     check(
         &found.join("\n"),
         expect![[r#"
-        event 2 differs in at, what
-          first:  {"i":2,"at":20,"actor":"network","kind":"decision","cause":1,"what":"picked","node":3,"why":"a \"text\"\n"}
-          second: {"i":2,"at":21,"actor":"network","kind":"decision","cause":1,"what":"picked","node":1,"why":"first"}
-        one log ends before event 4
-          first:  {"i":4,"at":40,"actor":"network","kind":"effect","cause":3,"what":"start","incarnation":7}
-          second: (the log ends)
-        one log ends before event 0
-          first:  (the log ends)
-          second: {"i":0,"at":0,"actor":"network","kind":"decision","cause":null,"what":"latency","conn":7,"ns":7}"#]],
+            event 2 differs in at, what
+              first:  {"i":2,"at":20,"actor":"network","kind":"decision","cause":1,"what":"picked","node":3,"why":"a \"text\"\n"}
+              second: {"i":2,"at":21,"actor":"network","kind":"decision","cause":1,"what":"picked","node":1,"why":"first"}
+            one log ends before event 4
+              first:  {"i":4,"at":40,"actor":"network","kind":"effect","cause":3,"what":"phase","phase":"settle"}
+              second: (the log ends)
+            one log ends before event 0
+              first:  (the log ends)
+              second: {"i":0,"at":0,"actor":"network","kind":"decision","cause":null,"what":"latency","conn":7,"ns":7}"#]],
     );
 }
 

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::Header;
 use super::compare::{Compared, Comparison};
-use super::read::ReadError;
+use super::error::ReadError;
 use crate::event::Event;
 
 /// How many events travel together.

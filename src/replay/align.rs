@@ -31,7 +31,7 @@ impl Meaning {
             Body::Signal { signal } => format!("{actor} gets {signal}"),
             Body::Pause { paused } => format!("{actor} {}", if *paused { "pauses" } else { "goes on" }),
             Body::Exited { status } => format!("{actor} ends: {status}"),
-            Body::Child { state, .. } => format!("{actor} child {state}"),
+            Body::Child { state, .. } => format!("{actor} child {}", name(state)),
             Body::Livelock { .. } => format!("{actor} never blocks again"),
             Body::Fault { fault, hit, .. } => format!("fault {} hits {hit:?}", fault.0),
             Body::Heal { fault, .. } => format!("fault {} heals", fault.0),

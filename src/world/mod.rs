@@ -9,6 +9,7 @@ use std::net::SocketAddrV4;
 use std::path::PathBuf;
 
 use crate::actor::message::{Arrival, Chunk, End, Message, NetworkMessage, NodeMessage};
+use crate::event::ChildState;
 use crate::fault::Signal;
 use crate::id::{ActorId, NodeId};
 use crate::time::SimTime;
@@ -33,7 +34,7 @@ pub enum Seen {
     /// It wrote a line to its log.
     Log { line: String },
     /// A child came or went.
-    Child { pid: u32, state: String },
+    Child { pid: u32, state: ChildState },
 }
 
 impl Seen {

@@ -70,7 +70,7 @@ fn the_header_names_the_run_and_never_a_path() {
     let header = log.lines().next().expect("a header");
     assert!(!header.contains("\":\"/"), "{header}");
     assert!(!log.contains("/dev/shm") && !log.contains("/tmp"), "a path of the host is in the log");
-    assert!(header.starts_with("{\"format\":1,\"tool\":\"valkey-fuzzer "), "{header}");
+    assert!(header.starts_with("{\"format\":2,\"tool\":\"valkey-fuzzer "), "{header}");
 }
 
 /// A shell or a test runner hands descriptors down; a server that inherited one would number its own differently.

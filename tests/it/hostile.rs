@@ -200,7 +200,7 @@ fn what_is_wrong_is_said_with_its_line() {
     let nested = "[".repeat(1_000_000);
     for (from, to, said) in [
         ("{\"format\"", "\u{feff}{\"format\"", "the first line is no header"),
-        ("\"format\":1", "\"format\":2", "event log format 2 is not known to this version (knows 1)"),
+        ("\"format\":1", "\"format\":3", "event log format 3 is not known to this version (knows 1 to 2)"),
         ("\"seed\":", "\"seed\":1e400,\"seed\":", "the first line is no header"),
         ("{\"i\":3,", "{\"i\":4,", "line 5 of the event log has event 4 where 3 should be"),
         ("{\"i\":3,", "{\"i\":18446744073709551616,", "line 5 of the event log is no event"),

@@ -129,7 +129,9 @@ fn filters_give_the_lines_that_a_search_of_the_log_gives() {
         (&["--actor", "node-2", "--what", "log"], &|event| {
             event["actor"] == "node-2" && event["what"] == "log"
         }),
-        (&["--message", "FAILOVER-AUTH-REQUEST"], &|event| event["bus"]["type"] == "failover_auth_request"),
+        (&["--message", "FAILOVER-AUTH-REQUEST"], &|event| {
+            event["what"] == "sent" && event["bus"]["type"] == "failover_auth_request"
+        }),
         (&["--channel", "replication", "--time", "2s..4.5s"], &|event| {
             let at = event["at"].as_u64().expect("a time");
             event["channel"] == "replication" && (2_000_000_000..4_500_000_000).contains(&at)

@@ -2,6 +2,8 @@
 //!
 //! Each purpose has a stream of its own, so that one retry more does not change which keys are written.
 
+use super::super::Out;
+use crate::event::Body;
 use crate::event_log::ClientDecisions;
 use crate::history::Request;
 use crate::id::{ActorId, ClientId, NodeId};
@@ -68,11 +70,16 @@ impl Draws {
         SimDuration::from_ns(self.spacing_ns() / self.clients() * place)
     }
 
-    /// How long after the start of an operation the next one is due: half to one and a half times the mean.
-    pub fn gap(&mut self) -> SimDuration {
+    /// How long after the start of an operation the next one is due: half to one and a half times the mean. It is noted,
+    /// unless the recorded log has no such notes.
+    pub fn gap(&mut self, out: &mut Out) -> SimDuration {
         let mean = self.spacing_ns();
         let drawn = SimDuration::from_ns(self.pace.range(mean / 2..=mean + mean / 2).max(1));
-        self.recorded.gaps.pop_front().unwrap_or(drawn)
+        let gap = self.recorded.gaps.pop_front().unwrap_or(drawn);
+        if !self.recorded.lacks_gaps() {
+            out.note(Body::Gap { ns: gap });
+        }
+        gap
     }
 
     /// Any node but `avoid`.

@@ -113,7 +113,7 @@ impl Client {
             self.sequence += 1;
             let (request, gap) = match &mut self.script {
                 Some(script) => (script.next(), script.gap(now)),
-                None => (Some(self.draws.request(self.sequence)), Some(self.draws.gap())),
+                None => (Some(self.draws.request(self.sequence)), Some(self.draws.gap(out))),
             };
             self.be_due_in(gap, out);
             self.invoke(now, request.expect("a client is due while its script is not over"), out);

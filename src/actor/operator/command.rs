@@ -56,7 +56,7 @@ impl Command {
     fn replied(&self, value: &Value, desk: &mut Desk) -> Progress {
         let (op, node) = (self.op, self.node);
         let text = reply::render(value);
-        desk.out.note(Body::Reply { op: Some(op), text: text.clone() });
+        desk.out.note(reply::note(op, value));
         desk.out.send(ActorId::Chaos, Message::Chaos(ChaosMessage::OperationAccepted { op }));
         let is_wanted = match &self.expect {
             None | Some(Expect::Ok | Expect::Any) => true,
@@ -74,7 +74,7 @@ impl Command {
     fn refused(&self, error: &ServerError, desk: &mut Desk) -> Progress {
         let node = self.node;
         let text = reply::shorten(&error.to_string());
-        desk.out.note(Body::Reply { op: Some(self.op), text: format!("(error) {text}") });
+        desk.out.note(reply::note_error(self.op, error));
         let is_wanted = match &self.expect {
             Some(Expect::Error | Expect::Any) => true,
             Some(Expect::Begins(begin)) => error.to_string().starts_with(begin.as_str()),

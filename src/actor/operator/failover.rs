@@ -11,7 +11,7 @@ use super::roll::Views;
 use super::{Desk, reply};
 use crate::actor::message::{ChaosMessage, Message};
 use crate::actor::session::{Answer, SessionError};
-use crate::event::{Body, BusSummary};
+use crate::event::{Body, BusSummary, MessageType};
 use crate::id::{ActorId, NodeId, ShardId};
 use crate::op::{Ending, FailoverMode, OpId};
 use crate::time::{SimDuration, SimTime};
@@ -238,12 +238,12 @@ impl Failover {
         let op = self.op;
         match &answer.result {
             Ok(value) => {
-                desk.out.note(Body::Reply { op: Some(op), text: reply::render(value) });
+                desk.out.note(reply::note(op, value));
                 tell(ChaosMessage::OperationAccepted { op }, desk);
             }
             Err(SessionError::Server(error)) => {
                 let text = error.to_string();
-                desk.out.note(Body::Reply { op: Some(op), text: format!("(error) {text}") });
+                desk.out.note(reply::note_error(op, error));
                 let refused = ended(Ending::Refused, format!("{} refused: {text}", attempt.target));
                 self.refused = Some((attempt.target, attempt.epoch));
                 return if self.to.is_some() { refused } else { self.look_again(refused, desk) };
@@ -307,11 +307,11 @@ impl Attempt {
 
     /// Which step of this failover a message of the cluster bus is.
     fn step(&self, node: NodeId, to: NodeId, summary: &BusSummary) -> Option<u8> {
-        match summary.r#type.as_str() {
-            "mfstart" if node == self.target => Some(0),
-            "ping" if Some(node) == self.primary => Some(1),
-            "failover_auth_request" if node == self.target => Some(2),
-            "failover_auth_ack" if to == self.target => Some(3),
+        match summary.r#type {
+            MessageType::MFSTART if node == self.target => Some(0),
+            MessageType::PING if Some(node) == self.primary => Some(1),
+            MessageType::FAILOVER_AUTH_REQUEST if node == self.target => Some(2),
+            MessageType::FAILOVER_AUTH_ACK if to == self.target => Some(3),
             _ => None,
         }
     }

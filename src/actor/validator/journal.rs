@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::super::Out;
-use crate::event::Body;
+use crate::event::{Body, Doubt, Member, ViewRole, ViewRow, ViewState};
 use crate::id::NodeId;
 use crate::invariant::evidence::{NodeEvidence, ViewEntry};
 
@@ -11,11 +11,11 @@ use crate::invariant::evidence::{NodeEvidence, ViewEntry};
 #[derive(Debug, Default)]
 pub(super) struct Journal(BTreeMap<NodeId, Page>);
 
-/// A view in short: the state, and a text for each member by its name.
-#[derive(Debug, Default, PartialEq, Eq)]
+/// A view in short: what the node says of the whole, and a row for each member.
+#[derive(Debug, Default)]
 struct Page {
-    state: &'static str,
-    rows: BTreeMap<String, String>,
+    state: Option<ViewState>,
+    rows: BTreeMap<Member, ViewRow>,
 }
 
 impl Journal {
@@ -28,8 +28,8 @@ impl Journal {
             if page.rows.is_empty() {
                 page.rows.clone_from(&before.rows);
             }
-            if let Some(text) = page.news(before) {
-                out.note(Body::Probe { node: node.node, text });
+            if let Some(news) = page.news(node.node, before) {
+                out.note(news);
                 *before = page;
             }
         }
@@ -38,45 +38,48 @@ impl Journal {
 
 impl Page {
     fn of(node: &NodeEvidence) -> Self {
-        let state = match (node.reachable, node.cluster_state_ok) {
-            (false, _) => "no answer",
-            (_, Some(true)) => "ok",
-            (_, Some(false)) => "fail",
-            (_, None) => "state unknown",
-        };
         let members = node.view.iter().filter(|row| !row.flags.iter().any(|flag| flag == "handshake"));
         let named = |id: &str| name(node.view.iter().find(|row| row.id == id), id);
-        Page { state, rows: members.map(|row| (name(Some(row), &row.id), describe(row, named))).collect() }
+        let rows = members.map(|entry| row(entry, named)).map(|row| (row.member.clone(), row)).collect();
+        Page { state: Some(state(node)), rows }
     }
 
     /// What differs from the page before; nothing if nothing does.
-    fn news(&self, before: &Page) -> Option<String> {
-        let changed = self.rows.iter().filter(|(name, text)| before.rows.get(*name) != Some(*text));
-        let gone = before.rows.keys().filter(|name| !self.rows.contains_key(*name));
-        let mut parts = vec![self.state.to_owned()];
-        parts.extend(changed.map(|(name, text)| format!("{name} {text}")));
-        parts.extend(gone.map(|name| format!("{name} gone")));
-        (parts.len() > 1 || self.state != before.state).then(|| parts.join("; "))
+    fn news(&self, node: NodeId, before: &Page) -> Option<Body> {
+        let changed = self.rows.iter().filter(|(member, row)| before.rows.get(*member) != Some(*row));
+        let rows: Vec<ViewRow> = changed.map(|(_, row)| row.clone()).collect();
+        let gone: Vec<Member> =
+            before.rows.keys().filter(|member| !self.rows.contains_key(*member)).cloned().collect();
+        let is_news = !rows.is_empty() || !gone.is_empty() || self.state != before.state;
+        let state = self.state.unwrap_or_default();
+        is_news.then_some(Body::Probe { node, state, rows, gone })
+    }
+}
+
+fn state(node: &NodeEvidence) -> ViewState {
+    match (node.reachable, node.cluster_state_ok) {
+        (false, _) => ViewState::NoAnswer,
+        (_, Some(true)) => ViewState::Ok,
+        (_, Some(false)) => ViewState::Fail,
+        (_, None) => ViewState::Unknown,
     }
 }
 
 /// The plan's name of a member, or the beginning of its id.
-fn name(row: Option<&ViewEntry>, id: &str) -> String {
+fn name(row: Option<&ViewEntry>, id: &str) -> Member {
     let node = row.and_then(|row| row.node);
-    node.map_or_else(|| id.chars().take(8).collect(), |node| node.to_string())
+    node.map_or_else(|| Member::Stranger(id.chars().take(8).collect()), Member::Node)
 }
 
-fn describe(row: &ViewEntry, named: impl Fn(&str) -> String) -> String {
-    let mut text = match (&row.primary_id, row.is_primary) {
-        (_, true) => format!("primary at epoch {}", row.config_epoch),
-        (Some(primary), _) => format!("replica of {}", named(primary)),
-        (None, _) => "replica of nobody".to_owned(),
+fn row(entry: &ViewEntry, named: impl Fn(&str) -> Member) -> ViewRow {
+    let role = match entry.is_primary {
+        true => ViewRole::Primary { epoch: entry.config_epoch },
+        false => ViewRole::Replica { of: entry.primary_id.as_deref().map(named) },
     };
-    for (first, last) in &row.slots {
-        text.push_str(&format!(" {first}-{last}"));
-    }
-    if row.fail || row.pfail {
-        text.push_str(if row.fail { " fail" } else { " fail?" });
-    }
-    text
+    let doubt = match (entry.fail, entry.pfail) {
+        (true, _) => Some(Doubt::Fail),
+        (false, true) => Some(Doubt::Pfail),
+        (false, false) => None,
+    };
+    ViewRow { member: name(Some(entry), &entry.id), role, slots: entry.slots.clone(), doubt }
 }

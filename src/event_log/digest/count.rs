@@ -1,7 +1,7 @@
 //! Fills a digest, event by event, and keeps it small.
 
 use super::{Digest, Fault, Life, List, Operation, Seen};
-use crate::event::{Body, Event, What};
+use crate::event::{Body, Event, MessageType, What};
 use crate::fault::Channel;
 use crate::history::Outcome;
 
@@ -33,7 +33,7 @@ impl Counting {
         }
         match &event.body {
             Body::Sent { channel, len, bus, .. } => {
-                digest.count_sent(*channel, *len, bus.as_ref().map(|bus| bus.r#type.as_str()));
+                digest.count_sent(*channel, *len, bus.as_ref().map(|bus| bus.r#type));
             }
             Body::Invoke { .. } => digest.clients.invoked += 1,
             Body::Complete { outcome, .. } => digest.complete(outcome),
@@ -126,19 +126,13 @@ impl<T> List<T> {
 }
 
 impl Digest {
-    fn count_sent(&mut self, channel: Channel, len: u64, message: Option<&str>) {
+    fn count_sent(&mut self, channel: Channel, len: u64, message: Option<MessageType>) {
         let traffic = self.channels.entry(channel).or_default();
         traffic.sent += 1;
         traffic.bytes = traffic.bytes.saturating_add(len);
-        let Some(message) = message else { return };
-        match self.messages.get_mut(message) {
-            Some(count) => *count += 1,
-            None => {
-                let name =
-                    if self.messages.len() < TYPES_MAX { shortened(message) } else { OTHER.to_owned() };
-                *self.messages.entry(name).or_default() += 1;
-            }
-        }
+        let Some(name) = message.map(|message| message.to_string()) else { return };
+        let is_one_more = !self.messages.contains_key(&name) && self.messages.len() >= TYPES_MAX;
+        *self.messages.entry(if is_one_more { OTHER.to_owned() } else { name }).or_default() += 1;
     }
 
     fn complete(&mut self, outcome: &Outcome) {

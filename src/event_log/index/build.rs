@@ -6,7 +6,8 @@ use std::io::{self, BufRead, BufWriter, Seek, SeekFrom, Write};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::super::digest::Counting;
-use super::super::read::{LogReader, ReadError};
+use super::super::error::ReadError;
+use super::super::read::LogReader;
 use super::super::text::Packer;
 use super::block::{BlockBuilder, NO_CAUSE};
 use super::format::{Fingerprint, HEADER_BYTES, Layout};

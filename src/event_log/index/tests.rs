@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
-use crate::event::{Body, Event, Kind, What};
+use crate::event::{Body, Event, Kind, MessageType, What};
 use crate::event_log::tests::{any_event, log_of};
 use crate::event_log::{Filter, IndexedLog, Keep, Kept, LogReader, OpenError, Trace, chain};
 use crate::fault::Channel;
@@ -78,7 +78,10 @@ fn any_filter() -> impl Strategy<Value = Filter> {
     let kinds = prop::collection::vec(prop::sample::select(vec![Kind::Decision, Kind::Effect]), 0..2);
     let whats = prop::collection::vec(prop::sample::select(&What::ALL[..]), 0..4);
     let channels = prop::collection::vec(prop::sample::select(vec![Channel::Bus, Channel::Client]), 0..2);
-    let messages = prop::collection::vec(prop::sample::select(vec!["ping", "", "type_77"]), 0..2);
+    let messages = prop::collection::vec(
+        prop::sample::select(vec![MessageType(0), MessageType(7), MessageType(77)]),
+        0..2,
+    );
     let time = (0..300_u64, prop_oneof![Just(u64::MAX), 0..600_u64]);
     (nodes, actors, kinds, whats, channels, messages, time).prop_map(
         |(nodes, actors, kinds, whats, channels, messages, (from, to))| Filter {
@@ -87,7 +90,7 @@ fn any_filter() -> impl Strategy<Value = Filter> {
             kinds,
             whats,
             channels,
-            messages: messages.into_iter().map(str::to_owned).collect(),
+            messages,
             from: SimTime::from_ns(from),
             to: SimTime::from_ns(to),
         },

@@ -1,9 +1,10 @@
 //! One event in one line of words: number, time, actor, statement, details.
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use crate::event::{Body, BusSummary, Event, Kind};
+use super::view::view;
+use crate::event::{Body, BusSummary, Event, Kind, Told};
 use crate::fault::Channel;
 use crate::history::{Outcome, Request};
 use crate::id::NodeId;
@@ -48,6 +49,8 @@ fn columns(event: &Event, details: &str, paint: Paint) -> String {
 /// What there is to say of an event, except its actor and its statement. One that has no words here shows its fields.
 pub(super) fn details(body: &Body) -> String {
     match body {
+        Body::Tell { message } => told_to_another(message),
+        Body::Gap { ns } => format!("next after {:.3} ms", ns.as_ns() as f64 / 1e6),
         Body::Latency { conn, ns } => format!("conn {conn}: {:.3} ms", ns.as_ns() as f64 / 1e6),
         Body::Held { conn, len } => format!("conn {conn}: {len} bytes"),
         Body::Picked { node, why } => format!("{node}: {why}"),
@@ -73,10 +76,13 @@ fn seen(body: &Body) -> String {
         Body::Sent { from, conn, channel, to, len, bus, .. } => {
             format!("{from} -> {to} {}, {len} bytes, conn {conn}", carried(*channel, bus.as_ref()))
         }
-        Body::Closed { from, conn, how } => format!("{from}, conn {conn}: {how}"),
-        Body::Child { pid, state } => format!("pid {pid}: {state}"),
-        Body::Reply { op: Some(op), text } => format!("operation {}: {text}", op.0),
-        Body::Reply { op: None, text } => text.clone(),
+        Body::Closed { from, conn, how } => format!("{from}, conn {conn}: {}", word(how)),
+        Body::Child { pid, state } => format!("pid {pid}: {}", word(state)),
+        Body::Reply { op, text, total } => {
+            let of = op.map_or(String::new(), |op| format!("operation {}: ", op.0));
+            let cut = total.map_or(String::new(), |total| format!(" ({total} bytes in all)"));
+            format!("{of}{text}{cut}")
+        }
         Body::OperationEnded { op, done, text, .. } => {
             format!("operation {} {}: {text}", op.0, if *done { "done" } else { "failed" })
         }
@@ -88,7 +94,7 @@ fn seen(body: &Body) -> String {
             let by = node.map_or(String::new(), |node| format!(", by {node}"));
             format!("#{sequence} {}{by}", told(outcome))
         }
-        Body::Probe { node, text } => format!("{node}: {text}"),
+        Body::Probe { node, state, rows, gone } => format!("{node}: {}", view(*state, rows, gone)),
         Body::Verdict { invariant, verdict, detail } => format!("{invariant} {verdict}: {detail}"),
         _ => fields(body),
     }
@@ -98,15 +104,28 @@ fn seen(body: &Body) -> String {
 fn fields(body: &Body) -> String {
     let Ok(Value::Object(mut fields)) = serde_json::to_value(body) else { return String::new() };
     fields.remove("what");
-    let told = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     match fields.len() {
-        1 => fields.values().map(told).collect(),
-        _ => fields
-            .iter()
-            .map(|(name, value)| format!("{name} {}", told(value)))
-            .collect::<Vec<_>>()
-            .join(", "),
+        1 => fields.values().map(text).collect(),
+        _ => named(&fields),
     }
+}
+
+/// What one actor tells another: `bus_step op 1, step 2`.
+fn told_to_another(message: &Told) -> String {
+    let Ok(Value::Object(mut fields)) = serde_json::to_value(message) else { return String::new() };
+    match (message, fields.remove("message")) {
+        (Told::Words { text }, _) => text.clone(),
+        (_, Some(Value::String(word))) => format!("{word} {}", named(&fields)).trim_end().to_owned(),
+        _ => String::new(),
+    }
+}
+
+fn named(fields: &Map<String, Value>) -> String {
+    fields.iter().map(|(name, value)| format!("{name} {}", text(value))).collect::<Vec<_>>().join(", ")
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// What goes over a channel: `bus ping (epoch 6, own 3)`, or the channel alone.

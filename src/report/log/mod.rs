@@ -7,6 +7,7 @@ mod diff;
 mod line;
 mod summary;
 mod trace;
+mod view;
 
 pub use diff::{difference, header_differences};
 pub use line::{line, marked_line};

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use expect_test::{Expect, expect};
 
 use super::*;
-use crate::event::{Body, BusSummary, Event, Phase};
+use crate::event::{Body, BusSummary, Event, MessageType, Phase, Told};
 use crate::event_log::explain::Explanation;
 use crate::event_log::{Difference, Header, IndexedLog, ServerIdentity, Trace, event_line};
 use crate::fault::{Channel, FaultId};
@@ -23,7 +23,7 @@ fn check(actual: &str, expected: Expect) {
 fn events() -> Vec<Event> {
     let (node, text) = (ActorId::Node(NodeId(2)), |text: &str| text.to_owned());
     let bus =
-        BusSummary { r#type: text("ping"), current_epoch: Some(6), config_epoch: Some(3), paused: None };
+        BusSummary { r#type: MessageType::PING, current_epoch: Some(6), config_epoch: Some(3), paused: None };
     let sent = |channel, bus| Body::Sent {
         from: ActorId::Node(NodeId(1)),
         conn: 7,
@@ -35,7 +35,7 @@ fn events() -> Vec<Event> {
     };
     let request = Request::Set { key: text("k"), value: text("v") };
     let list = [
-        (0, ActorId::Director, None, Body::Tell { text: text("Begin") }),
+        (0, ActorId::Director, None, Body::Tell { message: Told::Begin }),
         (0, ActorId::Director, Some(0), Body::Phase { phase: Phase::Form }),
         (0, ActorId::Chaos, Some(0), Body::Timer { purpose: text("fire") }),
         (5, ActorId::Network, Some(0), sent(Channel::Bus, Some(bus))),
@@ -115,7 +115,7 @@ fn a_line_says_who_and_what_and_moves_no_cursor() {
     check(
         &lines,
         expect![[r#"
-                 0    0.000000s director  tell            Begin
+                 0    0.000000s director  tell            begin
                  1    0.000000s director  phase           form
                  2    0.000000s chaos     timer           fire
                  3    0.005000s network   sent            node-1 -> node-2 bus ping (epoch 6, config 3), 2568 bytes, conn 7
@@ -199,7 +199,7 @@ fn an_event_is_told_with_its_history() {
                5    0.006000s node-2    deliver         conn 7: 2568 bytes [0.000000s before]
                + 4    0.005000s network   latency         conn 7: 0.712 ms
                3    0.005000s network   sent            node-1 -> node-2 bus ping (epoch 6, config 3), 2568 bytes, conn 7 [0.001000s before]
-               0    0.000000s director  tell            Begin [0.006000s before]
+               0    0.000000s director  tell            begin [0.006000s before]
 
         Nearest decision, 1 cause back:
                4    0.005000s network   latency         conn 7: 0.712 ms
@@ -215,7 +215,7 @@ fn an_event_is_told_with_its_history() {
                + 7    0.007000s operator  operation       operation 1: CLUSTER FAILOVER to node-2
                + 9    0.009000s chaos     fault           fault 1: SIGKILL (hits node-2)
                2    0.000000s chaos     timer           fire [0.009000s before]
-               0    0.000000s director  tell            Begin [0.009000s before]
+               0    0.000000s director  tell            begin [0.009000s before]
 
         Nearest decision: none
 
@@ -227,7 +227,7 @@ fn an_event_is_told_with_its_history() {
                2    0.000000s chaos     timer           fire
 
         Because of (nearest first, 1 back to the root):
-               0    0.000000s director  tell            Begin [0.000000s before]
+               0    0.000000s director  tell            begin [0.000000s before]
 
         Nearest decision: none
 
@@ -272,7 +272,7 @@ fn a_difference_is_told_with_both_sides() {
           because of
               10    0.009000s node-2    signal          SIGKILL
                2    0.000000s chaos     timer           fire
-               0    0.000000s director  tell            Begin
+               0    0.000000s director  tell            begin
 
         second:
               11    0.009000s node-2    exited          0

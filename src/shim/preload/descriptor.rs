@@ -119,8 +119,9 @@ pub fn new_file(kind: Kind, close_on_exec: bool) -> i32 {
 }
 
 fn null() -> i32 {
-    /// Higher than servers' numbers come, lower than common limits.
-    const OUT_OF_THE_WAY: i32 = 1000;
+    /// Higher than servers' numbers commonly come, and lower than the lowest limits (256): a number that only some
+    /// hosts grant would move all others elsewhere.
+    const OUT_OF_THE_WAY: i32 = 250;
     if STATE.null.get() < 0 {
         // SAFETY: opens the null device, and copies that descriptor to another number if there is one.
         STATE.null.set(unsafe {

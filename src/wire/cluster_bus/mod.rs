@@ -19,6 +19,8 @@ pub use payload::{Extension, ExtensionValue, Gossip, GossipEntry, ModuleData, Pa
 use std::borrow::Cow;
 use std::fmt;
 
+pub use crate::event::MessageType;
+
 use crate::event::BusSummary;
 use bytes::Reader;
 
@@ -99,47 +101,6 @@ fn text_of(field: &[u8]) -> Cow<'_, str> {
     String::from_utf8_lossy(&field[..end])
 }
 
-/// The type field of a message without its light bit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct MessageType(pub u16);
-
-impl MessageType {
-    /// Every type of the versions 8.0 to 9.1, by number: the server's `CLUSTERMSG_TYPE_*`, lower case.
-    pub const NAMES: [&'static str; 11] = [
-        "ping",
-        "pong",
-        "meet",
-        "fail",
-        "publish",
-        "failover_auth_request",
-        "failover_auth_ack",
-        "update",
-        "mfstart",
-        "module",
-        "publishshard",
-    ];
-
-    /// The type with this name, as a rule of a scenario would give it.
-    pub fn from_name(name: &str) -> Option<MessageType> {
-        Self::NAMES.iter().position(|known| *known == name).map(|n| MessageType(n as u16))
-    }
-
-    /// Whether servers send this type with a light header (`messageTypeSupportsLightHdr`).
-    pub fn may_be_light(self) -> bool {
-        // A type we do not know may be anything.
-        matches!(self.0, 4 | 9 | 10..)
-    }
-}
-
-impl fmt::Display for MessageType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match Self::NAMES.get(usize::from(self.0)) {
-            Some(name) => f.write_str(name),
-            None => write!(f, "type_{}", self.0),
-        }
-    }
-}
-
 /// One message of the cluster bus.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
@@ -191,7 +152,7 @@ pub fn summarise(bytes: &[u8]) -> Option<BusSummary> {
     let (r#type, light) = type_of(bytes)?;
     let epoch = |at: usize| bytes.get(at..at + 8)?.try_into().ok().map(u64::from_be_bytes);
     Some(BusSummary {
-        r#type: r#type.to_string(),
+        r#type,
         current_epoch: if light { None } else { Some(epoch(16)?) },
         config_epoch: if light { None } else { Some(epoch(24)?) },
         paused: (!light && bytes.get(MFLAGS_AT)? & 1 == 1).then_some(true),

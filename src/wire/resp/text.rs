@@ -13,25 +13,43 @@ pub fn lines(reply: &Value) -> Vec<String> {
         Value::SimpleString(text) => vec![text.clone()],
         Value::Okay => vec!["OK".to_owned()],
         Value::ServerError(error) => vec![format!("(error) {}", ServerError::from(error))],
-        Value::Array(items) if items.is_empty() => vec!["(empty array)".to_owned()],
-        Value::Array(items) => {
-            let digits = items.len().to_string().len();
-            items.iter().enumerate().flat_map(|item| numbered(digits, item)).collect()
+        Value::Double(number) => vec![format!("(double) {number}")],
+        Value::Boolean(is_true) => vec![format!("({is_true})")],
+        Value::BigNumber(number) => {
+            vec![format!("(big number) {}", str::from_utf8(number).unwrap_or_default())]
         }
+        Value::VerbatimString { text, .. } => vec![text.clone()],
+        Value::Array(items) => list(items, ")", "array"),
+        Value::Set(items) => list(items, "~", "set"),
+        Value::Push { kind, data } => under(&format!("(push {kind}) "), list(data, ")", "array")),
+        Value::Map(pairs) if pairs.is_empty() => vec!["(empty hash)".to_owned()],
+        Value::Map(pairs) => pairs.iter().enumerate().flat_map(pair).collect(),
+        Value::Attribute { data, .. } => lines(data),
         other => vec![format!("{other:?}")],
     }
 }
 
-/// The lines of an element of an array: its number, as wide as the last one's, and what follows moved below its
-/// beginning.
-fn numbered(digits: usize, (index, item): (usize, &Value)) -> Vec<String> {
-    let number = format!("{:digits$}) ", index + 1);
-    let blank = " ".repeat(number.len());
-    lines(item)
-        .into_iter()
-        .enumerate()
-        .map(|(n, line)| format!("{}{line}", if n == 0 { &number } else { &blank }))
-        .collect()
+/// The lines of a collection: before each element its number, as wide as the last one's, and a mark.
+fn list(items: &[Value], mark: &str, name: &str) -> Vec<String> {
+    if items.is_empty() {
+        return vec![format!("(empty {name})")];
+    }
+    let digits = items.len().to_string().len();
+    let element = |(item, n): (&Value, usize)| under(&format!("{n:digits$}{mark} "), lines(item));
+    let numbered = items.iter().zip(1..).map(element);
+    numbered.flatten().collect()
+}
+
+/// The lines of an entry of a map: its number, its key, and its value below the key's end.
+fn pair((index, (key, value)): (usize, &(Value, Value))) -> Vec<String> {
+    under(&format!("{}# {} => ", index + 1, lines(key).join(" ")), lines(value))
+}
+
+/// Lines with a text before the first, and the others moved below its end.
+fn under(head: &str, lines: Vec<String>) -> Vec<String> {
+    let blank = " ".repeat(head.chars().count());
+    let indented = |(n, line): (usize, String)| format!("{}{line}", if n == 0 { head } else { &blank });
+    lines.into_iter().enumerate().map(indented).collect()
 }
 
 #[cfg(test)]
@@ -54,6 +72,10 @@ mod tests {
             (":7\r\n", "(integer) 7"),
             ("$-1\r\n", "(nil)"),
             ("*0\r\n", "(empty array)"),
+            ("%1\r\n+a\r\n~2\r\n:1\r\n#t\r\n", "1# a => 1~ (integer) 1\n        2~ (true)"),
+            (",1.5\r\n", "(double) 1.5"),
+            ("=7\r\ntxt:abc\r\n", "abc"),
+            ("_\r\n", "(nil)"),
             ("*2\r\n$1\r\na\r\n*1\r\n:1\r\n", "1) \"a\"\n2) 1) (integer) 1"),
         ] {
             assert_eq!(printed(reply), text);

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::page::SharedPage;
 use super::sockets::Sockets;
+use crate::event::ChildState;
 use crate::shim::page::{socket_state, state};
 use crate::world::Seen;
 
@@ -33,7 +34,7 @@ impl Children {
     pub fn forked(&mut self, page: &mut SharedPage, participant: usize, pid: u32) -> Seen {
         let handle = Handle::of(page.participant(participant).real_pid);
         self.0.push(Child { participant, pid, handle, doomed: false });
-        Seen::Child { pid, state: "forked".to_owned() }
+        Seen::Child { pid, state: ChildState::Forked }
     }
 
     /// The server sent a signal to a child of its own.
@@ -55,7 +56,7 @@ impl Children {
             let child = self.0.remove(i);
             child.handle.await_end();
             from_outside = !child.doomed && was_killed(page.participant(participant).real_pid);
-            seen.push(Seen::Child { pid: child.pid, state: "ended".to_owned() });
+            seen.push(Seen::Child { pid: child.pid, state: ChildState::Ended });
         }
         page.participant(participant).state = state::EXITED;
         release_pipes(page, participant);

@@ -48,13 +48,13 @@ fn failovers_follow_each_other_and_find_the_roles_of_the_moment() {
             100 ms: to chaos: OperationDue { op: OpId(1) }
             104 ms: Picked { node: NodeId(2), why: "first healthy replica of node-1, the primary of shard 1" }
             104 ms: Operation { op: OpId(1), text: "CLUSTER FAILOVER to node-2, a replica of node-1 in shard 1" }
-            106 ms: Reply { op: Some(OpId(1)), text: "OK" }
+            106 ms: Reply { op: Some(OpId(1)), text: "OK", total: None }
             106 ms: to chaos: OperationAccepted { op: OpId(1) }
             108 ms: OperationEnded { op: OpId(1), done: true, text: "node-2 took over shard 1 from node-1 in 0.004 s, epoch 1 -> 10", ending: Some(Done) }
             108 ms: to chaos: OperationEnded { op: OpId(1) }
             208 ms: to chaos: OperationDue { op: OpId(2) }
             210 ms: Operation { op: OpId(2), text: "CLUSTER FAILOVER TAKEOVER to node-1, a replica of node-2 in shard 1" }
-            212 ms: Reply { op: Some(OpId(2)), text: "OK" }
+            212 ms: Reply { op: Some(OpId(2)), text: "OK", total: None }
             212 ms: to chaos: OperationAccepted { op: OpId(2) }
             214 ms: OperationEnded { op: OpId(2), done: true, text: "node-1 took over shard 1 from node-2 in 0.004 s, epoch 10 -> 11", ending: Some(Done) }
             214 ms: to chaos: OperationEnded { op: OpId(2) }
@@ -87,7 +87,7 @@ fn a_plan_that_names_the_node_gets_what_it_asks_for_and_the_first_answer_counts(
         expect_test::expect![[r#"
         100 ms: to chaos: OperationDue { op: OpId(1) }
         104 ms: Operation { op: OpId(1), text: "CLUSTER FAILOVER to node-1, the primary of shard 1" }
-        106 ms: Reply { op: Some(OpId(1)), text: "(error) ERR You should send CLUSTER FAILOVER to a replica" }
+        106 ms: Reply { op: Some(OpId(1)), text: "(error) ERR You should send CLUSTER FAILOVER to a replica", total: None }
         106 ms: OperationEnded { op: OpId(1), done: false, text: "node-1 refused: ERR You should send CLUSTER FAILOVER to a replica", ending: Some(Refused) }
         106 ms: to chaos: OperationEnded { op: OpId(1) }
         206 ms: to chaos: OperationDue { op: OpId(2) }
@@ -229,19 +229,19 @@ fn a_refusal_is_recorded() {
             100 ms: to chaos: OperationDue { op: OpId(1) }
             104 ms: Picked { node: NodeId(2), why: "first healthy replica of node-1, the primary of shard 1" }
             104 ms: Operation { op: OpId(1), text: "CLUSTER FAILOVER to node-2, a replica of node-1 in shard 1" }
-            106 ms: Reply { op: Some(OpId(1)), text: "(error) ERR Master is down or failed, please use CLUSTER FAILOVER FORCE" }
+            106 ms: Reply { op: Some(OpId(1)), text: "(error) ERR Master is down or failed, please use CLUSTER FAILOVER FORCE", total: None }
             608 ms: Picked { node: NodeId(2), why: "first healthy replica of node-1, the primary of shard 1" }
             608 ms: Operation { op: OpId(1), text: "CLUSTER FAILOVER to node-2, a replica of node-1 in shard 1" }
-            610 ms: Reply { op: Some(OpId(1)), text: "(error) ERR Master is down or failed, please use CLUSTER FAILOVER FORCE" }
+            610 ms: Reply { op: Some(OpId(1)), text: "(error) ERR Master is down or failed, please use CLUSTER FAILOVER FORCE", total: None }
             1112 ms: Picked { node: NodeId(2), why: "first healthy replica of node-1, the primary of shard 1" }
             1112 ms: Operation { op: OpId(1), text: "CLUSTER FAILOVER to node-2, a replica of node-1 in shard 1" }
-            1114 ms: Reply { op: Some(OpId(1)), text: "(error) ERR Master is down or failed, please use CLUSTER FAILOVER FORCE" }
+            1114 ms: Reply { op: Some(OpId(1)), text: "(error) ERR Master is down or failed, please use CLUSTER FAILOVER FORCE", total: None }
             1616 ms: Picked { node: NodeId(2), why: "first healthy replica of node-1, the primary of shard 1" }
             1616 ms: Operation { op: OpId(1), text: "CLUSTER FAILOVER to node-2, a replica of node-1 in shard 1" }
-            1618 ms: Reply { op: Some(OpId(1)), text: "(error) ERR Master is down or failed, please use CLUSTER FAILOVER FORCE" }
+            1618 ms: Reply { op: Some(OpId(1)), text: "(error) ERR Master is down or failed, please use CLUSTER FAILOVER FORCE", total: None }
             2120 ms: Picked { node: NodeId(2), why: "first healthy replica of node-1, the primary of shard 1" }
             2120 ms: Operation { op: OpId(1), text: "CLUSTER FAILOVER to node-2, a replica of node-1 in shard 1" }
-            2122 ms: Reply { op: Some(OpId(1)), text: "(error) ERR Master is down or failed, please use CLUSTER FAILOVER FORCE" }
+            2122 ms: Reply { op: Some(OpId(1)), text: "(error) ERR Master is down or failed, please use CLUSTER FAILOVER FORCE", total: None }
             2122 ms: OperationEnded { op: OpId(1), done: false, text: "node-2 refused: ERR Master is down or failed, please use CLUSTER FAILOVER FORCE", ending: Some(Refused) }
             2122 ms: to chaos: OperationEnded { op: OpId(1) }
             2122 ms: to director: OperationsDone"#]],
@@ -258,7 +258,7 @@ fn a_failover_that_never_completes_is_given_up() {
             100 ms: to chaos: OperationDue { op: OpId(1) }
             104 ms: Picked { node: NodeId(2), why: "first healthy replica of node-1, the primary of shard 1" }
             104 ms: Operation { op: OpId(1), text: "CLUSTER FAILOVER to node-2, a replica of node-1 in shard 1" }
-            106 ms: Reply { op: Some(OpId(1)), text: "OK" }
+            106 ms: Reply { op: Some(OpId(1)), text: "OK", total: None }
             106 ms: to chaos: OperationAccepted { op: OpId(1) }
             25104 ms: OperationEnded { op: OpId(1), done: false, text: "node-2 did not take over shard 1 from node-1 within 25 s", ending: Some(TimedOut) }
             25104 ms: to chaos: OperationEnded { op: OpId(1) }
@@ -292,7 +292,7 @@ fn a_replica_that_ends_meanwhile_has_not_taken_over() {
             100 ms: to chaos: OperationDue { op: OpId(1) }
             104 ms: Picked { node: NodeId(2), why: "first healthy replica of node-1, the primary of shard 1" }
             104 ms: Operation { op: OpId(1), text: "CLUSTER FAILOVER to node-2, a replica of node-1 in shard 1" }
-            106 ms: Reply { op: Some(OpId(1)), text: "OK" }
+            106 ms: Reply { op: Some(OpId(1)), text: "OK", total: None }
             106 ms: to chaos: OperationAccepted { op: OpId(1) }
             150 ms: OperationEnded { op: OpId(1), done: false, text: "node-2 ended before it took over shard 1", ending: Some(NoEffect) }
             150 ms: to chaos: OperationEnded { op: OpId(1) }
@@ -356,7 +356,7 @@ fn commands_are_sent_and_their_replies_recorded() {
         expect_test::expect![[r#"
             100 ms: to chaos: OperationDue { op: OpId(1) }
             100 ms: Operation { op: OpId(1), text: "GET k to node-4" }
-            104 ms: Reply { op: Some(OpId(1)), text: "1) \"a\\\"\"\n2) (integer) 7\n3) 1) (nil)\n   2) b" }
+            104 ms: Reply { op: Some(OpId(1)), text: "1) \"a\\\"\"\n2) (integer) 7\n3) 1) (nil)\n   2) b", total: None }
             104 ms: OperationEnded { op: OpId(1), done: true, text: "node-4 answered", ending: Some(Done) }
             104 ms: to chaos: OperationAccepted { op: OpId(1) }
             104 ms: to chaos: OperationEnded { op: OpId(1) }
@@ -366,7 +366,7 @@ fn commands_are_sent_and_their_replies_recorded() {
             10204 ms: to chaos: OperationEnded { op: OpId(2) }
             10304 ms: to chaos: OperationDue { op: OpId(3) }
             10304 ms: Operation { op: OpId(3), text: "FLUSHALL to node-6" }
-            10308 ms: Reply { op: Some(OpId(3)), text: "(error) ERR unknown command" }
+            10308 ms: Reply { op: Some(OpId(3)), text: "(error) ERR unknown command", total: None }
             10308 ms: OperationEnded { op: OpId(3), done: false, text: "node-6 refused: ERR unknown command", ending: Some(Refused) }
             10308 ms: to chaos: OperationEnded { op: OpId(3) }
             10308 ms: to director: OperationsDone"#]],
@@ -374,10 +374,11 @@ fn commands_are_sent_and_their_replies_recorded() {
 }
 
 #[test]
-fn long_replies_are_cut_off() {
+fn long_replies_are_cut_off_and_say_so() {
     let mut rig = rig(vec![command(4, "GET k")]);
     rig.servers.instead.insert("GET".to_owned(), bulk(&"x".repeat(9000)));
-    assert!(rig.run(SimTime::NEVER).len() < 1200);
+    let lines = rig.run(SimTime::NEVER);
+    assert!(lines.len() < 5000 && lines.contains("total: Some(9002)"), "{lines}");
 }
 
 #[test]

@@ -1,0 +1,165 @@
+//! The line of the log for each message, field by field: what stands in a log is decided here, and not by how a message
+//! happens to be written in the code.
+
+use super::{
+    Arrival, Arrived, ChaosMessage, ClientMessage, DirectorMessage, Message, NetworkMessage, NodeMessage,
+    OperatorMessage, ValidatorMessage,
+};
+use crate::event::{Body, LinkState, Told};
+
+impl Arrived {
+    fn body(&self) -> Body {
+        let state = match &self.arrival {
+            Arrival::Data(chunk) => return Body::Deliver { conn: self.conn, len: chunk.bytes.len() as u64 },
+            Arrival::Incoming { .. } => LinkState::Incoming,
+            Arrival::Connected => LinkState::Connected,
+            Arrival::Refused => LinkState::Refused,
+            Arrival::TimedOut => LinkState::TimedOut,
+            Arrival::Eof => LinkState::Eof,
+            Arrival::Reset => LinkState::Reset,
+            Arrival::Credit { .. } => LinkState::Credit,
+        };
+        Body::Link { conn: self.conn, state }
+    }
+}
+
+impl NodeMessage {
+    fn body(&self) -> Body {
+        match self {
+            NodeMessage::Start { incarnation } => Body::Start { incarnation: *incarnation },
+            NodeMessage::Wake => Body::Wake,
+            NodeMessage::Signal { signal } => Body::Signal { signal: signal.name().to_owned() },
+            NodeMessage::Pause => Body::Pause { paused: true },
+            NodeMessage::Unpause => Body::Pause { paused: false },
+            NodeMessage::Exited { status } => Body::Exited { status: status.clone() },
+            NodeMessage::Livelock { detail } => Body::Livelock { detail: detail.clone() },
+            NodeMessage::Log { line } => Body::Log { line: line.clone() },
+            NodeMessage::Child { pid, state } => Body::Child { pid: *pid, state: *state },
+        }
+    }
+}
+
+impl NetworkMessage {
+    fn body(&self) -> Body {
+        let message = match self {
+            NetworkMessage::SetRule { fault, .. } => return Body::Rule { fault: *fault, on: true },
+            NetworkMessage::ClearRule { fault } => return Body::Rule { fault: *fault, on: false },
+            NetworkMessage::Listen { node, port } => return Body::Listen { node: *node, port: *port },
+            NetworkMessage::Unlisten { node, port } => Told::Unlisten { node: *node, port: *port },
+            NetworkMessage::Consumed { from, len } => Told::Consumed { from: from.owner, len: *len },
+            NetworkMessage::Dial { from, .. }
+            | NetworkMessage::Sent { from, .. }
+            | NetworkMessage::Shut { from }
+            | NetworkMessage::Closed { from, .. } => Told::Endless { from: from.owner },
+            NetworkMessage::Knock { conn } => Told::Knock { conn: *conn },
+            NetworkMessage::GiveUp { conn } => Told::GiveUp { conn: *conn },
+            NetworkMessage::Retransmit { conn, side } => Told::Retransmit { conn: *conn, side: *side },
+            NetworkMessage::Gone { node } => Told::Gone { node: *node },
+            NetworkMessage::Cease => Told::Cease,
+        };
+        Body::Tell { message }
+    }
+}
+
+impl ChaosMessage {
+    fn told(&self) -> Told {
+        match self {
+            ChaosMessage::Begin => Told::Begin,
+            ChaosMessage::Fire { fault } => Told::Fire { fault: *fault },
+            ChaosMessage::Heal { fault } => Told::Heal { fault: *fault },
+            ChaosMessage::Restart { fault, node } => Told::Restart { fault: *fault, node: *node },
+            ChaosMessage::OperationDue { op } => Told::OperationDue { op: *op },
+            ChaosMessage::OperationAccepted { op } => Told::OperationAccepted { op: *op },
+            ChaosMessage::BusStep { op, step } => Told::BusStep { op: *op, step: *step },
+            ChaosMessage::OperationEnded { op } => Told::OperationEnded { op: *op },
+            ChaosMessage::Resolved { fault, nodes } => Told::Resolved { fault: *fault, nodes: nodes.clone() },
+            ChaosMessage::NodeExited { node } => {
+                Told::NodeExited { node: *node, status: None, expected: None }
+            }
+            ChaosMessage::Tick { token } => Told::Tick { token: *token },
+            ChaosMessage::Cease => Told::Cease,
+        }
+    }
+}
+
+impl OperatorMessage {
+    fn told(&self) -> Told {
+        match self {
+            OperatorMessage::Form => Told::Form,
+            OperatorMessage::Begin => Told::Begin,
+            OperatorMessage::Go { op } => Told::Go { op: *op },
+            OperatorMessage::Resolve { fault, targets } => {
+                Told::Resolve { fault: *fault, targets: targets.clone() }
+            }
+            OperatorMessage::BusSeen { node, to, summary } => {
+                Told::BusSeen { node: *node, to: *to, bus: summary.clone() }
+            }
+            OperatorMessage::NodeLife { node, alive } => Told::NodeLife { node: *node, alive: *alive },
+            OperatorMessage::Tick { token } => Told::Tick { token: *token },
+            OperatorMessage::Cease => Told::Cease,
+        }
+    }
+}
+
+impl ClientMessage {
+    fn told(&self) -> Told {
+        match self {
+            ClientMessage::Begin => Told::Begin,
+            ClientMessage::Next => Told::Next,
+            ClientMessage::Alarm => Told::Alarm,
+            ClientMessage::Retry { sequence } => Told::Retry { sequence: *sequence },
+            ClientMessage::Stop => Told::Stop,
+            ClientMessage::Cease => Told::Cease,
+        }
+    }
+}
+
+impl ValidatorMessage {
+    fn told(&self) -> Told {
+        match self {
+            ValidatorMessage::Begin => Told::Begin,
+            ValidatorMessage::Disturbed { why } => Told::Disturbed { why: why.clone() },
+            ValidatorMessage::Settle => Told::Settle,
+            ValidatorMessage::NodeExited { node, status, expected } => {
+                Told::NodeExited { node: *node, status: Some(status.clone()), expected: Some(*expected) }
+            }
+            ValidatorMessage::NodeStarted { node } => Told::NodeStarted { node: *node },
+            ValidatorMessage::NodePaused { node, paused } => {
+                Told::NodePaused { node: *node, paused: *paused }
+            }
+            ValidatorMessage::Tick { token } => Told::Tick { token: *token },
+        }
+    }
+}
+
+impl DirectorMessage {
+    fn told(&self) -> Told {
+        match self {
+            DirectorMessage::Begin => Told::Begin,
+            DirectorMessage::Formed => Told::Formed,
+            DirectorMessage::FormationFailed { why } => Told::FormationFailed { why: why.clone() },
+            DirectorMessage::OperationsDone => Told::OperationsDone,
+            DirectorMessage::FaultsDone => Told::FaultsDone,
+            DirectorMessage::ClientDone => Told::ClientDone,
+            DirectorMessage::Judged => Told::Judged,
+            DirectorMessage::Overdue => Told::Overdue,
+        }
+    }
+}
+
+impl Message {
+    /// The line of the log for this message, as far as it can be said without its receiver's state.
+    pub fn body(&self) -> Body {
+        let message = match self {
+            Message::Arrived(arrived) => return arrived.body(),
+            Message::Node(message) => return message.body(),
+            Message::Network(message) => return message.body(),
+            Message::Chaos(message) => message.told(),
+            Message::Operator(message) => message.told(),
+            Message::Client(message) => message.told(),
+            Message::Validator(message) => message.told(),
+            Message::Director(message) => message.told(),
+        };
+        Body::Tell { message }
+    }
+}

@@ -1,0 +1,107 @@
+//! What one actor tells another, as the log has it: a word and its fields. The receiver is the event's actor.
+
+use serde::{Deserialize, Serialize};
+
+use super::BusSummary;
+use crate::fault::{FaultId, Target};
+use crate::id::{ActorId, NodeId};
+use crate::op::OpId;
+
+/// A message between actors.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "message", rename_all = "snake_case")]
+pub enum Told {
+    /// The receiver's part begins.
+    Begin,
+    /// From now on nothing new is begun or drawn.
+    Cease,
+    /// A timer of the receiver's own, which has no purpose in words.
+    Tick { token: u64 },
+
+    /// To the network: a dialled connection's request reaches the other host.
+    Knock { conn: u64 },
+    /// To the network: such a request has gone unanswered for as long as the kernel tries.
+    GiveUp { conn: u64 },
+    /// To the network: what a cut held of one side's (0 is who dialled) is tried again.
+    Retransmit { conn: u64, side: usize },
+    /// To the network: a node's process ended.
+    Gone { node: NodeId },
+    /// To the network: a node listens no more.
+    Unlisten { node: NodeId, port: u16 },
+    /// To the network: something of an end that has no connection (any more).
+    Endless { from: ActorId },
+    /// To the network: a process read so many bytes.
+    Consumed { from: ActorId, len: u64 },
+
+    /// To chaos: a fault's time has come.
+    Fire { fault: FaultId },
+    /// To chaos: a fault's duration is over.
+    Heal { fault: FaultId },
+    /// To chaos: a killed node's time to come back.
+    Restart { fault: FaultId, node: NodeId },
+    /// To chaos: the next operation's time has come.
+    OperationDue { op: OpId },
+    /// To chaos: the cluster accepted an operation.
+    OperationAccepted { op: OpId },
+    /// To chaos: a step of the operation in flight showed on the cluster bus.
+    BusStep { op: OpId, step: u8 },
+    /// To chaos: an operation ended.
+    OperationEnded { op: OpId },
+    /// To chaos: whom the targets of a fault are right now.
+    Resolved { fault: FaultId, nodes: Vec<Option<NodeId>> },
+
+    /// To the operator: form the cluster.
+    Form,
+    /// To the operator: the next operation may be sent.
+    Go { op: OpId },
+    /// To the operator: who are these targets right now?
+    Resolve { fault: FaultId, targets: Vec<Target> },
+    /// To the operator: a message of the cluster bus went by that belongs to a failover.
+    BusSeen { node: NodeId, to: NodeId, bus: BusSummary },
+    /// To the operator: a node's process ended, or was started again.
+    NodeLife { node: NodeId, alive: bool },
+
+    /// To a client: its next operation is due.
+    Next,
+    /// To a client: an operation may have waited too long.
+    Alarm,
+    /// To a client: try again what the cluster put off.
+    Retry { sequence: u64 },
+    /// To a client: finish what is open and stop.
+    Stop,
+
+    /// To the validator: the cluster may have to converge again.
+    Disturbed { why: String },
+    /// To the validator: wait for convergence, then read and judge.
+    Settle,
+    /// To chaos and the validator: a node's process ended; only the validator is told how.
+    NodeExited {
+        node: NodeId,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        status: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        expected: Option<bool>,
+    },
+    /// To the validator: a node's process was started.
+    NodeStarted { node: NodeId },
+    /// To the validator: a node's process does not run for a while, or runs again.
+    NodePaused { node: NodeId, paused: bool },
+
+    /// To the director: the cluster is formed.
+    Formed,
+    /// To the director: the cluster could not be formed.
+    FormationFailed { why: String },
+    /// To the director: all operations ended.
+    OperationsDone,
+    /// To the director: all faults fired and healed.
+    FaultsDone,
+    /// To the director: a client has stopped.
+    ClientDone,
+    /// To the director: everything is judged.
+    Judged,
+    /// To the director: the run has lasted longer than any plan may.
+    Overdue,
+
+    /// What a log of format 1 has, where messages stand as the program of that time wrote its own values.
+    Words { text: String },
+}
