@@ -368,3 +368,6 @@ impl Actor for Network {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
