@@ -3,7 +3,9 @@
 //! It decides when its server gets the turn; what the server does with it is the world's to see. Whatever arrives at a
 //! paused server's sockets waits there, as it does in a kernel.
 
-use super::message::{Arrived, ChaosMessage, Message, NodeMessage, OperatorMessage, ValidatorMessage};
+use super::message::{
+    Arrived, ChaosMessage, Message, NetworkMessage, NodeMessage, OperatorMessage, ValidatorMessage,
+};
 use super::{Act, Actor, Out};
 use crate::fault::Signal;
 use crate::id::{ActorId, NodeId};
@@ -88,6 +90,7 @@ impl Node {
     fn exited(&mut self, status: String, out: &mut Out) {
         self.state = State::Down;
         let (node, expected) = (self.id, self.end_expected);
+        out.send(ActorId::Network, Message::Network(NetworkMessage::Gone { node }));
         out.send(ActorId::Chaos, Message::Chaos(ChaosMessage::NodeExited { node }));
         self.tell_life(false, out);
         let ended = ValidatorMessage::NodeExited { node, status, expected };
