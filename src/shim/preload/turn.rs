@@ -158,8 +158,8 @@ pub fn spend_on_look() {
     const CHEAP: u64 = 1_000;
     const STEPS: u64 = 6;
     const OF_NEWS: core::ops::Range<u64> = 1..16;
-    // Seven virtual seconds of work, which is many real ones: what is not at its end by now is brought there sooner.
-    const MANY: u64 = 60_000;
+    // Nearly twelve virtual seconds of work, and as many real ones: what is not at its end by now is brought there sooner.
+    const MANY: u64 = 90_000;
     const SOONER: u64 = 16;
     let looks = WORK.looks.replace(WORK.looks.get() + 1);
     let after_news = WORK.looks_after_news.replace(WORK.looks_after_news.get() + 1);
