@@ -35,54 +35,31 @@ pub const BILLION: u64 = 1_000_000_000;
 /// First and last address of the server's own program.
 static PROGRAM: Baton<Cell<(usize, usize)>> = Baton::new(Cell::new((0, 0)));
 
-/// `struct dl_phdr_info`, as far as it is needed.
-#[repr(C)]
-struct Loaded {
-    base: usize,
-    name: *const u8,
-    headers: *const ProgramHeader,
-    count: u16,
-}
-
-#[repr(C)]
-struct ProgramHeader {
-    kind: u32,
-    flags: u32,
-    offset: u64,
-    address: u64,
-    physical: u64,
-    file_bytes: u64,
-    memory_bytes: u64,
-    align: u64,
-}
-
 /// Learns where the server's own program is; until then every look is free.
 pub fn find_program() {
-    unsafe {
-        unsafe extern "C" {
-            fn dl_iterate_phdr(
-                call: unsafe extern "C" fn(*const Loaded, usize, *mut (usize, usize)) -> i32,
-                found: *mut (usize, usize),
-            ) -> i32;
-        }
-        dl_iterate_phdr(first_program, PROGRAM.as_ptr());
-    }
+    // SAFETY: the loader calls back before it returns, with a place that lives as long as the process.
+    unsafe { libc::dl_iterate_phdr(Some(first_program), PROGRAM.as_ptr().cast()) };
 }
 
 /// The first one told is the main program, whether the kernel loaded it or a loader that was called outright.
-unsafe extern "C" fn first_program(info: *const Loaded, _size: usize, found: *mut (usize, usize)) -> i32 {
-    unsafe {
-        const LOADED: u32 = 1;
-        *found = (usize::MAX, 0);
-        for n in 0..usize::from((*info).count) {
-            let header = &*(*info).headers.add(n);
-            if header.kind == LOADED {
-                let start = (*info).base + header.address as usize;
-                *found = ((*found).0.min(start), (*found).1.max(start + header.memory_bytes as usize));
-            }
-        }
-        1
-    }
+unsafe extern "C" fn first_program(
+    info: *mut libc::dl_phdr_info,
+    _size: usize,
+    found: *mut libc::c_void,
+) -> i32 {
+    // SAFETY: the loader's description of an object that is loaded.
+    let (base, headers) = unsafe {
+        let info = &*info;
+        (info.dlpi_addr as usize, core::slice::from_raw_parts(info.dlpi_phdr, usize::from(info.dlpi_phnum)))
+    };
+    let loaded = headers.iter().filter(|header| header.p_type == libc::PT_LOAD).map(|header| {
+        let start = base + header.p_vaddr as usize;
+        (start, start + header.p_memsz as usize)
+    });
+    let whole = loaded.reduce(|one, other| (one.0.min(other.0), one.1.max(other.1)));
+    // SAFETY: the place given with the call.
+    unsafe { *found.cast::<(usize, usize)>() = whole.unwrap_or((0, 0)) };
+    1
 }
 
 /// Whether an address lies in the server's own program; none does before that is found.
@@ -143,6 +120,7 @@ unsafe extern "C" fn clock_gettime(_id: i32, _time: *mut Timespec) -> i32 {
 }
 
 unsafe extern "C" fn clock_gettime_for(id: i32, time: *mut Timespec, caller: usize) -> i32 {
+    // SAFETY: the caller's room for a time.
     unsafe {
         if !alive() {
             return reported(sys!(sys::CLOCK_GETTIME, id, time)) as i32;
@@ -158,6 +136,7 @@ unsafe extern "C" fn clock_gettime_for(id: i32, time: *mut Timespec, caller: usi
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn clock_getres(id: i32, resolution: *mut Timespec) -> i32 {
+    // SAFETY: the caller's room for a time, if there is any.
     unsafe {
         if !alive() {
             return reported(sys!(libc::SYS_clock_getres, id, resolution)) as i32;
@@ -173,6 +152,7 @@ unsafe extern "C" fn clock_getres(id: i32, resolution: *mut Timespec) -> i32 {
 }
 
 unsafe fn wall_ns(caller: usize) -> u64 {
+    // SAFETY: room of this function's own.
     unsafe {
         let mut time = Timespec { seconds: 0, nanoseconds: 0 };
         clock_gettime_for(CLOCK_REALTIME, &mut time, caller);
@@ -187,6 +167,7 @@ unsafe extern "C" fn gettimeofday(_time: *mut Timeval, _zone: *mut u8) -> i32 {
 }
 
 unsafe extern "C" fn gettimeofday_for(time: *mut Timeval, _zone: *mut u8, caller: usize) -> i32 {
+    // SAFETY: the caller's room for a time, if there is any.
     unsafe {
         let ns = wall_ns(caller);
         if !time.is_null() {
@@ -203,6 +184,7 @@ unsafe extern "C" fn time(_seconds: *mut i64) -> i64 {
 }
 
 unsafe extern "C" fn time_for(seconds: *mut i64, caller: usize) -> i64 {
+    // SAFETY: the caller's room for a number, if there is any.
     unsafe {
         let now = (wall_ns(caller) / BILLION) as i64;
         if !seconds.is_null() {
@@ -261,6 +243,7 @@ struct Usage {
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn getrusage(who: i32, usage: *mut u8) -> i32 {
+    // SAFETY: the caller's room for the usage.
     unsafe {
         if !alive() {
             return reported(sys!(libc::SYS_getrusage, who, usage)) as i32;
@@ -320,6 +303,7 @@ unsafe extern "C" fn clock_nanosleep(
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn usleep(microseconds: u32) -> i32 {
+    // SAFETY: times of this function's own.
     unsafe {
         let ns = u64::from(microseconds) * 1000;
         let time = Timespec { seconds: (ns / BILLION) as i64, nanoseconds: (ns % BILLION) as i64 };
@@ -329,6 +313,7 @@ unsafe extern "C" fn usleep(microseconds: u32) -> i32 {
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn sleep(seconds: u32) -> u32 {
+    // SAFETY: times of this function's own.
     unsafe {
         let time = Timespec { seconds: i64::from(seconds), nanoseconds: 0 };
         let mut left = Timespec { seconds: 0, nanoseconds: 0 };
@@ -339,6 +324,7 @@ unsafe extern "C" fn sleep(seconds: u32) -> u32 {
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn setitimer(which: i32, new: *const u8, old: *mut u8) -> i32 {
+    // SAFETY: the caller's arguments, handed on as they are.
     unsafe {
         const SETITIMER: usize = 38;
         if alive() {

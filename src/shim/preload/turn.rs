@@ -158,11 +158,15 @@ pub fn spend_on_look() {
     const CHEAP: u64 = 1_000;
     const STEPS: u64 = 6;
     const OF_NEWS: core::ops::Range<u64> = 1..16;
+    // Seven virtual seconds of work, which is many real ones: what is not at its end by now is brought there sooner.
+    const MANY: u64 = 60_000;
+    const SOONER: u64 = 16;
     let looks = WORK.looks.replace(WORK.looks.get() + 1);
     let after_news = WORK.looks_after_news.replace(WORK.looks_after_news.get() + 1);
     let stands_for_work = !OF_NEWS.contains(&after_news);
     let step = if stands_for_work { (looks / CHEAP).clamp(1, STEPS) } else { 1 };
-    spend(page().clock_cost_ns.get() * step.pow(4));
+    let haste = if looks < MANY { 1 } else { SOONER };
+    spend(page().clock_cost_ns.get() * step.pow(4) * haste);
 }
 
 /// Lets the rest of the world go on if this process has been busy for long: it asked for news, and waits for none.
