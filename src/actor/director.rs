@@ -122,3 +122,6 @@ impl Actor for Director {
         self.settle_if_through(out);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -101,3 +101,45 @@ impl actix::Handler<Delivery> for Hosted {
         Ok(Handled { event, out })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actor::message::DirectorMessage;
+    use crate::event::Phase;
+    use crate::time::SimDuration;
+
+    /// Says what it did of each message, and sends itself another.
+    struct Chatterbox;
+
+    impl Actor for Chatterbox {
+        fn handle(&mut self, _now: SimTime, message: Message, out: &mut Out) {
+            out.note(Body::Phase { phase: Phase::Form });
+            out.note(Body::Phase { phase: Phase::Run });
+            out.send_after(SimDuration::from_ms(1), ActorId::Director, message);
+        }
+    }
+
+    #[derive(Default)]
+    struct Lines(Vec<(SimTime, Option<u64>, Body)>);
+
+    impl Record for Lines {
+        fn record(&mut self, at: SimTime, _actor: ActorId, cause: Option<u64>, body: Body) -> u64 {
+            self.0.push((at, cause, body));
+            self.0.len() as u64 - 1
+        }
+    }
+
+    #[test]
+    fn a_message_is_logged_before_it_is_handled_and_causes_what_is_noted() {
+        let lines = Rc::new(RefCell::new(Lines::default()));
+        let log = Rc::clone(&lines) as Rc<RefCell<dyn Record>>;
+        let message = Message::Director(DirectorMessage::Formed);
+        let (at, body) = (SimTime::from_ns(7), message.body());
+        let mut host = Host::new(ActorId::Director, Box::new(Chatterbox), log);
+        let handled = host.deliver(Delivery { at, cause: Some(3), message });
+        assert_eq!((handled.event, handled.out.sends.len(), handled.out.notes.len()), (0, 1, 0));
+        let noted = |phase| (at, Some(0), Body::Phase { phase });
+        assert_eq!(lines.borrow().0, [(at, Some(3), body), noted(Phase::Form), noted(Phase::Run)]);
+    }
+}

@@ -86,6 +86,10 @@ pub enum NetworkMessage {
     Knock { conn: u64 },
     /// A dialled connection's request has gone unanswered for as long as the kernel tries.
     GiveUp { conn: u64 },
+    /// What a cut held at one side of a connection is tried again.
+    Retransmit { conn: u64, side: usize },
+    /// A node's process ended.
+    Gone { node: NodeId },
     /// From now on nothing is drawn: every latency is the middle of its range.
     Cease,
 }

@@ -1,10 +1,11 @@
 //! The network: every link, every connection, and what faults make of them.
 //!
 //! It decides when what one end did shows at the other. The bytes of a connection never overtake each other; a cut
-//! link holds them, as TCP does when packets are lost, and gives them up when it heals.
+//! link holds them, as TCP does when packets are lost, and gives them up with the first attempt after it healed.
 
 mod connection;
 mod links;
+mod retransmission;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddrV4;
@@ -13,6 +14,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use self::connection::{Connection, ENDS, Held};
 use self::links::Links;
+use self::retransmission::{IN_FLIGHT_BYTES, next_attempt};
 use super::message::{Arrival, Arrived, Chunk, End, Message, NetworkMessage, OperatorMessage};
 use super::{Actor, Out};
 use crate::event::{Body, Closing, MessageType};
@@ -167,20 +169,42 @@ impl Network {
         Some((conn, side))
     }
 
-    /// Sends something from one side of a connection to the other, or holds it while the link is cut.
-    fn pass(&mut self, now: SimTime, conn: u64, side: usize, what: Held, out: &mut Out) {
+    /// Whether what one side sends does not arrive: its way is cut, or the way back is, and as much is under way as TCP
+    /// sends without hearing of its receipt.
+    fn is_blocked(&self, conn: u64, side: usize) -> bool {
+        let connection = &self.connections[&conn];
+        let (from, to) = (connection.hosts[side], connection.hosts[ENDS - 1 - side]);
+        self.links.is_cut(from, to, connection.channel) || connection.unheard[side] > IN_FLIGHT_BYTES
+    }
+
+    /// Counts what is sent while its receipt cannot be heard of.
+    fn count_unheard(&mut self, conn: u64, side: usize, len: u64) {
         let connection = self.connections.get_mut(&conn).expect("the caller knows the connection");
         let (from, to) = (connection.hosts[side], connection.hosts[ENDS - 1 - side]);
-        let waits = !connection.held[side].is_empty();
-        if waits || self.links.is_cut(from, to, connection.channel) {
-            out.note(Body::Held { conn, len: what.len() });
-            if matches!(what, Held::Knock) {
-                let patience_ends = Message::Network(NetworkMessage::GiveUp { conn });
-                out.send_after(DIAL_PATIENCE, ActorId::Network, patience_ends);
-            }
-            connection.held[side].push_back(what);
-            return;
+        let is_deaf = self.links.is_cut(to, from, connection.channel);
+        connection.unheard[side] = if is_deaf { connection.unheard[side] + len } else { 0 };
+    }
+
+    /// Sends something from one side of a connection to the other, or holds it while the link is cut.
+    fn pass(&mut self, now: SimTime, conn: u64, side: usize, what: Held, out: &mut Out) {
+        self.count_unheard(conn, side, what.len());
+        let is_blocked = self.is_blocked(conn, side);
+        let connection = self.connections.get_mut(&conn).expect("the caller knows the connection");
+        if !is_blocked && connection.held[side].is_empty() {
+            return self.forward(now, conn, side, what, out);
         }
+        out.note(Body::Held { conn, len: what.len() });
+        if matches!(what, Held::Knock) {
+            let patience_ends = Message::Network(NetworkMessage::GiveUp { conn });
+            out.send_after(DIAL_PATIENCE, ActorId::Network, patience_ends);
+        }
+        connection.hold(now, side, what);
+    }
+
+    /// Sends something that nothing holds back.
+    fn forward(&mut self, now: SimTime, conn: u64, side: usize, what: Held, out: &mut Out) {
+        let connection = self.connections.get_mut(&conn).expect("the caller knows the connection");
+        let (from, to) = (connection.hosts[side], connection.hosts[ENDS - 1 - side]);
         let drawn = self.links.draw_latency(from, to);
         let latency = self.recorded.get_mut(&conn).and_then(VecDeque::pop_front).unwrap_or(drawn);
         let at = connection.arrival(side, now + latency);
@@ -198,15 +222,40 @@ impl Network {
         }
     }
 
-    /// Gives up everything that is held at a link that is not cut any more.
-    fn release(&mut self, now: SimTime, out: &mut Out) {
-        let conns: Vec<u64> = self.connections.keys().copied().collect();
-        for (conn, side) in conns.into_iter().flat_map(|conn| [(conn, 0), (conn, 1)]) {
-            let Some(connection) = self.connections.get_mut(&conn) else {
-                continue;
-            };
-            for what in std::mem::take(&mut connection.held[side]) {
-                self.pass(now, conn, side, what, out);
+    /// Has everything tried again that is held at a link that is not cut any more.
+    fn release(&self, now: SimTime, out: &mut Out) {
+        for (conn, connection) in &self.connections {
+            for side in 0..ENDS {
+                if let Some(first) = connection.held[side].front() {
+                    let at = next_attempt(first, connection.held_since[side], now);
+                    let again = NetworkMessage::Retransmit { conn: *conn, side };
+                    out.send_after(at.since(now), ActorId::Network, Message::Network(again));
+                }
+            }
+        }
+    }
+
+    /// Sends again what is held, if it gets through by now.
+    fn retransmit(&mut self, now: SimTime, conn: u64, side: usize, out: &mut Out) {
+        let Some(connection) = self.connections.get_mut(&conn) else {
+            return;
+        };
+        connection.unheard[side] = 0;
+        if self.is_blocked(conn, side) {
+            return;
+        }
+        let connection = self.connections.get_mut(&conn).expect("it was just found");
+        let held = std::mem::take(&mut connection.held[side]);
+        held.into_iter().for_each(|what| self.pass(now, conn, side, what, out));
+    }
+
+    /// A node's process is gone: what it sent into a cut is never sent again.
+    fn gone(&mut self, node: NodeId) {
+        for connection in self.connections.values_mut() {
+            for side in 0..ENDS {
+                if connection.hosts[side] == Host::Node(node) {
+                    connection.drop_unsent(side);
+                }
             }
         }
     }
@@ -293,6 +342,8 @@ impl Actor for Network {
             NetworkMessage::Dial { from, local_port, to } => self.dial(now, from, local_port, to, out),
             NetworkMessage::Knock { conn } => self.knock(now, conn, out),
             NetworkMessage::GiveUp { conn } => self.give_up(conn, out),
+            NetworkMessage::Retransmit { conn, side } => self.retransmit(now, conn, side, out),
+            NetworkMessage::Gone { node } => self.gone(node),
             NetworkMessage::Sent { from, chunk } => self.sent(now, from, chunk, out),
             NetworkMessage::Consumed { from, len } => {
                 if let Some((conn, side)) = self.find(from) {
@@ -317,3 +368,6 @@ impl Actor for Network {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

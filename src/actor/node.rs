@@ -3,7 +3,9 @@
 //! It decides when its server gets the turn; what the server does with it is the world's to see. Whatever arrives at a
 //! paused server's sockets waits there, as it does in a kernel.
 
-use super::message::{Arrived, ChaosMessage, Message, NodeMessage, OperatorMessage, ValidatorMessage};
+use super::message::{
+    Arrived, ChaosMessage, Message, NetworkMessage, NodeMessage, OperatorMessage, ValidatorMessage,
+};
 use super::{Act, Actor, Out};
 use crate::fault::Signal;
 use crate::id::{ActorId, NodeId};
@@ -88,6 +90,7 @@ impl Node {
     fn exited(&mut self, status: String, out: &mut Out) {
         self.state = State::Down;
         let (node, expected) = (self.id, self.end_expected);
+        out.send(ActorId::Network, Message::Network(NetworkMessage::Gone { node }));
         out.send(ActorId::Chaos, Message::Chaos(ChaosMessage::NodeExited { node }));
         self.tell_life(false, out);
         let ended = ValidatorMessage::NodeExited { node, status, expected };
@@ -110,5 +113,108 @@ impl Actor for Node {
             Message::Node(NodeMessage::Log { .. } | NodeMessage::Child { .. }) => {}
             other => unreachable!("no message {other:?} is for a node"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actor::message::Arrival;
+
+    const ME: NodeId = NodeId(1);
+
+    /// What comes of messages, one after another: the acts, and who is told.
+    fn handled(messages: impl IntoIterator<Item = Message>) -> Vec<(Vec<String>, Vec<ActorId>)> {
+        let mut node = Node::new(ME);
+        let mut handle = |message| {
+            let mut out = Out::default();
+            node.handle(SimTime::ZERO, message, &mut out);
+            let acts = out.acts.iter().map(|act| format!("{act:?}")).map(word).collect();
+            (acts, out.sends.iter().map(|(_, to, _)| *to).collect())
+        };
+        messages.into_iter().map(&mut handle).collect()
+    }
+
+    /// An act's own name.
+    fn word(act: String) -> String {
+        act.split(' ').next().unwrap_or_default().to_owned()
+    }
+
+    fn acts(messages: impl IntoIterator<Item = Message>) -> Vec<Vec<String>> {
+        handled(messages).into_iter().map(|(acts, _)| acts).collect()
+    }
+
+    fn node(message: NodeMessage) -> Message {
+        Message::Node(message)
+    }
+
+    fn start() -> Message {
+        node(NodeMessage::Start { incarnation: 1 })
+    }
+
+    fn arrives() -> Message {
+        Message::Arrived(Arrived { conn: 1, handle: 1, arrival: Arrival::Eof })
+    }
+
+    fn signal(signal: Signal) -> Message {
+        node(NodeMessage::Signal { signal })
+    }
+
+    #[test]
+    fn a_node_is_started_once() {
+        let told = handled([start(), start()]);
+        assert_eq!(
+            told[0],
+            (vec!["Start".into(), "Resume".into()], vec![ActorId::Operator, ActorId::Validator])
+        );
+        assert_eq!(told[1], (vec![], vec![]));
+    }
+
+    #[test]
+    fn what_arrives_at_a_paused_node_waits_for_its_turn() {
+        let acts = acts([
+            start(),
+            node(NodeMessage::Pause),
+            arrives(),
+            node(NodeMessage::Wake),
+            node(NodeMessage::Unpause),
+        ]);
+        assert_eq!(acts[2], ["Socket"]);
+        assert!(acts[3].is_empty());
+        assert_eq!(acts[4], ["Resume"]);
+    }
+
+    #[test]
+    fn what_arrives_at_a_node_that_is_down_is_lost() {
+        let exited = node(NodeMessage::Exited { status: "exit 0".to_owned() });
+        let acts =
+            acts([arrives(), start(), exited, arrives(), node(NodeMessage::Wake), signal(Signal::Kill)]);
+        for (i, lost) in [0, 3, 4, 5].map(|i| (i, acts[i].is_empty())) {
+            assert!(lost, "message {i}");
+        }
+    }
+
+    #[test]
+    fn a_paused_node_takes_note_of_a_request_to_end_and_dies_at_once_of_a_kill() {
+        let acts = acts([start(), node(NodeMessage::Pause), signal(Signal::Term), signal(Signal::Kill)]);
+        assert_eq!((&acts[2][..], &acts[3][..]), (&["Mark".to_owned()][..], &["Signal".to_owned()][..]));
+    }
+
+    #[test]
+    fn an_end_is_expected_only_after_a_signal() {
+        let expected = |messages: Vec<Message>| {
+            let mut node = Node::new(ME);
+            let mut out = Out::default();
+            messages.into_iter().for_each(|message| node.handle(SimTime::ZERO, message, &mut out));
+            out.sends.into_iter().find_map(|(_, _, message)| match message {
+                Message::Validator(ValidatorMessage::NodeExited { expected, .. }) => Some(expected),
+                _ => None,
+            })
+        };
+        let exited = || node(NodeMessage::Exited { status: "SIGKILL".to_owned() });
+        assert_eq!(expected(vec![start(), exited()]), Some(false));
+        assert_eq!(expected(vec![start(), signal(Signal::Kill), exited()]), Some(true));
+        let again = vec![start(), signal(Signal::Kill), start(), exited()];
+        assert_eq!(expected(again), Some(true));
     }
 }

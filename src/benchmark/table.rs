@@ -182,10 +182,10 @@ mod tests {
         assert!(fail[2].ends_with("     100       1"), "{text}");
         assert!(fail[3].contains("significant, p < 0.0001 [-1"), "{text}");
         assert!(
-            text.contains("valkey 9.1.2: 1 runs failed and count nowhere\n  seed 3: the cluster"),
+            text.contains("valkey 9.1.2: 1 run failed and count nowhere\n  seed 3: the cluster"),
             "{text}"
         );
-        assert!(text.contains("valkey 9.1.2: 1 runs violated invariants\n  seed 7: reads\n"), "{text}");
+        assert!(text.contains("valkey 9.1.2: 1 run violated invariants\n  seed 7: reads\n"), "{text}");
     }
 
     #[test]

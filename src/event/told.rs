@@ -22,6 +22,10 @@ pub enum Told {
     Knock { conn: u64 },
     /// To the network: such a request has gone unanswered for as long as the kernel tries.
     GiveUp { conn: u64 },
+    /// To the network: what a cut held of one side's (0 is who dialled) is tried again.
+    Retransmit { conn: u64, side: usize },
+    /// To the network: a node's process ended.
+    Gone { node: NodeId },
     /// To the network: a node listens no more.
     Unlisten { node: NodeId, port: u16 },
     /// To the network: something of an end that has no connection (any more).

@@ -323,3 +323,6 @@ fn cast(plan: &Plan, mut decisions: Decisions) -> Vec<(ActorId, Box<dyn Actor>)>
     }
     actors
 }
+
+#[cfg(test)]
+mod tests;

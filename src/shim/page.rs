@@ -109,6 +109,8 @@ pub mod state {
     pub const GAVE_UP: u32 = 4;
     /// Has ended.
     pub const EXITED: u32 = 5;
+    /// Worked on and on without ever waiting for anything, beyond every bound.
+    pub const BUSY: u32 = 6;
 }
 
 /// A process of the node.

@@ -127,6 +127,14 @@ pub enum WorldError {
          room in the folder that TMPDIR names, which is taken where it is roomier", .0.display()
     )]
     Full(PathBuf),
+    /// A process neither gave its turn back nor ended, for as long as the fuzzer waits; nothing of that turn is logged.
+    #[error("{node} did not give its turn back ({reason}); its stacks are in its folder's stack.txt")]
+    Silent {
+        /// Which node.
+        node: NodeId,
+        /// What it was seen to do meanwhile.
+        reason: String,
+    },
     /// The shim met something that it does not simulate.
     #[error("{node}: {reason}")]
     GaveUp {
@@ -160,3 +168,6 @@ pub trait World {
     /// How many turns have been given so far.
     fn turns(&self) -> u64;
 }
+
+#[cfg(test)]
+pub mod fake;

@@ -143,6 +143,22 @@ workload: {duration: 6}",
 }
 
 #[test]
+fn a_crash_report_has_every_threads_stack_and_is_the_same_each_time() {
+    let crash = || {
+        let body = "operations:
+  - {type: command, node: 1, args: [DEBUG, SEGFAULT], delay: 1}
+workload: {duration: 2}";
+        sabotaged(body).log()
+    };
+    let log = crash();
+    // As many threads as a server of version 8 or 9 has.
+    let is_whole =
+        ["4/4", "6/6"].iter().any(|stacks| log.contains(&format!("{stacks} expected stacktraces")));
+    assert!(is_whole, "{log}");
+    assert_eq!(log, crash());
+}
+
+#[test]
 fn a_failed_assertion_is_found() {
     let ran = sabotaged(
         "operations:

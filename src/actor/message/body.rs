@@ -53,6 +53,8 @@ impl NetworkMessage {
             | NetworkMessage::Closed { from, .. } => Told::Endless { from: from.owner },
             NetworkMessage::Knock { conn } => Told::Knock { conn: *conn },
             NetworkMessage::GiveUp { conn } => Told::GiveUp { conn: *conn },
+            NetworkMessage::Retransmit { conn, side } => Told::Retransmit { conn: *conn, side: *side },
+            NetworkMessage::Gone { node } => Told::Gone { node: *node },
             NetworkMessage::Cease => Told::Cease,
         };
         Body::Tell { message }

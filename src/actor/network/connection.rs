@@ -42,6 +42,10 @@ pub struct Connection {
     pub closed: [bool; ENDS],
     /// What waits for a cut link to heal.
     pub held: [VecDeque<Held>; ENDS],
+    /// When the first of it was sent.
+    pub held_since: [SimTime; ENDS],
+    /// Bytes under way whose receipt a cut way back keeps the sender from hearing of.
+    pub unheard: [u64; ENDS],
     /// Bytes sent to an actor since its last credit.
     pub unread: [u64; ENDS],
     last_arrival: [SimTime; ENDS],
@@ -57,6 +61,8 @@ impl Connection {
             channel,
             closed: [false; ENDS],
             held: [VecDeque::new(), VecDeque::new()],
+            held_since: [SimTime::ZERO; ENDS],
+            unheard: [0; ENDS],
             unread: [0; ENDS],
             last_arrival: [SimTime::ZERO; ENDS],
         }
@@ -65,6 +71,22 @@ impl Connection {
     /// The other host took the connection.
     pub fn accept(&mut self, end: End) {
         self.ends[1] = Some(end);
+    }
+
+    /// Holds something back until the link heals.
+    pub fn hold(&mut self, now: SimTime, side: usize, what: Held) {
+        if self.held[side].is_empty() {
+            self.held_since[side] = now;
+        }
+        self.held[side].push_back(what);
+    }
+
+    /// The process at one end is gone, and with it whatever its peer was never to get: all that can still come is that
+    /// nobody is there any more.
+    pub fn drop_unsent(&mut self, side: usize) {
+        if !self.held[side].is_empty() && self.closed[side] {
+            self.held[side] = VecDeque::from([Held::Arrival(Arrival::Reset)]);
+        }
     }
 
     /// When something arrives that would arrive at `wanted`, had nothing been sent before it.

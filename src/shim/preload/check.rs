@@ -44,6 +44,7 @@ const FIXED: usize = 6;
 
 /// Installs the checks if the page asks for them.
 pub fn install() {
+    // SAFETY: called once, in the process's first thread, before the server's own code runs.
     unsafe {
         if turn::page().flags.get() & FLAG_CHECK == 0 {
             return;
@@ -57,6 +58,7 @@ pub fn install() {
 
 /// The C library's allocator draws a key for its own double-free check with its first allocation; nothing sees it.
 unsafe fn use_up_library_randomness() {
+    // SAFETY: what is taken is given back.
     unsafe {
         unsafe extern "C" {
             fn malloc(bytes: usize) -> *mut u8;
@@ -78,6 +80,7 @@ struct Trap {
 }
 
 unsafe extern "C" fn trapped(_signal: i32, trap: *const Trap, _context: *mut u8) {
+    // SAFETY: the kernel hands over a whole structure.
     unsafe {
         give_up!("system call {} at {:#x} went round the shim", (*trap).number, (*trap).address);
     }
@@ -112,6 +115,7 @@ const fn jump(code: u16, operand: u32, if_true: u8, if_false: u8) -> Instruction
 }
 
 unsafe fn filter((start, end): (usize, usize)) {
+    // SAFETY: the program lives until the kernel has copied it.
     unsafe {
         const PR_SET_NO_NEW_PRIVS: usize = 38;
         const SECCOMP_SET_MODE_FILTER: usize = 1;
@@ -189,6 +193,7 @@ const REDIRECTED: [(&[u8], u32); 5] = [
 ];
 
 unsafe fn redirect_vdso() {
+    // SAFETY: the kernel maps the object whole, headers and symbols included.
     unsafe {
         unsafe extern "C" {
             fn getauxval(kind: u64) -> u64;
@@ -215,6 +220,7 @@ unsafe fn redirect_vdso() {
 }
 
 unsafe fn redirect(base: usize, names: usize, symbol: &Symbol) {
+    // SAFETY: the name and the code of a symbol of that object; its pages are made writable first.
     unsafe {
         let name = core::ffi::CStr::from_ptr((names + symbol.name as usize) as *const _).to_bytes();
         let Some((_, number)) = REDIRECTED.iter().find(|(known, _)| *known == name) else {

@@ -6,8 +6,9 @@
 use core::cell::Cell;
 
 use crate::baton::Baton;
-use crate::life::alive;
-use crate::sys::{self, reported, sys};
+use crate::life::{alive, real};
+use crate::signal::Interrupt;
+use crate::sys::{self, fail, reported, sys};
 use crate::{thread, turn};
 
 #[repr(C)]
@@ -27,59 +28,38 @@ const CLOCK_PROCESS_CPUTIME_ID: i32 = 2;
 const CLOCK_THREAD_CPUTIME_ID: i32 = 3;
 const CLOCK_REALTIME_COARSE: i32 = 5;
 const CLOCK_TAI: i32 = 11;
+/// The one number below that of the last clock that names none.
+const LEFT_OUT: i32 = 10;
 pub const BILLION: u64 = 1_000_000_000;
 
 /// First and last address of the server's own program.
 static PROGRAM: Baton<Cell<(usize, usize)>> = Baton::new(Cell::new((0, 0)));
 
-/// `struct dl_phdr_info`, as far as it is needed.
-#[repr(C)]
-struct Loaded {
-    base: usize,
-    name: *const u8,
-    headers: *const ProgramHeader,
-    count: u16,
-}
-
-#[repr(C)]
-struct ProgramHeader {
-    kind: u32,
-    flags: u32,
-    offset: u64,
-    address: u64,
-    physical: u64,
-    file_bytes: u64,
-    memory_bytes: u64,
-    align: u64,
-}
-
 /// Learns where the server's own program is; until then every look is free.
 pub fn find_program() {
-    unsafe {
-        unsafe extern "C" {
-            fn dl_iterate_phdr(
-                call: unsafe extern "C" fn(*const Loaded, usize, *mut (usize, usize)) -> i32,
-                found: *mut (usize, usize),
-            ) -> i32;
-        }
-        dl_iterate_phdr(first_program, PROGRAM.as_ptr());
-    }
+    // SAFETY: the loader calls back before it returns, with a place that lives as long as the process.
+    unsafe { libc::dl_iterate_phdr(Some(first_program), PROGRAM.as_ptr().cast()) };
 }
 
 /// The first one told is the main program, whether the kernel loaded it or a loader that was called outright.
-unsafe extern "C" fn first_program(info: *const Loaded, _size: usize, found: *mut (usize, usize)) -> i32 {
-    unsafe {
-        const LOADED: u32 = 1;
-        *found = (usize::MAX, 0);
-        for n in 0..usize::from((*info).count) {
-            let header = &*(*info).headers.add(n);
-            if header.kind == LOADED {
-                let start = (*info).base + header.address as usize;
-                *found = ((*found).0.min(start), (*found).1.max(start + header.memory_bytes as usize));
-            }
-        }
-        1
-    }
+unsafe extern "C" fn first_program(
+    info: *mut libc::dl_phdr_info,
+    _size: usize,
+    found: *mut libc::c_void,
+) -> i32 {
+    // SAFETY: the loader's description of an object that is loaded.
+    let (base, headers) = unsafe {
+        let info = &*info;
+        (info.dlpi_addr as usize, core::slice::from_raw_parts(info.dlpi_phdr, usize::from(info.dlpi_phnum)))
+    };
+    let loaded = headers.iter().filter(|header| header.p_type == libc::PT_LOAD).map(|header| {
+        let start = base + header.p_vaddr as usize;
+        (start, start + header.p_memsz as usize)
+    });
+    let whole = loaded.reduce(|one, other| (one.0.min(other.0), one.1.max(other.1)));
+    // SAFETY: the place given with the call.
+    unsafe { *found.cast::<(usize, usize)>() = whole.unwrap_or((0, 0)) };
+    1
 }
 
 /// Whether an address lies in the server's own program; none does before that is found.
@@ -88,15 +68,17 @@ pub fn is_servers_own(address: usize) -> bool {
     (start..end).contains(&address)
 }
 
+/// Whether the kernel has a clock of this number; one of a process or thread has a negative number.
+fn is_clock(id: i32) -> bool {
+    id <= CLOCK_TAI && id != LEFT_OUT
+}
+
 /// Virtual time for a look that returns to `caller`, after its cost if it is one of the server's own.
 pub fn look(caller: usize) -> u64 {
-    let page = turn::page();
     if is_servers_own(caller) {
-        let cost = page.clock_cost_ns.get();
-        page.now_ns.update(|now| now + cost);
-        page.busy_ns.update(|busy| busy + cost);
+        turn::spend_on_look();
     }
-    page.now_ns.get()
+    turn::page().now_ns.get()
 }
 
 /// The reading of clock `id` for a look that returns to `caller`.
@@ -104,7 +86,7 @@ fn reading_ns(id: i32, caller: usize) -> u64 {
     let now = look(caller);
     match id {
         CLOCK_REALTIME | CLOCK_REALTIME_COARSE | CLOCK_TAI => turn::page().epoch_ns.get() + now,
-        CLOCK_PROCESS_CPUTIME_ID | CLOCK_THREAD_CPUTIME_ID => turn::page().busy_ns.get(),
+        CLOCK_PROCESS_CPUTIME_ID | CLOCK_THREAD_CPUTIME_ID | ..0 => turn::page().busy_ns.get(),
         _ => turn::page().monotonic_base_ns.get() + now,
     }
 }
@@ -138,9 +120,13 @@ unsafe extern "C" fn clock_gettime(_id: i32, _time: *mut Timespec) -> i32 {
 }
 
 unsafe extern "C" fn clock_gettime_for(id: i32, time: *mut Timespec, caller: usize) -> i32 {
+    // SAFETY: the caller's room for a time.
     unsafe {
         if !alive() {
             return reported(sys!(sys::CLOCK_GETTIME, id, time)) as i32;
+        }
+        if !is_clock(id) {
+            return fail(sys::EINVAL);
         }
         let ns = reading_ns(id, caller);
         *time = Timespec { seconds: (ns / BILLION) as i64, nanoseconds: (ns % BILLION) as i64 };
@@ -149,8 +135,15 @@ unsafe extern "C" fn clock_gettime_for(id: i32, time: *mut Timespec, caller: usi
 }
 
 #[unsafe(no_mangle)]
-unsafe extern "C" fn clock_getres(_id: i32, resolution: *mut Timespec) -> i32 {
+unsafe extern "C" fn clock_getres(id: i32, resolution: *mut Timespec) -> i32 {
+    // SAFETY: the caller's room for a time, if there is any.
     unsafe {
+        if !alive() {
+            return reported(sys!(libc::SYS_clock_getres, id, resolution)) as i32;
+        }
+        if !is_clock(id) {
+            return fail(sys::EINVAL);
+        }
         if !resolution.is_null() {
             *resolution = Timespec { seconds: 0, nanoseconds: 1 };
         }
@@ -159,6 +152,7 @@ unsafe extern "C" fn clock_getres(_id: i32, resolution: *mut Timespec) -> i32 {
 }
 
 unsafe fn wall_ns(caller: usize) -> u64 {
+    // SAFETY: room of this function's own.
     unsafe {
         let mut time = Timespec { seconds: 0, nanoseconds: 0 };
         clock_gettime_for(CLOCK_REALTIME, &mut time, caller);
@@ -173,6 +167,7 @@ unsafe extern "C" fn gettimeofday(_time: *mut Timeval, _zone: *mut u8) -> i32 {
 }
 
 unsafe extern "C" fn gettimeofday_for(time: *mut Timeval, _zone: *mut u8, caller: usize) -> i32 {
+    // SAFETY: the caller's room for a time, if there is any.
     unsafe {
         let ns = wall_ns(caller);
         if !time.is_null() {
@@ -189,6 +184,7 @@ unsafe extern "C" fn time(_seconds: *mut i64) -> i64 {
 }
 
 unsafe extern "C" fn time_for(seconds: *mut i64, caller: usize) -> i64 {
+    // SAFETY: the caller's room for a number, if there is any.
     unsafe {
         let now = (wall_ns(caller) / BILLION) as i64;
         if !seconds.is_null() {
@@ -200,12 +196,41 @@ unsafe extern "C" fn time_for(seconds: *mut i64, caller: usize) -> i64 {
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn clock() -> i64 {
-    if alive() { (turn::page().busy_ns.get() / 1000) as i64 } else { 0 }
+    if !alive() {
+        // SAFETY: a call without arguments.
+        return unsafe { real!("clock" as fn() -> i64)() };
+    }
+    (turn::page().busy_ns.get() / 1000) as i64
 }
 
 #[unsafe(no_mangle)]
-unsafe extern "C" fn times(_ticks: *mut u8) -> i64 {
-    unsafe { (wall_ns(0) / 10_000_000) as i64 }
+unsafe extern "C" fn times(ticks: *mut [i64; 4]) -> i64 {
+    const TICK_NS: u64 = 10_000_000;
+    if !alive() {
+        // SAFETY: the caller's argument, handed on as it is.
+        return reported(unsafe { sys!(libc::SYS_times, ticks) }) as i64;
+    }
+    // SAFETY: the caller's room, if there is any.
+    if let Some(ticks) = unsafe { ticks.as_mut() } {
+        *ticks = [(turn::page().busy_ns.get() / TICK_NS) as i64, 0, 0, 0];
+    }
+    (reading_ns(libc::CLOCK_MONOTONIC, 0) / TICK_NS) as i64
+}
+
+#[unsafe(naked)]
+#[unsafe(no_mangle)]
+unsafe extern "C" fn timespec_get(_time: *mut Timespec, _base: i32) -> i32 {
+    with_caller!("rdx", timespec_get_for)
+}
+
+unsafe extern "C" fn timespec_get_for(time: *mut Timespec, base: i32, caller: usize) -> i32 {
+    const TIME_UTC: i32 = 1;
+    if base != TIME_UTC {
+        return 0;
+    }
+    // SAFETY: the caller's room.
+    unsafe { clock_gettime_for(CLOCK_REALTIME, time, caller) };
+    base
 }
 
 /// `struct rusage`: user time, system time, and fourteen counters.
@@ -217,9 +242,16 @@ struct Usage {
 }
 
 #[unsafe(no_mangle)]
-unsafe extern "C" fn getrusage(_who: i32, usage: *mut u8) -> i32 {
+unsafe extern "C" fn getrusage(who: i32, usage: *mut u8) -> i32 {
+    // SAFETY: the caller's room for the usage.
     unsafe {
-        let busy = if alive() { turn::page().busy_ns.get() } else { 0 };
+        if !alive() {
+            return reported(sys!(libc::SYS_getrusage, who, usage)) as i32;
+        }
+        if !matches!(who, libc::RUSAGE_SELF | libc::RUSAGE_CHILDREN | libc::RUSAGE_THREAD) {
+            return fail(sys::EINVAL);
+        }
+        let busy = turn::page().busy_ns.get();
         *usage.cast::<Usage>() = Usage {
             user: Timeval { seconds: (busy / BILLION) as i64, microseconds: (busy % BILLION / 1000) as i64 },
             system: Timeval { seconds: 0, microseconds: 0 },
@@ -229,13 +261,13 @@ unsafe extern "C" fn getrusage(_who: i32, usage: *mut u8) -> i32 {
     }
 }
 
-fn sleep_ns(ns: u64) {
-    thread::sleep_until(turn::page().now_ns.get().saturating_add(ns));
-}
-
 #[unsafe(no_mangle)]
 unsafe extern "C" fn nanosleep(time: *const Timespec, remaining: *mut Timespec) -> i32 {
-    unsafe { clock_nanosleep(1, 0, time, remaining) }
+    // SAFETY: the caller's arguments, as for `clock_nanosleep`.
+    match unsafe { clock_nanosleep(libc::CLOCK_REALTIME, 0, time, remaining) } {
+        0 => 0,
+        errno => fail(errno),
+    }
 }
 
 #[unsafe(no_mangle)]
@@ -245,40 +277,54 @@ unsafe extern "C" fn clock_nanosleep(
     time: *const Timespec,
     remaining: *mut Timespec,
 ) -> i32 {
-    unsafe {
-        const CLOCK_NANOSLEEP: usize = 230;
-        if !alive() {
-            return sys!(CLOCK_NANOSLEEP, id, flags, time, remaining) as i32;
-        }
-        if flags & 1 == 1 {
-            thread::sleep_until(instant_of(id, &*time));
-        } else {
-            sleep_ns(length_of(&*time));
-        }
-        0
+    if !alive() {
+        // SAFETY: the caller's arguments, handed on as they are.
+        return -(unsafe { sys!(libc::SYS_clock_nanosleep, id, flags, time, remaining) }) as i32;
     }
+    // SAFETY: the caller's time.
+    let time = unsafe { &*time };
+    if time.seconds < 0 || !(0..BILLION as i64).contains(&time.nanoseconds) || !is_clock(id) {
+        return sys::EINVAL;
+    }
+    let is_instant = flags & libc::TIMER_ABSTIME != 0;
+    let now = turn::page().now_ns.get();
+    let until = if is_instant { instant_of(id, time) } else { now.saturating_add(length_of(time)) };
+    let interrupted = thread::sleep_until(until) != Interrupt::No;
+    let left = until.saturating_sub(turn::page().now_ns.get());
+    if !interrupted || left == 0 {
+        return 0;
+    }
+    // SAFETY: the caller's room, if there is any.
+    if let Some(remaining) = unsafe { remaining.as_mut() }.filter(|_| !is_instant) {
+        *remaining = Timespec { seconds: (left / BILLION) as i64, nanoseconds: (left % BILLION) as i64 };
+    }
+    sys::EINTR
 }
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn usleep(microseconds: u32) -> i32 {
+    // SAFETY: times of this function's own.
     unsafe {
         let ns = u64::from(microseconds) * 1000;
         let time = Timespec { seconds: (ns / BILLION) as i64, nanoseconds: (ns % BILLION) as i64 };
-        clock_nanosleep(1, 0, &time, core::ptr::null_mut())
+        nanosleep(&time, core::ptr::null_mut())
     }
 }
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn sleep(seconds: u32) -> u32 {
+    // SAFETY: times of this function's own.
     unsafe {
         let time = Timespec { seconds: i64::from(seconds), nanoseconds: 0 };
-        clock_nanosleep(1, 0, &time, core::ptr::null_mut());
-        0
+        let mut left = Timespec { seconds: 0, nanoseconds: 0 };
+        clock_nanosleep(1, 0, &time, &mut left);
+        left.seconds as u32 + u32::from(left.nanoseconds > 0)
     }
 }
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn setitimer(which: i32, new: *const u8, old: *mut u8) -> i32 {
+    // SAFETY: the caller's arguments, handed on as they are.
     unsafe {
         const SETITIMER: usize = 38;
         if alive() {

@@ -35,10 +35,12 @@ fn answer_faults() {
 }
 
 unsafe fn starts_with(at: *const u8, bytes: &[u8]) -> bool {
+    // SAFETY: an instruction that faulted was fetched, and one of two bytes is followed by another.
     unsafe { bytes.iter().enumerate().all(|(i, byte)| *at.add(i) == *byte) }
 }
 
 unsafe extern "C" fn faulted(number: i32, info: *mut u64, context: *mut u64) {
+    // SAFETY: the kernel hands over whole structures; registers are changed as the instruction would have.
     unsafe {
         let registers = context.cast::<u8>().add(REGISTERS_AT).cast::<u64>();
         let at = *registers.add(RIP) as *const u8;

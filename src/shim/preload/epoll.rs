@@ -243,6 +243,9 @@ unsafe extern "C" fn epoll_wait(epoll: i32, events: *mut u8, most: i32, timeout_
     let wait = Wait { source: Source::Outside, is_over: |i, _| TABLE[i].is_any_ready(DEPTH), about: (i, 0) };
     // SAFETY: the caller's room for `most` events.
     let collect = || unsafe { TABLE[i].collect(events.cast::<Event>(), most as usize) as i32 };
+    if timeout_ms == 0 {
+        turn::breathe();
+    }
     loop {
         let count = collect();
         if count > 0 || timeout_ms == 0 {

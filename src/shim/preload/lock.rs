@@ -43,6 +43,7 @@ const RECURSIVE: u32 = 1;
 const ERROR_CHECK: u32 = 2;
 
 unsafe fn try_lock(mutex: *mut u8) -> i32 {
+    // SAFETY: the caller's mutex, which nobody else touches meanwhile.
     unsafe {
         let m = &mut *mutex.cast::<Mutex>();
         let me = current_number();
@@ -67,6 +68,7 @@ unsafe fn would_deadlock(mutex: *mut u8) -> bool {
 }
 
 unsafe fn lock(mutex: *mut u8, deadline_ns: u64) -> i32 {
+    // SAFETY: the caller's mutex.
     unsafe {
         if would_deadlock(mutex) {
             return sys::EDEADLK;
@@ -84,6 +86,7 @@ unsafe fn lock(mutex: *mut u8, deadline_ns: u64) -> i32 {
 }
 
 unsafe fn unlock(mutex: *mut u8) -> i32 {
+    // SAFETY: the caller's mutex, which nobody else touches meanwhile.
     unsafe {
         let m = &mut *mutex.cast::<Mutex>();
         if m.holder != current_number() && matches!(m.kind & 3, RECURSIVE | ERROR_CHECK) {
@@ -99,6 +102,7 @@ unsafe fn unlock(mutex: *mut u8) -> i32 {
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn pthread_mutex_lock(mutex: *mut u8) -> i32 {
+    // SAFETY: the caller's mutex.
     unsafe {
         if !alive() {
             return real!("pthread_mutex_lock" as fn(*mut u8) -> i32)(mutex);
@@ -109,6 +113,7 @@ unsafe extern "C" fn pthread_mutex_lock(mutex: *mut u8) -> i32 {
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn pthread_mutex_trylock(mutex: *mut u8) -> i32 {
+    // SAFETY: the caller's mutex.
     unsafe {
         if !alive() {
             return real!("pthread_mutex_trylock" as fn(*mut u8) -> i32)(mutex);
@@ -119,6 +124,7 @@ unsafe extern "C" fn pthread_mutex_trylock(mutex: *mut u8) -> i32 {
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn pthread_mutex_timedlock(mutex: *mut u8, time: *const Timespec) -> i32 {
+    // SAFETY: the caller's mutex and time.
     unsafe {
         if !alive() {
             return real!("pthread_mutex_timedlock" as fn(*mut u8, *const Timespec) -> i32)(mutex, time);
@@ -129,6 +135,7 @@ unsafe extern "C" fn pthread_mutex_timedlock(mutex: *mut u8, time: *const Timesp
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn pthread_mutex_unlock(mutex: *mut u8) -> i32 {
+    // SAFETY: the caller's mutex.
     unsafe {
         if !alive() {
             return real!("pthread_mutex_unlock" as fn(*mut u8) -> i32)(mutex);
@@ -174,6 +181,7 @@ fn wake_one(condition: *mut u8) -> bool {
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn pthread_cond_wait(condition: *mut u8, mutex: *mut u8) -> i32 {
+    // SAFETY: the caller's condition variable and mutex.
     unsafe {
         if !alive() {
             return real!("pthread_cond_wait" as fn(*mut u8, *mut u8) -> i32)(condition, mutex);
@@ -189,6 +197,7 @@ unsafe extern "C" fn pthread_cond_timedwait(
     mutex: *mut u8,
     time: *const Timespec,
 ) -> i32 {
+    // SAFETY: the caller's condition variable, whose flags say its clock, mutex and time.
     unsafe {
         if !alive() {
             let next = real!("pthread_cond_timedwait" as fn(*mut u8, *mut u8, *const Timespec) -> i32);
@@ -203,6 +212,7 @@ unsafe extern "C" fn pthread_cond_timedwait(
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn pthread_cond_signal(condition: *mut u8) -> i32 {
+    // SAFETY: the caller's condition variable.
     unsafe {
         if !alive() {
             return real!("pthread_cond_signal" as fn(*mut u8) -> i32)(condition);
@@ -214,6 +224,7 @@ unsafe extern "C" fn pthread_cond_signal(condition: *mut u8) -> i32 {
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn pthread_cond_broadcast(condition: *mut u8) -> i32 {
+    // SAFETY: the caller's condition variable.
     unsafe {
         if !alive() {
             return real!("pthread_cond_broadcast" as fn(*mut u8) -> i32)(condition);

@@ -7,36 +7,21 @@ use crate::life::{environment_value, read_file};
 use crate::page;
 use crate::sys::{self, sys};
 
-/// `struct dl_phdr_info`, as far as it is needed.
-#[repr(C)]
-struct Loaded {
-    base: usize,
-    name: *const u8,
-    headers: usize,
+unsafe extern "C" fn first(info: *mut libc::dl_phdr_info, _size: usize, found: *mut libc::c_void) -> i32 {
+    // SAFETY: the loader's description of an object that is loaded, and the place given with it.
+    unsafe { *found.cast::<usize>() = (*info).dlpi_phdr.addr() };
+    1
 }
 
-unsafe extern "C" fn first(info: *const Loaded, _size: usize, found: *mut usize) -> i32 {
-    unsafe {
-        *found = (*info).headers;
-        1
-    }
-}
-
-unsafe fn write_all(fd: isize, bytes: &[u8]) {
-    unsafe {
-        sys!(sys::WRITE, fd, bytes.as_ptr(), bytes.len());
-    }
+fn write_all(fd: isize, bytes: &[u8]) {
+    // SAFETY: the slice is readable.
+    unsafe { sys!(sys::WRITE, fd, bytes.as_ptr(), bytes.len()) };
 }
 
 /// Writes one description if the environment asks for it.
 pub fn describe() {
+    // SAFETY: the loader calls back before it returns; all buffers are this function's own.
     unsafe {
-        unsafe extern "C" {
-            fn dl_iterate_phdr(
-                call: unsafe extern "C" fn(*const Loaded, usize, *mut usize) -> i32,
-                data: *mut usize,
-            ) -> i32;
-        }
         const CREATE: usize = 0o1 | 0o100 | 0o1000;
         const AT_FDCWD: isize = -100;
         let mut buffer = [0u8; 65536];
@@ -52,8 +37,8 @@ pub fn describe() {
         if fd < 0 {
             return;
         }
-        let mut headers = 0;
-        dl_iterate_phdr(first, &mut headers);
+        let mut headers = 0usize;
+        libc::dl_iterate_phdr(Some(first), (&raw mut headers).cast());
         let mut line = Text::new();
         let _ = writeln!(line, "phdr={headers:#x}");
         write_all(fd, line.written());

@@ -383,9 +383,6 @@ unsafe extern "C" fn pthread_detach(handle: usize) -> i32 {
 
 /// Ends the running thread if it was cancelled and may end here: its cleanup handlers run, its locks stay as they are.
 pub fn end_if_cancelled() {
-    unsafe extern "C" {
-        fn pthread_exit(result: *mut u8) -> !;
-    }
     const CANCELLED: *mut u8 = ptr::without_provenance_mut(usize::MAX);
     let me = thread(current());
     if me.cancelled.get() && !me.keeps_on.get() {
@@ -393,6 +390,16 @@ pub fn end_if_cancelled() {
         // SAFETY: ends this thread, as the C library does when it is cancelled here.
         unsafe { pthread_exit(CANCELLED) };
     }
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn pthread_exit(result: *mut u8) -> ! {
+    if alive() && current() == 0 && living().count() > 1 {
+        give_up!("a main thread that leaves before the others is not simulated");
+    }
+    // SAFETY: the caller's argument, handed on as it is.
+    unsafe { real!("pthread_exit" as fn(*mut u8))(result) };
+    give_up!("a thread went on after its end");
 }
 
 /// Lets the running thread wait at a cancellation point whose end its caller has to look after.

@@ -25,6 +25,8 @@ use crate::world::{Next, Seen, Turn, WorldError};
 const LOOK: Duration = Duration::from_millis(200);
 /// How long a server may take to load its libraries and say hello.
 const HELLO: Duration = Duration::from_secs(30);
+/// Virtual time after which a node's turn is over although its processes could go on: the world is to go on as well.
+const SLICE_NS: u64 = 1_000_000;
 /// Turns that the processes of one node can take in a row at one instant, before that is a livelock.
 const ROUNDS: u32 = 1_000_000;
 
@@ -62,7 +64,6 @@ pub struct Process {
 enum Pause {
     Blocked,
     Died,
-    Livelock(String),
 }
 
 /// Prepares a page for the first turn of an incarnation.
@@ -154,6 +155,7 @@ impl Process {
         const TURN_COST_NS: u64 = 1_000;
         let fixed = self.page.get();
         fixed.now_ns = fixed.now_ns.max(now.as_ns()) + TURN_COST_NS;
+        let begun_ns = fixed.now_ns;
         self.sockets.refill(&mut self.page);
         let mut next = None;
         for round in 0.. {
@@ -165,11 +167,14 @@ impl Process {
             if round > ROUNDS {
                 next = Some(self.livelock("its processes wake each other without end".to_owned())?);
             }
-            if next.is_some() {
+            if next.is_some() || self.page.get().now_ns >= begun_ns + SLICE_NS {
                 break;
             }
         }
-        let next = next.unwrap_or_else(|| Next::Blocked(self.deadline()));
+        let next = match next {
+            Some(next) => next,
+            None => Next::Blocked(self.deadline()),
+        };
         self.read_log()?;
         let ended_at = SimTime::from_ns(self.page.get().now_ns);
         Ok(Turn { ended_at, seen: std::mem::take(&mut self.seen), next })
@@ -191,7 +196,11 @@ impl Process {
         })
     }
 
+    /// When the node wants the turn again: at once if its turn was over before it had done all it could.
     fn deadline(&mut self) -> SimTime {
+        if self.who_is_due().is_some() {
+            return SimTime::from_ns(self.page.get().now_ns);
+        }
         let blocked = |p: &&page::Participant| p.state == state::BLOCKED;
         let earliest = self.page.get().participants.iter().filter(blocked).map(|p| p.deadline_ns).min();
         SimTime::from_ns(earliest.unwrap_or(u64::MAX))
@@ -201,18 +210,17 @@ impl Process {
     fn give_turn(&mut self, participant: usize) -> Result<Option<Next>, WorldError> {
         loop {
             self.await_first(participant)?;
-            let begun_ns = self.page.get().now_ns;
             self.page.hand_over(participant);
             let pause = self.await_pause(participant)?;
-            if !matches!(pause, Pause::Livelock(_)) {
-                self.take_records();
-            }
+            self.take_records();
             match pause {
-                Pause::Livelock(detail) => return Ok(Some(self.stuck(begun_ns, detail))),
                 Pause::Died if participant == 0 => return self.buried().map(Some),
                 Pause::Died => return self.child_died(participant).map(|()| None),
                 Pause::Blocked if self.page.participant(participant).state == state::FLUSH => {
                     self.sockets.refill(&mut self.page);
+                }
+                Pause::Blocked if self.page.participant(participant).state == state::BUSY => {
+                    return self.busy(participant).map(Some);
                 }
                 Pause::Blocked => return Ok(None),
             }
@@ -243,7 +251,7 @@ impl Process {
             }
             if let Some(detail) = watch.is_stuck() {
                 watchdog::leave_stack(self.page.participant(participant).real_pid, &self.stack_file);
-                return Ok(Pause::Livelock(detail));
+                return Err(WorldError::Silent { node: self.node, reason: detail });
             }
         }
     }
@@ -327,15 +335,10 @@ impl Process {
         WorldError::GaveUp { node: self.node, reason: self.page.text() }
     }
 
-    /// A process that never gave its turn back. How far it came depends on real time, so nothing of that turn counts:
-    /// neither what it reported, nor its last words, nor its clock. Its log file and its stack have them for people.
-    fn stuck(&mut self, begun_ns: u64, detail: String) -> Next {
-        self.kill_all();
-        let fixed = self.page.get();
-        (fixed.now_ns, fixed.printed) = (begun_ns, 0);
-        let gone = self.sockets.abandon(&mut self.page);
-        self.seen.extend(gone);
-        Next::Livelock(detail)
+    /// A process that did more than anybody waits for, which is counted in the run and so the same in every run.
+    fn busy(&mut self, participant: usize) -> Result<Next, WorldError> {
+        watchdog::leave_stack(self.page.participant(participant).real_pid, &self.stack_file);
+        self.livelock("worked on without waiting for anything".to_owned())
     }
 
     /// Processes that are awake for ever, turn after turn, which is the same in every run.

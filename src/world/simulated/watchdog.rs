@@ -1,6 +1,7 @@
-//! Tells a server that never blocks again from one that is merely slow, by the CPU time it has used in one turn.
+//! Ends the wait for a process that does not give its turn back: by the CPU time it has used, or because it sleeps.
 //!
-//! Only the fuzzer's own patience is measured in real time; nothing of it reaches a run that ends otherwise.
+//! This is the fuzzer's own patience, measured in real time, so it never is a verdict: the run ends as one that could
+//! not be judged. A server that works on and on is told by its work, which the shim counts.
 
 use std::fs;
 use std::path::Path;
@@ -10,9 +11,9 @@ use std::time::Duration;
 use super::seat::with_counter;
 
 /// CPU time that one turn may use.
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(120);
 /// Looks (each a fifth of a second) without end of the turn after which even an idle process is stuck.
-const LOOKS: u32 = 1500;
+const LOOKS: u32 = 9000;
 /// Looks in a row that find a process asleep, after which it waits for something that is none of the shim's.
 const LOOKS_ASLEEP: u32 = 25;
 

@@ -103,6 +103,7 @@ pub fn in_simulation(guest: &Guest, check: &str) -> String {
             told(&ran.output, &fate)
         }
         Err(WorldError::GaveUp { reason, .. }) => format!("gave up: {reason}\n"),
+        Err(WorldError::Silent { reason, .. }) => format!("silent: {reason}\n"),
         Err(error) => panic!("{check}: {error}"),
     }
 }
