@@ -1,10 +1,11 @@
 //! Which events disrupt a shard.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::event::Body;
 use crate::fault::{FaultAction, Target};
 use crate::id::{NodeId, ShardId};
+use crate::leaders::Leaders;
 use crate::op::{OpAction, OpId};
 use crate::plan::Plan;
 
@@ -16,14 +17,17 @@ pub(super) struct Disruptions {
 }
 
 impl Disruptions {
-    /// The shards that a fault or an operation disrupts; `leads` are the primaries of this moment.
-    pub fn struck(&mut self, plan: &Plan, leads: &BTreeMap<ShardId, NodeId>, body: &Body) -> Vec<ShardId> {
+    /// The shards that a fault or an operation disrupts; `leaders` are those of this moment.
+    pub fn struck(&mut self, plan: &Plan, leaders: &Leaders, body: &Body) -> Vec<ShardId> {
         match body {
             Body::Fault { fault, hit, .. } => {
                 let fault = plan.faults.iter().find(|known| known.id == *fault);
                 let victims = fault.map_or(&[][..], |fault| victims(&fault.action, hit));
-                let is_victim = |primary: &&NodeId| victims.contains(primary);
-                leads.iter().filter(|(_, primary)| is_victim(primary)).map(|(shard, _)| *shard).collect()
+                leaders
+                    .all()
+                    .filter(|(_, primary)| victims.contains(primary))
+                    .map(|(shard, _)| shard)
+                    .collect()
             }
             Body::Operation { op, .. } if self.begun.insert(*op) => {
                 let op = plan.operations.iter().find(|known| known.id == *op);

@@ -6,28 +6,11 @@ use super::clients::What;
 use super::metric::{Figures, Metric};
 use super::outage::Outage;
 use super::resync::Resync;
+use super::scene::Scene;
 use super::views;
 use crate::event::{Doubt, ViewRow};
 use crate::id::{NodeId, ShardId};
-use crate::plan::ClusterPlan;
 use crate::time::{SimDuration, SimTime};
-
-/// What is known of the cluster when something is seen of a node of `shard`.
-pub(super) struct Scene<'a> {
-    pub cluster: &'a ClusterPlan,
-    pub alive: &'a BTreeSet<NodeId>,
-    /// Who calls the cluster down.
-    pub down: &'a BTreeSet<NodeId>,
-    pub shard: ShardId,
-    pub leads: &'a BTreeMap<ShardId, NodeId>,
-}
-
-impl Scene<'_> {
-    /// The nodes of a shard whose process runs.
-    pub fn live_members(&self, shard: ShardId) -> impl Iterator<Item = NodeId> {
-        self.alive.iter().copied().filter(move |node| self.cluster.shard_of(*node) == shard)
-    }
-}
 
 /// One disruption.
 #[derive(Debug)]

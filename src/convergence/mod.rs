@@ -8,10 +8,10 @@
 mod clients;
 mod disruption;
 mod episode;
-mod lines;
 mod metric;
 mod outage;
 mod resync;
+mod scene;
 mod streams;
 mod views;
 
@@ -19,15 +19,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use self::clients::{Clients, What, Who};
 use self::disruption::Disruptions;
-use self::episode::{Episode, Scene};
-use self::lines::Said;
+use self::episode::Episode;
 pub use self::metric::{Figures, Metric};
+use self::scene::Scene;
 use self::streams::Streams;
 use crate::event::{Body, Event, Phase, ViewRow};
 use crate::history::Outcome;
 use crate::id::{ActorId, NodeId, ShardId};
+use crate::leaders::Leaders;
 use crate::plan::Plan;
 use crate::time::SimTime;
+use crate::wire::server_log::{self, Said};
 
 /// What was seen so far of a run.
 #[derive(Debug)]
@@ -41,8 +43,7 @@ pub struct Convergence {
     alive: BTreeSet<NodeId>,
     /// The nodes that call the cluster down.
     down: BTreeSet<NodeId>,
-    /// The primary of each shard as it was laid out.
-    leads: BTreeMap<ShardId, NodeId>,
+    leaders: Leaders,
     last_written: BTreeMap<ShardId, SimTime>,
     disruptions: Disruptions,
     clients: Clients,
@@ -60,7 +61,7 @@ impl Convergence {
             ids: BTreeMap::new(),
             alive: BTreeSet::new(),
             down: BTreeSet::new(),
-            leads: cluster.shards().map(|shard| (shard, cluster.first_primary(shard))).collect(),
+            leaders: Leaders::new(cluster),
             last_written: BTreeMap::new(),
             disruptions: Disruptions::default(),
             clients: Clients::new(cluster),
@@ -96,8 +97,8 @@ impl Convergence {
     }
 
     fn disrupted(&mut self, at: SimTime, body: &Body) {
-        for shard in self.disruptions.struck(&self.plan, &self.leads, body) {
-            let victim = self.leads[&shard];
+        for shard in self.disruptions.struck(&self.plan, &self.leaders, body) {
+            let victim = self.leaders.of(shard);
             for earlier in self.episodes.iter_mut().filter(|episode| episode.shard == shard) {
                 earlier.close();
             }
@@ -125,12 +126,15 @@ impl Convergence {
     }
 
     fn logged(&mut self, node: NodeId, at: SimTime, line: &str) {
-        match lines::read(line) {
-            None => {}
+        match server_log::read(line) {
             Some(Said::Identity(id)) => drop(self.ids.insert(id.to_owned(), node)),
-            Some(Said::Won) => {
-                let shard = self.plan.cluster.shard_of(node);
-                self.leads.insert(shard, node);
+            Some(Said::Follows(id)) => {
+                if let Some(primary) = self.ids.get(id) {
+                    self.leaders.follow(node, *primary);
+                }
+            }
+            Some(Said::Elected | Said::TookOver) => {
+                self.leaders.promote(node);
                 self.tell(node, |episode, scene| episode.won(node, at, scene));
             }
             Some(Said::Suspects(id)) => self.doubted(id, at, false),
@@ -141,6 +145,7 @@ impl Convergence {
                 self.tell(node, |episode, scene| episode.covered(node, at, scene));
             }
             Some(Said::Synced) => self.tell(node, |episode, scene| episode.synced(node, at, scene)),
+            _ => {}
         }
     }
 
@@ -156,7 +161,7 @@ impl Convergence {
 
     fn delivered(&mut self, node: NodeId, at: SimTime, conn: u64) {
         if let Some(sent_at) = self.streams.delivered(node, conn) {
-            let shard = self.plan.cluster.shard_of(node);
+            let shard = self.leaders.shard_of(node);
             for episode in self.episodes.iter_mut().filter(|episode| episode.shard == shard) {
                 episode.copied(sent_at, at);
             }
@@ -178,11 +183,10 @@ impl Convergence {
     /// Tells every episode what was seen of a node.
     fn tell(&mut self, node: NodeId, what: impl Fn(&mut Episode, &Scene)) {
         let scene = Scene {
-            cluster: &self.plan.cluster,
             alive: &self.alive,
             down: &self.down,
-            shard: self.plan.cluster.shard_of(node),
-            leads: &self.leads,
+            shard: self.leaders.shard_of(node),
+            leaders: &self.leaders,
         };
         for episode in &mut self.episodes {
             what(episode, &scene);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::episode::Scene;
+use super::scene::Scene;
 use crate::id::{NodeId, ShardId};
 use crate::time::{SimDuration, SimTime};
 
@@ -36,7 +36,7 @@ impl Resync {
 
     /// A node of the shard has what its primary has.
     pub fn synced(&mut self, node: NodeId, at: SimTime, scene: &Scene) {
-        let leader = scene.leads[&self.shard];
+        let leader = scene.leaders.of(self.shard);
         if node == leader {
             return;
         }

@@ -2,6 +2,7 @@
 
 use super::verdict::Findings;
 use super::{Applies, Case, Invariant, Verdict, always_asked};
+use crate::wire::server_log::{self, Said};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "no_crash",
@@ -25,23 +26,9 @@ fn check(case: &Case) -> Verdict {
     findings.verdict(|| format!("No unexpected exit ({told} expected)"))
 }
 
-/// What a server or a sanitizer writes when it found itself broken.
-const SUSPICIOUS: [&str; 10] = [
-    "ASSERTION FAILED",
-    "Guru Meditation",
-    "crashed by signal",
-    "BUG REPORT START",
-    "Out Of Memory allocating",
-    "AddressSanitizer",
-    "LeakSanitizer",
-    "MemorySanitizer",
-    "ThreadSanitizer",
-    ": runtime error: ",
-];
-
 /// Whether a line of a server's log or standard error tells of an assertion, a crash or a sanitizer's find.
 pub fn is_suspicious(line: &str) -> bool {
-    SUSPICIOUS.iter().any(|text| line.contains(text))
+    server_log::read(line) == Some(Said::Broken)
 }
 
 #[cfg(test)]

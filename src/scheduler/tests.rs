@@ -133,7 +133,8 @@ fn an_end_is_told_to_everybody_whom_it_concerns() {
             _ => false,
         });
         assert_eq!((ended.actor, ended.at), (ActorId::Node(TWO), at(1)));
-        assert_eq!(ran.told_by(ended), [ActorId::Chaos, ActorId::Operator, ActorId::Validator]);
+        let told = [ActorId::Network, ActorId::Chaos, ActorId::Operator, ActorId::Validator];
+        assert_eq!(ran.told_by(ended), told);
     }
 }
 

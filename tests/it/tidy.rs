@@ -27,6 +27,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("wire", 3),
     ("convergence", 4),
     ("invariant", 4),
+    ("leaders", 4),
     ("report", 4),
     ("actor", 5),
     ("shim", 6),

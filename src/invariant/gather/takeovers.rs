@@ -1,14 +1,14 @@
 //! Who became the primary of a shard, and how: told by the servers' own logs.
-//!
-//! The lines are those of `cluster_legacy.c` in Valkey 8.0 to 9.1 and of `cluster.c` in Redis 7, which says `master`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::evidence::PrimaryChange;
 use crate::event::Body;
-use crate::id::{NodeId, ShardId};
+use crate::id::NodeId;
+use crate::leaders::Leaders;
 use crate::plan::ClusterPlan;
 use crate::time::SimTime;
+use crate::wire::server_log::{self, Said};
 
 /// What the logs told so far.
 #[derive(Debug, Default)]
@@ -45,27 +45,28 @@ impl Takeovers {
     }
 
     fn read(&mut self, node: NodeId, line: &str) -> Option<What> {
-        if let Some(id) = followed(line) {
-            return Some(What::Follows { id: id.to_owned() });
+        match server_log::read(line)? {
+            Said::Follows(id) => Some(What::Follows { id: id.to_owned() }),
+            Said::Elected => Some(What::Promoted { coordinated: self.handing_over.remove(&node) }),
+            Said::TookOver => {
+                self.handing_over.remove(&node);
+                Some(What::Promoted { coordinated: false })
+            }
+            Said::HandoverReady => {
+                self.handing_over.insert(node);
+                None
+            }
+            Said::HandoverAnew => {
+                self.handing_over.remove(&node);
+                None
+            }
+            _ => None,
         }
-        if is_election_won(line) {
-            return Some(What::Promoted { coordinated: self.handing_over.remove(&node) });
-        }
-        if is_takeover(line) {
-            self.handing_over.remove(&node);
-            return Some(What::Promoted { coordinated: false });
-        }
-        if line.contains("replication stream processed, manual failover can start") {
-            self.handing_over.insert(node);
-        } else if MANUAL_ANEW.iter().any(|text| line.contains(text)) {
-            self.handing_over.remove(&node);
-        }
-        None
     }
 
     /// The changes of primaries; `ids` are the nodes by their cluster ids.
     pub fn changes(&self, cluster: &ClusterPlan, ids: &BTreeMap<String, NodeId>) -> Vec<PrimaryChange> {
-        let mut layout = Layout::new(cluster);
+        let mut layout = Layout { leaders: Leaders::new(cluster), changes: Vec::new() };
         for told in &self.told {
             match &told.what {
                 What::Promoted { coordinated } => layout.promote(told, *coordinated),
@@ -76,50 +77,21 @@ impl Takeovers {
     }
 }
 
-fn is_election_won(line: &str) -> bool {
-    line.contains("Failover election won: I'm the new ")
-}
-
 /// Whether a line says that its node takes a shard over.
 pub(super) fn is_takeover(line: &str) -> bool {
-    let taken = ["Taking over the primary (", "Taking over the master ("];
-    is_election_won(line) || taken.iter().any(|text| line.contains(text))
+    matches!(server_log::read(line), Some(Said::Elected | Said::TookOver))
 }
 
-/// Lines of a replica after which a handover, if one was under way, is none any more.
-const MANUAL_ANEW: [&str; 3] =
-    ["Manual failover user request accepted", "Forced failover ", "Manual failover timed out"];
-
-/// The cluster id of the primary that a node says it follows from now on.
-fn followed(line: &str) -> Option<&str> {
-    let after = |text: &str| line.split_once(text).map(|(_, rest)| rest);
-    let rest = after("Reconfiguring myself as a replica of ")
-        .or_else(|| after("Migrating to orphaned primary "))
-        .or_else(|| after("Migrating to orphaned master "))?;
-    let is_id = |word: &&str| word.len() == 40 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
-    rest.split_ascii_whitespace().take(2).find(is_id)
-}
-
-/// Who leads and who follows, beginning with the plan's layout.
-struct Layout<'a> {
-    cluster: &'a ClusterPlan,
-    leads: BTreeMap<ShardId, NodeId>,
-    follows: BTreeMap<NodeId, NodeId>,
+/// The changes so far, and who leads meanwhile.
+struct Layout {
+    leaders: Leaders,
     changes: Vec<PrimaryChange>,
 }
 
-impl<'a> Layout<'a> {
-    fn new(cluster: &'a ClusterPlan) -> Self {
-        let leads = cluster.shards().map(|shard| (shard, cluster.first_primary(shard))).collect();
-        Layout { cluster, leads, follows: BTreeMap::new(), changes: Vec::new() }
-    }
-
+impl Layout {
     fn promote(&mut self, told: &Told, coordinated: bool) {
-        let shard = self.shard_of(told.node);
-        let from = self.leads[&shard];
-        self.follows.remove(&told.node);
+        let (shard, from) = self.leaders.promote(told.node);
         if from != told.node {
-            self.leads.insert(shard, told.node);
             let (at, to) = (told.at, told.node);
             let change = PrimaryChange { at, shard, from, to, coordinated, stepped_down_at: None };
             self.changes.push(change);
@@ -127,18 +99,12 @@ impl<'a> Layout<'a> {
     }
 
     fn follow(&mut self, told: &Told, primary: Option<NodeId>) {
-        self.follows.extend(primary.map(|primary| (told.node, primary)));
+        if let Some(primary) = primary {
+            self.leaders.follow(told.node, primary);
+        }
         let last = self.changes.iter_mut().rev().find(|change| change.from == told.node);
-        let leads = self.leads.values().any(|node| *node == told.node);
-        if let Some(change) = last.filter(|_| !leads) {
+        if let Some(change) = last.filter(|_| !self.leaders.is_leader(told.node)) {
             change.stepped_down_at.get_or_insert(told.at);
         }
-    }
-
-    /// The shard whose primary a replica follows; where it was laid out if nothing else is known.
-    fn shard_of(&self, node: NodeId) -> ShardId {
-        let led =
-            |by: &NodeId| self.leads.iter().find(|(_, primary)| *primary == by).map(|(shard, _)| *shard);
-        self.follows.get(&node).and_then(led).unwrap_or_else(|| self.cluster.shard_of(node))
     }
 }

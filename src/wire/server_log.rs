@@ -1,0 +1,157 @@
+//! The lines of a server's log that others read something out of: the one place that knows their words.
+//!
+//! Texts are those of Valkey 8.0 to 9.1 (`cluster_legacy.c`, `replication.c`, `debug.c`, `server.c`), and of Redis 7
+//! (`cluster.c`, and the same files), which says `master` where Valkey says `primary`. They are looked for anywhere in a
+//! line, because what stands before them depends on `log-format`.
+
+/// What a line says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Said<'a> {
+    /// The server's own cluster id (`clusterLoadConfig`, `clusterInit`).
+    Identity(&'a str),
+    /// The server suspects the node with this id (`clusterCron`), or heard that another one does
+    /// (`clusterProcessGossipSection`).
+    Suspects(&'a str),
+    /// The server marked the node with this id as failing (`markNodeAsFailingIfNeeded`).
+    Fails(&'a str),
+    /// The server is a primary from now on, by a vote (`clusterHandleReplicaFailover`).
+    Elected,
+    /// The server is a primary from now on, without asking anybody (`clusterCommandSpecial`, `FAILOVER TAKEOVER`).
+    TookOver,
+    /// The server follows the node with this id from now on (`clusterUpdateSlotsConfigWith`,
+    /// `clusterHandleReplicaMigration`).
+    Follows(&'a str),
+    /// A replica has all that its paused primary has, and may ask for votes (`clusterHandleManualFailover`).
+    HandoverReady,
+    /// A handover, if one was under way, is none any more: it is asked for anew or forced (`clusterCommandSpecial`), or
+    /// its time is over (`manualFailoverCheckTimeout`).
+    HandoverAnew,
+    /// Every slot has an owner again, as the server sees it: it does what clients ask (`clusterUpdateState`).
+    ClusterOk,
+    /// The server does not do what clients ask any more (`clusterUpdateState`).
+    ClusterDown,
+    /// The server has what its primary has (`readSyncBulkPayload`, `replicationResurrectCachedPrimary`'s callers).
+    Synced,
+    /// The server or a sanitizer found it broken (`_serverAssert`, `_serverPanic`, `sigsegvHandler`,
+    /// `serverOutOfMemoryHandler`).
+    Broken,
+}
+
+/// A text, and what a line that holds it says; nothing if the rest does not fit.
+struct Phrase(&'static str, fn(&str) -> Option<Said<'_>>);
+
+/// The first phrase that a line holds, and whose rest fits, counts.
+const PHRASES: &[Phrase] = &[
+    Phrase(" possibly failing", |line| id_after(line, "NODE ").map(Said::Suspects)),
+    Phrase(" as not reachable", |line| id_after(line, " reported node ").map(Said::Suspects)),
+    Phrase(" as failing", |line| id_after(line, "Marking node ").map(Said::Fails)),
+    Phrase("Node configuration loaded, I'm ", |line| id_after(line, ", I'm ").map(Said::Identity)),
+    Phrase("No cluster configuration found, I'm ", |line| id_after(line, ", I'm ").map(Said::Identity)),
+    Phrase("Failover election won: I'm the new ", |_| Some(Said::Elected)),
+    Phrase("Taking over the primary (", |_| Some(Said::TookOver)),
+    Phrase("Taking over the master (", |_| Some(Said::TookOver)),
+    Phrase(FOLLOWS, |line| id_soon_after(line, FOLLOWS).map(Said::Follows)),
+    Phrase(MIGRATES, |line| id_soon_after(line, MIGRATES).map(Said::Follows)),
+    Phrase("replication stream processed, manual failover can start", |_| Some(Said::HandoverReady)),
+    Phrase("Manual failover user request accepted", |_| Some(Said::HandoverAnew)),
+    Phrase("Forced failover ", |_| Some(Said::HandoverAnew)),
+    Phrase("Manual failover timed out", |_| Some(Said::HandoverAnew)),
+    Phrase("Cluster state changed: ok", |_| Some(Said::ClusterOk)),
+    Phrase("Cluster state changed: fail", |_| Some(Said::ClusterDown)),
+    Phrase(" <-> REPLICA sync: Finished with success", |_| Some(Said::Synced)),
+    Phrase("Successful partial resynchronization with ", |_| Some(Said::Synced)),
+    Phrase("ASSERTION FAILED", |_| Some(Said::Broken)),
+    Phrase("Guru Meditation", |_| Some(Said::Broken)),
+    Phrase("crashed by signal", |_| Some(Said::Broken)),
+    Phrase("BUG REPORT START", |_| Some(Said::Broken)),
+    Phrase("Out Of Memory allocating", |_| Some(Said::Broken)),
+    Phrase("AddressSanitizer", |_| Some(Said::Broken)),
+    Phrase("LeakSanitizer", |_| Some(Said::Broken)),
+    Phrase("MemorySanitizer", |_| Some(Said::Broken)),
+    Phrase("ThreadSanitizer", |_| Some(Said::Broken)),
+    Phrase(": runtime error: ", |_| Some(Said::Broken)),
+];
+
+const FOLLOWS: &str = "Reconfiguring myself as a replica of ";
+/// Redis ends it with `master`, Valkey with `primary`; the id follows either.
+const MIGRATES: &str = "Migrating to orphaned ";
+
+/// Reads a line; nothing if it says nothing of interest.
+pub fn read(line: &str) -> Option<Said<'_>> {
+    PHRASES.iter().filter(|Phrase(text, _)| line.contains(text)).find_map(|Phrase(_, said)| said(line))
+}
+
+/// The cluster id that follows a text at once.
+fn id_after<'a>(line: &'a str, text: &str) -> Option<&'a str> {
+    line.split_once(text)?.1.get(..ID_LENGTH).filter(|id| is_id(id))
+}
+
+/// The cluster id that follows a text, perhaps after one more word.
+fn id_soon_after<'a>(line: &'a str, text: &str) -> Option<&'a str> {
+    line.split_once(text)?.1.split_ascii_whitespace().take(2).find(|word| is_id(word))
+}
+
+const ID_LENGTH: usize = 40;
+
+fn is_id(word: &str) -> bool {
+    word.len() == ID_LENGTH && word.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "27af6a40cc3d5d9104ca9408fa429cf8b8feb6db";
+
+    #[test]
+    fn lines_of_all_versions_are_read() {
+        let other = "63e26c45c64c126dd1c3f31cd1cea5efbaa65d8c";
+        let lines = [
+            (format!("1:S 03 Feb * NODE {ID} () possibly failing."), Said::Suspects(ID)),
+            (format!("1:S 03 Feb . *** NODE {ID} possibly failing"), Said::Suspects(ID)),
+            (
+                format!("1:S * Node {other} (10.0.0.5:6379) reported node {ID} () as not reachable."),
+                Said::Suspects(ID),
+            ),
+            (format!("1:M * Marking node {ID} () as failing (quorum reached)."), Said::Fails(ID)),
+            (format!("1:M * Marking node {ID} as failing (quorum reached)."), Said::Fails(ID)),
+            (format!("1:M * No cluster configuration found, I'm {ID}"), Said::Identity(ID)),
+            (format!("1:M * Node configuration loaded, I'm {ID}"), Said::Identity(ID)),
+            ("1:S * Failover election won: I'm the new primary.".to_owned(), Said::Elected),
+            ("1:S # Failover election won: I'm the new master.".to_owned(), Said::Elected),
+            ("1:S # Taking over the master (user request).".to_owned(), Said::TookOver),
+            (
+                format!("Reconfiguring myself as a replica of node {ID} () in shard {other}"),
+                Said::Follows(ID),
+            ),
+            (format!("Reconfiguring myself as a replica of {ID}"), Said::Follows(ID)),
+            (format!("1:S * Migrating to orphaned primary {ID}"), Said::Follows(ID)),
+            (format!("1:S * Migrating to orphaned master {ID}"), Said::Follows(ID)),
+            (
+                "All master replication stream processed, manual failover can start.".to_owned(),
+                Said::HandoverReady,
+            ),
+            ("Forced failover user request accepted (user request from '').".to_owned(), Said::HandoverAnew),
+            ("1:M # Cluster state changed: ok".to_owned(), Said::ClusterOk),
+            ("1:M # Cluster state changed: fail".to_owned(), Said::ClusterDown),
+            ("1:S * MASTER <-> REPLICA sync: Finished with success".to_owned(), Said::Synced),
+            ("1:S * Successful partial resynchronization with primary.".to_owned(), Said::Synced),
+            ("=== REDIS BUG REPORT START: Cut & paste".to_owned(), Said::Broken),
+        ];
+        for (line, said) in lines {
+            assert_eq!(read(&line), Some(said), "{line}");
+        }
+    }
+
+    #[test]
+    fn lines_that_only_look_alike_say_nothing() {
+        for line in [
+            "1:M * Cluster state changed: unknown",
+            "1:M * Marking node somebody as failing",
+            "1:M * NODE é possibly failing",
+            "1:M * Reconfiguring myself as a replica of somebody else entirely",
+        ] {
+            assert_eq!(read(line), None, "{line}");
+        }
+    }
+}
