@@ -37,7 +37,8 @@ pub(super) fn of_failover(
     };
     let from = report.sent_at.unwrap_or(before(ended_at, node_timeout(evidence)));
     let span = Span { from, to: ended_at.min(from + GIVEN_UP_AFTER) };
-    let primary = primary_at(evidence, shard, from);
+    // What was never sent is judged by who led when the operator had looked for the last time.
+    let primary = primary_at(evidence, shard, report.sent_at.unwrap_or(ended_at));
     if to == Some(primary) {
         return Some(format!("{primary} led {shard} already"));
     }

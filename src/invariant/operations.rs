@@ -137,6 +137,17 @@ mod tests {
     }
 
     #[test]
+    fn what_was_never_sent_is_judged_by_who_led_at_its_end() {
+        let mut evidence = healthy();
+        operation(&mut evidence, failover(FailoverMode::Default, None), (38, 40), Ending::Done);
+        promote(&mut evidence, NodeId(2), 40, true);
+        hit(&mut evidence, NodeId(1), 39, Some(50));
+        operation(&mut evidence, failover(FailoverMode::Force, None), (40, 42), Ending::NotSent);
+        evidence.operations[1].sent_at = None;
+        assert_eq!(verdict(&evidence).name(), "holds", "the one node that could take over was held");
+    }
+
+    #[test]
     fn a_dead_or_held_node_that_is_needed_is_an_excuse_and_another_shards_is_none() {
         for node in [1, 2] {
             assert_eq!(timed_out(FailoverMode::Default, |e| kill(e, NodeId(node), 20)).name(), "holds");

@@ -5,6 +5,7 @@ use super::{Action, ActionOutcome, RunReport, Status, Workload, WriteGap};
 use crate::id::NodeId;
 use crate::invariant::Verdict;
 use crate::invariant::evidence::Resyncs;
+use crate::words;
 
 /// The summary, and after it the failure report unless the run passed. Ends with a newline.
 pub fn render(report: &RunReport, colour: bool) -> String {
@@ -142,7 +143,8 @@ fn verdict_line(title: &str, verdict: &Verdict, paint: Paint) -> String {
 
 fn resync_line(node: NodeId, counts: Resyncs) -> String {
     let Resyncs { full, partial, links_lost } = counts;
-    format!("- {node}: {full} full and {partial} partial resyncs, {links_lost} links lost\n")
+    let lost = words::counted(links_lost.into(), "link");
+    format!("- {node}: {full} full and {partial} partial resyncs, {lost} lost\n")
 }
 
 fn gap_line(gap: &WriteGap) -> String {

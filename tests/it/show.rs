@@ -169,7 +169,7 @@ fn wrong_words_are_refused_with_the_known_ones() {
         assert!(stderr.contains(said), "{options:?}: {stderr}");
     }
     let (code, stderr) = refused(nowhere, &[]);
-    assert_eq!(code, Some(4));
+    assert_eq!(code, Some(2));
     assert!(stderr.contains("nowhere"), "{stderr}");
 }
 
