@@ -5,6 +5,7 @@
 //! fuzzer's own clock. So it is built here, by the cargo that builds the rest, in a target folder of its own.
 
 use std::env;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -28,12 +29,16 @@ fn main() {
     println!("cargo::rerun-if-changed=src/shim");
     let target = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR")).join("shim");
     let mut cargo = Command::new(env::var_os("CARGO").expect("cargo sets CARGO"));
-    NOT_INHERITED.iter().for_each(|name| {
+    // One version of the tool has one shim, whatever the surroundings say about profiles.
+    let profiles = env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CARGO_PROFILE_"));
+    let not_inherited = NOT_INHERITED.iter().map(OsString::from).chain(profiles.map(|(name, _)| name));
+    not_inherited.for_each(|name| {
         cargo.env_remove(name);
     });
     let status = cargo
         .args(["build", "--release", "--locked", "--manifest-path", "src/shim/Cargo.toml", "--target-dir"])
         .arg(&target)
+        .env("CARGO_INCREMENTAL", "0")
         .env("RUSTFLAGS", "-C relocation-model=pic -C link-arg=-Wl,--build-id=sha1 -C link-arg=-lc")
         .status()
         .expect("the cargo that runs this script can be started");
