@@ -20,12 +20,12 @@ static void bytes_come_as_they_went(void) {
 
 static void a_blocking_read_waits_for_bytes(void) {
     connected(&CLIENT, &SERVER);
+    long begun = milliseconds();
     if (fork() == 0) {
         sleep_ms(50);
         MUST(write(CLIENT, "late", 4) == 4);
         _exit(0);
     }
-    long begun = milliseconds();
     SHOW(read(SERVER, ROOM, sizeof ROOM));
     IS(milliseconds() - begun >= 49);
 }
