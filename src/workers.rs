@@ -87,7 +87,7 @@ fn processors() -> Vec<usize> {
 }
 
 /// Keeps this thread on a processor. Where the kernel refuses, it is slower and otherwise the same.
-fn pin_to(processor: usize) {
+pub fn pin_to(processor: usize) {
     let mut one = CpuSet::new();
     let _ = one.set(processor).and_then(|()| sched_setaffinity(Pid::from_raw(0), &one));
 }

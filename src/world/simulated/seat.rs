@@ -14,6 +14,8 @@ use std::sync::OnceLock;
 use nix::sched::{CpuSet, sched_getaffinity, sched_getcpu, sched_setaffinity};
 use nix::unistd::Pid;
 
+use crate::workers;
+
 const READS_FAULT: libc::c_int = libc::PR_TSC_SIGSEGV;
 const READS_WORK: libc::c_int = libc::PR_TSC_ENABLE;
 const RDTSC: [u8; 2] = [0x0f, 0x31];
@@ -30,11 +32,10 @@ pub struct Seat {
 impl Seat {
     /// Takes the processor that the thread runs on: a hand-over across processors costs five times as much.
     pub fn take() -> Self {
-        let me = Pid::from_raw(0);
-        let before = sched_getaffinity(me).ok();
-        let mut one = CpuSet::new();
-        // Where the kernel refuses, the run is slower and otherwise the same.
-        let _ = sched_getcpu().and_then(|cpu| one.set(cpu)).and_then(|()| sched_setaffinity(me, &one));
+        let before = sched_getaffinity(Pid::from_raw(0)).ok();
+        if let Ok(processor) = sched_getcpu() {
+            workers::pin_to(processor);
+        }
         if answer_faults() {
             set_counter(READS_FAULT);
         }
