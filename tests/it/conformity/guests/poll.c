@@ -131,8 +131,8 @@ static void select_refuses_what_is_closed(void) {
     fd_set readable;
     struct timeval none = {0, 0};
     FD_ZERO(&readable);
-    FD_SET(77, &readable);
-    SHOW(select(78, &readable, NULL, NULL, &none));
+    FD_SET(60, &readable);
+    SHOW(select(61, &readable, NULL, NULL, &none));
     SHOW(select(-1, NULL, NULL, NULL, &none));
     none.tv_sec = -1;
     SHOW(select(0, NULL, NULL, NULL, &none));
