@@ -59,7 +59,11 @@ impl Network {
 
     /// The same, where an earlier run decides: its latencies, by connection, go before drawn ones, and nothing is split
     /// but what was.
-    pub fn guided_by(mut self, latencies: BTreeMap<u64, VecDeque<SimDuration>>, splits: pieces::Recorded) -> Self {
+    pub fn guided_by(
+        mut self,
+        latencies: BTreeMap<u64, VecDeque<SimDuration>>,
+        splits: pieces::Recorded,
+    ) -> Self {
         self.recorded = latencies;
         self.splits = Splits::Recorded(splits);
         self

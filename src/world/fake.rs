@@ -67,7 +67,8 @@ impl Fake {
 
 impl Script {
     fn turn(&mut self, node: NodeId, now: SimTime) -> Result<Turn, WorldError> {
-        let mut turn = Turn { ended_at: now, seen: Vec::new(), next: Next::Blocked(SimTime::NEVER), shuffled: false };
+        let mut turn =
+            Turn { ended_at: now, seen: Vec::new(), next: Next::Blocked(SimTime::NEVER), shuffled: false };
         if let Some(signal) = self.marked.take() {
             self.alive = false;
             turn.next = Next::Exited(signal.name().to_owned());
