@@ -110,9 +110,9 @@ impl FromStr for Command {
 
     fn from_str(text: &str) -> Result<Self, NoCommands> {
         let number = |digits: &str| u64::from_str_radix(digits, 16).ok();
-        let command = text.split_once(':').and_then(|(len, digest)| {
-            Some(Command { len: number(len)?, digest: number(digest)? })
-        });
+        let command = text
+            .split_once(':')
+            .and_then(|(len, digest)| Some(Command { len: number(len)?, digest: number(digest)? }));
         // Only the text that it is written as, so that what is read is written again.
         command.filter(|command| command.to_string() == text).ok_or_else(|| NoCommands(text.to_owned()))
     }
@@ -156,7 +156,10 @@ mod tests {
     fn a_handshake_is_told_by_its_steps() {
         let position = || Position { id: "?".to_owned(), offset: -1 };
         for (said, text) in [
-            (Replicated { asks: Some(position()), ..Replicated::default() }, r#"{"asks":{"id":"?","offset":-1}}"#),
+            (
+                Replicated { asks: Some(position()), ..Replicated::default() },
+                r#"{"asks":{"id":"?","offset":-1}}"#,
+            ),
             (Replicated { answer: Some(Answer::Dual), ..Replicated::default() }, r#"{"answer":"dual"}"#),
             (
                 Replicated { answer: Some(Answer::Full(position())), ..Replicated::default() },

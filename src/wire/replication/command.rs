@@ -111,7 +111,10 @@ fn number(bytes: &[u8], at: usize, kind: u8) -> Result<Option<(usize, usize)>, B
     };
     let digits = rest[..end].strip_suffix(b"\r").and_then(|line| line.strip_prefix(&[kind]));
     let number = digits.and_then(|digits| str::from_utf8(digits).ok()).and_then(|text| text.parse().ok());
-    number.filter(|number| *number <= COMMAND_BYTES_MAX).map(|number| Some((number, at + end + 1))).ok_or(Broken)
+    number
+        .filter(|number| *number <= COMMAND_BYTES_MAX)
+        .map(|number| Some((number, at + end + 1)))
+        .ok_or(Broken)
 }
 
 #[cfg(test)]
