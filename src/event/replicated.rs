@@ -27,6 +27,9 @@ pub struct Replicated {
     /// From a primary: the offset behind the last command that ends in the chunk.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub to: Option<u64>,
+    /// From a primary: how many bytes of the chunk come after that command; absent if there are none.
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub rest: u64,
     /// From a primary: the commands that end in the chunk.
     #[serde(skip_serializing_if = "Commands::is_empty", default)]
     pub commands: Commands,
@@ -74,6 +77,10 @@ pub struct Commands(pub Vec<Command>);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} lists no commands")]
 pub struct NoCommands(String);
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
 
 impl Replicated {
     /// Whether it says nothing.

@@ -198,7 +198,10 @@ fn stream(mut commands: Commands, mut at: u64, bytes: &[u8], said: &mut Replicat
                 said.to = Some(at);
                 said.commands.0.push(Command { len, digest: digest(&command) });
             }
-            Ok(None) => return State::Stream { commands, at },
+            Ok(None) => {
+                said.rest = commands.rest() * u64::from(said.to.is_some());
+                return State::Stream { commands, at };
+            }
             Err(Broken) => return State::Idle,
         }
     }
@@ -251,6 +254,16 @@ mod tests {
         assert_eq!(read(&mut asked(Some(-1)), &bytes), expected);
         let at_once = asked(Some(-1)).read(&bytes);
         assert!(at_once.answer.is_some() && at_once.whole == Some(true) && at_once.to == expected[2].to);
+    }
+
+    #[test]
+    fn what_follows_the_last_whole_command_is_counted() {
+        let mut answers = asked(Some(1));
+        let said = answers.read(&[b"+CONTINUE\r\n", SET, &SET[..7]].concat());
+        assert_eq!((said.to, said.rest), (Some(SET.len() as u64), 7));
+        assert!(answers.read(&SET[7..9]).is_empty());
+        let said = answers.read(&SET[9..]);
+        assert_eq!((said.to, said.rest), (Some(2 * SET.len() as u64), 0));
     }
 
     #[test]

@@ -46,6 +46,11 @@ impl Commands {
         self.bytes.extend_from_slice(bytes);
     }
 
+    /// How many bytes of an unfinished command there are.
+    pub fn rest(&self) -> u64 {
+        (self.bytes.len() - self.start) as u64
+    }
+
     /// The next whole command, or nothing until more arrives.
     pub fn pop(&mut self) -> Result<Option<Whole<'_>>, Broken> {
         let waiting = self.bytes.len() - self.start;
