@@ -91,13 +91,14 @@ fn read(bytes: &[u8]) -> Result<Read, Broken> {
     let Some((count, mut at)) = number(bytes, 0, b'*')? else {
         return Ok(Read::Wants(bytes.len() + 1));
     };
-    for part in 0..count {
+    let mut kept = parts.iter_mut();
+    for _ in 0..count {
         let Some((len, begin)) = number(bytes, at, b'$')? else {
             return Ok(Read::Wants(bytes.len().max(at) + 1));
         };
         let end = begin + len;
-        if part < PARTS {
-            parts[part] = Some((begin, end));
+        if let Some(part) = kept.next() {
+            *part = Some((begin, end));
         }
         at = end + 2;
         if at > bytes.len() {
