@@ -12,7 +12,7 @@ use super::Shared;
 /// First word of a page.
 pub const MAGIC: u64 = 0x766b_667a_7061_6765;
 /// Layout version; the shim refuses another one.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 /// The variable that names the page's descriptor to the shim.
 pub const PAGE_VARIABLE: &str = "VALKEY_FUZZER_PAGE";
 /// The variable that asks the shim to describe the process images it is loaded into, and do nothing else.
@@ -111,6 +111,8 @@ pub mod state {
     pub const EXITED: u32 = 5;
     /// Worked on and on without ever waiting for anything, beyond every bound.
     pub const BUSY: u32 = 6;
+    /// All its threads wait for locks or conditions that only they themselves could give; the page's text says which.
+    pub const DEADLOCK: u32 = 7;
 }
 
 /// A process of the node.
