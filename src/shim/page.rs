@@ -43,7 +43,8 @@ pub const NOBODY: u16 = u16::MAX;
 
 /// The turn word's value while the scheduler has the turn.
 pub const TURN_SCHEDULER: u32 = 0;
-/// Set in the turn word while a process has it, beside its thread id: makes the kernel wake the scheduler if it dies.
+/// Set in the turn word, beside the thread id of the process that has it, once the scheduler sleeps: whoever ends the
+/// turn, the process or the kernel that buries it, has to wake it.
 pub const TURN_WAITERS: u32 = 0x8000_0000;
 /// Set by the kernel in the turn word when the process that had the turn died.
 pub const TURN_DIED: u32 = 0x4000_0000;

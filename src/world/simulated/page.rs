@@ -97,12 +97,12 @@ impl SharedPage {
     pub fn await_turn(&self, i: usize, timeout: Duration) -> Option<u32> {
         let word = self.turn_word(i);
         let held = self.ready_word(i).load(Ordering::SeqCst);
-        let now = word.load(Ordering::SeqCst);
-        if now != held {
-            return Some(now);
+        let awaited = held | page::TURN_WAITERS;
+        let said = word.compare_exchange(held, awaited, Ordering::SeqCst, Ordering::SeqCst);
+        if said.is_ok() || said == Err(awaited) {
+            futex_wait(word, awaited, timeout);
         }
-        futex_wait(word, held, timeout);
-        Some(word.load(Ordering::SeqCst)).filter(|value| *value != held)
+        Some(word.load(Ordering::SeqCst)).filter(|value| ![held, awaited].contains(value))
     }
 
     /// Takes all records out of the outbox, in order.

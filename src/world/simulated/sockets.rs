@@ -1,6 +1,6 @@
 //! A node's sockets as the network sees them: names, bytes that do not fit the window yet, and message boundaries.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddrV4;
 
 use super::page::SharedPage;
@@ -36,6 +36,8 @@ enum Ending {
 #[derive(Default)]
 pub struct Sockets {
     links: BTreeMap<u64, Link>,
+    /// Those whose bytes did not all fit the receive area.
+    full: BTreeSet<u64>,
 }
 
 impl Sockets {
@@ -106,7 +108,9 @@ impl Sockets {
             Arrival::Credit { len } => page.socket(slot).credit += len,
             Arrival::Incoming { .. } => unreachable!("handled above"),
         }
-        link.refill(page);
+        if !link.refill(page) {
+            self.full.insert(handle);
+        }
         poke(page, slot);
     }
 
@@ -154,9 +158,8 @@ impl Sockets {
 
     /// Moves waiting bytes up into every receive area that has room.
     pub fn refill(&mut self, page: &mut SharedPage) {
-        for link in self.links.values_mut().filter(|link| !link.waiting.is_empty()) {
-            link.refill(page);
-        }
+        let links = &mut self.links;
+        self.full.retain(|handle| links.get_mut(handle).is_some_and(|link| !link.refill(page)));
     }
 
     /// Everything is gone with the process: what each peer sees of it, in the order of the names.
@@ -186,8 +189,8 @@ impl Sockets {
 }
 
 impl Link {
-    /// Moves what waits into the receive area, and the end of the stream behind it.
-    fn refill(&mut self, page: &mut SharedPage) {
+    /// Moves what waits into the receive area, and the end of the stream behind it; whether everything fitted.
+    fn refill(&mut self, page: &mut SharedPage) -> bool {
         while !self.waiting.is_empty() {
             let (front, _) = self.waiting.as_slices();
             let moved = page.fill_window(self.slot, front);
@@ -207,6 +210,7 @@ impl Link {
             }
             _ => {}
         }
+        self.waiting.is_empty()
     }
 }
 
