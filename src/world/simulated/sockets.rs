@@ -6,7 +6,7 @@ use std::net::SocketAddrV4;
 use super::page::SharedPage;
 use crate::actor::message::{Arrival, Chunk};
 use crate::id::BUS_PORT;
-use crate::shim::page::{self, NOBODY, SOCKETS, Socket, socket_state as state};
+use crate::shim::page::{self, NOBODY, Socket, socket_state as state};
 use crate::wire::cluster_bus::{Framer, summarise};
 use crate::world::Seen;
 
@@ -50,7 +50,7 @@ impl Sockets {
 
     /// The server dials: its socket gets a name in the network.
     pub fn dialled(&mut self, page: &mut SharedPage, handle: u64) {
-        if let Some(slot) = (0..SOCKETS).find(|slot| {
+        if let Some(slot) = page.used_sockets().find(|slot| {
             let socket = page.socket(*slot);
             socket.state != state::FREE && socket.handle == handle
         }) {
@@ -102,7 +102,7 @@ impl Sockets {
             }
             Arrival::Refused => die(page.socket(slot), libc::ECONNREFUSED),
             Arrival::TimedOut => die(page.socket(slot), libc::ETIMEDOUT),
-            Arrival::Data(chunk) => link.waiting.extend(chunk.bytes),
+            Arrival::Data(chunk) => link.receive(page, &chunk.bytes),
             Arrival::Eof => link.ends = Some(Ending::Eof),
             Arrival::Reset => link.ends = Some(Ending::Reset),
             Arrival::Credit { len } => page.socket(slot).credit += len,
@@ -119,9 +119,10 @@ impl Sockets {
         let listening = |page: &mut SharedPage, slot: &usize| {
             page.socket(*slot).state == state::LISTENING && page.socket(*slot).local_port == port
         };
-        let listener = (0..SOCKETS).find(|slot| listening(page, slot));
-        let free = (0..SOCKETS).find(|slot| page.socket(*slot).state == state::FREE);
-        let (Some(listener), Some(slot)) = (listener, free) else {
+        let Some(listener) = page.used_sockets().find(|slot| listening(page, slot)) else {
+            return;
+        };
+        let Some(slot) = page.take_free() else {
             return;
         };
         // What was set at the listening socket holds for those accepted, as on Linux.
@@ -140,6 +141,7 @@ impl Sockets {
             pending: NOBODY,
             pending_last: NOBODY,
             pending_count: 0,
+            rx_area: 0,
             rx_start: 0,
             rx_end: 0,
             rx_eof: 0,
@@ -171,7 +173,7 @@ impl Sockets {
             let unread = page.socket(slot).rx_end > page.socket(slot).rx_start;
             seen.extend(self.close_seen(handle, unread));
         }
-        for slot in 0..SOCKETS {
+        for slot in page.used_sockets() {
             if page.socket(slot).state == state::LISTENING {
                 seen.push(Seen::Unlisten { port: page.socket(slot).local_port });
             }
@@ -189,6 +191,12 @@ impl Sockets {
 }
 
 impl Link {
+    /// Takes bytes: straight into the receive area, unless others wait for room there.
+    fn receive(&mut self, page: &mut SharedPage, bytes: &[u8]) {
+        let taken = if self.waiting.is_empty() { page.fill_window(self.slot, bytes) } else { 0 };
+        self.waiting.extend(&bytes[taken..]);
+    }
+
     /// Moves what waits into the receive area, and the end of the stream behind it; whether everything fitted.
     fn refill(&mut self, page: &mut SharedPage) -> bool {
         while !self.waiting.is_empty() {
@@ -198,6 +206,10 @@ impl Link {
                 break;
             }
             self.waiting.drain(..moved);
+        }
+        if self.waiting.is_empty() {
+            // Tens of thousands of links would keep what each of them needed once.
+            self.waiting = VecDeque::new();
         }
         let socket = page.socket(self.slot);
         socket.rx_more = u32::from(!self.waiting.is_empty());
