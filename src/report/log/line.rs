@@ -52,6 +52,8 @@ pub(super) fn details(body: &Body) -> String {
         Body::Tell { message } => told_to_another(message),
         Body::Gap { ns } => format!("next after {:.3} ms", ns.as_ns() as f64 / 1e6),
         Body::Latency { conn, ns } => format!("conn {conn}: {:.3} ms", ns.as_ns() as f64 / 1e6),
+        Body::Split { conn, first } => format!("conn {conn}: {first} bytes arrive first"),
+        Body::Order { turn, draw } => format!("turn {turn}: shuffled by {draw}"),
         Body::Held { conn, len } => format!("conn {conn}: {len} bytes"),
         Body::Picked { node, why } => format!("{node}: {why}"),
         Body::Phase { phase } => word(phase),
