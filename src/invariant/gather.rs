@@ -8,7 +8,6 @@ mod disk;
 mod processes;
 mod resyncs;
 mod takeovers;
-mod words;
 
 use std::collections::BTreeMap;
 
@@ -22,7 +21,7 @@ use super::layout;
 use crate::event::{Body, Event, Phase};
 use crate::history::{Entry, Outcome, Request};
 use crate::id::{ActorId, ClientId, NodeId};
-use crate::op::{OpAction, is_shutdown};
+use crate::op::is_shutdown;
 use crate::plan::Plan;
 use crate::time::SimTime;
 
@@ -103,10 +102,10 @@ impl Gatherer {
     fn shut_down(&mut self, body: &Body) {
         if let Body::Operation { op, .. } = body
             && let Some(op) = self.plan.operations.iter().find(|planned| planned.id == *op)
-            && let OpAction::Command { node, args } = &op.action
-            && is_shutdown(args)
         {
-            self.processes.shut_down(*node);
+            for typed in op.action.typed().iter().filter(|typed| is_shutdown(&typed.args)) {
+                self.processes.shut_down(typed.node);
+            }
         }
     }
 
