@@ -41,7 +41,10 @@ mod tests {
         evidence.deadlocks = vec![StallReport { node: NodeId(4), at: at(7), detail }];
         assert_eq!(
             check(&Case::of(&evidence)),
-            Verdict::violated(at(7), "node-4 could never go on after 7.000000s: thread 1 waits for a mutex of thread 1")
+            Verdict::violated(
+                at(7),
+                "node-4 could never go on after 7.000000s: thread 1 waits for a mutex of thread 1"
+            )
         );
     }
 }

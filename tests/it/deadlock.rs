@@ -30,9 +30,12 @@ fn who_waits_for_whom_is_told() {
 #[test]
 fn who_may_still_go_on_is_left_alone() {
     let guest = Guest::build("deadlock");
-    for check in
-        ["one_still_sleeps", "one_waits_for_a_child", "it_gives_up_in_time", "an_error_checking_mutex_says_so"]
-    {
+    for check in [
+        "one_still_sleeps",
+        "one_waits_for_a_child",
+        "it_gives_up_in_time",
+        "an_error_checking_mutex_says_so",
+    ] {
         assert_eq!(in_simulation(&guest, check), natively(&guest, check), "{check}");
     }
 }

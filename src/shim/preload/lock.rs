@@ -304,7 +304,9 @@ pub fn futex(word: *const u32, operation: i32, value: u32, time: *const Timespec
 fn wait_at_word(word: *const u32, deadline_ns: u64) -> i32 {
     let me = stand_in_line(word.addr());
     while WAITERS[me].get() != (0, 0) && turn::page().now_ns.get() < deadline_ns {
-        if pause(until_signalled(me, Source::Anybody), deadline_ns) != Interrupt::No && WAITERS[me].get() != (0, 0) {
+        if pause(until_signalled(me, Source::Anybody), deadline_ns) != Interrupt::No
+            && WAITERS[me].get() != (0, 0)
+        {
             WAITERS[me].set((0, 0));
             return fail(sys::EINTR);
         }

@@ -230,7 +230,9 @@ fn say_deadlock() {
         // What does not fit is cut, which is no error.
         let _ = match holder(wait.about.0) {
             0 => write!(text, "{end}thread {} waits for {name}", thread.born.get() + 1),
-            by => write!(text, "{end}thread {} waits for {name} of thread {}", thread.born.get() + 1, born(by)),
+            by => {
+                write!(text, "{end}thread {} waits for {name} of thread {}", thread.born.get() + 1, born(by))
+            }
         };
     }
     turn::deadlock(text.written());
