@@ -129,6 +129,8 @@ pub enum NodeMessage {
     Exited { status: String },
     /// The process never blocked again.
     Livelock { detail: String },
+    /// The process never could have gone on.
+    Deadlock { detail: String },
     /// The process wrote a line to its log.
     Log { line: String },
     /// A child of the process came or went.

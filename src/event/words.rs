@@ -168,6 +168,8 @@ words! {
     Observation Delivered "child" Child { pid: u32, state: ChildState };
     /// A process used the CPU without end and never blocked again.
     Observation Delivered "livelock" Livelock { detail: String };
+    /// All threads of a process wait for locks or conditions that only they themselves could give.
+    Observation Delivered "deadlock" Deadlock { detail: String };
     /// A server answered the operator; a long answer is cut off, and then `total` is the length of all of it, in bytes.
     Observation Noted "reply" Reply {
         op: Option<OpId>,

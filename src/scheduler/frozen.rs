@@ -98,7 +98,9 @@ impl<'a> Frozen<'a> {
                 (Err(malformed), _) => return Err(AskError::Nonsense(node, malformed)),
                 (_, Next::Blocked(SimTime::NEVER)) => return Err(AskError::Silent(node)),
                 (_, Next::Blocked(until)) => now = now.max(until),
-                (_, Next::Exited(_) | Next::Livelock(_)) => return Err(AskError::Down(node)),
+                (_, Next::Exited(_) | Next::Livelock(_) | Next::Deadlock(_)) => {
+                    return Err(AskError::Down(node));
+                }
             }
         }
         Err(AskError::Silent(node))

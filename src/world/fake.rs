@@ -35,6 +35,8 @@ pub enum Step {
     Exit(&'static str),
     /// It never blocks again.
     Livelock,
+    /// Its threads wait for each other.
+    Deadlock,
     /// The world fails.
     GiveUp(&'static str),
 }
@@ -100,6 +102,7 @@ impl Script {
             Step::Await => return Ok(true),
             Step::Exit(status) => return Ok(self.end(turn, Next::Exited(status.to_owned()))),
             Step::Livelock => return Ok(self.end(turn, Next::Livelock("it works for ever".to_owned()))),
+            Step::Deadlock => return Ok(self.end(turn, Next::Deadlock("it waits for itself".to_owned()))),
             Step::GiveUp(reason) => return Err(WorldError::GaveUp { node, reason: reason.to_owned() }),
             seen => turn.seen.push(seen_of(seen)),
         }

@@ -46,6 +46,12 @@ impl Commands {
         self.bytes.extend_from_slice(bytes);
     }
 
+    /// Passes over line ends where a command may begin.
+    pub fn skip_empty_lines(&mut self) {
+        let is_end = |byte: &&u8| matches!(byte, b'\r' | b'\n');
+        self.start += self.bytes[self.start..].iter().take_while(is_end).count();
+    }
+
     /// How many bytes of an unfinished command there are.
     pub fn rest(&self) -> u64 {
         (self.bytes.len() - self.start) as u64

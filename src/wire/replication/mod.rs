@@ -83,6 +83,8 @@ impl Questions {
         }
         self.commands.push(bytes);
         loop {
+            // With empty lines a replica shows that it lives while it loads.
+            self.commands.skip_empty_lines();
             match self.commands.pop() {
                 Ok(Some(command)) => question(&command).into_iter().for_each(&mut see),
                 Ok(None) => return,
@@ -123,6 +125,14 @@ mod tests {
         assert_eq!(end.sent(&pack(&["PSYNC", "?", "-1"])), Some(asks));
         let acks = [pack(&["REPLCONF", "ACK", "7"]), pack(&["REPLCONF", "ACK", "9", "FACK", "8"])].concat();
         assert_eq!(end.sent(&acks), Some(Replicated { ack: Some(9), ..Replicated::default() }));
+    }
+
+    #[test]
+    fn signs_of_life_between_commands_are_passed_over() {
+        let mut end = LinkEnd::dialled();
+        assert_eq!(end.sent(b"\n\n"), None);
+        let acks = [b"\n", &pack(&["REPLCONF", "ACK", "7"])[..]].concat();
+        assert_eq!(end.sent(&acks).and_then(|said| said.ack), Some(7));
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! A node's sockets as the network sees them: names, bytes that do not fit the window yet, and message boundaries.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddrV4;
 
 use super::page::SharedPage;
 use crate::actor::message::{Arrival, Chunk};
 use crate::id::{BUS_PORT, Host};
-use crate::shim::page::{self, NOBODY, SOCKETS, Socket, socket_state as state};
+use crate::shim::page::{self, NOBODY, Socket, socket_state as state};
 use crate::wire::cluster_bus::{Framer, summarise};
 use crate::wire::replication::LinkEnd;
 use crate::world::Seen;
@@ -39,6 +39,8 @@ enum Ending {
 #[derive(Default)]
 pub struct Sockets {
     links: BTreeMap<u64, Link>,
+    /// Those whose bytes did not all fit the receive area.
+    full: BTreeSet<u64>,
 }
 
 impl Sockets {
@@ -60,7 +62,7 @@ impl Sockets {
 
     /// The server dials: its socket gets a name in the network.
     pub fn dialled(&mut self, page: &mut SharedPage, handle: u64) {
-        if let Some(slot) = (0..SOCKETS).find(|slot| {
+        if let Some(slot) = page.used_sockets().find(|slot| {
             let socket = page.socket(*slot);
             socket.state != state::FREE && socket.handle == handle
         }) {
@@ -114,13 +116,15 @@ impl Sockets {
             }
             Arrival::Refused => die(page.socket(slot), libc::ECONNREFUSED),
             Arrival::TimedOut => die(page.socket(slot), libc::ETIMEDOUT),
-            Arrival::Data(chunk) => link.take(&chunk.bytes),
+            Arrival::Data(chunk) => link.receive(page, &chunk.bytes),
             Arrival::Eof => link.ends = Some(Ending::Eof),
             Arrival::Reset => link.ends = Some(Ending::Reset),
             Arrival::Credit { len } => page.socket(slot).credit += len,
             Arrival::Incoming { .. } => unreachable!("handled above"),
         }
-        link.refill(page);
+        if !link.refill(page) {
+            self.full.insert(handle);
+        }
         poke(page, slot);
     }
 
@@ -129,9 +133,10 @@ impl Sockets {
         let listening = |page: &mut SharedPage, slot: &usize| {
             page.socket(*slot).state == state::LISTENING && page.socket(*slot).local_port == port
         };
-        let listener = (0..SOCKETS).find(|slot| listening(page, slot));
-        let free = (0..SOCKETS).find(|slot| page.socket(*slot).state == state::FREE);
-        let (Some(listener), Some(slot)) = (listener, free) else {
+        let Some(listener) = page.used_sockets().find(|slot| listening(page, slot)) else {
+            return;
+        };
+        let Some(slot) = page.take_free() else {
             return;
         };
         // What was set at the listening socket holds for those accepted, as on Linux.
@@ -150,6 +155,7 @@ impl Sockets {
             pending: NOBODY,
             pending_last: NOBODY,
             pending_count: 0,
+            rx_area: 0,
             rx_start: 0,
             rx_end: 0,
             rx_eof: 0,
@@ -168,9 +174,8 @@ impl Sockets {
 
     /// Moves waiting bytes up into every receive area that has room.
     pub fn refill(&mut self, page: &mut SharedPage) {
-        for link in self.links.values_mut().filter(|link| !link.waiting.is_empty()) {
-            link.refill(page);
-        }
+        let links = &mut self.links;
+        self.full.retain(|handle| links.get_mut(handle).is_some_and(|link| !link.refill(page)));
     }
 
     /// Everything is gone with the process: what each peer sees of it, in the order of the names.
@@ -182,7 +187,7 @@ impl Sockets {
             let unread = page.socket(slot).rx_end > page.socket(slot).rx_start;
             seen.extend(self.close_seen(handle, unread));
         }
-        for slot in 0..SOCKETS {
+        for slot in page.used_sockets() {
             if page.socket(slot).state == state::LISTENING {
                 seen.push(Seen::Unlisten { port: page.socket(slot).local_port });
             }
@@ -200,16 +205,17 @@ impl Sockets {
 }
 
 impl Link {
-    /// Bytes arrived.
-    fn take(&mut self, bytes: &[u8]) {
+    /// Takes bytes: straight into the receive area, unless others wait for room there.
+    fn receive(&mut self, page: &mut SharedPage, bytes: &[u8]) {
         if let Some(end) = &mut self.replication {
             end.arrived(bytes);
         }
-        self.waiting.extend(bytes);
+        let taken = if self.waiting.is_empty() { page.fill_window(self.slot, bytes) } else { 0 };
+        self.waiting.extend(&bytes[taken..]);
     }
 
-    /// Moves what waits into the receive area, and the end of the stream behind it.
-    fn refill(&mut self, page: &mut SharedPage) {
+    /// Moves what waits into the receive area, and the end of the stream behind it; whether everything fitted.
+    fn refill(&mut self, page: &mut SharedPage) -> bool {
         while !self.waiting.is_empty() {
             let (front, _) = self.waiting.as_slices();
             let moved = page.fill_window(self.slot, front);
@@ -217,6 +223,10 @@ impl Link {
                 break;
             }
             self.waiting.drain(..moved);
+        }
+        if self.waiting.is_empty() {
+            // Tens of thousands of links would keep what each of them needed once.
+            self.waiting = VecDeque::new();
         }
         let socket = page.socket(self.slot);
         socket.rx_more = u32::from(!self.waiting.is_empty());
@@ -229,6 +239,7 @@ impl Link {
             }
             _ => {}
         }
+        self.waiting.is_empty()
     }
 }
 
