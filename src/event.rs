@@ -11,7 +11,7 @@ mod told;
 mod view;
 mod words;
 
-pub use bus::{BusSummary, MessageType};
+pub use bus::{BusSummary, Claim, Gossiped, MessageType};
 pub use told::Told;
 pub use view::{Doubt, Member, ViewRole, ViewRow, ViewState};
 pub use words::{Body, What};

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::event::{
-    Body, BusSummary, ChildState, Closing, Doubt, Event, LinkState, Member, MessageType, Phase, Told,
+    Body, BusSummary, ChildState, Claim, Closing, Doubt, Event, Gossiped, LinkState, Member, MessageType, Phase, Told,
     ViewRole, ViewRow, ViewState,
 };
 use crate::fault::{Channel, FaultId, LatencyRange};
@@ -73,17 +73,27 @@ fn gone(text: String, flag: bool) -> Vec<Member> {
     flag.then(|| Member::from(text)).into_iter().collect()
 }
 
+fn claim(small: u16, text: &str) -> Claim {
+    let of = (small > 1).then(|| text.to_owned());
+    Claim { id: text.to_owned(), flags: small, of, slots: vec![(small, small)], ok: small == 0 }
+}
+
 /// One event of each kind of statement, all values from these.
 fn bodies(number: u64, small: u16, flag: bool, text: &str, host: Host) -> Vec<Body> {
-    let (conn, len, op, fault, node) = (number, u64::from(small), OpId(small), FaultId(small), NodeId(small));
-    let text = || text.to_owned();
     let epoch = flag.then_some(number);
     let bus = BusSummary {
         r#type: MessageType(small),
         current_epoch: epoch,
         config_epoch: epoch,
         paused: epoch.map(|_| true),
+        forced: epoch.map(|_| true),
+        offset: epoch,
+        claim: epoch.map(|_| Box::new(claim(small, text))),
+        about: epoch.map(|_| text.to_owned()),
+        gossip: epoch.map(|_| Gossiped(text.to_owned(), small)).into_iter().collect(),
     };
+    let (conn, len, op, fault, node) = (number, u64::from(small), OpId(small), FaultId(small), NodeId(small));
+    let text = || text.to_owned();
     let channel = if flag { Channel::Bus } else { Channel::Replication };
     vec![
         Body::Latency { conn, ns: SimDuration::from_ns(number) },
@@ -252,7 +262,7 @@ fn the_format_is_these_bytes() {
             {"i":16,"at":160,"actor":"network","kind":"effect","cause":15,"what":"tell","message":"words","text":"a \"text\"\n"}
             {"i":17,"at":170,"actor":"network","kind":"observation","cause":16,"what":"dial","from":"operator","conn":7,"to":"operator","port":3}
             {"i":18,"at":180,"actor":"network","kind":"observation","cause":17,"what":"listen","node":3,"port":3}
-            {"i":19,"at":190,"actor":"network","kind":"observation","cause":18,"what":"sent","from":"node-3","conn":7,"channel":"bus","to":"operator","len":3,"digest":"a \"text\"\n","bus":{"type":"fail","current_epoch":7,"config_epoch":7,"paused":true}}
+            {"i":19,"at":190,"actor":"network","kind":"observation","cause":18,"what":"sent","from":"node-3","conn":7,"channel":"bus","to":"operator","len":3,"digest":"a \"text\"\n","bus":{"type":"fail","current_epoch":7,"config_epoch":7,"paused":true,"forced":true,"offset":7,"claim":{"id":"a \"text\"\n","flags":3,"of":"a \"text\"\n","slots":[[3,3]],"ok":false},"about":"a \"text\"\n","gossip":[["a \"text\"\n",3]]}}
             {"i":20,"at":200,"actor":"network","kind":"observation","cause":19,"what":"closed","from":"node-3","conn":7,"how":"half-closed"}
             {"i":21,"at":210,"actor":"network","kind":"observation","cause":20,"what":"log","line":"a \"text\"\n"}
             {"i":22,"at":220,"actor":"network","kind":"observation","cause":21,"what":"exited","status":"a \"text\"\n"}
@@ -296,7 +306,7 @@ fn what_was_pushed_is_read_and_the_digest_is_the_one_of_the_bytes() {
     let log = sink.bytes();
     assert_eq!(log, log_of(&events));
     assert_eq!((summary.events, summary.bytes), (events.len() as u64, log.len() as u64));
-    check(&summary.sha256, expect!["b4692328a954bdd96322ea9d163a3189e406e84bbb44a0b57bf60cb8343033dd"]);
+    check(&summary.sha256, expect!["f8a16bbce2015ba1ad46a69c957dba1cd569694832aa7e5409369bccd10a3036"]);
     let reader = LogReader::new(&log[..]).expect("a log");
     assert_eq!(reader.header(), &header());
     assert_eq!(reader.map(|event| event.expect("an event")).collect::<Vec<_>>(), events);

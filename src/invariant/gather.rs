@@ -19,6 +19,7 @@ use self::takeovers::Takeovers;
 use super::Evidence;
 use super::evidence::{Findings, NodeEvidence, Resyncs};
 use super::layout;
+use crate::chronicle::Chronicle;
 use crate::event::{Body, Event, Phase};
 use crate::history::{Entry, Outcome, Request};
 use crate::id::{ActorId, ClientId, NodeId};
@@ -38,6 +39,7 @@ pub struct Gatherer {
     processes: Processes,
     disk: Disk,
     takeovers: Takeovers,
+    chronicle: Chronicle,
     resyncs: BTreeMap<NodeId, Resyncs>,
     notable: BTreeMap<SimTime, u64>,
 }
@@ -61,6 +63,7 @@ impl Gatherer {
             processes: Processes::default(),
             disk: Disk::default(),
             takeovers: Takeovers::default(),
+            chronicle: Chronicle::new(plan),
             resyncs: BTreeMap::new(),
             notable: BTreeMap::new(),
         }
@@ -69,6 +72,9 @@ impl Gatherer {
     /// Takes the next event.
     pub fn see(&mut self, event: &Event) {
         self.last_at = event.at;
+        if !self.done {
+            self.chronicle.see(event);
+        }
         if is_notable(&event.body) && !self.done {
             self.notable.entry(event.at).or_insert(event.i);
         }
@@ -128,6 +134,7 @@ impl Gatherer {
             operations: self.actions.operations(&self.plan),
             primary_changes: self.takeovers.changes(&self.plan.cluster, &ids),
             log_tail: self.processes.log_tail(),
+            chronicle: self.chronicle,
             resyncs: self.resyncs,
             notable: self.notable,
             exits: self.processes.exits,

@@ -7,7 +7,7 @@ use super::page::SharedPage;
 use crate::actor::message::{Arrival, Chunk};
 use crate::id::BUS_PORT;
 use crate::shim::page::{self, NOBODY, SOCKETS, Socket, socket_state as state};
-use crate::wire::cluster_bus::{Framer, summarise};
+use crate::wire::cluster_bus::{Framer, Teller};
 use crate::world::Seen;
 
 /// Bytes a reader takes before its peer is told that there is room again.
@@ -36,6 +36,8 @@ enum Ending {
 #[derive(Default)]
 pub struct Sockets {
     links: BTreeMap<u64, Link>,
+    /// What the process said on the bus so far.
+    teller: Teller,
 }
 
 impl Sockets {
@@ -62,7 +64,7 @@ impl Sockets {
             None => vec![Chunk { bytes, bus: None }],
             Some(framer) => {
                 framer.push(&bytes);
-                cut(framer)
+                cut(framer, &mut self.teller)
             }
         }
     }
@@ -210,10 +212,10 @@ impl Link {
     }
 }
 
-fn cut(framer: &mut Framer) -> Vec<Chunk> {
+fn cut(framer: &mut Framer, teller: &mut Teller) -> Vec<Chunk> {
     let mut chunks = Vec::new();
     while let Some(Ok(bytes)) = framer.next_message() {
-        let bus = summarise(&bytes);
+        let bus = teller.tell(&bytes);
         chunks.push(Chunk { bytes, bus });
     }
     if framer.is_broken() {
