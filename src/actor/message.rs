@@ -124,6 +124,8 @@ pub enum NodeMessage {
     Log { line: String },
     /// A child of the process came or went.
     Child { pid: u32, state: ChildState },
+    /// From now on nothing is drawn.
+    Cease,
 }
 
 /// A message to the injector of faults.

@@ -73,7 +73,8 @@ pub(super) struct Bus {
 #[derive(Clone, Debug)]
 struct UnderWay {
     event: u64,
-    len: u64,
+    /// How many of its bytes have not arrived; the network may deliver it in pieces.
+    left: u64,
     /// Nothing if the bytes are no message.
     message: Option<Arc<Message>>,
 }
@@ -92,7 +93,7 @@ impl Bus {
             Body::Sent { from: ActorId::Node(from), conn, channel: Channel::Bus, to, len, bus, .. } => {
                 let Host::Node(to) = *to else { return None };
                 let message = bus.as_ref().map(|bus| Arc::new(self.message(event, (*from, to, *conn), bus)));
-                let under_way = UnderWay { event: event.i, len: *len, message: message.clone() };
+                let under_way = UnderWay { event: event.i, left: *len, message: message.clone() };
                 self.under_way.entry((*conn, to)).or_default().push_back(under_way);
                 message
             }
@@ -148,8 +149,12 @@ impl Bus {
         let queue = self.under_way.get_mut(&(*conn, node))?;
         let caused = queue.iter().position(|under_way| Some(under_way.event) == event.cause);
         // What a cut held is caused by the attempt that got through. What a dead process had not got out is gone.
-        let found = caused.or_else(|| queue.iter().position(|under_way| under_way.len == *len))?;
-        let message = queue.drain(..=found).next_back()?.message?;
+        let found = caused.or_else(|| queue.iter().position(|under_way| under_way.left >= *len))?;
+        queue.drain(..found);
+        let front = queue.front_mut()?;
+        front.left = front.left.saturating_sub(*len);
+        let whole = front.left == 0;
+        let message = whole.then(|| queue.pop_front()).flatten()?.message?;
         Some(Heard { event: event.i, at: event.at, message })
     }
 }
@@ -208,8 +213,7 @@ mod tests {
         (1..=4).for_each(|i| drop(bus.sent(&sent(i, Some(ping(Some(claim()), None))))));
         let mut heard = |cause, len| bus.delivered(&delivered(9, cause, len)).map(|heard| heard.message.event);
         assert_eq!(heard(1, 1), Some(1));
-        assert_eq!(heard(8, 3), Some(3));
-        assert_eq!(heard(2, 2), None);
-        assert_eq!(heard(4, 4), Some(4));
+        assert_eq!((heard(8, 3), heard(2, 2)), (Some(3), None));
+        assert_eq!((heard(4, 1), heard(4, 3)), (None, Some(4)), "it comes in two pieces");
     }
 }

@@ -100,6 +100,10 @@ words! {
     Decision Noted "picked" Picked { node: NodeId, why: String };
     /// How long after this operation of a client the next one is due.
     Decision Noted "gap" Gap { ns: SimDuration };
+    /// A chunk arrives in two pieces, the first of so many bytes.
+    Decision Noted "split" Split { conn: u64, first: u64 };
+    /// In this turn of the node, counted from 1, what was ready was reported in an order shuffled by this seed.
+    Decision Noted "order" Order { turn: u64, draw: u64 };
 
     /// A phase of the run begins.
     Effect Noted "phase" Phase { phase: Phase };

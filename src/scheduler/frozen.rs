@@ -85,7 +85,7 @@ impl<'a> Frozen<'a> {
     fn await_answer(&mut self, node: NodeId, handle: u64) -> Result<Value, AskError> {
         let (mut decoder, mut now) = (Decoder::default(), self.now);
         for _ in 0..TURNS {
-            let turn = self.world.resume(node, now)?.ok_or(AskError::Down(node))?;
+            let turn = self.world.resume(node, now, 0)?.ok_or(AskError::Down(node))?;
             now = now.max(turn.ended_at);
             for seen in turn.seen {
                 match seen {

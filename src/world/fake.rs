@@ -67,7 +67,8 @@ impl Fake {
 
 impl Script {
     fn turn(&mut self, node: NodeId, now: SimTime) -> Result<Turn, WorldError> {
-        let mut turn = Turn { ended_at: now, seen: Vec::new(), next: Next::Blocked(SimTime::NEVER) };
+        let mut turn =
+            Turn { ended_at: now, seen: Vec::new(), next: Next::Blocked(SimTime::NEVER), shuffled: false };
         if let Some(signal) = self.marked.take() {
             self.alive = false;
             turn.next = Next::Exited(signal.name().to_owned());
@@ -135,12 +136,13 @@ impl World for Fake {
         Ok(())
     }
 
-    fn resume(&mut self, node: NodeId, now: SimTime) -> Result<Option<Turn>, WorldError> {
+    fn resume(&mut self, node: NodeId, now: SimTime, order: u64) -> Result<Option<Turn>, WorldError> {
         let Some(script) = self.scripts.get_mut(&node).filter(|script| script.alive) else {
             return Ok(None);
         };
         self.turns += 1;
-        script.turn(node, now).map(Some)
+        let turn = script.turn(node, now)?;
+        Ok(Some(Turn { shuffled: order != 0, ..turn }))
     }
 
     fn arrive(&mut self, node: NodeId, _handle: u64, _arrival: Arrival) {
@@ -151,7 +153,7 @@ impl World for Fake {
 
     fn signal(&mut self, node: NodeId, signal: Signal, now: SimTime) -> Result<Option<Turn>, WorldError> {
         self.mark(node, signal);
-        self.resume(node, now)
+        self.resume(node, now, 0)
     }
 
     fn mark(&mut self, node: NodeId, signal: Signal) {

@@ -35,6 +35,7 @@ impl NodeMessage {
             NodeMessage::Livelock { detail } => Body::Livelock { detail: detail.clone() },
             NodeMessage::Log { line } => Body::Log { line: line.clone() },
             NodeMessage::Child { pid, state } => Body::Child { pid: *pid, state: *state },
+            NodeMessage::Cease => Body::Tell { message: Told::Cease },
         }
     }
 }

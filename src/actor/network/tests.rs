@@ -19,7 +19,7 @@ struct Rig {
 impl Rig {
     fn new() -> Self {
         let plan = NetworkPlan { latency: LatencyRange { min_ns: MS, max_ns: MS }, delays: Vec::new() };
-        let network = Network::new(1, &plan, BTreeMap::new());
+        let network = Network::new(1, &plan);
         Rig { network, now: SimTime::ZERO, queue: Vec::new(), arrived: Vec::new() }
     }
 

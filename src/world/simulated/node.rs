@@ -149,12 +149,13 @@ impl Process {
         self.page.participant(0).poked = 1;
     }
 
-    /// Lets all processes of the node run until none can.
-    pub fn turn(&mut self, now: SimTime, turns: &mut u64) -> Result<Turn, WorldError> {
+    /// Lets all processes of the node run until none can; what is ready is reported in an order shuffled by `order`.
+    pub fn turn(&mut self, now: SimTime, order: u64, turns: &mut u64) -> Result<Turn, WorldError> {
         /// What getting the turn costs a process in virtual time.
         const TURN_COST_NS: u64 = 1_000;
         let fixed = self.page.get();
         fixed.now_ns = fixed.now_ns.max(now.as_ns()) + TURN_COST_NS;
+        fixed.order = order;
         let begun_ns = fixed.now_ns;
         self.sockets.refill(&mut self.page);
         let mut next = None;
@@ -177,7 +178,8 @@ impl Process {
         };
         self.read_log()?;
         let ended_at = SimTime::from_ns(self.page.get().now_ns);
-        Ok(Turn { ended_at, seen: std::mem::take(&mut self.seen), next })
+        let shuffled = self.page.get().order != order;
+        Ok(Turn { ended_at, seen: std::mem::take(&mut self.seen), next, shuffled })
     }
 
     /// The first process that has something to do.
@@ -393,7 +395,8 @@ impl Process {
     pub fn kill(&mut self, now: SimTime) -> Result<Turn, WorldError> {
         let status = self.kill_all();
         self.bury()?;
-        Ok(Turn { ended_at: now, seen: std::mem::take(&mut self.seen), next: Next::Exited(describe(status)) })
+        let (seen, next) = (std::mem::take(&mut self.seen), Next::Exited(describe(status)));
+        Ok(Turn { ended_at: now, seen, next, shuffled: false })
     }
 
     /// Kills the process group and waits until nothing of it is left.
