@@ -23,7 +23,7 @@ fn check(actual: &str, expected: Expect) {
 fn events() -> Vec<Event> {
     let (node, text) = (ActorId::Node(NodeId(2)), |text: &str| text.to_owned());
     let bus =
-        BusSummary { r#type: MessageType::PING, current_epoch: Some(6), config_epoch: Some(3), paused: None };
+        BusSummary { current_epoch: Some(6), config_epoch: Some(3), ..BusSummary::of_type(MessageType::PING) };
     let sent = |channel, bus| Body::Sent {
         from: ActorId::Node(NodeId(1)),
         conn: 7,
