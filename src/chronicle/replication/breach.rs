@@ -71,7 +71,10 @@ impl fmt::Display for Breach {
                 "{replica} acknowledged offset {acked} to {primary} at {at}, and only {arrived} had reached it"
             ),
             What::AcksBack { acked, before } => {
-                write!(f, "{replica} acknowledged offset {acked} to {primary} at {at}, and {before} before that")
+                write!(
+                    f,
+                    "{replica} acknowledged offset {acked} to {primary} at {at}, and {before} before that"
+                )
             }
             What::GoesOnElsewhere { from, low, high } => write!(
                 f,

@@ -74,7 +74,18 @@ impl Replication {
     pub fn see(&mut self, event: &Event) {
         match (event.actor, &event.body) {
             (ActorId::Node(node), body) => self.see_node(node, event.at, body),
-            (_, Body::Sent { from: ActorId::Node(from), conn, channel: Channel::Replication, to, len, repl, .. }) => {
+            (
+                _,
+                Body::Sent {
+                    from: ActorId::Node(from),
+                    conn,
+                    channel: Channel::Replication,
+                    to,
+                    len,
+                    repl,
+                    ..
+                },
+            ) => {
                 if let Host::Node(to) = *to {
                     self.sent(event.at, (*conn, *from, to), *len, repl.as_deref());
                 }
@@ -119,7 +130,12 @@ impl Replication {
     }
 
     /// `node` hears from `from`, with what that claims to own as a primary, if it says so.
-    pub fn heard(&mut self, (node, from): (NodeId, NodeId), [sent_at, at]: [SimTime; 2], slots: Option<&Slots>) {
+    pub fn heard(
+        &mut self,
+        (node, from): (NodeId, NodeId),
+        [sent_at, at]: [SimTime; 2],
+        slots: Option<&Slots>,
+    ) {
         self.silences.hear(node, from, at, slots);
         let reign = self.reign_since(from, sent_at);
         let (Some(holder), Some(reign)) = (self.holders.get_mut(&node), reign) else {

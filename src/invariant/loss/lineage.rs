@@ -88,7 +88,8 @@ impl<'e> Lineage<'e> {
         let index = self.index.get_or_init(|| self.commands());
         let alike = &index[index.partition_point(|(d, ..)| *d < digest)..];
         let mut alike = alike.iter().take_while(|(d, ..)| *d == digest);
-        let is_its = |(_, reign, _): &&(u64, ReignId, u64)| Some(self.replication.reign(*reign).node) == write.node;
+        let is_its =
+            |(_, reign, _): &&(u64, ReignId, u64)| Some(self.replication.reign(*reign).node) == write.node;
         match alike.find(is_its) {
             Some((_, reign, offset)) => Some(Place { reign: *reign, offset: Some(*offset) }),
             None => self.unsent(write),
@@ -106,7 +107,8 @@ impl<'e> Lineage<'e> {
     /// The reign of a write that no replica was sent: the one that its node had, if that did not change meanwhile.
     fn unsent(&self, write: &Entry) -> Option<Place> {
         let (node, completed) = (write.node?, write.completed_at?);
-        let (reign, begun) = self.replication.reigns().rfind(|(_, r)| r.node == node && r.began_at <= completed)?;
+        let (reign, begun) =
+            self.replication.reigns().rfind(|(_, r)| r.node == node && r.began_at <= completed)?;
         (begun.began_at <= write.invoked_at).then_some(Place { reign, offset: None })
     }
 
@@ -155,14 +157,17 @@ impl<'e> Lineage<'e> {
         let extent = match data.extent {
             Extent::Until(until) => Extent::Until(until.min(at)),
             // Where in the stream a replica was then is not known.
-            Extent::Copied(copied) => Extent::Copied(Copied { low: 0, since: copied.since.min(at), ..copied }),
+            Extent::Copied(copied) => {
+                Extent::Copied(Copied { low: 0, since: copied.since.min(at), ..copied })
+            }
         };
         Some(Cut { extent, ..data })
     }
 
     /// The end of the process that a reign came after.
     fn restart(&self, reign: &Reign) -> Option<&'e ExitReport> {
-        let exits = self.evidence.exits.iter().filter(|exit| exit.node == reign.node && exit.at <= reign.began_at);
+        let exits =
+            self.evidence.exits.iter().filter(|exit| exit.node == reign.node && exit.at <= reign.began_at);
         exits.max_by_key(|exit| exit.at)
     }
 
@@ -180,7 +185,9 @@ impl<'e> Lineage<'e> {
         let mut earlier = self.replication.reign(place.reign).parent();
         while let Some(cut) = earlier {
             if let Some(at) = is_in(cut.of) {
-                return chain.get(at + 1).map_or(Ruling::Unknown, |next| self.left_out(next.of, place, write));
+                return chain
+                    .get(at + 1)
+                    .map_or(Ruling::Unknown, |next| self.left_out(next.of, place, write));
             }
             earlier = self.replication.reign(cut.of).parent();
         }
@@ -194,8 +201,12 @@ impl<'e> Lineage<'e> {
             (_, Some(next)) if matches!(next.by, Begin::Takeover(_)) => {
                 format!("{} had it when it took over at {}", next.node, next.began_at)
             }
-            (_, Some(next)) => format!("{} had it on disk when it was restarted at {}", next.node, next.began_at),
-            (_, None) => format!("{} executed it and kept its data since", self.replication.reign(cut.of).node),
+            (_, Some(next)) => {
+                format!("{} had it on disk when it was restarted at {}", next.node, next.began_at)
+            }
+            (_, None) => {
+                format!("{} executed it and kept its data since", self.replication.reign(cut.of).node)
+            }
         }
     }
 
@@ -255,12 +266,17 @@ impl<'e> Lineage<'e> {
         }
         let spans = self.replication.silences.of(old).iter();
         let mut spans = spans.filter(|span| span.from < write.invoked_at && completed(write) <= span.to);
-        spans.next().map(|span| format!("{old} was out of touch with a majority and had to stop by {}", span.from))
+        spans
+            .next()
+            .map(|span| format!("{old} was out of touch with a majority and had to stop by {}", span.from))
     }
 
     /// The change of primary that a takeover is.
     fn change(&self, reign: &Reign) -> Option<&'e PrimaryChange> {
-        self.evidence.primary_changes.iter().find(|change| change.to == reign.node && change.at == reign.began_at)
+        self.evidence
+            .primary_changes
+            .iter()
+            .find(|change| change.to == reign.node && change.at == reign.began_at)
     }
 }
 

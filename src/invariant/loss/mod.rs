@@ -8,8 +8,8 @@
 mod lineage;
 mod windows;
 
-pub(super) use self::lineage::Ruling;
 use self::lineage::Lineage;
+pub(super) use self::lineage::Ruling;
 use self::windows::Windows;
 use super::evidence::Evidence;
 use crate::history::Entry;
