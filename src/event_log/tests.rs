@@ -313,7 +313,7 @@ fn what_was_pushed_is_read_and_the_digest_is_the_one_of_the_bytes() {
     let log = sink.bytes();
     assert_eq!(log, log_of(&events));
     assert_eq!((summary.events, summary.bytes), (events.len() as u64, log.len() as u64));
-    check(&summary.sha256, expect!["1c86af96bad83a7a379ac5540861c8d80891aa6728d728a9ed5a542895d61dd5"]);
+    check(&summary.sha256, expect!["7ceeea416ce3de33425edc5218b2351b7df7b8c3467b87b65528991fc569edff"]);
     let reader = LogReader::new(&log[..]).expect("a log");
     assert_eq!(reader.header(), &header());
     assert_eq!(reader.map(|event| event.expect("an event")).collect::<Vec<_>>(), events);

@@ -21,7 +21,7 @@ pub use self::reign::{Begin, Copied, Cut, Executed, Extent, Reign, ReignId};
 pub use self::silence::{Silences, Slots, Span};
 use crate::event::{Answer, Body, Event, Replicated};
 use crate::fault::Channel;
-use crate::id::{ActorId, Host, NodeId};
+use crate::id::{ActorId, NodeId};
 use crate::time::{SimDuration, SimTime};
 use crate::wire::server_log::{self, Said};
 
@@ -74,28 +74,22 @@ impl Replication {
     pub fn see(&mut self, event: &Event) {
         match (event.actor, &event.body) {
             (ActorId::Node(node), body) => self.see_node(node, event.at, body),
-            (
-                _,
-                Body::Sent {
-                    from: ActorId::Node(from),
-                    conn,
-                    channel: Channel::Replication,
-                    to,
-                    len,
-                    repl,
-                    ..
-                },
-            ) => {
-                if let Host::Node(to) = *to {
-                    self.sent(event.at, (*conn, *from, to), *len, repl.as_deref());
+            (_, Body::Sent { from, conn, channel: Channel::Replication, to, len, repl, .. }) => {
+                if let Some((from, to)) = from.node().zip(to.node()) {
+                    self.sent(event.at, (*conn, from, to), *len, repl.as_deref());
                 }
             }
-            (_, Body::Closed { from: ActorId::Node(node), conn, .. }) => {
-                if self.links.get(conn).is_some_and(|link| link.replica == *node) {
-                    self.links.remove(conn);
-                }
+            (_, Body::Closed { from, conn, .. }) => {
+                self.closed(*conn, from.node());
             }
             _ => {}
+        }
+    }
+
+    /// Whoever is gone gets nothing more.
+    fn closed(&mut self, conn: u64, by: Option<NodeId>) {
+        if self.links.get(&conn).is_some_and(|link| Some(link.replica) == by) {
+            self.links.remove(&conn);
         }
     }
 

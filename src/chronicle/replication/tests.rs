@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::event::{Command, Commands, Kind, Position};
+use crate::id::Host;
 
 /// Node-1 is the primary, node-2 its replica on connection 1; each command has ten bytes.
 struct Wire {

@@ -45,6 +45,11 @@ pub(super) fn lost_writes(case: &Case) -> u64 {
     judged(case, |judge, _| judge.lost)
 }
 
+/// How many acknowledged writes are lost and excused.
+pub(super) fn excused_writes(case: &Case) -> u64 {
+    judged(case, |judge, _| judge.excused.iter().filter(|(why, _)| *why != EVICTED).map(|(_, n)| n).sum())
+}
+
 /// Judges every key and hands over what came of it.
 fn judged<T>(case: &Case, then: impl FnOnce(&Judge, Findings) -> T) -> T {
     let (excuses, writers) = (Excuses::of(case.evidence), Writers::of(case.evidence));

@@ -36,8 +36,19 @@ pub enum Ruling {
     Unknown,
 }
 
+impl Ruling {
+    /// How much it says against the server.
+    fn severity(&self) -> u8 {
+        match self {
+            Ruling::Excused(_) => 0,
+            Ruling::Unknown => 1,
+            Ruling::Owed(_) => 2,
+        }
+    }
+}
+
 /// The lineages of a run.
-pub(super) struct Lineage<'e> {
+pub(in super::super) struct Lineage<'e> {
     evidence: &'e Evidence,
     replication: &'e Replication,
     /// Every command of every stream, by its digest.
@@ -72,17 +83,34 @@ impl<'e> Lineage<'e> {
         if !self.replication.is_told() || self.evidence.moved.contains_key(&slot) {
             return Ruling::Unknown;
         }
-        let data = self.replication.data_of(owner, self.evidence.ended_at);
-        match (self.place(write), data) {
-            (Some(place), Some(data)) => self.along(&self.chain(data), place, write),
-            _ => Ruling::Unknown,
-        }
+        let Some(data) = self.replication.data_of(owner, self.evidence.ended_at) else {
+            return Ruling::Unknown;
+        };
+        let chain = self.chain(data);
+        let rulings = self.places(write).into_iter().map(|place| self.along(&chain, place, write));
+        // Where it may stand in several places, the one counts that cannot accuse the server wrongly.
+        rulings.min_by_key(Ruling::severity).unwrap_or(Ruling::Unknown)
     }
 
-    /// Where a write stands.
-    fn place(&self, write: &Entry) -> Option<Place> {
+    /// Whether a node had an acknowledged write at an instant, and went on with the same data until another one.
+    pub fn surely_had(&self, write: &Entry, node: NodeId, [from, to]: [SimTime; 2]) -> bool {
+        let slot = key_slot(write.request.key().as_bytes());
+        let last = self.replication.reigns().rfind(|(_, reign)| reign.node == node && reign.began_at <= to);
+        let Some((of, _)) = last.filter(|(_, reign)| reign.began_at <= from) else {
+            return false;
+        };
+        let chain = self.chain(Cut { of, extent: Extent::Until(from) });
+        let has = |place: &Place| {
+            chain.iter().any(|cut| cut.of == place.reign && within(cut.extent, *place, write) == Within::Yes)
+        };
+        let places = self.places(write);
+        !self.evidence.moved.contains_key(&slot) && !places.is_empty() && places.iter().all(has)
+    }
+
+    /// Where a write stands, or can.
+    fn places(&self, write: &Entry) -> Vec<Place> {
         let Request::Set { key, value } = &write.request else {
-            return None;
+            return Vec::new();
         };
         let digest = write_digest(key.as_bytes(), value.as_bytes());
         let index = self.index.get_or_init(|| self.commands());
@@ -91,7 +119,7 @@ impl<'e> Lineage<'e> {
         let is_its =
             |(_, reign, _): &&(u64, ReignId, u64)| Some(self.replication.reign(*reign).node) == write.node;
         match alike.find(is_its) {
-            Some((_, reign, offset)) => Some(Place { reign: *reign, offset: Some(*offset) }),
+            Some((_, reign, offset)) => vec![Place { reign: *reign, offset: Some(*offset) }],
             None => self.unsent(write),
         }
     }
@@ -104,12 +132,15 @@ impl<'e> Lineage<'e> {
         all
     }
 
-    /// The reign of a write that no replica was sent: the one that its node had, if that did not change meanwhile.
-    fn unsent(&self, write: &Entry) -> Option<Place> {
-        let (node, completed) = (write.node?, write.completed_at?);
-        let (reign, begun) =
-            self.replication.reigns().rfind(|(_, r)| r.node == node && r.began_at <= completed)?;
-        (begun.began_at <= write.invoked_at).then_some(Place { reign, offset: None })
+    /// A write that no replica was sent stands in the reign that its node had when it executed it.
+    fn unsent(&self, write: &Entry) -> Vec<Place> {
+        let (Some(node), Some(completed)) = (write.node, write.completed_at) else {
+            return Vec::new();
+        };
+        let its = self.replication.reigns().filter(|(_, r)| r.node == node && r.began_at <= completed);
+        let its = its.collect::<Vec<_>>();
+        let first = its.partition_point(|(_, reign)| reign.began_at <= write.invoked_at).saturating_sub(1);
+        its[first..].iter().map(|(reign, _)| Place { reign: *reign, offset: None }).collect()
     }
 
     /// The reigns that data grew out of, the first one first, and how much of each they have.
@@ -128,7 +159,7 @@ impl<'e> Lineage<'e> {
     fn parent(&self, Cut { of, extent }: Cut) -> Option<Cut> {
         let reign = self.replication.reign(of);
         match reign.by {
-            Begin::Start { before } => before.and_then(|before| self.from_disk(reign, before)),
+            Begin::Start { before } => before.and_then(|before| self.reloaded(reign, before)),
             Begin::Takeover(parent) => Some(match (parent.extent, extent) {
                 // Offsets go on through a takeover, so that a replica may have less of the old reign than the new primary.
                 (Extent::Copied(parents), Extent::Copied(own)) => {
@@ -141,7 +172,7 @@ impl<'e> Lineage<'e> {
     }
 
     /// What a process that was started again got back of what the one before it had.
-    fn from_disk(&self, reign: &Reign, before: Cut) -> Option<Cut> {
+    fn reloaded(&self, reign: &Reign, before: Cut) -> Option<Cut> {
         match self.restart(reign).and_then(|exit| kept(self.evidence, exit, reign.began_at)) {
             Some((after, _)) => self.as_of(before, after),
             None => Some(before),

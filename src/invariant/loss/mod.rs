@@ -8,8 +8,7 @@
 mod lineage;
 mod windows;
 
-use self::lineage::Lineage;
-pub(super) use self::lineage::Ruling;
+pub(super) use self::lineage::{Lineage, Ruling};
 use self::windows::Windows;
 use super::evidence::Evidence;
 use crate::history::Entry;

@@ -83,7 +83,7 @@ fn an_old_primary_must_stop_without_a_majority() {
     let mut evidence = failed_over(false);
     let silences = &mut evidence.chronicle.replication.silences;
     let mut hear = |from, s| silences.hear(NodeId(1), NodeId(from), at(s), Some(&[(from, from)]));
-    (hear(3, 18), hear(5, 18), hear(3, 60));
+    [(3, 18), (5, 18), (3, 60)].into_iter().for_each(|(from, s)| hear(from, s));
     assert!(is_excused(&ruled(&evidence, 2, (1, 21, 22))), "1.5 node timeouts and two looks are not over");
     let why = "node-1 was out of touch with a majority and had to stop by 21.200000s";
     assert_eq!(ruled(&evidence, 2, (1, 22, 23)), Ruling::Owed(why.to_owned()));
@@ -161,4 +161,26 @@ fn nobody_can_say_where_nothing_was_seen() {
     let mut moved = failed_over(false);
     moved.moved.insert(key_slot(KEY.as_bytes()), crate::id::ShardId(2));
     assert_eq!(ruled(&moved, 2, (1, 15, 16)), Ruling::Unknown);
+}
+
+#[test]
+fn a_node_surely_had_what_it_wrote_itself_and_what_it_took_along() {
+    let mut evidence = failed_over(false);
+    stands_at(&mut evidence, 100);
+    let had = |evidence: &Evidence, node, from, to| {
+        let write = ok_at(KEY, "v", 1, 15, 16);
+        Lineage::of(evidence).surely_had(&write, NodeId(node), [at(from), at(to)])
+    };
+    assert!(had(&evidence, 1, 17, 18) && had(&evidence, 2, 21, 22));
+    assert!(!had(&evidence, 2, 19, 22), "it took over meanwhile");
+    let mut behind = failed_over(false);
+    stands_at(&mut behind, 101);
+    assert!(!had(&behind, 2, 21, 22), "it may not have executed it");
+}
+
+#[test]
+fn a_write_of_two_reigns_is_excused_by_either() {
+    let evidence = restarted(&[]);
+    assert!(is_excused(&ruled(&evidence, 1, (1, 19, 22))));
+    assert!(matches!(ruled(&evidence, 1, (1, 22, 23)), Ruling::Owed(_)));
 }
