@@ -115,6 +115,7 @@ fn bodies(number: u64, small: u16, flag: bool, text: &str, host: Host) -> Vec<Bo
             len,
             digest: text(),
             bus: flag.then_some(bus),
+            repl: None,
         },
         Body::Closed { from: ActorId::Node(node), conn, how: Closing::HalfClosed },
         Body::Log { line: text() },

@@ -73,7 +73,7 @@ impl<'a> Frozen<'a> {
         self.next_handle += 1;
         let peer = SocketAddrV4::new(Host::Validator.address(), 50_000);
         self.world.arrive(node, handle, Arrival::Incoming { port: CLIENT_PORT, peer });
-        let chunk = Chunk { bytes: pack(command), bus: None };
+        let chunk = Chunk::plain(pack(command));
         self.world.arrive(node, handle, Arrival::Data(chunk));
         let answer = self.await_answer(node, handle);
         self.world.arrive(node, handle, Arrival::Reset);

@@ -125,9 +125,7 @@ fn seen_of(step: Step) -> Seen {
             let to = SocketAddrV4::new(Host::Node(node).address(), port);
             Seen::Dial { handle, local_port: 40_000 + handle as u16, to }
         }
-        Step::Send(handle, text) => {
-            Seen::Sent { handle, chunk: Chunk { bytes: text.as_bytes().to_vec(), bus: None } }
-        }
+        Step::Send(handle, text) => Seen::Sent { handle, chunk: Chunk::plain(text.as_bytes().to_vec()) },
         Step::Close(handle, reset) => Seen::Closed { handle, reset },
         other => unreachable!("{other:?} ends a turn, or is not seen"),
     }
