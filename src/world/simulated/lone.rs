@@ -125,7 +125,15 @@ impl Lone {
         let (seed, check, now) = (guest.seed, guest.check, SimTime::ZERO);
         node::prepare(
             &mut page,
-            Setting { node: NODE, incarnation: 1, seed, epoch_ns: EPOCH_NS, now, times_slower: guest.times_slower, check },
+            Setting {
+                node: NODE,
+                incarnation: 1,
+                seed,
+                epoch_ns: EPOCH_NS,
+                now,
+                times_slower: guest.times_slower,
+                check,
+            },
         );
         let launch = Launch { directory: &directory, arguments: guest.arguments, output, page: page.fd() };
         let leader = stage.launch(&launch).map_err(|e| system("start the program", e))?;

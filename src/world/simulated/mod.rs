@@ -124,8 +124,15 @@ fn number(signal: Signal) -> i32 {
 
 impl World for Simulated {
     fn start(&mut self, node: NodeId, incarnation: u32, now: SimTime) -> Result<(), WorldError> {
-        let setting =
-            Setting { node, incarnation, seed: self.seed, epoch_ns: self.epoch_ns, now, times_slower: self.times_slower, check: self.check };
+        let setting = Setting {
+            node,
+            incarnation,
+            seed: self.seed,
+            epoch_ns: self.epoch_ns,
+            now,
+            times_slower: self.times_slower,
+            check: self.check,
+        };
         let process = self.launch(setting)?;
         tracing::info!(%node, incarnation, pid = process.id(), "server started");
         self.processes.insert(node, process);
