@@ -20,7 +20,7 @@ fn plan() -> Plan {
         name: "scripts".to_owned(),
         seed: 1,
         epoch_us: 0,
-        cluster: ClusterPlan { shards: 3, replicas: 0, node_timeout_ms: 5000, config: BTreeMap::new() },
+        cluster: ClusterPlan::of(3, 0),
         network: NetworkPlan { latency: LatencyRange { min_ns: MS, max_ns: MS }, delays: Vec::new() },
         operations: Vec::new(),
         faults: Vec::new(),

@@ -9,6 +9,7 @@ mod conformity;
 mod corpus;
 mod determinism;
 mod format;
+mod formation;
 mod freedom;
 mod hostile;
 mod judge;
