@@ -116,6 +116,8 @@ pub mod state {
     pub const EXITED: u32 = 5;
     /// Worked on and on without ever waiting for anything, beyond every bound.
     pub const BUSY: u32 = 6;
+    /// All its threads wait for locks or conditions that only they themselves could give; the page's text says which.
+    pub const DEADLOCK: u32 = 7;
 }
 
 /// A process of the node.

@@ -234,15 +234,25 @@ pub fn report_sent(handle: u64, bytes: &[u8]) {
     }
 }
 
+/// Tells the scheduler that this process will never go on, and why; it ends the process.
+pub fn deadlock(reason: &[u8]) {
+    leave_text(reason);
+    hand_over(state::DEADLOCK);
+}
+
+fn leave_text(reason: &[u8]) {
+    let mut text = [0; page::TEXT_BYTES];
+    text[..reason.len()].copy_from_slice(reason);
+    page().text.set(text);
+}
+
 /// Leaves a reason in the page and ends the process.
 pub fn give_up(reason: &[u8]) -> ! {
     if PAGE.get().is_null() {
         // SAFETY: the reason is readable memory.
         unsafe { sys!(sys::WRITE, 2, reason.as_ptr(), reason.len()) };
     } else {
-        let mut text = [0; page::TEXT_BYTES];
-        text[..reason.len()].copy_from_slice(reason);
-        page().text.set(text);
+        leave_text(reason);
         me().state.set(state::GAVE_UP);
     }
     loop {

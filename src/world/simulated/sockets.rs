@@ -5,9 +5,10 @@ use std::net::SocketAddrV4;
 
 use super::page::SharedPage;
 use crate::actor::message::{Arrival, Chunk};
-use crate::id::BUS_PORT;
+use crate::id::{BUS_PORT, Host};
 use crate::shim::page::{self, NOBODY, Socket, socket_state as state};
 use crate::wire::cluster_bus::{Framer, summarise};
+use crate::wire::replication::LinkEnd;
 use crate::world::Seen;
 
 /// Bytes a reader takes before its peer is told that there is room again.
@@ -24,6 +25,8 @@ struct Link {
     consumed: u64,
     /// Cuts what is sent on the cluster bus into messages.
     framer: Option<Framer>,
+    /// Reads what passes between two nodes besides.
+    replication: Option<LinkEnd>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -41,11 +44,20 @@ pub struct Sockets {
 }
 
 impl Sockets {
-    fn add(&mut self, page: &mut SharedPage, handle: u64, slot: usize) {
+    fn add(&mut self, page: &mut SharedPage, handle: u64, slot: usize, end: fn() -> LinkEnd) {
         let socket = page.socket(slot);
         let on_bus = socket.peer_port == BUS_PORT || socket.local_port == BUS_PORT;
-        let framer = on_bus.then(Framer::new);
-        self.links.insert(handle, Link { slot, waiting: VecDeque::new(), ends: None, consumed: 0, framer });
+        let peer = Host::from_address(socket.peer_address.into());
+        let is_between_nodes = matches!(peer, Some(Host::Node(_)));
+        let link = Link {
+            slot,
+            waiting: VecDeque::new(),
+            ends: None,
+            consumed: 0,
+            framer: on_bus.then(Framer::new),
+            replication: (is_between_nodes && !on_bus).then(end),
+        };
+        self.links.insert(handle, link);
     }
 
     /// The server dials: its socket gets a name in the network.
@@ -54,19 +66,21 @@ impl Sockets {
             let socket = page.socket(*slot);
             socket.state != state::FREE && socket.handle == handle
         }) {
-            self.add(page, handle, slot);
+            self.add(page, handle, slot, LinkEnd::dialled);
         }
     }
 
     /// The chunks that a write makes: on the bus one a message, elsewhere the bytes as they are.
     pub fn sent(&mut self, handle: u64, bytes: Vec<u8>) -> Vec<Chunk> {
-        match self.links.get_mut(&handle).and_then(|link| link.framer.as_mut()) {
-            None => vec![Chunk { bytes, bus: None }],
-            Some(framer) => {
-                framer.push(&bytes);
-                cut(framer)
-            }
+        let Some(link) = self.links.get_mut(&handle) else {
+            return vec![Chunk::plain(bytes)];
+        };
+        if let Some(framer) = &mut link.framer {
+            framer.push(&bytes);
+            return cut(framer);
         }
+        let repl = link.replication.as_mut().and_then(|end| end.sent(&bytes)).map(Box::new);
+        vec![Chunk { repl, ..Chunk::plain(bytes) }]
     }
 
     /// The server read: how much room that makes for the peer, once it is worth telling.
@@ -82,7 +96,7 @@ impl Sockets {
             return (Vec::new(), unread);
         };
         let rest = link.framer.as_mut().map(Framer::take_rest).unwrap_or_default();
-        let chunks = if rest.is_empty() { Vec::new() } else { vec![Chunk { bytes: rest, bus: None }] };
+        let chunks = if rest.is_empty() { Vec::new() } else { vec![Chunk::plain(rest)] };
         (chunks, unread || !link.waiting.is_empty())
     }
 
@@ -154,7 +168,7 @@ impl Sockets {
             refs: [0; page::PARTICIPANTS],
         };
         enqueue(page, listener, slot);
-        self.add(page, handle, slot);
+        self.add(page, handle, slot, LinkEnd::accepted);
         poke(page, listener);
     }
 
@@ -193,6 +207,9 @@ impl Sockets {
 impl Link {
     /// Takes bytes: straight into the receive area, unless others wait for room there.
     fn receive(&mut self, page: &mut SharedPage, bytes: &[u8]) {
+        if let Some(end) = &mut self.replication {
+            end.arrived(bytes);
+        }
         let taken = if self.waiting.is_empty() { page.fill_window(self.slot, bytes) } else { 0 };
         self.waiting.extend(&bytes[taken..]);
     }
@@ -230,10 +247,10 @@ fn cut(framer: &mut Framer) -> Vec<Chunk> {
     let mut chunks = Vec::new();
     while let Some(Ok(bytes)) = framer.next_message() {
         let bus = summarise(&bytes);
-        chunks.push(Chunk { bytes, bus });
+        chunks.push(Chunk { bus, ..Chunk::plain(bytes) });
     }
     if framer.is_broken() {
-        chunks.push(Chunk { bytes: framer.take_rest(), bus: None });
+        chunks.push(Chunk::plain(framer.take_rest()));
     }
     chunks
 }
