@@ -66,8 +66,19 @@ pub struct ClusterPlan {
     /// How it comes about.
     #[serde(default, skip_serializing_if = "Formation::is_meet")]
     pub formation: Formation,
+    /// How many times slower than a quick machine every node works.
+    #[serde(default = "at_full_speed", skip_serializing_if = "is_full_speed")]
+    pub cpu: u64,
     /// Further configuration of every server, by directive.
     pub config: BTreeMap<String, String>,
+}
+
+fn at_full_speed() -> u64 {
+    1
+}
+
+fn is_full_speed(cpu: &u64) -> bool {
+    *cpu == at_full_speed()
 }
 
 /// The network a plan begins with.
@@ -204,7 +215,8 @@ impl ClusterPlan {
     /// A cluster of which nothing but its size is said.
     pub fn of(shards: u16, replicas: u16) -> Self {
         let (formation, config) = Default::default();
-        ClusterPlan { shards, replicas, node_timeout_ms: DEFAULT_NODE_TIMEOUT_MS, formation, config }
+        let (cpu, node_timeout_ms) = (at_full_speed(), DEFAULT_NODE_TIMEOUT_MS);
+        ClusterPlan { shards, replicas, node_timeout_ms, formation, cpu, config }
     }
 
     /// The shape of the cluster.

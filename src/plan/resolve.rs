@@ -67,6 +67,7 @@ fn cluster(written: &Cluster) -> ClusterPlan {
         replicas: small(written.replicas.unwrap_or(DEFAULT_REPLICAS)),
         node_timeout_ms: written.node_timeout_ms.unwrap_or(DEFAULT_NODE_TIMEOUT_MS),
         formation: written.formation.unwrap_or_default(),
+        cpu: written.cpu.unwrap_or(1),
         config: written.config.clone(),
     }
 }

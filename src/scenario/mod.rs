@@ -80,6 +80,8 @@ pub struct Cluster {
     pub node_timeout_ms: Option<u64>,
     /// How it comes about.
     pub formation: Option<Formation>,
+    /// How many times slower than a quick machine every node works: what it computes takes as many times longer.
+    pub cpu: Option<u64>,
     /// Further configuration of every server, by directive.
     #[serde(default, deserialize_with = "text_map")]
     pub config: BTreeMap<String, String>,
