@@ -13,7 +13,8 @@ workload: {rate: 50, duration: 6}
 ";
     for server in all_servers() {
         let preset = run(&plan(yaml), &server);
-        let wrong: Vec<_> = preset.report.validations.iter().filter(|it| it.verdict.name() != "holds").collect();
+        let wrong: Vec<_> =
+            preset.report.validations.iter().filter(|it| it.verdict.name() != "holds").collect();
         assert!(wrong.is_empty(), "{}: {wrong:?}", server.version);
         assert!(!preset.log().contains("\"meet\""), "{}: somebody was introduced", server.version);
         let introduced = run(&plan(&yaml.replace(", formation: preset", "")), &server);
