@@ -65,7 +65,8 @@ impl<'a> Writes<'a> {
         let digest = digest(key, value);
         let begin = self.0.partition_point(|(d, _)| *d < digest);
         let alike = self.0[begin..].iter().take_while(|(d, _)| *d == digest).map(|(_, entry)| entry);
-        let until = |write: &&Entry| write.completed_at.filter(|_| matches!(write.outcome, Some(Outcome::Ok(_))));
+        let until =
+            |write: &&Entry| write.completed_at.filter(|_| matches!(write.outcome, Some(Outcome::Ok(_))));
         let all: Option<Vec<SimTime>> = alike.map(until).collect();
         all?.into_iter().max()
     }
@@ -124,7 +125,8 @@ mod tests {
     #[test]
     fn a_read_shows_the_last_write_that_was_acknowledged_before_it() {
         for (saw, holds) in [(Some("b"), true), (Some("a"), false), (None, false), (Some("c"), true)] {
-            let history = vec![ok("k", "a", 1, 2), ok("k", "b", 3, 4), info("k", "c", 3), read_at("k", saw, 5)];
+            let history =
+                vec![ok("k", "a", 1, 2), ok("k", "b", 3, 4), info("k", "c", 3), read_at("k", saw, 5)];
             let verdict = check(&Case::of(&reigned(history)));
             assert_eq!(!verdict.is_violated(), holds, "{saw:?}: {verdict:?}");
         }
