@@ -295,15 +295,14 @@ fn a_generated_scenario_reads_like_one_a_person_wrote() {
           shard: 1
           timing: delayed
           delay: 2.3
-        - type: failover
-          target: primary
-          shard: 2
-          mode: force
+        - type: command
+          node: 4
+          args:
+          - DBSIZE
           timing: delayed
           delay: 1.0
-        - type: failover
-          target: primary
-          shard: 3
+        - type: bgsave
+          node: 5
           timing: delayed
           delay: 3.8
         chaos:

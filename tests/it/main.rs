@@ -13,6 +13,7 @@ mod freedom;
 mod hostile;
 mod judge;
 mod leaving;
+mod operations;
 mod process;
 mod program;
 mod reduce;

@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use super::Desk;
 use super::progress::Progress;
+use super::{Desk, command, sequence};
 use crate::actor::session::Answer;
 use crate::event::BusSummary;
 use crate::id::NodeId;
-use crate::op::{Command, Failover, Op, OpAction, operations};
+use crate::op::{Op, OpAction};
 
 /// An operation under way. It is told everything, and passes over what is not its own.
 pub(super) trait Job: fmt::Debug {
@@ -26,22 +26,19 @@ pub(super) trait Job: fmt::Debug {
     fn bus_seen(&mut self, _node: NodeId, _to: NodeId, _summary: &BusSummary, _desk: &mut Desk) {}
 }
 
-/// A kind of operation that the operator knows how to do.
+/// A kind of operation that is neither commands nor parts: the operator knows how to do it.
 pub(super) trait Doing {
     /// Begins to do it; it may be over at once.
     fn start(&self, op: &Op, desk: &mut Desk) -> (Box<dyn Job>, Progress);
 }
 
-/// Makes the one place where kinds are told apart.
-macro_rules! begin {
-    ($($kind:ident),* $(,)?) => {
-        /// Begins to do an operation.
-        pub(super) fn begin(op: &Op, desk: &mut Desk) -> (Box<dyn Job>, Progress) {
-            match &op.action {
-                $(OpAction::$kind(kind) => <$kind as Doing>::start(kind, op, desk),)*
-            }
-        }
-    };
+/// Begins to do an operation: its parts one after the other, its commands, or as its kind is done.
+pub(super) fn begin(op: &Op, desk: &mut Desk) -> (Box<dyn Job>, Progress) {
+    match &op.action {
+        OpAction::Failover(kind) => kind.start(op, desk),
+        OpAction::Restart(kind) => kind.start(op, desk),
+        OpAction::RestartEmpty(kind) => kind.start(op, desk),
+        action if action.parts().is_empty() => command::start(op, desk),
+        action => sequence::start(op, action.parts(), desk),
+    }
 }
-
-operations!(begin);

@@ -12,7 +12,10 @@ mod lookup;
 mod progress;
 mod reply;
 mod resolve;
+mod restart;
 mod roll;
+mod sequence;
+mod sign;
 mod terminal;
 
 use self::agenda::Agenda;
@@ -111,7 +114,8 @@ impl Operator {
         let message = match formation {
             Formation::Working => return,
             Formation::Formed(names) => {
-                self.roll.names = names.into_iter().map(|(node, name)| (name, node)).collect();
+                self.roll.names = names.iter().map(|(node, name)| (name.clone(), *node)).collect();
+                self.roll.current = names;
                 DirectorMessage::Formed
             }
             Formation::Failed(why) => DirectorMessage::FormationFailed { why },
