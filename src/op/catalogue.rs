@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Addslots, Bgrewriteaof, Bgsave, Bumpepoch, ClientKill, ClientPause, Command, ConfigurationChange,
-    Delslots, Expect, Failover, Flushslots, Forget, Meet, Op, OpId, OpKind, Replicate, Reset, Restart,
-    RestartEmpty, RollingRestart, Save, SetConfigEpoch, Setslot, Shutdown, Steps, Typed, timing,
+    Delslots, Expect, Failover, Flushslots, Forget, Meet, Op, OpId, OpKind, Rebalance, Replicate, Reset,
+    Reshard, Restart, RestartEmpty, RollingRestart, Save, SetConfigEpoch, Setslot, Shutdown, Steps, Typed,
+    timing,
 };
 use crate::id::{NodeId, ShardId};
 use crate::language::target::Target;
@@ -158,6 +159,26 @@ macro_rules! catalogue {
                 }
             }
 
+            fn own_moves(&self) -> Option<ShardId> {
+                match self {
+                    $(OpAction::$kind(kind) => kind.moves_slots(),)*
+                }
+            }
+
+            /// Whether keys of its slots may stay behind at both ends, even if it ends as it should.
+            pub fn may_split_slots(&self) -> bool {
+                match self {
+                    $(OpAction::$kind(kind) => kind.may_split_slots(),)*
+                }
+            }
+
+            /// The first version of the server that can do it, if older ones cannot.
+            pub fn since(&self) -> Option<&'static str> {
+                match self {
+                    $(OpAction::$kind(kind) => kind.since(),)*
+                }
+            }
+
             fn own_stops(&self) -> Vec<NodeId> {
                 match self {
                     $(OpAction::$kind(kind) => kind.stops(),)*
@@ -190,6 +211,8 @@ catalogue! {
     Restart,
     RestartEmpty,
     RollingRestart,
+    Reshard,
+    Rebalance,
 }
 
 impl OpAction {
@@ -207,6 +230,12 @@ impl OpAction {
         let of_parts = parts.iter().flat_map(|part| part.typed().into_iter().map(Typed::owned));
         let of_parts: Vec<Typed<'static>> = of_parts.collect();
         self.own_typed().into_iter().chain(of_parts).collect()
+    }
+
+    /// The shards whose slots it or its parts give to others.
+    pub fn moves_slots(&self) -> Vec<ShardId> {
+        let of_parts = self.parts().into_iter().flat_map(|part| part.moves_slots());
+        self.own_moves().into_iter().chain(of_parts).collect()
     }
 
     /// The nodes whose processes it or its parts end on purpose.

@@ -19,9 +19,11 @@ mod failover;
 mod flushslots;
 mod forget;
 mod meet;
+mod rebalance;
 mod recipients;
 mod replicate;
 mod reset;
+mod reshard;
 mod restart;
 mod restart_empty;
 mod rolling_restart;
@@ -51,8 +53,10 @@ pub use failover::{Failover, FailoverMode};
 pub use flushslots::Flushslots;
 pub use forget::Forget;
 pub use meet::Meet;
+pub use rebalance::Rebalance;
 pub use replicate::Replicate;
 pub use reset::Reset;
+pub use reshard::{Method, Reshard, Which};
 pub use restart::Restart;
 pub use restart_empty::RestartEmpty;
 pub use rolling_restart::RollingRestart;
@@ -246,6 +250,21 @@ pub trait OpKind: Sized {
     /// The operations that it consists of, one after the other, if that is all it is.
     fn parts(&self) -> Vec<OpAction> {
         Vec::new()
+    }
+
+    /// The shard whose slots it gives to another.
+    fn moves_slots(&self) -> Option<ShardId> {
+        None
+    }
+
+    /// Whether keys of its slots may stay behind at both ends, even if it ends as it should.
+    fn may_split_slots(&self) -> bool {
+        false
+    }
+
+    /// The first version of the server that can do it, if older ones cannot.
+    fn since(&self) -> Option<&'static str> {
+        None
     }
 
     /// The nodes whose processes it ends on purpose.

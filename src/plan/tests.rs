@@ -290,19 +290,20 @@ fn a_generated_scenario_reads_like_one_a_person_wrote() {
             min: 2.0
             max: 30.0
         operations:
-        - type: failover
-          target: primary
-          shard: 1
-          timing: delayed
-          delay: 2.3
         - type: command
           node: 4
           args:
-          - DBSIZE
+          - CLUSTER
+          - NODES
+          timing: delayed
+          delay: 2.3
+        - type: bumpepoch
+          node: 4
           timing: delayed
           delay: 1.0
-        - type: bgsave
+        - type: client_kill
           node: 5
+          whose: replica
           timing: delayed
           delay: 3.8
         chaos:

@@ -36,6 +36,7 @@ pub(super) trait Doing {
 pub(super) fn begin(op: &Op, desk: &mut Desk) -> (Box<dyn Job>, Progress) {
     match &op.action {
         OpAction::Failover(kind) => kind.start(op, desk),
+        OpAction::Reshard(kind) => kind.start(op, desk),
         OpAction::Restart(kind) => kind.start(op, desk),
         OpAction::RestartEmpty(kind) => kind.start(op, desk),
         action if action.parts().is_empty() => command::start(op, desk),

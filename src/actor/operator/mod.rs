@@ -11,6 +11,7 @@ mod job;
 mod lookup;
 mod progress;
 mod reply;
+mod reshard;
 mod resolve;
 mod restart;
 mod roll;
