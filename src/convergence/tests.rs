@@ -109,6 +109,7 @@ impl Feed {
             len: 10,
             digest: String::new(),
             bus: None,
+            repl: None,
         };
         self.see(ActorId::Network, body)
     }

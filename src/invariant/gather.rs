@@ -132,6 +132,7 @@ impl Gatherer {
             exits: self.processes.exits,
             disk: self.disk.reports,
             livelocks: self.processes.livelocks,
+            deadlocks: self.processes.deadlocks,
             suspicious_log_lines: self.processes.suspicious,
             plan: self.plan,
         };

@@ -13,6 +13,7 @@ pub mod gather;
 pub mod layout;
 mod loss;
 pub mod no_crash;
+pub mod no_deadlock;
 pub mod no_livelock;
 pub mod operations;
 pub mod reads;
@@ -78,7 +79,7 @@ pub struct Judged {
 }
 
 /// Every invariant, in the order of the report.
-pub static CATALOGUE: [Invariant; 12] = [
+pub static CATALOGUE: [Invariant; 13] = [
     slot_coverage::INVARIANT,
     replica_sync::INVARIANT,
     data_consistency::INVARIANT,
@@ -91,6 +92,7 @@ pub static CATALOGUE: [Invariant; 12] = [
     views_agree::INVARIANT,
     no_crash::INVARIANT,
     no_livelock::INVARIANT,
+    no_deadlock::INVARIANT,
 ];
 
 /// Judges a run by every invariant that its plan asks for.

@@ -20,7 +20,7 @@ fn plan() -> Plan {
         name: "scripts".to_owned(),
         seed: 1,
         epoch_us: 0,
-        cluster: ClusterPlan { shards: 3, replicas: 0, node_timeout_ms: 5000, config: BTreeMap::new() },
+        cluster: ClusterPlan::of(3, 0),
         network: NetworkPlan { latency: LatencyRange { min_ns: MS, max_ns: MS }, delays: Vec::new() },
         operations: Vec::new(),
         faults: Vec::new(),
@@ -126,10 +126,17 @@ fn a_deadline_that_was_overtaken_is_not_delivered() {
 
 #[test]
 fn an_end_is_told_to_everybody_whom_it_concerns() {
-    for (step, status) in [(Step::Exit("exit 3"), "exit 3"), (Step::Livelock, "it works for ever")] {
+    let ends = [
+        (Step::Exit("exit 3"), "exit 3"),
+        (Step::Livelock, "it works for ever"),
+        (Step::Deadlock, "it waits for itself"),
+    ];
+    for (step, status) in ends {
         let ran = run(Fake::default().with(TWO, [Step::Block(MS), step]));
         let ended = ran.only(|event| match &event.body {
-            Body::Exited { status: it } | Body::Livelock { detail: it } => it == status,
+            Body::Exited { status: it } | Body::Livelock { detail: it } | Body::Deadlock { detail: it } => {
+                it == status
+            }
             _ => false,
         });
         assert_eq!((ended.actor, ended.at), (ActorId::Node(TWO), at(1)));

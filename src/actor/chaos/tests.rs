@@ -33,7 +33,7 @@ fn plan(faults: Vec<(Trigger, FaultAction)>) -> Plan {
         name: "chaos".to_owned(),
         seed: 1,
         epoch_us: 0,
-        cluster: ClusterPlan { shards: 3, replicas: 1, node_timeout_ms: 5000, config: BTreeMap::new() },
+        cluster: ClusterPlan::of(3, 1),
         network: NetworkPlan { latency, delays: Vec::new() },
         operations: vec![op(1), op(2)],
         faults: faults.into_iter().enumerate().map(fault).collect(),

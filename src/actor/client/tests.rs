@@ -35,7 +35,7 @@ fn plan(seed: u64, pattern: Pattern) -> Plan {
         name: "client".to_owned(),
         seed,
         epoch_us: 0,
-        cluster: ClusterPlan { shards: 3, replicas: 1, node_timeout_ms: 5000, config: BTreeMap::new() },
+        cluster: ClusterPlan::of(3, 1),
         network: NetworkPlan { latency, delays: Vec::new() },
         operations: Vec::new(),
         faults: Vec::new(),
@@ -188,7 +188,7 @@ impl<F: FnMut(NodeId, &str) -> Play> Rig<F> {
 }
 
 fn data(text: &str) -> Arrival {
-    Arrival::Data(Chunk { bytes: text.as_bytes().to_vec(), bus: None })
+    Arrival::Data(Chunk::plain(text.as_bytes().to_vec()))
 }
 
 fn words(command: &Value) -> String {

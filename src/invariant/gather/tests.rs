@@ -116,10 +116,11 @@ fn the_last_lines_and_the_suspicious_ones_are_kept() {
         feed.log(1, &format!("line {number}"));
     }
     feed.node(2, Body::Livelock { detail: "spins".to_owned() });
+    feed.node(3, Body::Deadlock { detail: "waits".to_owned() });
     let evidence = feed.finish();
     assert_eq!((evidence.suspicious_log_lines.len(), evidence.log_tail.len()), (1, 2_000));
     assert!(evidence.log_tail[1_999].line.ends_with("line 2009"));
-    assert_eq!(evidence.livelocks[0].node, NodeId(2));
+    assert_eq!((evidence.livelocks[0].node, evidence.deadlocks[0].node), (NodeId(2), NodeId(3)));
 }
 
 #[test]
@@ -285,7 +286,7 @@ fn a_run_without_findings_is_unknown() {
     let judged = judge(&evidence);
     let known = judged.iter().filter(|j| !j.verdict.is_unknown()).map(|j| j.invariant.name);
     // These are told by the log alone, and hold or not for as much of the run as there was.
-    assert_eq!(known.collect::<Vec<_>>(), ["operations", "reads", "no_crash", "no_livelock"]);
+    assert_eq!(known.collect::<Vec<_>>(), ["operations", "reads", "no_crash", "no_livelock", "no_deadlock"]);
     // The limits of availability are asked for by those plans alone that set them.
     assert_eq!(judged.len(), CATALOGUE.len() - 1);
 }

@@ -41,6 +41,8 @@ pub struct Guest<'a> {
     pub seed: u64,
     /// What the order of what is ready is shuffled by, in every turn; 0 for the usual order.
     pub order: u64,
+    /// How many times slower than a quick machine its host works.
+    pub times_slower: u64,
     /// Whether calls that go round the shim end it.
     pub check: bool,
     /// How many turns it may take.
@@ -58,6 +60,8 @@ pub enum Fate {
     Stuck,
     /// It never gave its turn back.
     Livelock(String),
+    /// Its threads wait for each other.
+    Deadlock(String),
     /// It was going on when its turns or its time were over.
     Overdue,
 }
@@ -121,7 +125,15 @@ impl Lone {
         let (seed, check, now) = (guest.seed, guest.check, SimTime::ZERO);
         node::prepare(
             &mut page,
-            Setting { node: NODE, incarnation: 1, seed, epoch_ns: EPOCH_NS, now, check },
+            Setting {
+                node: NODE,
+                incarnation: 1,
+                seed,
+                epoch_ns: EPOCH_NS,
+                now,
+                times_slower: guest.times_slower,
+                check,
+            },
         );
         let launch = Launch { directory: &directory, arguments: guest.arguments, output, page: page.fd() };
         let leader = stage.launch(&launch).map_err(|e| system("start the program", e))?;
@@ -203,6 +215,7 @@ impl Lone {
             Next::Blocked(until) => self.wake = Some(self.push(until.max(turn.ended_at), Due::Wake)),
             Next::Exited(status) => return Ok(Some(Fate::Ended(status))),
             Next::Livelock(detail) => return Ok(Some(Fate::Livelock(detail))),
+            Next::Deadlock(detail) => return Ok(Some(Fate::Deadlock(detail))),
         }
         Ok(None)
     }

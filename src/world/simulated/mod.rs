@@ -25,10 +25,11 @@ use super::{Next, Seen, Turn, World, WorldError};
 use crate::actor::message::Arrival;
 use crate::fault::Signal;
 use crate::id::NodeId;
-use crate::plan::Plan;
+use crate::plan::{ClusterPlan, Formation, Plan};
 use crate::scratch::ScratchFolder;
 use crate::servers::Server;
 use crate::time::SimTime;
+use crate::wire::nodes_conf;
 
 /// What a simulated world is made from.
 pub struct Options<'a> {
@@ -48,10 +49,12 @@ pub struct Simulated {
     processes: BTreeMap<NodeId, Process>,
     stage: Stage,
     folder: ScratchFolder,
+    cluster: ClusterPlan,
     arguments: Vec<String>,
     logs: PathBuf,
     seed: u64,
     epoch_ns: u64,
+    times_slower: u64,
     check: bool,
     turns: u64,
 }
@@ -65,10 +68,12 @@ impl Simulated {
             processes: BTreeMap::new(),
             stage,
             folder,
+            cluster: options.plan.cluster.clone(),
             arguments: arguments::of(&options.plan.cluster),
             logs: options.logs.clone(),
             seed: options.plan.seed,
             epoch_ns: options.plan.epoch_us * 1_000,
+            times_slower: options.plan.cluster.cpu,
             check: options.check,
             turns: 0,
         })
@@ -85,6 +90,11 @@ impl Simulated {
         let log = LogTail::at_end(&output).map_err(|e| system("open a node's log", e))?;
         let mut page = SharedPage::new().map_err(|e| system("make a node's page", e))?;
         node::prepare(&mut page, setting);
+        if setting.incarnation == 1 && self.cluster.formation == Formation::Preset {
+            let text = nodes_conf::preset(&self.cluster, self.seed, setting.node);
+            fs::write(directory.join(arguments::CLUSTER_FILE), text)
+                .map_err(|e| system("write a node's nodes.conf", e))?;
+        }
         let launch =
             Launch { directory: &directory, arguments: &self.arguments, output: &output, page: page.fd() };
         let leader = self.stage.launch(&launch).map_err(|e| system("start the server", e))?;
@@ -122,8 +132,15 @@ fn number(signal: Signal) -> i32 {
 
 impl World for Simulated {
     fn start(&mut self, node: NodeId, incarnation: u32, now: SimTime) -> Result<(), WorldError> {
-        let setting =
-            Setting { node, incarnation, seed: self.seed, epoch_ns: self.epoch_ns, now, check: self.check };
+        let setting = Setting {
+            node,
+            incarnation,
+            seed: self.seed,
+            epoch_ns: self.epoch_ns,
+            now,
+            times_slower: self.times_slower,
+            check: self.check,
+        };
         let process = self.launch(setting)?;
         tracing::info!(%node, incarnation, pid = process.id(), "server started");
         self.processes.insert(node, process);
