@@ -12,7 +12,7 @@ mod told;
 mod view;
 mod words;
 
-pub use bus::{BusSummary, MessageType};
+pub use bus::{BusSummary, Claim, Gossiped, MessageType};
 pub use replicated::{Answer, Command, Commands, Position, Replicated};
 pub use told::Told;
 pub use view::{Doubt, Member, ViewRole, ViewRow, ViewState};

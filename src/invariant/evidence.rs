@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::chronicle::Chronicle;
 use crate::fault::FaultId;
 use crate::history;
 use crate::id::{NodeId, ShardId};
@@ -28,6 +29,8 @@ pub struct Evidence {
     pub nodes: Vec<NodeEvidence>,
     /// Slots that the plan's own commands moved to another shard, and to which.
     pub moved: BTreeMap<u16, ShardId>,
+    /// What was seen on the cluster bus, as timelines.
+    pub chronicle: Chronicle,
     /// What clients asked for and were told.
     pub history: Vec<history::Entry>,
     /// What was done to the cluster, faults and operations alike, in order of `at`.
