@@ -1,13 +1,13 @@
-//! An operation that is being done: how each kind begins, and what it is told until it ends.
+//! An operation that is being done: how it begins, and what it is told until it ends.
 
 use std::fmt;
 
+use super::Desk;
 use super::progress::Progress;
-use super::{Desk, command, sequence};
 use crate::actor::session::Answer;
 use crate::event::BusSummary;
 use crate::id::NodeId;
-use crate::op::{Op, OpAction};
+use crate::op::Op;
 
 /// An operation under way. It is told everything, and passes over what is not its own.
 pub(super) trait Job: fmt::Debug {
@@ -30,16 +30,4 @@ pub(super) trait Job: fmt::Debug {
 pub(super) trait Doing {
     /// Begins to do it; it may be over at once.
     fn start(&self, op: &Op, desk: &mut Desk) -> (Box<dyn Job>, Progress);
-}
-
-/// Begins to do an operation: its parts one after the other, its commands, or as its kind is done.
-pub(super) fn begin(op: &Op, desk: &mut Desk) -> (Box<dyn Job>, Progress) {
-    match &op.action {
-        OpAction::Failover(kind) => kind.start(op, desk),
-        OpAction::Reshard(kind) => kind.start(op, desk),
-        OpAction::Restart(kind) => kind.start(op, desk),
-        OpAction::RestartEmpty(kind) => kind.start(op, desk),
-        action if action.parts().is_empty() => command::start(op, desk),
-        action => sequence::start(op, action.parts(), desk),
-    }
 }

@@ -4,6 +4,7 @@
 //! answer. When an operation may start, and whom a fault hits, is between it and chaos.
 
 mod agenda;
+mod begin;
 mod command;
 mod failover;
 mod form;

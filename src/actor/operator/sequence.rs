@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::Desk;
-use super::job::{self, Job};
+use super::job::Job;
 use super::progress::Progress;
 use crate::actor::session::Answer;
 use crate::event::BusSummary;
@@ -11,22 +11,31 @@ use crate::id::NodeId;
 use crate::op::{Ending, Op, OpAction};
 use crate::time::SimDuration;
 
+/// How a part is begun.
+pub(super) type Begin = fn(&Op, &mut Desk) -> (Box<dyn Job>, Progress);
+
 /// Parts of an operation.
 #[derive(Debug)]
 struct Sequence {
     whole: Op,
     left: VecDeque<OpAction>,
     current: Box<dyn Job>,
+    begin: Begin,
     /// How the parts that are over were done.
     done: Vec<String>,
 }
 
 /// Begins with the first part; there must be one.
-pub(super) fn start(op: &Op, parts: Vec<OpAction>, desk: &mut Desk) -> (Box<dyn Job>, Progress) {
+pub(super) fn start(
+    op: &Op,
+    parts: Vec<OpAction>,
+    begin: Begin,
+    desk: &mut Desk,
+) -> (Box<dyn Job>, Progress) {
     let mut left: VecDeque<OpAction> = parts.into();
     let first = left.pop_front().expect("an operation of parts has one");
-    let (current, progress) = job::begin(&part(op, first), desk);
-    let mut sequence = Sequence { whole: op.clone(), left, current, done: Vec::new() };
+    let (current, progress) = begin(&part(op, first), desk);
+    let mut sequence = Sequence { whole: op.clone(), left, current, begin, done: Vec::new() };
     let progress = sequence.take(progress, desk);
     (Box::new(sequence), progress)
 }
@@ -45,7 +54,7 @@ impl Sequence {
             let Some(next) = next else {
                 return Progress::Ended { ending, text: self.done.join("; ") };
             };
-            (self.current, progress) = job::begin(&part(&self.whole, next), desk);
+            (self.current, progress) = (self.begin)(&part(&self.whole, next), desk);
         }
         progress
     }
