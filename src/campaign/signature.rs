@@ -15,9 +15,15 @@ use crate::plan::Plan;
 use crate::report::{Action, ActionOutcome, RunReport, Validation};
 
 /// The invariants, the most telling first: those below are often no more than consequences of those above.
-const MOST_TELLING: [&str; 12] = [
+const MOST_TELLING: [&str; 18] = [
     "no_crash",
     "no_livelock",
+    "votes",
+    "elections",
+    "epochs",
+    "failure_calls",
+    "hand_over",
+    "isolation",
     "reads",
     "data_consistency",
     "single_owner",

@@ -8,16 +8,36 @@
 //! when it was delivered; every timeline takes both.
 
 mod bus;
+mod elections;
+mod epochs;
+mod handover;
 mod members;
+mod operator;
+#[cfg(test)]
+pub(crate) mod sample;
+mod service;
+mod state;
+mod suspicion;
+mod views;
 
 pub use bus::{Header, Heard, Message};
+pub use elections::{Elections, Request, Takeover, Vote};
+pub use epochs::{Epochs, Setback, Wrong};
+pub use handover::{Handovers, Moved};
 pub use members::{Member, Members};
+pub use operator::Asks;
+pub use service::{Accepted, Refusal, Service};
+pub use state::{Contradiction, States, Why};
+pub use suspicion::{FailCall, Suspicions};
+pub use views::{Owners, Views};
 
 use std::sync::Arc;
 
 use self::bus::Bus;
-use crate::event::Event;
+use self::elections::Known;
+use crate::event::{Body, Event};
 use crate::plan::Plan;
+use crate::time::SimDuration;
 
 /// Everything that was seen so far.
 #[derive(Clone, Debug)]
@@ -27,17 +47,52 @@ pub struct Chronicle {
     tells_claims: bool,
     /// Every node, as it lived and as it spoke of itself last.
     pub members: Members,
+    /// What the operator asked of whom.
+    pub asks: Asks,
+    /// What each node was told of the others.
+    pub views: Views,
+    /// Reports of failure, and who was called failing.
+    pub suspicions: Suspicions,
+    /// Manual hand-overs.
+    pub handovers: Handovers,
+    /// Requests, votes and takeovers.
+    pub elections: Elections,
+    /// Epochs that went wrong.
+    pub epochs: Epochs,
+    /// What nodes said of the cluster as a whole.
+    pub states: States,
+    /// Writes that had to be refused.
+    pub service: Service,
 }
 
 impl Chronicle {
     /// Nothing was seen yet of a run of `plan`.
     pub fn new(plan: &Plan) -> Self {
-        Chronicle { bus: Bus::default(), tells_claims: false, members: Members::new(plan) }
+        let node_timeout = SimDuration::from_ms(plan.cluster.node_timeout_ms);
+        Chronicle {
+            bus: Bus::default(),
+            tells_claims: false,
+            members: Members::new(plan),
+            asks: Asks::new(plan),
+            views: Views::default(),
+            suspicions: Suspicions::new(node_timeout),
+            handovers: Handovers::default(),
+            elections: Elections::default(),
+            epochs: Epochs::default(),
+            states: States::default(),
+            service: Service::new(node_timeout),
+        }
     }
 
     /// Takes the next event.
     pub fn see(&mut self, event: &Event) {
+        self.resumed(event);
         self.members.see(event);
+        self.asks.see(event);
+        self.epochs.see(event);
+        self.handovers.see(event);
+        self.states.see(event);
+        self.service.see(event, (&self.members, &self.views, &self.asks));
         if let Some(message) = self.bus.sent(event) {
             self.said(&message);
         } else if let Some(heard) = self.bus.delivered(event) {
@@ -50,10 +105,45 @@ impl Chronicle {
         self.tells_claims
     }
 
+    fn resumed(&mut self, event: &Event) {
+        let node = event.actor.node().filter(|_| matches!(event.body, Body::Pause { paused: false }));
+        let paused_at = node.and_then(|node| self.members.get(node)?.paused_at);
+        if let (Some(node), Some(paused_at)) = (node, paused_at) {
+            self.suspicions.resumed(node, paused_at, event.at);
+        }
+    }
+
     fn said(&mut self, message: &Arc<Message>) {
         self.tells_claims |= message.header.is_some();
+        let known = Known {
+            members: &self.members,
+            views: &self.views,
+            suspicions: &self.suspicions,
+            handovers: &self.handovers,
+            asks: &self.asks,
+        };
+        self.elections.said(message, &known);
+        self.epochs.said(message);
+        self.handovers.said(message);
+        self.suspicions.said(message, &self.members, &self.views);
+        self.states.said(message, &self.members, &self.views);
+        self.service.said(message);
         self.members.said(message);
     }
 
-    fn heard(&mut self, _heard: &Heard) {}
+    fn heard(&mut self, heard: &Heard) {
+        self.elections.heard(heard, &self.members, &self.views);
+        self.handovers.heard(heard);
+        self.suspicions.heard(heard, &self.members);
+        self.states.heard(heard);
+        self.views.heard(heard);
+    }
+
+    /// Takes something that was said and heard at once.
+    #[cfg(test)]
+    pub(crate) fn take(&mut self, message: Message) {
+        let (event, at, message) = (message.event, message.at, Arc::new(message));
+        self.said(&message);
+        self.heard(&Heard { event, at, message });
+    }
 }
