@@ -309,6 +309,7 @@ impl Network {
             len: chunk.bytes.len() as u64,
             digest: format!("{:016x}", xxh3_64(&chunk.bytes)),
             bus: chunk.bus.clone(),
+            repl: chunk.repl.clone(),
         })
     }
 

@@ -122,6 +122,7 @@ impl Actor for Node {
             Message::Node(NodeMessage::Exited { status }) => self.exited(status, out),
             Message::Node(NodeMessage::Cease) => self.orders.cease(),
             Message::Node(NodeMessage::Livelock { .. }) => self.exited("livelock".to_owned(), out),
+            Message::Node(NodeMessage::Deadlock { .. }) => self.exited("deadlock".to_owned(), out),
             // The log has them; that is all there is to do.
             Message::Node(NodeMessage::Log { .. } | NodeMessage::Child { .. }) => {}
             other => unreachable!("no message {other:?} is for a node"),

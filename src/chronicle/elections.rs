@@ -111,8 +111,9 @@ pub struct Elections {
 #[derive(Clone, Debug, Default)]
 struct Role {
     follows: Option<String>,
-    /// The highest config epoch that it claimed as a primary with slots.
-    led: Option<u64>,
+    /// The config epoch of its last header, its own or its primary's, and when that was sent.
+    newest: u64,
+    newest_at: SimTime,
     request: Option<usize>,
 }
 
@@ -194,7 +195,7 @@ impl Elections {
             primary,
             knew_failed: primary.and_then(|primary| known.suspicions.known_failed(node, primary)),
             asked: known.asks.failover_of(node),
-            announced: primary.and_then(|primary| known.handovers.announced(node, primary)),
+            announced: primary.and_then(|primary| known.handovers.announced(node, primary, message.at)),
         };
         self.roles.entry(node).or_default().request = Some(self.requests.len());
         self.requests.push(request);
@@ -224,23 +225,23 @@ impl Elections {
         self.votes.push(vote);
     }
 
-    /// Takes what a header says of its sender's role. One that was made before another, and sent after it, is known by its
-    /// epoch, which is below the one that the sender has led in.
+    /// Takes what a header says of its sender's role. One that was made before another, and sent after it, waited for its
+    /// link or is of the same turn.
     fn role(&mut self, message: &Arc<Message>, header: &Header, known: &Known) {
         let node = message.from;
         let role = self.roles.entry(node).or_default();
-        let is_old = role.led.is_some_and(|led| header.config_epoch < led);
-        match &header.claim.of {
-            Some(of) if !is_old => role.follows = Some(of.clone()),
-            None if header.claim.owns_slots() && !is_old => {
-                let followed = role.follows.take();
-                let request = role.request.take();
-                role.led = Some(header.config_epoch);
-                if let Some(followed) = followed {
-                    self.takeover(message, header, (followed, request), known);
-                }
+        let may_be_old = !message.prompt || message.at == role.newest_at;
+        if may_be_old && header.config_epoch < role.newest {
+            return;
+        }
+        (role.newest, role.newest_at) = (header.config_epoch, message.at);
+        if let Some(of) = &header.claim.of {
+            role.follows = Some(of.clone());
+        } else if header.claim.owns_slots() {
+            let (followed, request) = (role.follows.take(), role.request.take());
+            if let Some(followed) = followed {
+                self.takeover(message, header, (followed, request), known);
             }
-            _ => {}
         }
     }
 
@@ -384,7 +385,7 @@ mod tests {
         votes(&mut chronicle, 2, 7);
         assert_eq!(chronicle.elections.votes()[0].newer_owner, Some((NodeId(3), 4)));
         chronicle.take(message(Says { epochs: (4, 4), ..Says::primary(4, 4, (10, 19)) }, 2, 8));
-        chronicle.take(message(replica(), 3, 9));
+        chronicle.take(Message { prompt: false, ..message(replica(), 3, 9) });
         chronicle.take(message(Says { epochs: (4, 4), ..Says::primary(4, 4, (10, 19)) }, 3, 10));
         assert_eq!(chronicle.elections.takeovers().len(), 1);
     }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::bus::{Heard, Message};
 use crate::event::{Body, Event, MessageType};
 use crate::id::NodeId;
-use crate::time::SimTime;
+use crate::time::{SimDuration, SimTime};
 
 /// The offset of a primary that has stopped its clients moved.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +24,9 @@ pub struct Moved {
     /// The one that it has now.
     pub to: u64,
 }
+
+/// How long a hand-over may take (`cluster-manual-failover-timeout`).
+const GIVEN_UP_AFTER: SimDuration = SimDuration::from_secs(5);
 
 /// All hand-overs.
 #[derive(Clone, Debug, Default)]
@@ -84,14 +87,11 @@ impl Handovers {
         }
     }
 
-    /// The offset that a replica was told by its primary since it asked for a hand-over last.
-    pub fn announced(&self, replica: NodeId, primary: NodeId) -> Option<u64> {
-        self.announced.get(&(replica, primary)).copied()
-    }
-
-    /// When a replica asked its primary for a hand-over last.
-    pub fn asked_at(&self, replica: NodeId, primary: NodeId) -> Option<SimTime> {
-        self.asked_at.get(&(replica, primary)).copied()
+    /// The offset that a replica was told by its primary since it asked for a hand-over last, unless that is given up by now.
+    pub fn announced(&self, replica: NodeId, primary: NodeId, now: SimTime) -> Option<u64> {
+        let asked_at = self.asked_at.get(&(replica, primary))?;
+        let announced = self.announced.get(&(replica, primary)).copied();
+        announced.filter(|_| now.since(*asked_at) <= GIVEN_UP_AFTER)
     }
 
     /// Every offset that moved though it had to stand.
@@ -135,10 +135,11 @@ mod tests {
     fn the_first_offset_after_asking_counts() {
         let mut handovers = Handovers::default();
         hear(&mut handovers, paused(40, 1));
-        assert_eq!(handovers.announced(NodeId(2), NodeId(1)), None);
+        assert_eq!(handovers.announced(NodeId(2), NodeId(1), at(1)), None);
         handovers.said(&of_type(MessageType::MFSTART, Says::replica(2, 1), 1, 2));
         hear(&mut handovers, paused(50, 3));
         hear(&mut handovers, paused(60, 4));
-        assert_eq!(handovers.announced(NodeId(2), NodeId(1)), Some(50));
+        assert_eq!(handovers.announced(NodeId(2), NodeId(1), at(7)), Some(50));
+        assert_eq!(handovers.announced(NodeId(2), NodeId(1), at(8)), None);
     }
 }

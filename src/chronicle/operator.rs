@@ -2,7 +2,7 @@
 
 use crate::event::{Body, Event};
 use crate::id::{ActorId, NodeId};
-use crate::op::{FailoverMode, Op, OpAction};
+use crate::op::{Command, Failover, FailoverMode, Op, OpAction};
 use crate::plan::Plan;
 use crate::time::SimTime;
 
@@ -42,11 +42,11 @@ impl Asks {
 
     fn ask(&mut self, at: SimTime, action: &OpAction) {
         match action {
-            OpAction::Failover { mode, to, .. } => {
+            OpAction::Failover(Failover { mode, to, .. }) => {
                 let picked = self.picked.take();
                 self.failovers.extend(to.or(picked).map(|node| (at, node, *mode)));
             }
-            OpAction::Command { node, args } => self.command(at, *node, args),
+            OpAction::Command(Command { node, args }) => self.command(at, *node, args),
         }
     }
 
@@ -57,7 +57,8 @@ impl Asks {
             ("cluster", "failover") => self.failovers.push((at, node, mode(word(2)))),
             ("cluster", read) if READS.contains(&read) => {}
             ("config", "get" | "resetstat") => {}
-            ("config", _) => self.retimed_at = self.retimed_at.or(Some(at)),
+            ("config", _) if retimes(args.get(2..).unwrap_or_default()) => self.retimed_at = self.retimed_at.or(Some(at)),
+            ("config", _) => {}
             // A script may do anything; a sleep stops the process as no pause shows.
             ("cluster" | "debug" | "eval" | "replicaof" | "slaveof", _) => {
                 self.reshaped_at = self.reshaped_at.or(Some(at));
@@ -104,6 +105,15 @@ const READS: [&str; 13] = [
     "replicas",
     "help",
 ];
+
+/// Whether settings that are set make the cluster slower, or change how it judges.
+fn retimes(pairs: &[String]) -> bool {
+    pairs.chunks(2).any(|pair| match pair {
+        [name, value] if name.eq_ignore_ascii_case("hz") => value.parse::<u32>().map_or(true, |hz| hz < 10),
+        [name, ..] => name.to_ascii_lowercase().starts_with("cluster-"),
+        [] => false,
+    })
+}
 
 fn mode(word: &str) -> FailoverMode {
     match word {

@@ -88,6 +88,7 @@ pub fn of_type(r#type: MessageType, says: Says, to: u16, s: u64) -> Message {
         from: NodeId(says.node),
         to: NodeId(to),
         conn: u64::from(says.node) * 1000 + u64::from(to),
+        prompt: true,
         r#type,
         header: Some(header),
         about: None,

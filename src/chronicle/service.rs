@@ -185,7 +185,7 @@ mod tests {
         for s in 2..40 {
             let digest = String::new();
             let (from, to, channel) = (ActorId::Node(NodeId(1)), Host::Client(ClientId(1)), Channel::Client);
-            let sent = Body::Sent { from, conn: 1, channel, to, len: 1, digest, bus: None };
+            let sent = Body::Sent { from, conn: 1, channel, to, len: 1, digest, bus: None, repl: None };
             chronicle.see(&event(s, ActorId::Network, sent));
             chronicle.take(message(first.clone(), 2, s));
             for node in (2..=3).filter(|_| s <= heard) {

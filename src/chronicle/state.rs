@@ -1,7 +1,7 @@
 //! What nodes say of the cluster as a whole, against what they say of others in the same breath.
 //!
-//! A message that goes out on a connection that has carried one before was made at that moment, so its state and its gossip are of
-//! one instant. A state follows what it is computed from within one turn or one cron (`clusterUpdateState`); `SETTLES` is
+//! A message that did not wait for its connection was made when it was sent, so its state and its gossip are of one
+//! instant. A state follows what it is computed from within one turn or one cron (`clusterUpdateState`); `SETTLES` is
 //! more than both.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -49,8 +49,6 @@ const KEPT: usize = 64;
 #[derive(Clone, Debug, Default)]
 pub struct States {
     contradictions: Vec<Contradiction>,
-    /// Connections that carried something already, by who sent it.
-    used: BTreeSet<(NodeId, u64)>,
     /// Processes that were nothing but primaries since their start.
     always_primary: BTreeSet<NodeId>,
     /// Since when a node calls an owner failing.
@@ -67,7 +65,6 @@ impl States {
                 self.forget(node);
             }
             (Body::Pause { .. }, Some(node)) => self.forget(node),
-            (Body::Closed { conn, .. }, _) => self.used.retain(|(_, used)| used != conn),
             _ => {}
         }
     }
@@ -92,8 +89,7 @@ impl States {
             self.always_primary.remove(&message.from);
         }
         self.young(message, header, members);
-        let is_used = !self.used.insert((message.from, message.conn));
-        if is_used && matches!(message.r#type, MessageType::PING | MessageType::PONG) {
+        if message.prompt && matches!(message.r#type, MessageType::PING | MessageType::PONG) {
             self.doubts(message, header, (members, views));
         }
     }

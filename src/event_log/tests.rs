@@ -125,12 +125,14 @@ fn bodies(number: u64, small: u16, flag: bool, text: &str, host: Host) -> Vec<Bo
             len,
             digest: text(),
             bus: flag.then_some(bus),
+            repl: None,
         },
         Body::Closed { from: ActorId::Node(node), conn, how: Closing::HalfClosed },
         Body::Log { line: text() },
         Body::Exited { status: text() },
         Body::Child { pid: number as u32, state: ChildState::Forked },
         Body::Livelock { detail: text() },
+        Body::Deadlock { detail: text() },
         Body::Reply { op: flag.then_some(op), text: text(), total: flag.then_some(number) },
         Body::OperationEnded { op, done: flag, text: text(), ending: flag.then_some(Ending::Done) },
         Body::Invoke { sequence: number, request: Request::Set { key: text(), value: text() } },
@@ -272,15 +274,16 @@ fn the_format_is_these_bytes() {
             {"i":24,"at":240,"actor":"network","kind":"observation","cause":23,"what":"exited","status":"a \"text\"\n"}
             {"i":25,"at":250,"actor":"network","kind":"observation","cause":24,"what":"child","pid":7,"state":"forked"}
             {"i":26,"at":260,"actor":"network","kind":"observation","cause":25,"what":"livelock","detail":"a \"text\"\n"}
-            {"i":27,"at":270,"actor":"network","kind":"observation","cause":26,"what":"reply","op":3,"text":"a \"text\"\n","total":7}
-            {"i":28,"at":280,"actor":"network","kind":"observation","cause":27,"what":"operation_ended","op":3,"done":true,"text":"a \"text\"\n","ending":"done"}
-            {"i":29,"at":290,"actor":"network","kind":"observation","cause":28,"what":"invoke","sequence":7,"request":{"set":{"key":"a \"text\"\n","value":"a \"text\"\n"}}}
-            {"i":30,"at":300,"actor":"network","kind":"observation","cause":29,"what":"invoke","sequence":7,"request":{"get":{"key":"a \"text\"\n"}}}
-            {"i":31,"at":310,"actor":"network","kind":"observation","cause":30,"what":"complete","sequence":7,"outcome":{"ok":"a \"text\"\n"},"node":3}
-            {"i":32,"at":320,"actor":"network","kind":"observation","cause":31,"what":"complete","sequence":7,"outcome":{"fail":"a \"text\"\n"},"node":null}
-            {"i":33,"at":330,"actor":"network","kind":"observation","cause":32,"what":"complete","sequence":7,"outcome":{"info":"a \"text\"\n"},"node":null}
-            {"i":34,"at":340,"actor":"network","kind":"observation","cause":33,"what":"probe","node":3,"state":"unknown","rows":[{"member":"node-3","role":"primary","epoch":7,"slots":[[0,3]],"doubt":"pfail"},{"member":"a \"text\"\n","role":"replica","of":"a \"text\"\n"}],"gone":["a \"text\"\n"]}
-            {"i":35,"at":350,"actor":"network","kind":"verdict","cause":34,"what":"verdict","invariant":"a \"text\"\n","verdict":"a \"text\"\n","detail":"a \"text\"\n"}
+            {"i":27,"at":270,"actor":"network","kind":"observation","cause":26,"what":"deadlock","detail":"a \"text\"\n"}
+            {"i":28,"at":280,"actor":"network","kind":"observation","cause":27,"what":"reply","op":3,"text":"a \"text\"\n","total":7}
+            {"i":29,"at":290,"actor":"network","kind":"observation","cause":28,"what":"operation_ended","op":3,"done":true,"text":"a \"text\"\n","ending":"done"}
+            {"i":30,"at":300,"actor":"network","kind":"observation","cause":29,"what":"invoke","sequence":7,"request":{"set":{"key":"a \"text\"\n","value":"a \"text\"\n"}}}
+            {"i":31,"at":310,"actor":"network","kind":"observation","cause":30,"what":"invoke","sequence":7,"request":{"get":{"key":"a \"text\"\n"}}}
+            {"i":32,"at":320,"actor":"network","kind":"observation","cause":31,"what":"complete","sequence":7,"outcome":{"ok":"a \"text\"\n"},"node":3}
+            {"i":33,"at":330,"actor":"network","kind":"observation","cause":32,"what":"complete","sequence":7,"outcome":{"fail":"a \"text\"\n"},"node":null}
+            {"i":34,"at":340,"actor":"network","kind":"observation","cause":33,"what":"complete","sequence":7,"outcome":{"info":"a \"text\"\n"},"node":null}
+            {"i":35,"at":350,"actor":"network","kind":"observation","cause":34,"what":"probe","node":3,"state":"unknown","rows":[{"member":"node-3","role":"primary","epoch":7,"slots":[[0,3]],"doubt":"pfail"},{"member":"a \"text\"\n","role":"replica","of":"a \"text\"\n"}],"gone":["a \"text\"\n"]}
+            {"i":36,"at":360,"actor":"network","kind":"verdict","cause":35,"what":"verdict","invariant":"a \"text\"\n","verdict":"a \"text\"\n","detail":"a \"text\"\n"}
         "#]],
     );
 }
@@ -310,7 +313,7 @@ fn what_was_pushed_is_read_and_the_digest_is_the_one_of_the_bytes() {
     let log = sink.bytes();
     assert_eq!(log, log_of(&events));
     assert_eq!((summary.events, summary.bytes), (events.len() as u64, log.len() as u64));
-    check(&summary.sha256, expect!["13a19bfc2213fd2b1fabd41e3b6fd75e36988f9bec6a372c90f0f658ae2ae34e"]);
+    check(&summary.sha256, expect!["7ceeea416ce3de33425edc5218b2351b7df7b8c3467b87b65528991fc569edff"]);
     let reader = LogReader::new(&log[..]).expect("a log");
     assert_eq!(reader.header(), &header());
     assert_eq!(reader.map(|event| event.expect("an event")).collect::<Vec<_>>(), events);
@@ -361,10 +364,10 @@ fn a_line_that_a_crash_cut_off_is_left_out_and_told() {
     check(
         &[read(&log), read(&log[..last]), read(&log[..last - 1]), read(&log[..last - 80])].join("\n"),
         expect![[r#"
-            36 events, truncated: false, error: none
-            36 events, truncated: false, error: none
-            35 events, truncated: true, error: none
-            35 events, truncated: true, error: none"#]],
+            37 events, truncated: false, error: none
+            37 events, truncated: false, error: none
+            36 events, truncated: true, error: none
+            36 events, truncated: true, error: none"#]],
     );
 }
 
@@ -414,11 +417,11 @@ fn what_is_no_log_is_refused_by_name() {
             9 events, truncated: false, error: line 11 of the event log: time goes back from 80 ns to 79 ns
             9 events, truncated: false, error: line 11 of the event log: event 9 names event 9 as its cause
             0 events, truncated: false, error: line 2 of the event log: the kind of event 0 does not fit what happened
-            8 events, truncated: false, error: line 10 of the event log is no event: unknown variant `sleep`, expected one of `latency`, `held`, `picked`, `gap`, `split`, `order`, `phase`, `start`, `wake`, `deliver`, `link`, `signal`, `pause`, `rule`, `timer`, `fault`, `heal`, `operation`, `tell`, `dial`, `listen`, `sent`, `closed`, `log`, `exited`, `child`, `livelock`, `reply`, `operation_ended`, `invoke`, `complete`, `probe`, `verdict` at column 74
+            8 events, truncated: false, error: line 10 of the event log is no event: unknown variant `sleep`, expected one of `latency`, `held`, `picked`, `gap`, `split`, `order`, `phase`, `start`, `wake`, `deliver`, `link`, `signal`, `pause`, `rule`, `timer`, `fault`, `heal`, `operation`, `tell`, `dial`, `listen`, `sent`, `closed`, `log`, `exited`, `child`, `livelock`, `deadlock`, `reply`, `operation_ended`, `invoke`, `complete`, `probe`, `verdict` at column 74
             0 events, truncated: false, error: line 2 of the event log is no event: `node-0` names no participant at column 30
             5 events, truncated: false, error: line 7 of the event log is no event: EOF while parsing a value at column 0
             5 events, truncated: false, error: line 7 of the event log is no event: invalid type: sequence, expected struct Event at column 0
-            35 events, truncated: false, error: line 37 of the event log is not UTF-8"#]],
+            36 events, truncated: false, error: line 38 of the event log is not UTF-8"#]],
     );
 }
 

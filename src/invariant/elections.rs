@@ -49,12 +49,14 @@ fn wrong_request(request: &Request, evidence: &Evidence) -> Option<String> {
     let Some(primary) = request.primary else {
         return Some("and follows nobody".to_owned());
     };
-    if request.forced {
-        return (request.asked.is_none() && !hands_over_by_itself(evidence))
-            .then(|| "by force, which nobody had asked of it".to_owned());
+    let asked = request.forced && (request.asked.is_some() || hands_over_by_itself(evidence));
+    if asked {
+        return None;
     }
+    // From 9.1 the best of all replicas asks by force as well, if all of them see their primary failed.
     if request.knew_failed.is_none() {
-        return Some(format!("though nobody had called its primary {primary} failing"));
+        let how = if request.forced { "by force, which nobody had asked of it, " } else { "" };
+        return Some(format!("{how}though nobody had called its primary {primary} failing"));
     }
     (request.claim.flags & Claim::NO_FAILOVER != 0).then(|| "though it is not to take over".to_owned())
 }
@@ -198,7 +200,7 @@ mod tests {
         assert_eq!(wrong(told).as_deref(), Some(why));
         let mut forced = asks(4, 4, 6);
         forced.header.as_mut().expect("a full header").forced = true;
-        let why = "node-4 asked for votes in epoch 4 by force, which nobody had asked of it";
+        let why = "node-4 asked for votes in epoch 4 by force, which nobody had asked of it, though nobody had called its primary node-1 failing";
         assert_eq!(wrong(vec![forced]).as_deref(), Some(why));
     }
 }

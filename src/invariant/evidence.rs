@@ -50,7 +50,9 @@ pub struct Evidence {
     /// What servers wrote to disk and read from it, in order of `at`.
     pub disk: Vec<DiskReport>,
     /// Processes that used the CPU without end.
-    pub livelocks: Vec<LivelockReport>,
+    pub livelocks: Vec<StallReport>,
+    /// Processes that could never go on.
+    pub deadlocks: Vec<StallReport>,
     /// Log lines for which [`is_suspicious`](super::no_crash::is_suspicious) is true.
     pub suspicious_log_lines: Vec<LogLine>,
     /// The last lines of every node's log, for the report; in any order.
@@ -324,14 +326,14 @@ pub struct Resyncs {
     pub links_lost: u32,
 }
 
-/// A process used the CPU without end.
+/// A process used the CPU without end, or could never go on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LivelockReport {
+pub struct StallReport {
     /// Whose.
     pub node: NodeId,
     /// When it was found.
     pub at: SimTime,
-    /// What is known of where it was.
+    /// What is known of where it was, or of what it waited for.
     pub detail: String,
 }
 

@@ -8,7 +8,6 @@ mod disk;
 mod processes;
 mod resyncs;
 mod takeovers;
-mod words;
 
 use std::collections::BTreeMap;
 
@@ -23,7 +22,7 @@ use crate::chronicle::Chronicle;
 use crate::event::{Body, Event, Phase};
 use crate::history::{Entry, Outcome, Request};
 use crate::id::{ActorId, ClientId, NodeId};
-use crate::op::{OpAction, is_shutdown};
+use crate::op::is_shutdown;
 use crate::plan::Plan;
 use crate::time::SimTime;
 
@@ -109,10 +108,10 @@ impl Gatherer {
     fn shut_down(&mut self, body: &Body) {
         if let Body::Operation { op, .. } = body
             && let Some(op) = self.plan.operations.iter().find(|planned| planned.id == *op)
-            && let OpAction::Command { node, args } = &op.action
-            && is_shutdown(args)
         {
-            self.processes.shut_down(*node);
+            for typed in op.action.typed().iter().filter(|typed| is_shutdown(&typed.args)) {
+                self.processes.shut_down(typed.node);
+            }
         }
     }
 
@@ -140,6 +139,7 @@ impl Gatherer {
             exits: self.processes.exits,
             disk: self.disk.reports,
             livelocks: self.processes.livelocks,
+            deadlocks: self.processes.deadlocks,
             suspicious_log_lines: self.processes.suspicious,
             plan: self.plan,
         };

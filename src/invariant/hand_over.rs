@@ -53,13 +53,13 @@ mod tests {
     use crate::event::{Body, MessageType};
     use crate::id::{ActorId, NodeId};
     use crate::invariant::Evidence;
-    use crate::op::{Ending, OpAction, OpId};
+    use crate::op::{Command, Ending, OpAction, OpId};
 
     /// Node 2 asks node 1 to hand over, which announces offset 100.
     fn announced(command: &str) -> Evidence {
         let mut evidence = healthy();
         let args = command.split(' ').map(str::to_owned).collect();
-        operation(&mut evidence, OpAction::Command { node: NodeId(2), args }, (2, 9), Ending::Done);
+        operation(&mut evidence, OpAction::Command(Command { node: NodeId(2), args }), (2, 9), Ending::Done);
         evidence.chronicle = crate::chronicle::Chronicle::new(&evidence.plan);
         let asked = Body::Operation { op: OpId(1), text: String::new() };
         evidence.chronicle.see(&event(2, ActorId::Operator, asked));

@@ -18,6 +18,7 @@ pub mod isolation;
 pub mod layout;
 mod loss;
 pub mod no_crash;
+pub mod no_deadlock;
 pub mod no_livelock;
 pub mod operations;
 pub mod reads;
@@ -84,7 +85,7 @@ pub struct Judged {
 }
 
 /// Every invariant, in the order of the report.
-pub static CATALOGUE: [Invariant; 18] = [
+pub static CATALOGUE: [Invariant; 19] = [
     slot_coverage::INVARIANT,
     replica_sync::INVARIANT,
     data_consistency::INVARIANT,
@@ -103,6 +104,7 @@ pub static CATALOGUE: [Invariant; 18] = [
     isolation::INVARIANT,
     no_crash::INVARIANT,
     no_livelock::INVARIANT,
+    no_deadlock::INVARIANT,
 ];
 
 /// Judges a run by every invariant that its plan asks for.

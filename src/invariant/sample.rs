@@ -47,6 +47,7 @@ pub fn healthy_of(shards: u16, replicas: u16) -> Evidence {
         exits: vec![],
         disk: vec![],
         livelocks: vec![],
+        deadlocks: vec![],
         suspicious_log_lines: vec![],
         log_tail: vec![],
         resyncs: BTreeMap::new(),

@@ -3,10 +3,12 @@
 //! A `CONFIG SET` counts from its acknowledgement until the process ends, and longer only if a `CONFIG REWRITE` followed.
 //! This is the one place that knows how a setting is written; everybody else asks for what it means.
 
+use std::borrow::Cow;
+
 use super::Evidence;
 use super::evidence::OperationReport;
 use crate::id::NodeId;
-use crate::op::{Op, OpAction};
+use crate::op::Op;
 use crate::time::SimTime;
 
 /// The settings of one node at an instant.
@@ -69,8 +71,8 @@ impl<'e> Settings<'e> {
         for step in self.steps() {
             match step {
                 Step::Started => current.clone_from(&written),
-                Step::Typed(args) if is_config(args, "rewrite") => written.clone_from(&current),
-                Step::Typed(args) if is_config(args, "set") => {
+                Step::Typed(args) if is_config(&args, "rewrite") => written.clone_from(&current),
+                Step::Typed(args) if is_config(&args, "set") => {
                     let mut pairs = args[2..].chunks_exact(2).filter(|pair| is_it(&pair[0]));
                     current = pairs.next_back().map(|pair| pair[1].clone()).or(current);
                 }
@@ -92,19 +94,15 @@ impl<'e> Settings<'e> {
     }
 
     fn typed(&self, op: &'e Op, report: &OperationReport) -> Option<(SimTime, Step<'e>)> {
-        match &op.action {
-            OpAction::Command { node, args } if *node == self.node && report.done => {
-                Some((report.ended_at?, Step::Typed(args)))
-            }
-            _ => None,
-        }
+        let typed = op.action.typed().into_iter().find(|typed| typed.node == self.node && report.done)?;
+        Some((report.ended_at?, Step::Typed(typed.args)))
     }
 }
 
 /// Something that settings depend on.
 enum Step<'e> {
     Started,
-    Typed(&'e [String]),
+    Typed(Cow<'e, [String]>),
 }
 
 fn is_config(args: &[String], what: &str) -> bool {
@@ -133,7 +131,7 @@ fn bytes(text: &str) -> Option<u64> {
 mod tests {
     use super::super::sample::{at, healthy, kill, operation};
     use super::*;
-    use crate::op::Ending;
+    use crate::op::{Command, Ending, OpAction};
 
     fn configured(pairs: &[(&str, &str)]) -> Evidence {
         let mut evidence = healthy();
@@ -144,7 +142,7 @@ mod tests {
 
     fn typed(evidence: &mut Evidence, node: u16, s: u64, text: &str) {
         let args = text.split(' ').map(str::to_owned).collect();
-        operation(evidence, OpAction::Command { node: NodeId(node), args }, (s, s), Ending::Done);
+        operation(evidence, OpAction::Command(Command { node: NodeId(node), args }), (s, s), Ending::Done);
     }
 
     fn appends(evidence: &Evidence, node: u16, s: u64) -> bool {

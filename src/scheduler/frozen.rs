@@ -73,7 +73,7 @@ impl<'a> Frozen<'a> {
         self.next_handle += 1;
         let peer = SocketAddrV4::new(Host::Validator.address(), 50_000);
         self.world.arrive(node, handle, Arrival::Incoming { port: CLIENT_PORT, peer });
-        let chunk = Chunk { bytes: pack(command), bus: None };
+        let chunk = Chunk::plain(pack(command));
         self.world.arrive(node, handle, Arrival::Data(chunk));
         let answer = self.await_answer(node, handle);
         self.world.arrive(node, handle, Arrival::Reset);
@@ -98,7 +98,9 @@ impl<'a> Frozen<'a> {
                 (Err(malformed), _) => return Err(AskError::Nonsense(node, malformed)),
                 (_, Next::Blocked(SimTime::NEVER)) => return Err(AskError::Silent(node)),
                 (_, Next::Blocked(until)) => now = now.max(until),
-                (_, Next::Exited(_) | Next::Livelock(_)) => return Err(AskError::Down(node)),
+                (_, Next::Exited(_) | Next::Livelock(_) | Next::Deadlock(_)) => {
+                    return Err(AskError::Down(node));
+                }
             }
         }
         Err(AskError::Silent(node))

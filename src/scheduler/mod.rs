@@ -312,6 +312,9 @@ impl<W: World> Scheduler<W> {
             Next::Livelock(detail) => {
                 self.push(at, me, Some(event), Message::Node(NodeMessage::Livelock { detail }));
             }
+            Next::Deadlock(detail) => {
+                self.push(at, me, Some(event), Message::Node(NodeMessage::Deadlock { detail }));
+            }
         }
     }
 }

@@ -35,6 +35,8 @@ pub enum Step {
     Exit(&'static str),
     /// It never blocks again.
     Livelock,
+    /// Its threads wait for each other.
+    Deadlock,
     /// The world fails.
     GiveUp(&'static str),
 }
@@ -100,6 +102,7 @@ impl Script {
             Step::Await => return Ok(true),
             Step::Exit(status) => return Ok(self.end(turn, Next::Exited(status.to_owned()))),
             Step::Livelock => return Ok(self.end(turn, Next::Livelock("it works for ever".to_owned()))),
+            Step::Deadlock => return Ok(self.end(turn, Next::Deadlock("it waits for itself".to_owned()))),
             Step::GiveUp(reason) => return Err(WorldError::GaveUp { node, reason: reason.to_owned() }),
             seen => turn.seen.push(seen_of(seen)),
         }
@@ -122,9 +125,7 @@ fn seen_of(step: Step) -> Seen {
             let to = SocketAddrV4::new(Host::Node(node).address(), port);
             Seen::Dial { handle, local_port: 40_000 + handle as u16, to }
         }
-        Step::Send(handle, text) => {
-            Seen::Sent { handle, chunk: Chunk { bytes: text.as_bytes().to_vec(), bus: None } }
-        }
+        Step::Send(handle, text) => Seen::Sent { handle, chunk: Chunk::plain(text.as_bytes().to_vec()) },
         Step::Close(handle, reset) => Seen::Closed { handle, reset },
         other => unreachable!("{other:?} ends a turn, or is not seen"),
     }

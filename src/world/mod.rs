@@ -69,6 +69,8 @@ pub enum Next {
     Exited(String),
     /// It never blocked again and was killed.
     Livelock(String),
+    /// It never could have gone on, and was killed.
+    Deadlock(String),
 }
 
 /// A turn of a node, from its resumption until nothing of it can run.

@@ -17,6 +17,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("wall", 0),
     ("scratch", 0),
     ("hold", 0),
+    ("language", 0),
     ("statistics", 0),
     ("stop", 0),
     ("words", 0),

@@ -47,9 +47,9 @@ impl Splits {
 
 /// The pieces of a chunk, the first of `first` bytes.
 pub fn split(chunk: Chunk, first: u64) -> [Chunk; 2] {
-    let (mut bytes, bus) = (chunk.bytes, chunk.bus);
-    let rest = bytes.split_off(first as usize);
-    [Chunk { bytes, bus }, Chunk { bytes: rest, bus: None }]
+    let mut chunk = chunk;
+    let rest = chunk.bytes.split_off(first as usize);
+    [chunk, Chunk::plain(rest)]
 }
 
 #[cfg(test)]
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn pieces_are_the_chunk() {
-        let [first, rest] = split(Chunk { bytes: b"abcdef".to_vec(), bus: None }, 2);
+        let [first, rest] = split(Chunk::plain(b"abcdef".to_vec()), 2);
         assert_eq!((&first.bytes[..], &rest.bytes[..]), (&b"ab"[..], &b"cdef"[..]));
     }
 }

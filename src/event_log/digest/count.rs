@@ -49,6 +49,9 @@ impl Counting {
             Body::Livelock { detail } => {
                 digest.exits.push(seen(event, (event.actor, format!("livelock: {}", shortened(detail)))));
             }
+            Body::Deadlock { detail } => {
+                digest.exits.push(seen(event, (event.actor, format!("deadlock: {}", shortened(detail)))));
+            }
             Body::Verdict { invariant, verdict, detail } => {
                 let verdict = (shortened(invariant), shortened(verdict), shortened(detail));
                 digest.verdicts.push(seen(event, verdict));

@@ -37,7 +37,9 @@ fn columns(event: &Event, details: &str, paint: Paint) -> String {
     let what = format!("{:<15}", event.body.word());
     let what = match (event.kind, &event.body) {
         (Kind::Decision, _) => paint.faint(&what),
-        (_, Body::Fault { .. } | Body::Exited { .. } | Body::Livelock { .. }) => paint.bad(&what),
+        (_, Body::Fault { .. } | Body::Exited { .. } | Body::Livelock { .. } | Body::Deadlock { .. }) => {
+            paint.bad(&what)
+        }
         (_, body) if body.is_injected() => paint.doubtful(&what),
         (Kind::Verdict, _) => paint.strong(&what),
         _ => what,

@@ -58,6 +58,8 @@ pub enum Fate {
     Stuck,
     /// It never gave its turn back.
     Livelock(String),
+    /// Its threads wait for each other.
+    Deadlock(String),
     /// It was going on when its turns or its time were over.
     Overdue,
 }
@@ -203,6 +205,7 @@ impl Lone {
             Next::Blocked(until) => self.wake = Some(self.push(until.max(turn.ended_at), Due::Wake)),
             Next::Exited(status) => return Ok(Some(Fate::Ended(status))),
             Next::Livelock(detail) => return Ok(Some(Fate::Livelock(detail))),
+            Next::Deadlock(detail) => return Ok(Some(Fate::Deadlock(detail))),
         }
         Ok(None)
     }

@@ -224,6 +224,9 @@ impl Process {
                 Pause::Blocked if self.page.participant(participant).state == state::BUSY => {
                     return self.busy(participant).map(Some);
                 }
+                Pause::Blocked if self.page.participant(participant).state == state::DEADLOCK => {
+                    return self.deadlock(participant).map(Some);
+                }
                 Pause::Blocked => return Ok(None),
             }
         }
@@ -341,6 +344,16 @@ impl Process {
     fn busy(&mut self, participant: usize) -> Result<Next, WorldError> {
         watchdog::leave_stack(self.page.participant(participant).real_pid, &self.stack_file);
         self.livelock("worked on without waiting for anything".to_owned())
+    }
+
+    /// A process whose threads wait for each other, which no time changes.
+    fn deadlock(&mut self, participant: usize) -> Result<Next, WorldError> {
+        watchdog::leave_stack(self.page.participant(participant).real_pid, &self.stack_file);
+        let whose = if participant == 0 { "" } else { "in a child: " };
+        let detail = format!("{whose}{}", self.page.text());
+        self.kill_all();
+        self.bury()?;
+        Ok(Next::Deadlock(detail))
     }
 
     /// Processes that are awake for ever, turn after turn, which is the same in every run.

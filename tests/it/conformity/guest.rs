@@ -38,7 +38,8 @@ impl Guest {
         Guest { folder }
     }
 
-    fn program(&self) -> PathBuf {
+    /// Its file.
+    pub fn program(&self) -> PathBuf {
         self.folder.path().join("guest")
     }
 

@@ -4,7 +4,7 @@
 //! other. Where the two may differ on purpose, `deviations` says what the shim's world shows instead, and why.
 
 mod deviations;
-mod guest;
+pub mod guest;
 
 use self::deviations::{Deviation, KNOWN, Known};
 use self::guest::{Guest, in_order, in_simulation, natively};

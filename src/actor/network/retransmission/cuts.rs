@@ -89,7 +89,7 @@ impl Bench {
     }
 
     fn send(&mut self, side: usize, len: usize) {
-        let chunk = Chunk { bytes: vec![0; len], bus: None };
+        let chunk = Chunk::plain(vec![0; len]);
         self.tell(NetworkMessage::Sent { from: self.ends[side], chunk });
     }
 

@@ -163,7 +163,7 @@ impl Fake {
             reply += &self.answer(node, &args.iter().map(String::as_str).collect::<Vec<_>>());
         }
         if self.nodes[&node].alive && !self.nodes[&node].silent {
-            self.arrive(handle, Arrival::Data(Chunk { bytes: reply.into_bytes(), bus: None }));
+            self.arrive(handle, Arrival::Data(Chunk::plain(reply.into_bytes())));
         }
     }
 
