@@ -25,3 +25,4 @@ mod show;
 mod support;
 mod surroundings;
 mod tidy;
+mod work;
