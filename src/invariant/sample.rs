@@ -71,7 +71,7 @@ fn plan(shards: u16, replicas: u16) -> Plan {
         name: "sample".to_owned(),
         seed: 42,
         epoch_us: 0,
-        cluster: ClusterPlan { shards, replicas, node_timeout_ms: 2_000, cpu: 1, config: BTreeMap::new() },
+        cluster: ClusterPlan { node_timeout_ms: 2_000, ..ClusterPlan::of(shards, replicas) },
         network: NetworkPlan { latency, delays: Vec::new() },
         operations: vec![],
         faults: vec![],

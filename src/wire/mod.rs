@@ -7,6 +7,7 @@
 pub mod cluster_bus;
 pub mod cluster_nodes;
 pub mod info;
+pub mod nodes_conf;
 pub mod replication;
 pub mod resp;
 pub mod server_log;

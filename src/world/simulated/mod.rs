@@ -25,10 +25,11 @@ use super::{Next, Seen, Turn, World, WorldError};
 use crate::actor::message::Arrival;
 use crate::fault::Signal;
 use crate::id::NodeId;
-use crate::plan::Plan;
+use crate::plan::{ClusterPlan, Formation, Plan};
 use crate::scratch::ScratchFolder;
 use crate::servers::Server;
 use crate::time::SimTime;
+use crate::wire::nodes_conf;
 
 /// What a simulated world is made from.
 pub struct Options<'a> {
@@ -48,6 +49,7 @@ pub struct Simulated {
     processes: BTreeMap<NodeId, Process>,
     stage: Stage,
     folder: ScratchFolder,
+    cluster: ClusterPlan,
     arguments: Vec<String>,
     logs: PathBuf,
     seed: u64,
@@ -66,6 +68,7 @@ impl Simulated {
             processes: BTreeMap::new(),
             stage,
             folder,
+            cluster: options.plan.cluster.clone(),
             arguments: arguments::of(&options.plan.cluster),
             logs: options.logs.clone(),
             seed: options.plan.seed,
@@ -87,6 +90,11 @@ impl Simulated {
         let log = LogTail::at_end(&output).map_err(|e| system("open a node's log", e))?;
         let mut page = SharedPage::new().map_err(|e| system("make a node's page", e))?;
         node::prepare(&mut page, setting);
+        if setting.incarnation == 1 && self.cluster.formation == Formation::Preset {
+            let text = nodes_conf::preset(&self.cluster, self.seed, setting.node);
+            fs::write(directory.join(arguments::CLUSTER_FILE), text)
+                .map_err(|e| system("write a node's nodes.conf", e))?;
+        }
         let launch =
             Launch { directory: &directory, arguments: &self.arguments, output: &output, page: page.fd() };
         let leader = self.stage.launch(&launch).map_err(|e| system("start the server", e))?;
