@@ -279,6 +279,17 @@ impl Elections {
         &self.votes
     }
 
+    /// Whether a node that leads since an instant was handed its shard: the operator asked it to take over from its primary, and
+    /// that had stopped its clients at an offset which it had.
+    pub fn was_handed_over(&self, node: NodeId, since: SimTime) -> bool {
+        let takeover = self.takeovers.iter().find(|takeover| takeover.node == node && takeover.at >= since);
+        let request = takeover.and_then(|takeover| takeover.request).map(|request| &self.requests[request]);
+        request.is_some_and(|request| {
+            let asked = request.asked.is_some_and(|(_, mode)| mode == FailoverMode::Default);
+            request.forced && asked && request.announced.is_some_and(|announced| request.offset >= announced)
+        })
+    }
+
     /// Every takeover, by votes or without.
     pub fn takeovers(&self) -> &[Takeover] {
         &self.takeovers

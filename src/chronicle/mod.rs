@@ -28,7 +28,7 @@ pub use members::{Member, Members};
 pub use operator::Asks;
 pub use service::{Accepted, Refusal, Service};
 pub use state::{Contradiction, States, Why};
-pub use suspicion::{FailCall, Suspicions};
+pub use suspicion::{FailCall, Suspicions, Unfounded, Untold};
 pub use views::{Owners, Views};
 
 use std::sync::Arc;
@@ -91,6 +91,7 @@ impl Chronicle {
         self.asks.see(event);
         self.epochs.see(event);
         self.handovers.see(event);
+        self.suspicions.see(event, &self.members);
         self.states.see(event);
         self.service.see(event, (&self.members, &self.views, &self.asks));
         if let Some(message) = self.bus.sent(event) {
@@ -125,7 +126,8 @@ impl Chronicle {
         self.elections.said(message, &known);
         self.epochs.said(message);
         self.handovers.said(message);
-        self.suspicions.said(message, &self.members, &self.views);
+        let steady_since = self.service.steady_since(message.from);
+        self.suspicions.said(message, (&self.members, &self.views), steady_since);
         self.states.said(message, &self.members, &self.views);
         self.service.said(message);
         self.members.said(message);

@@ -158,6 +158,11 @@ impl Service {
         }
     }
 
+    /// Since when a process was never busy or stopped for long.
+    pub(super) fn steady_since(&self, node: NodeId) -> Option<SimTime> {
+        self.activity.get(&node).map(|activity| activity.steady_since)
+    }
+
     /// Every write that had to be refused, in order.
     pub fn accepted(&self) -> &[Accepted] {
         &self.accepted

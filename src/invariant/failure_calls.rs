@@ -1,4 +1,5 @@
-//! A node is called failing only by a majority of the primaries with slots.
+//! A node is called failing only by a majority of the primaries with slots, each of which heard nothing of it for a node
+//! timeout; and everybody who can be told is.
 //!
 //! Source: `markNodeAsFailingIfNeeded`, `clusterNodeCleanupFailureReports`. A report counts for twice the node timeout after it was
 //! read; it may have been read up to six seconds after it was delivered, so that much room is given.
@@ -9,7 +10,8 @@ use super::{Applies, Case, Invariant, Verdict, always_asked};
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "failure_calls",
     title: "Failure Calls",
-    statement: "a node is called failing only by one that has the young reports of a majority of the primaries with slots",
+    statement: "a node is doubted only after a node timeout without a word of it, and called failing only by one that has the young \
+                reports of a majority of the primaries with slots, which tells everybody",
     applies: Applies::Always,
     asked: always_asked,
     check,
@@ -22,8 +24,20 @@ fn check(case: &Case) -> Verdict {
     }
     let mut findings = Findings::default();
     let calls = chronicle.suspicions.calls();
-    let judged = calls.iter().filter(|_| !chronicle.asks.reshaped() && !chronicle.asks.retimed());
-    for call in judged.filter(|call| call.reports.len() < call.quorum) {
+    if chronicle.asks.reshaped() || chronicle.asks.retimed() {
+        return Verdict::holds(format!("{} calls, which commands of the plan may have provoked", calls.len()));
+    }
+    for doubt in chronicle.suspicions.unfounded() {
+        let (by, about, silent) = (doubt.by, doubt.about, doubt.at.since(doubt.heard_at));
+        let what = format!("{by} doubts {about}, of which it heard {silent} before");
+        findings.broken_by((doubt.at, doubt.event), what);
+    }
+    for call in chronicle.suspicions.untold() {
+        let who = call.who.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let what = format!("{} called {} failing and did not tell {who}", call.by, call.about);
+        findings.broken_by((call.at, call.event), what);
+    }
+    for call in calls.iter().filter(|call| call.reports.len() < call.quorum) {
         let (by, about, had, needs) = (call.by, call.about, call.reports.len(), call.quorum);
         let what = format!("{by} called {about} failing with the reports of {had} primaries, and {needs} are a majority");
         findings.broken_by((call.at, call.event), what);
