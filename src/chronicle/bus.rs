@@ -115,7 +115,12 @@ impl Bus {
         }
     }
 
-    fn message(&mut self, event: &Event, (from, to, conn): (NodeId, NodeId, u64), bus: &BusSummary) -> Message {
+    fn message(
+        &mut self,
+        event: &Event,
+        (from, to, conn): (NodeId, NodeId, u64),
+        bus: &BusSummary,
+    ) -> Message {
         Message {
             event: event.i,
             at: event.at,
@@ -191,7 +196,12 @@ mod tests {
     fn sent(i: u64, bus: Option<BusSummary>) -> Event {
         let (from, to, channel) = (ActorId::Node(A), Host::Node(B), Channel::Bus);
         let digest = String::new();
-        event(i, ActorId::Network, None, Body::Sent { from, conn: 7, channel, to, len: i, digest, bus, repl: None })
+        event(
+            i,
+            ActorId::Network,
+            None,
+            Body::Sent { from, conn: 7, channel, to, len: i, digest, bus, repl: None },
+        )
     }
 
     fn delivered(i: u64, cause: u64, len: u64) -> Event {
@@ -217,7 +227,8 @@ mod tests {
     fn what_is_delivered_is_what_caused_it_or_the_oldest_of_its_length() {
         let mut bus = Bus::default();
         (1..=4).for_each(|i| drop(bus.sent(&sent(i, Some(ping(Some(claim()), None))))));
-        let mut heard = |cause, len| bus.delivered(&delivered(9, cause, len)).map(|heard| heard.message.event);
+        let mut heard =
+            |cause, len| bus.delivered(&delivered(9, cause, len)).map(|heard| heard.message.event);
         assert_eq!(heard(1, 1), Some(1));
         assert_eq!((heard(8, 3), heard(2, 2)), (Some(3), None));
         assert_eq!((heard(4, 1), heard(4, 3)), (None, Some(4)), "it comes in two pieces");

@@ -13,6 +13,7 @@ mod epochs;
 mod handover;
 mod members;
 mod operator;
+pub mod replication;
 #[cfg(test)]
 pub(crate) mod sample;
 mod service;
@@ -35,9 +36,10 @@ use std::sync::Arc;
 
 use self::bus::Bus;
 use self::elections::Known;
+use self::replication::Replication;
 use crate::event::{Body, Event};
 use crate::plan::Plan;
-use crate::time::SimDuration;
+use crate::time::{SimDuration, SimTime};
 
 /// Everything that was seen so far.
 #[derive(Clone, Debug)]
@@ -63,6 +65,8 @@ pub struct Chronicle {
     pub states: States,
     /// Writes that had to be refused.
     pub service: Service,
+    /// Which node had executed which command when.
+    pub replication: Replication,
 }
 
 impl Chronicle {
@@ -81,6 +85,7 @@ impl Chronicle {
             epochs: Epochs::default(),
             states: States::default(),
             service: Service::new(node_timeout),
+            replication: Replication::new(node_timeout),
         }
     }
 
@@ -94,11 +99,17 @@ impl Chronicle {
         self.suspicions.see(event, &self.members);
         self.states.see(event);
         self.service.see(event, (&self.members, &self.views, &self.asks));
+        self.replication.see(event);
         if let Some(message) = self.bus.sent(event) {
             self.said(&message);
         } else if let Some(heard) = self.bus.delivered(event) {
             self.heard(&heard);
         }
+    }
+
+    /// The run is over.
+    pub fn end(&mut self, at: SimTime) {
+        self.replication.end(at);
     }
 
     /// Whether there is anything to judge the cluster bus by.
@@ -131,6 +142,9 @@ impl Chronicle {
         self.states.said(message, &self.members, &self.views);
         self.service.said(message);
         self.members.said(message);
+        if let Some(header) = &message.header {
+            self.replication.said(message.from, message.at, header.offset, header.claim.is_primary());
+        }
     }
 
     fn heard(&mut self, heard: &Heard) {
@@ -139,6 +153,11 @@ impl Chronicle {
         self.suspicions.heard(heard, &self.members);
         self.states.heard(heard);
         self.views.heard(heard);
+        let message = &heard.message;
+        let claim = message.header.as_ref().map(|header| &header.claim);
+        // A replica's header has its primary's slots.
+        let slots = claim.map(|claim| if claim.is_primary() { claim.slots.as_slice() } else { &[] });
+        self.replication.heard((message.to, message.from), [message.at, heard.at], slots);
     }
 
     /// Takes something that was said and heard at once.

@@ -9,8 +9,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::event::{
-    Body, BusSummary, ChildState, Claim, Closing, Doubt, Event, Gossiped, LinkState, Member, MessageType, Phase, Told,
-    ViewRole, ViewRow, ViewState,
+    Body, BusSummary, ChildState, Claim, Closing, Doubt, Event, Gossiped, LinkState, Member, MessageType,
+    Phase, Told, ViewRole, ViewRow, ViewState,
 };
 use crate::fault::{Channel, FaultId, LatencyRange};
 use crate::history::{Outcome, Request};

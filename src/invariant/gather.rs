@@ -116,8 +116,9 @@ impl Gatherer {
     }
 
     /// Everything that is known of the run. Without findings nothing is known of how the cluster was in the end.
-    pub fn finish(self, findings: Option<Findings>) -> Evidence {
+    pub fn finish(mut self, findings: Option<Findings>) -> Evidence {
         let findings = findings.unwrap_or_else(|| self.no_findings());
+        self.chronicle.end(findings.ended_at);
         let ids = findings.nodes.iter().filter_map(|n| Some((n.node_id.clone()?, n.node))).collect();
         let primary_changes = self.primary_changes(&ids);
         let starts = self.processes.starts();

@@ -24,6 +24,7 @@ pub mod operations;
 pub mod reads;
 pub mod replica_sync;
 pub mod replication_lag;
+pub mod replication_stream;
 #[cfg(test)]
 pub(crate) mod sample;
 mod settings;
@@ -85,13 +86,14 @@ pub struct Judged {
 }
 
 /// Every invariant, in the order of the report.
-pub static CATALOGUE: [Invariant; 19] = [
+pub static CATALOGUE: [Invariant; 20] = [
     slot_coverage::INVARIANT,
     replica_sync::INVARIANT,
     data_consistency::INVARIANT,
     operations::INVARIANT,
     convergence_time::INVARIANT,
     replication_lag::INVARIANT,
+    replication_stream::INVARIANT,
     reads::INVARIANT,
     availability::INVARIANT,
     single_owner::INVARIANT,

@@ -15,8 +15,8 @@ mod teller;
 pub use flags::{MessageFlags, NodeFlags};
 pub use framer::Framer;
 pub use header::{FullHeader, Head};
-pub use teller::Teller;
 pub use payload::{Extension, ExtensionValue, Gossip, GossipEntry, ModuleData, Payload, Publication, Update};
+pub use teller::Teller;
 
 use std::borrow::Cow;
 use std::fmt;

@@ -151,8 +151,7 @@ mod tests {
     fn what_is_repeated_is_told_once() {
         let mut teller = Teller::default();
         let first = teller.tell(&ping(header(), &[])).expect("a message");
-        let claim =
-            Claim { id: "a".repeat(40), flags: 17, of: None, slots: vec![(0, 5)], ok: true };
+        let claim = Claim { id: "a".repeat(40), flags: 17, of: None, slots: vec![(0, 5)], ok: true };
         assert_eq!((first.claim, first.offset), (Some(Box::new(claim.clone())), Some(7)));
         let again = teller.tell(&ping(header(), &[])).expect("a message");
         assert_eq!((again.claim, again.offset), (None, None));

@@ -39,10 +39,10 @@ enum Ending {
 #[derive(Default)]
 pub struct Sockets {
     links: BTreeMap<u64, Link>,
-    /// What the process said on the bus so far.
-    teller: Teller,
     /// Those whose bytes did not all fit the receive area.
     full: BTreeSet<u64>,
+    /// What the process said on the bus so far.
+    teller: Teller,
 }
 
 impl Sockets {
