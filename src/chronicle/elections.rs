@@ -307,7 +307,8 @@ fn newer_owner(asked: &Request, voter: NodeId, by: SimTime, views: &Views) -> Op
 
 fn is_newer(asked: &Request, header: &Header) -> bool {
     let meets = |one: &(u16, u16), other: &(u16, u16)| one.0 <= other.1 && other.0 <= one.1;
-    let overlaps = || header.claim.slots.iter().any(|one| asked.claim.slots.iter().any(|other| meets(one, other)));
+    let overlaps =
+        || header.claim.slots.iter().any(|one| asked.claim.slots.iter().any(|other| meets(one, other)));
     header.claim.owns_slots() && header.config_epoch > asked.config_epoch && overlaps()
 }
 
@@ -370,7 +371,10 @@ mod tests {
         assert_eq!((request.epoch, request.primary, request.forced), (4, Some(NodeId(1)), false));
         assert_eq!(request.knew_failed, Some(super::super::sample::at(5)));
         let vote = &elections.votes()[1];
-        assert_eq!((vote.voter, vote.request, vote.before, vote.newer_owner), (NodeId(3), Some(0), None, None));
+        assert_eq!(
+            (vote.voter, vote.request, vote.before, vote.newer_owner),
+            (NodeId(3), Some(0), None, None)
+        );
         assert!(vote.owns_slots && vote.knew_failed.is_some());
         let takeover = &elections.takeovers()[0];
         assert_eq!((takeover.from, takeover.epoch, takeover.request), (Some(NodeId(1)), 4, Some(0)));

@@ -183,7 +183,11 @@ mod tests {
         epochs.said(last);
         epochs.see(&event(5, ActorId::Node(NodeId(1)), Body::Start { incarnation: 2 }));
         let to = Host::Node(NodeId(9));
-        epochs.see(&event(6, ActorId::Network, Body::Dial { from: ActorId::Node(NodeId(1)), conn: 70, to, port: BUS_PORT }));
+        epochs.see(&event(
+            6,
+            ActorId::Network,
+            Body::Dial { from: ActorId::Node(NodeId(1)), conn: 70, to, port: BUS_PORT },
+        ));
         epochs.said(&Message { conn: 70, at: at(7), ..message(first, 9, 7) });
         epochs.setbacks().len()
     }

@@ -69,7 +69,9 @@ impl Members {
 
     /// The node whose cluster id this is now, as it said last.
     pub fn current(&self, id: &str) -> Option<NodeId> {
-        let is_it = |node: &NodeId| self.get(*node).and_then(Member::header).is_some_and(|header| header.claim.id == id);
+        let is_it = |node: &NodeId| {
+            self.get(*node).and_then(Member::header).is_some_and(|header| header.claim.id == id)
+        };
         self.named(id).filter(is_it)
     }
 

@@ -32,7 +32,9 @@ impl Asks {
         match (event.actor, &event.body) {
             (ActorId::Operator, Body::Picked { node, .. }) => self.picked = Some(*node),
             (_, Body::Operation { op, .. }) => {
-                if let Some(action) = self.planned.iter().find(|known| known.id == *op).map(|op| op.action.clone()) {
+                if let Some(action) =
+                    self.planned.iter().find(|known| known.id == *op).map(|op| op.action.clone())
+                {
                     self.ask(event.at, &action);
                 }
             }
@@ -57,7 +59,9 @@ impl Asks {
             ("cluster", "failover") => self.failovers.push((at, node, mode(word(2)))),
             ("cluster", read) if READS.contains(&read) => {}
             ("config", "get" | "resetstat") => {}
-            ("config", _) if retimes(args.get(2..).unwrap_or_default()) => self.retimed_at = self.retimed_at.or(Some(at)),
+            ("config", _) if retimes(args.get(2..).unwrap_or_default()) => {
+                self.retimed_at = self.retimed_at.or(Some(at))
+            }
             ("config", _) => {}
             // A script may do anything; a sleep stops the process as no pause shows.
             ("cluster" | "debug" | "eval" | "replicaof" | "slaveof", _) => {

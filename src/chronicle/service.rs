@@ -90,7 +90,8 @@ impl Service {
             (ActorId::Client(client), Body::Complete { sequence, outcome, node }) => {
                 let asked_at = self.open.remove(&(client, *sequence));
                 if let (Some(asked_at), Outcome::Ok(_), Some(node)) = (asked_at, outcome, node) {
-                    let accepted = |why| Accepted { event: event.i, at: event.at, node: *node, asked_at, why };
+                    let accepted =
+                        |why| Accepted { event: event.i, at: event.at, node: *node, asked_at, why };
                     let why = self.refusal((*node, asked_at), (members, views, asks));
                     self.keep(why.map(accepted));
                 }

@@ -312,10 +312,7 @@ fn votes(header: &Header) -> bool {
     header.claim.is_primary()
 }
 
-fn named<'g>(
-    gossip: &'g [Gossiped],
-    members: &'g Members,
-) -> impl Iterator<Item = (NodeId, &'g Gossiped)> {
+fn named<'g>(gossip: &'g [Gossiped], members: &'g Members) -> impl Iterator<Item = (NodeId, &'g Gossiped)> {
     gossip.iter().filter_map(|gossiped| Some((members.named(&gossiped.0)?, gossiped)))
 }
 

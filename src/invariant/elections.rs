@@ -64,7 +64,12 @@ fn wrong_request(request: &Request, evidence: &Evidence) -> Option<String> {
 /// Whether servers may have their replicas take over when they are told to end (from 9.0).
 fn hands_over_by_itself(evidence: &Evidence) -> bool {
     let says = |text: &String| text.to_ascii_lowercase().contains("failover");
-    let set = evidence.plan.cluster.config.iter().any(|(name, value)| name.starts_with("shutdown-on-") && says(value));
+    let set = evidence
+        .plan
+        .cluster
+        .config
+        .iter()
+        .any(|(name, value)| name.starts_with("shutdown-on-") && says(value));
     set || evidence.chronicle.asks.reshaped() || evidence.chronicle.asks.retimed()
 }
 
@@ -132,7 +137,11 @@ mod tests {
 
     fn candidate(node: u16, epoch: u64) -> Says {
         let of = node - 3;
-        Says { slots: vec![(of * 10, of * 10 + 9)], epochs: (epoch, u64::from(of)), ..Says::replica(node, of) }
+        Says {
+            slots: vec![(of * 10, of * 10 + 9)],
+            epochs: (epoch, u64::from(of)),
+            ..Says::replica(node, of)
+        }
     }
 
     fn fail(about: u16, to: u16, s: u64) -> Message {
@@ -163,8 +172,14 @@ mod tests {
     fn a_winner_without_a_majority_in_its_epoch_is_a_violation() {
         let told = vec![fail(1, 4, 5), asks(4, 4, 6), votes(2, 4, 4, 7), leads(4, 4, 8)];
         assert_eq!(wrong(told).as_deref(), Some("node-4 leads in epoch 4 with 1 of 2 votes"));
-        let told =
-            vec![fail(1, 4, 5), asks(4, 4, 6), votes(2, 4, 4, 7), asks(4, 5, 8), votes(3, 4, 5, 9), leads(4, 5, 10)];
+        let told = vec![
+            fail(1, 4, 5),
+            asks(4, 4, 6),
+            votes(2, 4, 4, 7),
+            asks(4, 5, 8),
+            votes(3, 4, 5, 9),
+            leads(4, 5, 10),
+        ];
         assert_eq!(wrong(told).as_deref(), Some("node-4 leads in epoch 5 with 1 of 2 votes"));
         let told = vec![leads(4, 4, 8)];
         assert_eq!(wrong(told).as_deref(), Some("node-4 leads in epoch 4 without having asked for a vote"));

@@ -25,7 +25,10 @@ fn check(case: &Case) -> Verdict {
     let mut findings = Findings::default();
     let calls = chronicle.suspicions.calls();
     if chronicle.asks.reshaped() || chronicle.asks.retimed() {
-        return Verdict::holds(format!("{} calls, which commands of the plan may have provoked", calls.len()));
+        return Verdict::holds(format!(
+            "{} calls, which commands of the plan may have provoked",
+            calls.len()
+        ));
     }
     for doubt in chronicle.suspicions.unfounded() {
         let (by, about, silent) = (doubt.by, doubt.about, doubt.at.since(doubt.heard_at));
@@ -39,7 +42,9 @@ fn check(case: &Case) -> Verdict {
     }
     for call in calls.iter().filter(|call| call.reports.len() < call.quorum) {
         let (by, about, had, needs) = (call.by, call.about, call.reports.len(), call.quorum);
-        let what = format!("{by} called {about} failing with the reports of {had} primaries, and {needs} are a majority");
+        let what = format!(
+            "{by} called {about} failing with the reports of {had} primaries, and {needs} are a majority"
+        );
         findings.broken_by((call.at, call.event), what);
     }
     findings.verdict(|| format!("{} calls", calls.len()))

@@ -33,7 +33,8 @@ fn check(case: &Case) -> Verdict {
     for request in &requests {
         if let Some(announced) = request.announced.filter(|announced| request.offset < *announced) {
             let (node, offset) = (request.node, request.offset);
-            let what = format!("{node} stands at offset {offset} for a hand-over that was announced at {announced}");
+            let what =
+                format!("{node} stands at offset {offset} for a hand-over that was announced at {announced}");
             findings.broken_by((request.at, request.event), what);
         }
     }

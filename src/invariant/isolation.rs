@@ -40,7 +40,9 @@ fn write(accepted: &Accepted) -> String {
     match &accepted.why {
         Refusal::Replica => format!("{node} took a write as a replica"),
         Refusal::CutOff { for_, heard, owners } => {
-            format!("{node} took a write that was asked for {for_} after it last heard more than {heard} of {owners} primaries")
+            format!(
+                "{node} took a write that was asked for {for_} after it last heard more than {heard} of {owners} primaries"
+            )
         }
     }
 }

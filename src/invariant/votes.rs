@@ -31,7 +31,8 @@ fn check(case: &Case) -> Verdict {
             findings.broken_by((vote.at, vote.event), what);
         }
     }
-    findings.verdict(|| format!("{} votes in {} elections", votes.len(), chronicle.elections.requests().len()))
+    findings
+        .verdict(|| format!("{} votes in {} elections", votes.len(), chronicle.elections.requests().len()))
 }
 
 fn wrong(vote: &Vote, chronicle: &Chronicle) -> Option<String> {
