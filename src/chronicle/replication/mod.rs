@@ -100,13 +100,11 @@ impl Replication {
             Body::Start { .. } => self.start(node, at),
             Body::Pause { paused } => self.pause(node, at, *paused),
             Body::Deliver { conn, len } => self.deliver(node, *conn, *len),
-            Body::Log { line } if self.holders.contains_key(&node) => {
-                match server_log::read(line) {
-                    Some(Said::Elected | Said::TookOver) => self.take_over(node, at),
-                    Some(Said::Synced) => self.load(node),
-                    _ => {}
-                }
-            }
+            Body::Log { line } if self.holders.contains_key(&node) => match server_log::read(line) {
+                Some(Said::Elected | Said::TookOver) => self.take_over(node, at),
+                Some(Said::Synced) => self.load(node),
+                _ => {}
+            },
             _ => {}
         }
     }
@@ -116,15 +114,26 @@ impl Replication {
         let Some(holder) = self.holders.get_mut(&node) else {
             return;
         };
-        match &mut holder.copied {
-            Some((_, copied)) if !is_primary && offset <= copied.high => copied.low = copied.low.max(offset),
-            _ if is_primary => holder.said = Some((at, offset)),
-            _ => {}
+        if !is_primary {
+            holder.said = None;
+            let copied = holder.copied.as_mut().filter(|(_, copied)| offset <= copied.high);
+            copied.into_iter().for_each(|(_, copied)| copied.low = copied.low.max(offset));
+            return;
         }
-        if is_primary && holder.copied.is_none() {
-            let reign = holder.reign;
-            self.fix(reign, at, offset);
+        let (before, reign) = (holder.said.replace((at, offset)), holder.reign);
+        match holder.copied {
+            None => self.fix(reign, at, offset),
+            // It did not take over, and is a primary all the same: it was reset.
+            Some(_) if before.is_some_and(|(before, _)| before < at) => self.reset(node, at),
+            Some(_) => {}
         }
+    }
+
+    /// A replica is a primary without having taken over (`CLUSTER RESET`): it has nothing of what it had.
+    fn reset(&mut self, node: NodeId, at: SimTime) {
+        let reign = self.begin(node, at, Begin::Start { before: None });
+        let holder = self.holders.get_mut(&node).expect("the caller found it");
+        (holder.reign, holder.copied, holder.loading) = (reign, None, None);
     }
 
     /// `node` hears from `from`, with what that claims to own as a primary, if it says so.
@@ -284,7 +293,9 @@ impl Replication {
     /// thread of its own writes the data set to disk first, so that this may take a while.
     fn load(&mut self, node: NodeId) {
         let holder = self.holders.get_mut(&node);
-        if let Some((holder, loaded)) = holder.and_then(|holder| holder.loading.take().map(|data| (holder, data))) {
+        if let Some((holder, loaded)) =
+            holder.and_then(|holder| holder.loading.take().map(|data| (holder, data)))
+        {
             holder.copied = Some(loaded);
         }
     }

@@ -255,6 +255,17 @@ fn a_data_set_counts_once_it_is_loaded_and_not_at_all_if_it_is_given_up() {
 }
 
 #[test]
+fn a_replica_that_calls_itself_a_primary_without_a_takeover_was_reset() {
+    let mut wire = Wire::synchronised();
+    wire.seen.said(REPLICA, at(5), 100, true);
+    assert_eq!(wire.copied(REPLICA), Some((0, 100, 100)), "it may say in this turn that it took over");
+    wire.seen.said(REPLICA, at(6), 100, true);
+    assert_eq!(wire.copied(REPLICA), None);
+    let (_, reign) = wire.seen.reigns().last().expect("it began anew");
+    assert_eq!((reign.node, reign.parent()), (REPLICA, None));
+}
+
+#[test]
 fn a_restart_keeps_what_there_was_before_in_mind() {
     let mut wire = Wire::synchronised();
     wire.at = at(4);
