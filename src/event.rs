@@ -7,11 +7,13 @@
 
 mod about;
 mod bus;
+mod said;
 mod told;
 mod view;
 mod words;
 
 pub use bus::{BusSummary, MessageType};
+pub use said::{Said, Topic};
 pub use told::Told;
 pub use view::{Doubt, Member, ViewRole, ViewRow, ViewState};
 pub use words::{Body, What};

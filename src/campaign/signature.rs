@@ -15,7 +15,7 @@ use crate::plan::Plan;
 use crate::report::{Action, ActionOutcome, RunReport, Validation};
 
 /// The invariants, the most telling first: those below are often no more than consequences of those above.
-const MOST_TELLING: [&str; 12] = [
+const MOST_TELLING: [&str; 19] = [
     "no_crash",
     "no_livelock",
     "reads",
@@ -24,6 +24,13 @@ const MOST_TELLING: [&str; 12] = [
     "operations",
     "replica_sync",
     "slot_coverage",
+    "config_epochs",
+    "open_slots",
+    "roles",
+    "shard_ids",
+    "membership",
+    "links",
+    "one_story",
     "views_agree",
     "convergence_time",
     "replication_lag",

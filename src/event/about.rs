@@ -1,6 +1,8 @@
 //! Which nodes and which connection a statement is about, told by its fields: by their types, and `conn` by its name.
 
-use crate::event::{BusSummary, ChildState, Closing, LinkState, Member, Phase, Told, ViewRow, ViewState};
+use crate::event::{
+    BusSummary, ChildState, Closing, LinkState, Member, Phase, Said, Told, Topic, ViewRow, ViewState,
+};
 use crate::fault::{Channel, FaultId};
 use crate::history::{Outcome, Request};
 use crate::id::{ActorId, Host, NodeId};
@@ -50,7 +52,7 @@ macro_rules! about_no_node {
 
 about_no_node! {
     bool, u8, u16, u32, u64, String, SimDuration, FaultId, OpId, Ending, Channel, Phase, LinkState, BusSummary, Request,
-    Outcome, Closing, ChildState, Told, ViewState, ViewRow, Member,
+    Outcome, Closing, ChildState, Told, ViewState, ViewRow, Member, Topic, Said,
 }
 
 /// The connection that a field names: the one with the name `conn` does.

@@ -9,8 +9,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::event::{
-    Body, BusSummary, ChildState, Closing, Doubt, Event, LinkState, Member, MessageType, Phase, Told,
-    ViewRole, ViewRow, ViewState,
+    Body, BusSummary, ChildState, Closing, Doubt, Event, LinkState, Member, MessageType, Phase, Said, Told,
+    Topic, ViewRole, ViewRow, ViewState,
 };
 use crate::fault::{Channel, FaultId, LatencyRange};
 use crate::history::{Outcome, Request};
@@ -73,6 +73,12 @@ fn gone(text: String, flag: bool) -> Vec<Member> {
     flag.then(|| Member::from(text)).into_iter().collect()
 }
 
+/// A list of everything that can be said, or an error.
+fn said(number: u64, text: String, flag: bool) -> Said {
+    let list = vec![Said::Nothing, Said::Number(number as i64), Said::Text(text.clone())];
+    if flag { Said::List(list) } else { Said::Error { error: text } }
+}
+
 /// One event of each kind of statement, all values from these.
 fn bodies(number: u64, small: u16, flag: bool, text: &str, host: Host) -> Vec<Body> {
     let (conn, len, op, fault, node) = (number, u64::from(small), OpId(small), FaultId(small), NodeId(small));
@@ -132,6 +138,7 @@ fn bodies(number: u64, small: u16, flag: bool, text: &str, host: Host) -> Vec<Bo
             rows: rows(node, number, text(), flag),
             gone: gone(text(), flag),
         },
+        Body::Account { node, topic: Topic::Slots, said: said(number, text(), flag) },
         Body::Verdict { invariant: text(), verdict: text(), detail: text() },
     ]
 }

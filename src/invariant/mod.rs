@@ -3,7 +3,9 @@
 //! They know nothing of actors, servers or logs, so that any world that fills an [`Evidence`] can be judged, and
 //! every verdict can be tested without one. A new invariant is one file, one line in [`CATALOGUE`] and two tests.
 
+pub mod account;
 pub mod availability;
+pub mod config_epochs;
 pub mod convergence_time;
 pub mod data_consistency;
 pub mod evidence;
@@ -11,16 +13,22 @@ mod excuse;
 pub mod expectation;
 pub mod gather;
 pub mod layout;
+pub mod links;
 mod loss;
+pub mod membership;
 pub mod no_crash;
 pub mod no_livelock;
+pub mod one_story;
+pub mod open_slots;
 pub mod operations;
 pub mod reads;
 pub mod replica_sync;
 pub mod replication_lag;
+pub mod roles;
 #[cfg(test)]
 pub(crate) mod sample;
 mod settings;
+pub mod shard_ids;
 pub mod single_owner;
 pub mod slot_coverage;
 pub mod verdict;
@@ -78,7 +86,7 @@ pub struct Judged {
 }
 
 /// Every invariant, in the order of the report.
-pub static CATALOGUE: [Invariant; 12] = [
+pub static CATALOGUE: [Invariant; 19] = [
     slot_coverage::INVARIANT,
     replica_sync::INVARIANT,
     data_consistency::INVARIANT,
@@ -89,6 +97,13 @@ pub static CATALOGUE: [Invariant; 12] = [
     availability::INVARIANT,
     single_owner::INVARIANT,
     views_agree::INVARIANT,
+    open_slots::INVARIANT,
+    roles::INVARIANT,
+    shard_ids::INVARIANT,
+    config_epochs::INVARIANT,
+    membership::INVARIANT,
+    links::INVARIANT,
+    one_story::INVARIANT,
     no_crash::INVARIANT,
     no_livelock::INVARIANT,
 ];

@@ -101,6 +101,36 @@ impl<'e> Settings<'e> {
     }
 }
 
+/// A command that the plan had typed at a node, and that was done.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Typed<'e> {
+    /// Where.
+    pub node: NodeId,
+    /// When it was answered.
+    pub at: SimTime,
+    /// Its words.
+    pub args: &'e [String],
+}
+
+impl Typed<'_> {
+    /// Whether it begins with these words, in any case.
+    pub fn is(&self, words: &[&str]) -> bool {
+        let same = |(arg, word): (&String, &&str)| arg.eq_ignore_ascii_case(word);
+        self.args.len() >= words.len() && self.args.iter().zip(words).all(same)
+    }
+}
+
+/// Every command that the plan had typed and that was done, in the plan's order.
+pub(super) fn typed(evidence: &Evidence) -> impl Iterator<Item = Typed<'_>> {
+    let pairs = evidence.plan.operations.iter().zip(&evidence.operations);
+    pairs.filter_map(|(op, report)| match &op.action {
+        OpAction::Command { node, args } if report.done => {
+            Some(Typed { node: *node, at: report.ended_at?, args })
+        }
+        _ => None,
+    })
+}
+
 /// Something that settings depend on.
 enum Step<'e> {
     Started,

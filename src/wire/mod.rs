@@ -5,8 +5,12 @@
 //! Nothing here knows connections or actors.
 
 pub mod cluster_bus;
+pub mod cluster_links;
 pub mod cluster_nodes;
+pub mod cluster_shards;
+pub mod cluster_slots;
 pub mod info;
+pub mod nodes_conf;
 pub mod resp;
 pub mod server_log;
 pub mod slots;
