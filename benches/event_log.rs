@@ -37,6 +37,7 @@ fn events(count: u64) -> Vec<Event> {
                 config_epoch: Some(3),
                 paused: None,
             }),
+            repl: None,
         },
         2 => Body::Latency { conn: i % 60, ns: SimDuration::from_us(700 + i % 300) },
         _ => Body::Deliver { conn: i % 60, len: 2568 },

@@ -78,11 +78,11 @@ fn null_turns_s(server: &Server, turns: u32) -> f64 {
     let mut world = Simulated::new(&options).expect("a world");
     let (node, handle) = (NodeId(1), 1 << 63);
     world.start(node, 1, SimTime::ZERO).expect("a server starts");
-    world.resume(node, SimTime::ZERO).expect("it runs").expect("it is there");
+    world.resume(node, SimTime::ZERO, 0).expect("it runs").expect("it is there");
     let peer = SocketAddrV4::new(Host::Operator.address(), 40_000);
     world.arrive(node, handle, Arrival::Incoming { port: CLIENT_PORT, peer });
     for _ in 0..=turns {
-        let turn = world.resume(node, SimTime::ZERO).expect("it runs").expect("it is there");
+        let turn = world.resume(node, SimTime::ZERO, 0).expect("it runs").expect("it is there");
         assert!(matches!(turn.next, Next::Blocked(_)), "an idle server ends: {turn:?}");
         // News that nobody waits for: the shim looks, and blocks again.
         world.arrive(node, handle, Arrival::Credit { len: 0 });

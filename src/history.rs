@@ -6,6 +6,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::id::{ClientId, NodeId};
 use crate::time::SimTime;
@@ -45,6 +46,11 @@ impl fmt::Display for Request {
             Request::Get { key } => write!(f, "GET {key}"),
         }
     }
+}
+
+/// A digest of a write: of its key and value, which no two writes of a run share unless a script says so.
+pub fn write_digest(key: &[u8], value: &[u8]) -> u64 {
+    xxh3_64_with_seed(value, xxh3_64_with_seed(key, 0))
 }
 
 /// How an operation of a client ended.

@@ -56,6 +56,23 @@ impl Stream {
         self.below(denominator) < numerator
     }
 
+    /// One of `choices`, as likely as its weight; the weights must not all be zero.
+    pub fn weighted<T: Copy>(&mut self, choices: &[(u64, T)]) -> T {
+        let mut drawn = self.below(choices.iter().map(|(weight, _)| weight).sum());
+        for (weight, choice) in choices {
+            match drawn.checked_sub(*weight) {
+                Some(rest) => drawn = rest,
+                None => return *choice,
+            }
+        }
+        unreachable!("a number below the sum of the weights falls to one of them")
+    }
+
+    /// Seconds in steps of a tenth, both ends included.
+    pub fn tenths(&mut self, range: RangeInclusive<u64>) -> f64 {
+        self.range(range) as f64 / 10.0
+    }
+
     /// One of `items`, each as likely, or nothing if there is none.
     pub fn pick<'a, T>(&mut self, items: &'a [T]) -> Option<&'a T> {
         (!items.is_empty()).then(|| &items[self.below(items.len() as u64) as usize])

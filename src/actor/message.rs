@@ -6,7 +6,7 @@ mod body;
 
 use std::net::SocketAddrV4;
 
-use crate::event::{BusSummary, ChildState};
+use crate::event::{BusSummary, ChildState, Replicated};
 use crate::fault::{Channel, Direction, FaultId, LatencyRange, Signal, Target};
 use crate::id::{ActorId, Host, NodeId};
 use crate::op::OpId;
@@ -27,6 +27,15 @@ pub struct Chunk {
     pub bytes: Vec<u8>,
     /// What the cluster bus message says, if it is one.
     pub bus: Option<BusSummary>,
+    /// What it says of replication, if it does.
+    pub repl: Option<Box<Replicated>>,
+}
+
+impl Chunk {
+    /// Bytes of which nothing more is said.
+    pub fn plain(bytes: Vec<u8>) -> Self {
+        Chunk { bytes, bus: None, repl: None }
+    }
 }
 
 /// What happens at one end of a connection.
@@ -120,10 +129,14 @@ pub enum NodeMessage {
     Exited { status: String },
     /// The process never blocked again.
     Livelock { detail: String },
+    /// The process never could have gone on.
+    Deadlock { detail: String },
     /// The process wrote a line to its log.
     Log { line: String },
     /// A child of the process came or went.
     Child { pid: u32, state: ChildState },
+    /// From now on nothing is drawn.
+    Cease,
 }
 
 /// A message to the injector of faults.

@@ -19,6 +19,7 @@ use crate::id::{ActorId, NodeId};
 use crate::invariant::evidence::Findings;
 use crate::time::{SimDuration, SimTime};
 use message::{Arrival, Message};
+use node::Order;
 
 /// A participant of a run.
 pub trait Actor {
@@ -36,8 +37,8 @@ pub trait Actor {
 pub enum Act {
     /// Start the node's server; its data directory is kept from one incarnation to the next.
     Start { node: NodeId, incarnation: u32 },
-    /// Give the node's processes the turn until they block.
-    Resume { node: NodeId },
+    /// Give the node's processes the turn until they block; what is ready is reported in this order.
+    Resume { node: NodeId, order: Order },
     /// Something arrived at one of the node's sockets.
     Socket { node: NodeId, handle: u64, arrival: Arrival },
     /// Note a signal that a stopped server takes when it runs again.

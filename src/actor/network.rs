@@ -5,6 +5,7 @@
 
 mod connection;
 mod links;
+mod pieces;
 mod retransmission;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -14,6 +15,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use self::connection::{Connection, ENDS, Held};
 use self::links::Links;
+use self::pieces::Splits;
 use self::retransmission::{IN_FLIGHT_BYTES, next_attempt};
 use super::message::{Arrival, Arrived, Chunk, End, Message, NetworkMessage, OperatorMessage};
 use super::{Actor, Out};
@@ -38,19 +40,33 @@ pub struct Network {
     ends: BTreeMap<End, u64>,
     next: u64,
     recorded: BTreeMap<u64, VecDeque<SimDuration>>,
+    splits: Splits,
 }
 
 impl Network {
-    /// The network of a plan, without any connection; `recorded` latencies, by connection, go before drawn ones.
-    pub fn new(seed: u64, plan: &NetworkPlan, recorded: BTreeMap<u64, VecDeque<SimDuration>>) -> Self {
+    /// The network of a plan, without any connection.
+    pub fn new(seed: u64, plan: &NetworkPlan) -> Self {
         Network {
             links: Links::new(seed, plan),
-            recorded,
+            splits: Splits::drawn(seed),
+            recorded: BTreeMap::new(),
             listeners: BTreeSet::new(),
             connections: BTreeMap::new(),
             ends: BTreeMap::new(),
             next: 1,
         }
+    }
+
+    /// The same, where an earlier run decides: its latencies, by connection, go before drawn ones, and nothing is split
+    /// but what was.
+    pub fn guided_by(
+        mut self,
+        latencies: BTreeMap<u64, VecDeque<SimDuration>>,
+        splits: pieces::Recorded,
+    ) -> Self {
+        self.recorded = latencies;
+        self.splits = Splits::Recorded(splits);
+        self
     }
 
     fn dial(&mut self, now: SimTime, from: End, local_port: u16, to: SocketAddrV4, out: &mut Out) {
@@ -203,8 +219,24 @@ impl Network {
 
     /// Sends something that nothing holds back.
     fn forward(&mut self, now: SimTime, conn: u64, side: usize, what: Held, out: &mut Out) {
+        let connection = &self.connections[&conn];
+        let way = [connection.hosts[side], connection.hosts[ENDS - 1 - side]];
+        let first = self.splits.first(way, (conn, connection.steps), what.len());
+        match (what, first) {
+            (Held::Arrival(Arrival::Data(chunk)), Some(first)) => {
+                out.note(Body::Split { conn, first });
+                for piece in pieces::split(chunk, first) {
+                    self.forward_whole(now, conn, side, Held::Arrival(Arrival::Data(piece)), out);
+                }
+            }
+            (what, _) => self.forward_whole(now, conn, side, what, out),
+        }
+    }
+
+    fn forward_whole(&mut self, now: SimTime, conn: u64, side: usize, what: Held, out: &mut Out) {
         let connection = self.connections.get_mut(&conn).expect("the caller knows the connection");
         let (from, to) = (connection.hosts[side], connection.hosts[ENDS - 1 - side]);
+        connection.steps += 1;
         let drawn = self.links.draw_latency(from, to);
         let latency = self.recorded.get_mut(&conn).and_then(VecDeque::pop_front).unwrap_or(drawn);
         let at = connection.arrival(side, now + latency);
@@ -277,6 +309,7 @@ impl Network {
             len: chunk.bytes.len() as u64,
             digest: format!("{:016x}", xxh3_64(&chunk.bytes)),
             bus: chunk.bus.clone(),
+            repl: chunk.repl.clone(),
         })
     }
 
@@ -358,6 +391,7 @@ impl Actor for Network {
             NetworkMessage::Closed { from, reset } => self.closed(now, from, reset, out),
             NetworkMessage::Cease => {
                 self.recorded.clear();
+                self.splits = Splits::Recorded(pieces::Recorded::new());
                 self.links.cease();
             }
             NetworkMessage::SetRule { fault, rule } => self.links.set(fault, rule),

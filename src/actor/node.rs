@@ -3,6 +3,12 @@
 //! It decides when its server gets the turn; what the server does with it is the world's to see. Whatever arrives at a
 //! paused server's sockets waits there, as it does in a kernel.
 
+mod orders;
+
+use std::collections::BTreeMap;
+
+pub use self::orders::Order;
+use self::orders::Orders;
 use super::message::{
     Arrived, ChaosMessage, Message, NetworkMessage, NodeMessage, OperatorMessage, ValidatorMessage,
 };
@@ -15,6 +21,7 @@ use crate::time::SimTime;
 pub struct Node {
     id: NodeId,
     state: State,
+    orders: Orders,
     /// A signal that ends it was sent, so that its end surprises nobody.
     end_expected: bool,
 }
@@ -27,18 +34,23 @@ enum State {
 }
 
 impl Node {
-    /// A node that was not started yet.
-    pub fn new(id: NodeId) -> Self {
-        Node { id, state: State::Down, end_expected: false }
+    /// A node that was not started yet, in a run with this seed.
+    pub fn new(id: NodeId, seed: u64) -> Self {
+        Node { id, state: State::Down, orders: Orders::drawn(seed, id), end_expected: false }
     }
 
-    fn resume(&self, out: &mut Out) {
+    /// The same, whose turns have the orders that they had in an earlier run, by their numbers.
+    pub fn guided_by(self, orders: BTreeMap<u64, u64>) -> Self {
+        Node { orders: Orders::recorded(orders), ..self }
+    }
+
+    fn resume(&mut self, out: &mut Out) {
         if self.state == State::Running {
-            out.act(Act::Resume { node: self.id });
+            out.act(Act::Resume { node: self.id, order: self.orders.next_turn() });
         }
     }
 
-    fn arrived(&self, Arrived { handle, arrival, .. }: Arrived, out: &mut Out) {
+    fn arrived(&mut self, Arrived { handle, arrival, .. }: Arrived, out: &mut Out) {
         if self.state != State::Down {
             out.act(Act::Socket { node: self.id, handle, arrival });
             self.resume(out);
@@ -52,7 +64,7 @@ impl Node {
         self.state = State::Running;
         self.end_expected = false;
         out.act(Act::Start { node: self.id, incarnation });
-        out.act(Act::Resume { node: self.id });
+        self.resume(out);
         self.tell_life(true, out);
         out.send(ActorId::Validator, Message::Validator(ValidatorMessage::NodeStarted { node: self.id }));
     }
@@ -108,7 +120,9 @@ impl Actor for Node {
             Message::Node(NodeMessage::Pause) => self.pause(true, out),
             Message::Node(NodeMessage::Unpause) => self.pause(false, out),
             Message::Node(NodeMessage::Exited { status }) => self.exited(status, out),
+            Message::Node(NodeMessage::Cease) => self.orders.cease(),
             Message::Node(NodeMessage::Livelock { .. }) => self.exited("livelock".to_owned(), out),
+            Message::Node(NodeMessage::Deadlock { .. }) => self.exited("deadlock".to_owned(), out),
             // The log has them; that is all there is to do.
             Message::Node(NodeMessage::Log { .. } | NodeMessage::Child { .. }) => {}
             other => unreachable!("no message {other:?} is for a node"),
@@ -125,7 +139,7 @@ mod tests {
 
     /// What comes of messages, one after another: the acts, and who is told.
     fn handled(messages: impl IntoIterator<Item = Message>) -> Vec<(Vec<String>, Vec<ActorId>)> {
-        let mut node = Node::new(ME);
+        let mut node = Node::new(ME, 1);
         let mut handle = |message| {
             let mut out = Out::default();
             node.handle(SimTime::ZERO, message, &mut out);
@@ -203,7 +217,7 @@ mod tests {
     #[test]
     fn an_end_is_expected_only_after_a_signal() {
         let expected = |messages: Vec<Message>| {
-            let mut node = Node::new(ME);
+            let mut node = Node::new(ME, 1);
             let mut out = Out::default();
             messages.into_iter().for_each(|message| node.handle(SimTime::ZERO, message, &mut out));
             out.sends.into_iter().find_map(|(_, _, message)| match message {

@@ -191,7 +191,7 @@ impl Connection {
     }
 
     fn send(&self, bytes: Vec<u8>, out: &mut Out) {
-        tell(NetworkMessage::Sent { from: self.end, chunk: Chunk { bytes, bus: None } }, out);
+        tell(NetworkMessage::Sent { from: self.end, chunk: Chunk::plain(bytes) }, out);
     }
 }
 

@@ -15,20 +15,24 @@ use crate::plan::Plan;
 use crate::report::{Action, ActionOutcome, RunReport, Validation};
 
 /// The invariants, the most telling first: those below are often no more than consequences of those above.
-const MOST_TELLING: [&str; 19] = [
+const MOST_TELLING: [&str; 23] = [
     "no_crash",
     "no_livelock",
+    "no_deadlock",
     "reads",
     "data_consistency",
     "single_owner",
     "operations",
     "replica_sync",
     "slot_coverage",
+    "persistence",
+    "stray_keys",
     "config_epochs",
     "open_slots",
     "roles",
     "shard_ids",
     "membership",
+    "attached_replicas",
     "links",
     "one_story",
     "views_agree",

@@ -110,7 +110,10 @@ impl Convergence {
     fn node(&mut self, node: NodeId, at: SimTime, body: &Body) {
         match body {
             Body::Start { .. } | Body::Pause { paused: false } => drop(self.alive.insert(node)),
-            Body::Exited { .. } | Body::Livelock { .. } | Body::Pause { paused: true } => {
+            Body::Exited { .. }
+            | Body::Livelock { .. }
+            | Body::Deadlock { .. }
+            | Body::Pause { paused: true } => {
                 self.alive.remove(&node);
             }
             Body::Log { line } => return self.logged(node, at, line),

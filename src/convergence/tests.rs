@@ -2,10 +2,10 @@
 
 use super::*;
 use crate::event::{Doubt, LinkState, Member, ViewRole, ViewState};
-use crate::fault::{Channel, Fault, FaultAction, FaultId, Signal, Target, Trigger};
+use crate::fault::{Channel, Fault, FaultAction, FaultId, ProcessKill, Signal, Target, Trigger};
 use crate::history::Request;
 use crate::id::{CLIENT_PORT, ClientId, Host};
-use crate::op::{FailoverMode, Op, OpAction, OpId};
+use crate::op::{Failover, FailoverMode, Op, OpAction, OpId};
 use crate::plan::{Overrides, generate, resolve};
 use crate::time::SimDuration;
 
@@ -20,10 +20,11 @@ fn plan() -> Plan {
     let overrides = Overrides { shards: Some(3), replicas: Some(1) };
     let mut plan = resolve(&generate(1, overrides), None).expect("a generated scenario has a plan");
     let target = Target::Primary(ShardId(1));
-    let action = FaultAction::ProcessKill { target, signal: Signal::Kill, restart_after_ns: None };
+    let action =
+        FaultAction::ProcessKill(ProcessKill { target, signal: Signal::Kill, restart_after_ns: None });
     let trigger = Trigger::At { delay_ns: SimDuration::ZERO };
     plan.faults = vec![Fault { id: FaultId(1), trigger, action }];
-    let action = OpAction::Failover { shard: ShardId(1), mode: FailoverMode::Default, to: None };
+    let action = OpAction::Failover(Failover { shard: ShardId(1), mode: FailoverMode::Default, to: None });
     plan.operations =
         vec![Op { id: OpId(1), delay_ns: SimDuration::ZERO, action, expected_to_fail: None, expect: None }];
     plan
@@ -108,6 +109,7 @@ impl Feed {
             len: 10,
             digest: String::new(),
             bus: None,
+            repl: None,
         };
         self.see(ActorId::Network, body)
     }

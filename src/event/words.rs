@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::about::{About, conn_of};
 use super::{
-    BusSummary, ChildState, Closing, Kind, LinkState, Member, Phase, Role, Said, Told, Topic, ViewRow,
-    ViewState,
+    BusSummary, ChildState, Closing, Kind, LinkState, Member, Phase, Replicated, Role, Said, Told, Topic,
+    ViewRow, ViewState,
 };
 use crate::fault::{Channel, FaultId};
 use crate::history::{Outcome, Request};
@@ -101,6 +101,10 @@ words! {
     Decision Noted "picked" Picked { node: NodeId, why: String };
     /// How long after this operation of a client the next one is due.
     Decision Noted "gap" Gap { ns: SimDuration };
+    /// A chunk arrives in two pieces, the first of so many bytes.
+    Decision Noted "split" Split { conn: u64, first: u64 };
+    /// In this turn of the node, counted from 1, what was ready was reported in an order shuffled by this seed.
+    Decision Noted "order" Order { turn: u64, draw: u64 };
 
     /// A phase of the run begins.
     Effect Noted "phase" Phase { phase: Phase };
@@ -151,6 +155,8 @@ words! {
         digest: String,
         #[serde(skip_serializing_if = "Option::is_none", default)]
         bus: Option<BusSummary>,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        repl: Option<Box<Replicated>>,
     };
     /// An end was closed by its owner.
     Observation Delivered "closed" Closed { from: ActorId, conn: u64, how: Closing };
@@ -162,6 +168,8 @@ words! {
     Observation Delivered "child" Child { pid: u32, state: ChildState };
     /// A process used the CPU without end and never blocked again.
     Observation Delivered "livelock" Livelock { detail: String };
+    /// All threads of a process wait for locks or conditions that only they themselves could give.
+    Observation Delivered "deadlock" Deadlock { detail: String };
     /// A server answered the operator; a long answer is cut off, and then `total` is the length of all of it, in bytes.
     Observation Noted "reply" Reply {
         op: Option<OpId>,

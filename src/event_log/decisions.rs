@@ -20,6 +20,11 @@ use crate::time::{SimDuration, SimTime};
 pub struct Decisions {
     /// How long each step of a connection took, by the connection's number.
     pub latencies: BTreeMap<u64, VecDeque<SimDuration>>,
+    /// Bytes of the first piece of each chunk that was split, by the connection's number and by how many latencies it had
+    /// had before.
+    pub splits: BTreeMap<(u64, u64), u64>,
+    /// What the order of each node's turns was shuffled by, by the turn's number.
+    pub orders: BTreeMap<NodeId, BTreeMap<u64, u64>>,
     /// What each client drew.
     pub clients: BTreeMap<ClientId, ClientDecisions>,
     /// How many events the log has before its verdicts.
@@ -78,6 +83,12 @@ impl Decisions {
         Ok(decisions)
     }
 
+    /// Whether they are of a log: then nothing is drawn in the place of a decision that is not among them, where there may
+    /// be none.
+    pub fn are_recorded(&self) -> bool {
+        self.events > 0
+    }
+
     /// Takes a line if a glance at it is enough. Its number must be the next one, or a few compressed bytes that stand
     /// for one line again and again would fill the memory.
     fn takes(&mut self, line: &[u8], is_whole: bool) -> bool {
@@ -95,6 +106,13 @@ impl Decisions {
         self.events += 1;
         match (actor, body) {
             (_, Body::Latency { conn, ns }) => self.latencies.entry(conn).or_default().push_back(ns),
+            (_, Body::Split { conn, first }) => {
+                let step = self.latencies.get(&conn).map_or(0, VecDeque::len) as u64;
+                self.splits.insert((conn, step), first);
+            }
+            (ActorId::Node(node), Body::Order { turn, draw }) => {
+                self.orders.entry(node).or_default().insert(turn, draw);
+            }
             (ActorId::Client(client), body) => self.clients.entry(client).or_default().see(at, body),
             _ => {}
         }
@@ -176,6 +194,17 @@ mod tests {
             (vec![SimDuration::from_ns(33)], false)
         );
         assert_eq!((&second.requests, &second.nodes), (&first.requests, &first.nodes));
+    }
+
+    #[test]
+    fn splits_are_known_by_their_step_and_orders_by_their_turn() {
+        let lines = r#"{"i":7,"at":20,"actor":"network","kind":"decision","cause":null,"what":"split","conn":3,"first":5}
+{"i":8,"at":20,"actor":"node-4","kind":"decision","cause":null,"what":"order","turn":9,"draw":77}
+"#;
+        let found = decisions(&format!("{LOG}{lines}")).expect("the log is good");
+        assert_eq!(found.splits, BTreeMap::from([((3, 2), 5)]));
+        assert_eq!(found.orders, BTreeMap::from([(NodeId(4), BTreeMap::from([(9, 77)]))]));
+        assert!(found.are_recorded() && !Decisions::default().are_recorded());
     }
 
     #[test]

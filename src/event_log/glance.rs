@@ -56,6 +56,7 @@ impl<'a> Glance<'a> {
             b"invoke" if is_client => self.invocation(),
             b"tell" if is_client && NEXT.contains(&self.rest) => Some(Body::Tell { message: Told::Next }),
             b"picked" | b"gap" if is_client => None,
+            b"split" | b"order" => None,
             _ if self.kind == b"verdict" => None,
             _ => return Sight::Nothing,
         };
@@ -145,6 +146,8 @@ mod tests {
         for text in [
             line("client-2", "decision", r#""what":"picked","node":4,"why":"no owner""#),
             line("client-2", "decision", r#""what":"gap","ns":7"#),
+            line("network", "decision", r#""what":"split","conn":3,"first":7"#),
+            line("node-1", "decision", r#""what":"order","turn":3,"draw":7"#),
             line("validator", "verdict", r#""what":"verdict","invariant":"reads""#),
             line("network", "decision", r#""what":"latency","conn":3,"ns":07"#),
             line("network", "decision", r#""what":"latency","conn":3,"ns":99999999999999999999"#),

@@ -96,6 +96,8 @@ fn bodies(number: u64, small: u16, flag: bool, text: &str, host: Host) -> Vec<Bo
         Body::Held { conn, len },
         Body::Picked { node, why: text() },
         Body::Gap { ns: SimDuration::from_ns(number) },
+        Body::Split { conn, first: len },
+        Body::Order { turn: len, draw: number },
         Body::Phase { phase: Phase::Settle },
         Body::Start { incarnation: number as u32 },
         Body::Wake,
@@ -119,12 +121,14 @@ fn bodies(number: u64, small: u16, flag: bool, text: &str, host: Host) -> Vec<Bo
             len,
             digest: text(),
             bus: flag.then_some(bus),
+            repl: None,
         },
         Body::Closed { from: ActorId::Node(node), conn, how: Closing::HalfClosed },
         Body::Log { line: text() },
         Body::Exited { status: text() },
         Body::Child { pid: number as u32, state: ChildState::Forked },
         Body::Livelock { detail: text() },
+        Body::Deadlock { detail: text() },
         Body::Reply { op: flag.then_some(op), text: text(), total: flag.then_some(number) },
         Body::OperationEnded { op, done: flag, text: text(), ending: flag.then_some(Ending::Done) },
         Body::Invoke { sequence: number, request: Request::Set { key: text(), value: text() } },
@@ -244,36 +248,40 @@ fn the_format_is_these_bytes() {
             {"i":1,"at":10,"actor":"network","kind":"decision","cause":0,"what":"held","conn":7,"len":3}
             {"i":2,"at":20,"actor":"network","kind":"decision","cause":1,"what":"picked","node":3,"why":"a \"text\"\n"}
             {"i":3,"at":30,"actor":"network","kind":"decision","cause":2,"what":"gap","ns":7}
-            {"i":4,"at":40,"actor":"network","kind":"effect","cause":3,"what":"phase","phase":"settle"}
-            {"i":5,"at":50,"actor":"network","kind":"effect","cause":4,"what":"start","incarnation":7}
-            {"i":6,"at":60,"actor":"network","kind":"effect","cause":5,"what":"wake"}
-            {"i":7,"at":70,"actor":"network","kind":"effect","cause":6,"what":"deliver","conn":7,"len":3}
-            {"i":8,"at":80,"actor":"network","kind":"effect","cause":7,"what":"link","conn":7,"state":"timed_out"}
-            {"i":9,"at":90,"actor":"network","kind":"effect","cause":8,"what":"signal","signal":"a \"text\"\n"}
-            {"i":10,"at":100,"actor":"network","kind":"effect","cause":9,"what":"pause","paused":true}
-            {"i":11,"at":110,"actor":"network","kind":"effect","cause":10,"what":"rule","fault":3,"on":true}
-            {"i":12,"at":120,"actor":"network","kind":"effect","cause":11,"what":"timer","purpose":"a \"text\"\n"}
-            {"i":13,"at":130,"actor":"network","kind":"effect","cause":12,"what":"fault","fault":3,"text":"a \"text\"\n"}
-            {"i":14,"at":140,"actor":"network","kind":"effect","cause":13,"what":"heal","fault":3,"text":"a \"text\"\n"}
-            {"i":15,"at":150,"actor":"network","kind":"effect","cause":14,"what":"operation","op":3,"text":"a \"text\"\n"}
-            {"i":16,"at":160,"actor":"network","kind":"effect","cause":15,"what":"tell","message":"words","text":"a \"text\"\n"}
-            {"i":17,"at":170,"actor":"network","kind":"observation","cause":16,"what":"dial","from":"operator","conn":7,"to":"operator","port":3}
-            {"i":18,"at":180,"actor":"network","kind":"observation","cause":17,"what":"listen","node":3,"port":3}
-            {"i":19,"at":190,"actor":"network","kind":"observation","cause":18,"what":"sent","from":"node-3","conn":7,"channel":"bus","to":"operator","len":3,"digest":"a \"text\"\n","bus":{"type":"fail","current_epoch":7,"config_epoch":7,"paused":true}}
-            {"i":20,"at":200,"actor":"network","kind":"observation","cause":19,"what":"closed","from":"node-3","conn":7,"how":"half-closed"}
-            {"i":21,"at":210,"actor":"network","kind":"observation","cause":20,"what":"log","line":"a \"text\"\n"}
-            {"i":22,"at":220,"actor":"network","kind":"observation","cause":21,"what":"exited","status":"a \"text\"\n"}
-            {"i":23,"at":230,"actor":"network","kind":"observation","cause":22,"what":"child","pid":7,"state":"forked"}
-            {"i":24,"at":240,"actor":"network","kind":"observation","cause":23,"what":"livelock","detail":"a \"text\"\n"}
-            {"i":25,"at":250,"actor":"network","kind":"observation","cause":24,"what":"reply","op":3,"text":"a \"text\"\n","total":7}
-            {"i":26,"at":260,"actor":"network","kind":"observation","cause":25,"what":"operation_ended","op":3,"done":true,"text":"a \"text\"\n","ending":"done"}
-            {"i":27,"at":270,"actor":"network","kind":"observation","cause":26,"what":"invoke","sequence":7,"request":{"set":{"key":"a \"text\"\n","value":"a \"text\"\n"}}}
-            {"i":28,"at":280,"actor":"network","kind":"observation","cause":27,"what":"invoke","sequence":7,"request":{"get":{"key":"a \"text\"\n"}}}
-            {"i":29,"at":290,"actor":"network","kind":"observation","cause":28,"what":"complete","sequence":7,"outcome":{"ok":"a \"text\"\n"},"node":3}
-            {"i":30,"at":300,"actor":"network","kind":"observation","cause":29,"what":"complete","sequence":7,"outcome":{"fail":"a \"text\"\n"},"node":null}
-            {"i":31,"at":310,"actor":"network","kind":"observation","cause":30,"what":"complete","sequence":7,"outcome":{"info":"a \"text\"\n"},"node":null}
-            {"i":32,"at":320,"actor":"network","kind":"observation","cause":31,"what":"probe","node":3,"state":"unknown","rows":[{"member":"node-3","role":"primary","epoch":7,"slots":[[0,3]],"doubt":"pfail"},{"member":"a \"text\"\n","role":"replica","of":"a \"text\"\n"}],"gone":["a \"text\"\n"]}
-            {"i":33,"at":330,"actor":"network","kind":"verdict","cause":32,"what":"verdict","invariant":"a \"text\"\n","verdict":"a \"text\"\n","detail":"a \"text\"\n"}
+            {"i":4,"at":40,"actor":"network","kind":"decision","cause":3,"what":"split","conn":7,"first":3}
+            {"i":5,"at":50,"actor":"network","kind":"decision","cause":4,"what":"order","turn":3,"draw":7}
+            {"i":6,"at":60,"actor":"network","kind":"effect","cause":5,"what":"phase","phase":"settle"}
+            {"i":7,"at":70,"actor":"network","kind":"effect","cause":6,"what":"start","incarnation":7}
+            {"i":8,"at":80,"actor":"network","kind":"effect","cause":7,"what":"wake"}
+            {"i":9,"at":90,"actor":"network","kind":"effect","cause":8,"what":"deliver","conn":7,"len":3}
+            {"i":10,"at":100,"actor":"network","kind":"effect","cause":9,"what":"link","conn":7,"state":"timed_out"}
+            {"i":11,"at":110,"actor":"network","kind":"effect","cause":10,"what":"signal","signal":"a \"text\"\n"}
+            {"i":12,"at":120,"actor":"network","kind":"effect","cause":11,"what":"pause","paused":true}
+            {"i":13,"at":130,"actor":"network","kind":"effect","cause":12,"what":"rule","fault":3,"on":true}
+            {"i":14,"at":140,"actor":"network","kind":"effect","cause":13,"what":"timer","purpose":"a \"text\"\n"}
+            {"i":15,"at":150,"actor":"network","kind":"effect","cause":14,"what":"fault","fault":3,"text":"a \"text\"\n"}
+            {"i":16,"at":160,"actor":"network","kind":"effect","cause":15,"what":"heal","fault":3,"text":"a \"text\"\n"}
+            {"i":17,"at":170,"actor":"network","kind":"effect","cause":16,"what":"operation","op":3,"text":"a \"text\"\n"}
+            {"i":18,"at":180,"actor":"network","kind":"effect","cause":17,"what":"tell","message":"words","text":"a \"text\"\n"}
+            {"i":19,"at":190,"actor":"network","kind":"observation","cause":18,"what":"dial","from":"operator","conn":7,"to":"operator","port":3}
+            {"i":20,"at":200,"actor":"network","kind":"observation","cause":19,"what":"listen","node":3,"port":3}
+            {"i":21,"at":210,"actor":"network","kind":"observation","cause":20,"what":"sent","from":"node-3","conn":7,"channel":"bus","to":"operator","len":3,"digest":"a \"text\"\n","bus":{"type":"fail","current_epoch":7,"config_epoch":7,"paused":true}}
+            {"i":22,"at":220,"actor":"network","kind":"observation","cause":21,"what":"closed","from":"node-3","conn":7,"how":"half-closed"}
+            {"i":23,"at":230,"actor":"network","kind":"observation","cause":22,"what":"log","line":"a \"text\"\n"}
+            {"i":24,"at":240,"actor":"network","kind":"observation","cause":23,"what":"exited","status":"a \"text\"\n"}
+            {"i":25,"at":250,"actor":"network","kind":"observation","cause":24,"what":"child","pid":7,"state":"forked"}
+            {"i":26,"at":260,"actor":"network","kind":"observation","cause":25,"what":"livelock","detail":"a \"text\"\n"}
+            {"i":27,"at":270,"actor":"network","kind":"observation","cause":26,"what":"deadlock","detail":"a \"text\"\n"}
+            {"i":28,"at":280,"actor":"network","kind":"observation","cause":27,"what":"reply","op":3,"text":"a \"text\"\n","total":7}
+            {"i":29,"at":290,"actor":"network","kind":"observation","cause":28,"what":"operation_ended","op":3,"done":true,"text":"a \"text\"\n","ending":"done"}
+            {"i":30,"at":300,"actor":"network","kind":"observation","cause":29,"what":"invoke","sequence":7,"request":{"set":{"key":"a \"text\"\n","value":"a \"text\"\n"}}}
+            {"i":31,"at":310,"actor":"network","kind":"observation","cause":30,"what":"invoke","sequence":7,"request":{"get":{"key":"a \"text\"\n"}}}
+            {"i":32,"at":320,"actor":"network","kind":"observation","cause":31,"what":"complete","sequence":7,"outcome":{"ok":"a \"text\"\n"},"node":3}
+            {"i":33,"at":330,"actor":"network","kind":"observation","cause":32,"what":"complete","sequence":7,"outcome":{"fail":"a \"text\"\n"},"node":null}
+            {"i":34,"at":340,"actor":"network","kind":"observation","cause":33,"what":"complete","sequence":7,"outcome":{"info":"a \"text\"\n"},"node":null}
+            {"i":35,"at":350,"actor":"network","kind":"observation","cause":34,"what":"probe","node":3,"state":"unknown","rows":[{"member":"node-3","role":"primary","epoch":7,"slots":[[0,3]],"doubt":"pfail"},{"member":"a \"text\"\n","role":"replica","of":"a \"text\"\n"}],"gone":["a \"text\"\n"]}
+            {"i":36,"at":360,"actor":"network","kind":"observation","cause":35,"what":"account","node":3,"topic":"slots","said":[null,7,"a \"text\"\n"]}
+            {"i":37,"at":370,"actor":"network","kind":"verdict","cause":36,"what":"verdict","invariant":"a \"text\"\n","verdict":"a \"text\"\n","detail":"a \"text\"\n"}
         "#]],
     );
 }
@@ -303,7 +311,7 @@ fn what_was_pushed_is_read_and_the_digest_is_the_one_of_the_bytes() {
     let log = sink.bytes();
     assert_eq!(log, log_of(&events));
     assert_eq!((summary.events, summary.bytes), (events.len() as u64, log.len() as u64));
-    check(&summary.sha256, expect!["b4692328a954bdd96322ea9d163a3189e406e84bbb44a0b57bf60cb8343033dd"]);
+    check(&summary.sha256, expect!["1c86af96bad83a7a379ac5540861c8d80891aa6728d728a9ed5a542895d61dd5"]);
     let reader = LogReader::new(&log[..]).expect("a log");
     assert_eq!(reader.header(), &header());
     assert_eq!(reader.map(|event| event.expect("an event")).collect::<Vec<_>>(), events);
@@ -354,10 +362,10 @@ fn a_line_that_a_crash_cut_off_is_left_out_and_told() {
     check(
         &[read(&log), read(&log[..last]), read(&log[..last - 1]), read(&log[..last - 80])].join("\n"),
         expect![[r#"
-            34 events, truncated: false, error: none
-            34 events, truncated: false, error: none
-            33 events, truncated: true, error: none
-            33 events, truncated: true, error: none"#]],
+            37 events, truncated: false, error: none
+            37 events, truncated: false, error: none
+            36 events, truncated: true, error: none
+            36 events, truncated: true, error: none"#]],
     );
 }
 
@@ -407,11 +415,11 @@ fn what_is_no_log_is_refused_by_name() {
             9 events, truncated: false, error: line 11 of the event log: time goes back from 80 ns to 79 ns
             9 events, truncated: false, error: line 11 of the event log: event 9 names event 9 as its cause
             0 events, truncated: false, error: line 2 of the event log: the kind of event 0 does not fit what happened
-            6 events, truncated: false, error: line 8 of the event log is no event: unknown variant `sleep`, expected one of `latency`, `held`, `picked`, `gap`, `phase`, `start`, `wake`, `deliver`, `link`, `signal`, `pause`, `rule`, `timer`, `fault`, `heal`, `operation`, `tell`, `dial`, `listen`, `sent`, `closed`, `log`, `exited`, `child`, `livelock`, `reply`, `operation_ended`, `invoke`, `complete`, `probe`, `verdict` at column 74
+            8 events, truncated: false, error: line 10 of the event log is no event: unknown variant `sleep`, expected one of `latency`, `held`, `picked`, `gap`, `split`, `order`, `phase`, `start`, `wake`, `deliver`, `link`, `signal`, `pause`, `rule`, `timer`, `fault`, `heal`, `operation`, `tell`, `dial`, `listen`, `sent`, `closed`, `log`, `exited`, `child`, `livelock`, `deadlock`, `reply`, `operation_ended`, `invoke`, `complete`, `probe`, `verdict` at column 74
             0 events, truncated: false, error: line 2 of the event log is no event: `node-0` names no participant at column 30
             5 events, truncated: false, error: line 7 of the event log is no event: EOF while parsing a value at column 0
             5 events, truncated: false, error: line 7 of the event log is no event: invalid type: sequence, expected struct Event at column 0
-            33 events, truncated: false, error: line 35 of the event log is not UTF-8"#]],
+            36 events, truncated: false, error: line 38 of the event log is not UTF-8"#]],
     );
 }
 
@@ -447,7 +455,7 @@ fn the_first_difference_is_told_and_none_after_it() {
               first:  {"i":2,"at":20,"actor":"network","kind":"decision","cause":1,"what":"picked","node":3,"why":"a \"text\"\n"}
               second: {"i":2,"at":21,"actor":"network","kind":"decision","cause":1,"what":"picked","node":1,"why":"first"}
             one log ends before event 4
-              first:  {"i":4,"at":40,"actor":"network","kind":"effect","cause":3,"what":"phase","phase":"settle"}
+              first:  {"i":4,"at":40,"actor":"network","kind":"decision","cause":3,"what":"split","conn":7,"first":3}
               second: (the log ends)
             one log ends before event 0
               first:  (the log ends)

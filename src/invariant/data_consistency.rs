@@ -110,7 +110,7 @@ mod tests {
     use super::*;
     use crate::history::Entry;
     use crate::id::NodeId;
-    use crate::op::{Ending, OpAction};
+    use crate::op::{Command, Ending, OpAction};
 
     /// A key of shard 1.
     const KEY: &str = "k27";
@@ -244,7 +244,12 @@ mod tests {
 
     fn typed(evidence: &mut Evidence, node: u16, (from, to): (u64, u64), text: &str) {
         let args = text.split(' ').map(str::to_owned).collect();
-        operation(evidence, OpAction::Command { node: NodeId(node), args }, (from, to), Ending::Done);
+        operation(
+            evidence,
+            OpAction::Command(Command { node: NodeId(node), args }),
+            (from, to),
+            Ending::Done,
+        );
     }
 
     #[test]

@@ -32,6 +32,8 @@ pub struct Evidence {
     pub accounts: BTreeMap<NodeId, Account>,
     /// What stood in `nodes.conf` when a process had ended, in order of `at`.
     pub files: Vec<FileReport>,
+    /// Votes that were given, in order of `at`.
+    pub votes: Vec<Vote>,
     /// Slots that the plan's own commands moved to another shard, and to which.
     pub moved: BTreeMap<u16, ShardId>,
     /// What clients asked for and were told.
@@ -53,7 +55,9 @@ pub struct Evidence {
     /// What servers wrote to disk and read from it, in order of `at`.
     pub disk: Vec<DiskReport>,
     /// Processes that used the CPU without end.
-    pub livelocks: Vec<LivelockReport>,
+    pub livelocks: Vec<StallReport>,
+    /// Processes that could never go on.
+    pub deadlocks: Vec<StallReport>,
     /// Log lines for which [`is_suspicious`](super::no_crash::is_suspicious) is true.
     pub suspicious_log_lines: Vec<LogLine>,
     /// The last lines of every node's log, for the report; in any order.
@@ -291,6 +295,17 @@ pub struct ExitReport {
     pub restarted_at: Option<SimTime>,
 }
 
+/// A primary gave its vote away: `FAILOVER_AUTH_ACK` left it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Vote {
+    /// Whose.
+    pub node: NodeId,
+    /// When.
+    pub at: SimTime,
+    /// In which epoch.
+    pub epoch: u64,
+}
+
 /// What a process left in its `nodes.conf`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileReport {
@@ -338,14 +353,14 @@ pub struct Resyncs {
     pub links_lost: u32,
 }
 
-/// A process used the CPU without end.
+/// A process used the CPU without end, or could never go on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LivelockReport {
+pub struct StallReport {
     /// Whose.
     pub node: NodeId,
     /// When it was found.
     pub at: SimTime,
-    /// What is known of where it was.
+    /// What is known of where it was, or of what it waited for.
     pub detail: String,
 }
 

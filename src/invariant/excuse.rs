@@ -10,7 +10,7 @@ use super::Evidence;
 use super::evidence::OperationReport;
 use super::expectation::{before, is_calm, moments, primary_at, quorum};
 use crate::id::{NodeId, ShardId};
-use crate::op::{FailoverMode, Op, OpAction};
+use crate::op::{Failover, FailoverMode, Op};
 use crate::time::{SimDuration, SimTime};
 
 /// When a server gives a manual failover up (`CLUSTER_MF_TIMEOUT`, later `cluster-manual-failover-timeout`).
@@ -32,9 +32,7 @@ pub(super) fn of_failover(
     report: &OperationReport,
     ended_at: SimTime,
 ) -> Option<String> {
-    let OpAction::Failover { shard, mode, to } = op.action else {
-        return None;
-    };
+    let Failover { shard, mode, to } = *op.action.as_failover()?;
     let from = report.sent_at.unwrap_or(before(ended_at, node_timeout(evidence)));
     let span = Span { from, to: ended_at.min(from + GIVEN_UP_AFTER) };
     // What was never sent is judged by who led when the operator had looked for the last time.
@@ -137,10 +135,8 @@ fn meddled(evidence: &Evidence, op: &Op, span: Span) -> Option<String> {
     let sent = evidence.plan.operations.iter().zip(&evidence.operations);
     let mut sent =
         sent.filter(|(other, report)| other.id != op.id && report.sent_at.is_some_and(|at| at <= span.to));
-    sent.find_map(|(other, report)| match &other.action {
-        OpAction::Command { args, .. } if meddles(args) => Some(format!("the plan typed {}", report.text)),
-        _ => None,
-    })
+    sent.find(|(other, _)| other.action.types(|typed| meddles(&typed.args)))
+        .map(|(_, report)| format!("the plan typed {}", report.text))
 }
 
 /// Whether a command may change roles, links, votes, or whether a node answers.

@@ -9,7 +9,6 @@ mod disk;
 mod processes;
 mod resyncs;
 mod takeovers;
-mod words;
 
 use std::collections::BTreeMap;
 
@@ -24,7 +23,7 @@ use super::layout;
 use crate::event::{Body, Event, Phase};
 use crate::history::{Entry, Outcome, Request};
 use crate::id::{ActorId, ClientId, NodeId};
-use crate::op::{OpAction, is_shutdown};
+use crate::op::is_shutdown;
 use crate::plan::Plan;
 use crate::time::SimTime;
 
@@ -89,6 +88,9 @@ impl Gatherer {
             (ActorId::Client(client), Body::Complete { sequence, outcome, node }) => {
                 self.history.complete((client, *sequence), outcome, (event.at, *node));
             }
+            (_, Body::Sent { from: ActorId::Node(node), bus: Some(bus), .. }) => {
+                self.accounts.sent(*node, event.at, bus);
+            }
             (ActorId::Validator, body) => self.accounts.see(event.at, body),
             (ActorId::Operator, Body::Picked { node, .. }) => self.actions.picked(*node),
             (ActorId::Node(node), body) if !self.done => {
@@ -108,10 +110,10 @@ impl Gatherer {
     fn shut_down(&mut self, body: &Body) {
         if let Body::Operation { op, .. } = body
             && let Some(op) = self.plan.operations.iter().find(|planned| planned.id == *op)
-            && let OpAction::Command { node, args } = &op.action
-            && is_shutdown(args)
         {
-            self.processes.shut_down(*node);
+            for typed in op.action.typed().iter().filter(|typed| is_shutdown(&typed.args)) {
+                self.processes.shut_down(typed.node);
+            }
         }
     }
 
@@ -120,13 +122,14 @@ impl Gatherer {
         let findings = findings.unwrap_or_else(|| self.no_findings());
         let ids = findings.nodes.iter().filter_map(|n| Some((n.node_id.clone()?, n.node))).collect();
         let starts = self.processes.starts();
-        let (accounts, files) = self.accounts.finish();
+        let Accounts { heard: accounts, left: files, votes, .. } = self.accounts;
         let mut evidence = Evidence {
             ended_at: findings.ended_at,
             settle_began_at: findings.settle_began_at,
             nodes: findings.nodes,
             accounts,
             files,
+            votes,
             moved: BTreeMap::new(),
             agreement: findings.agreement,
             lag_samples: findings.lag_samples,
@@ -141,6 +144,7 @@ impl Gatherer {
             exits: self.processes.exits,
             disk: self.disk.reports,
             livelocks: self.processes.livelocks,
+            deadlocks: self.processes.deadlocks,
             suspicious_log_lines: self.processes.suspicious,
             plan: self.plan,
         };

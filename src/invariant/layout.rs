@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use super::evidence::{Evidence, NodeEvidence, Role};
 use crate::id::{NodeId, ShardId};
-use crate::op::OpAction;
 use crate::wire::SLOT_COUNT;
 
 /// A set of slots.
@@ -80,10 +79,7 @@ fn shard_led(evidence: &Evidence, node: &NodeEvidence) -> Option<ShardId> {
 /// Slots that all live views give to a primary of another shard than the plan does, where a command of the plan's moved
 /// slots: who else has taken slots has stolen them.
 pub(super) fn moved(evidence: &Evidence) -> BTreeMap<u16, ShardId> {
-    let moves = evidence.plan.operations.iter().any(|op| match &op.action {
-        OpAction::Command { args, .. } => moves_slots(args),
-        OpAction::Failover { .. } => false,
-    });
+    let moves = evidence.plan.operations.iter().any(|op| op.action.types(|typed| moves_slots(&typed.args)));
     let cluster = &evidence.plan.cluster;
     let leads = |node: NodeId| cluster.shards().find(|shard| last_primary(evidence, *shard) == node);
     let owners = if moves { agreed_owners(evidence) } else { BTreeMap::new() };
@@ -121,7 +117,7 @@ pub(super) fn is_emptied(evidence: &Evidence, shard: ShardId) -> bool {
 mod tests {
     use super::super::sample::{healthy, operation, promote};
     use super::*;
-    use crate::op::Ending;
+    use crate::op::{Command, Ending, OpAction};
 
     /// Node-3 claims slot 5 too, and everybody says so.
     fn moved_by(text: &str) -> Evidence {
@@ -134,7 +130,7 @@ mod tests {
             }
         }
         let args = text.split(' ').map(str::to_owned).collect();
-        operation(&mut evidence, OpAction::Command { node: NodeId(1), args }, (5, 6), Ending::Done);
+        operation(&mut evidence, OpAction::Command(Command { node: NodeId(1), args }), (5, 6), Ending::Done);
         evidence.moved = moved(&evidence);
         evidence
     }
@@ -165,7 +161,7 @@ mod tests {
             }
         }
         let args = ["CLUSTER", "MIGRATESLOTS"].map(str::to_owned).to_vec();
-        operation(&mut evidence, OpAction::Command { node: NodeId(1), args }, (5, 6), Ending::Done);
+        operation(&mut evidence, OpAction::Command(Command { node: NodeId(1), args }), (5, 6), Ending::Done);
         evidence.moved = moved(&evidence);
         assert_eq!(evidence.shard_of_slot(0), ShardId(2));
         assert_eq!(shard_served(&evidence, &evidence.nodes[3]), ShardId(2));

@@ -22,7 +22,6 @@
 
 use super::evidence::{DiskReport, DiskStep, Evidence, ExitReport, FaultReport, PrimaryChange};
 use super::settings::Settings;
-use crate::fault::FaultAction;
 use crate::history::Entry;
 use crate::id::{NodeId, ShardId};
 use crate::time::{SimDuration, SimTime};
@@ -142,10 +141,7 @@ fn spans_unheard<'a>(
 
 fn is_of_network(evidence: &Evidence, fault: &FaultReport) -> bool {
     let planned = evidence.plan.faults.iter().find(|planned| planned.id == fault.id);
-    planned.is_some_and(|planned| match planned.action {
-        FaultAction::NetworkPartition { .. } | FaultAction::NetworkLatency { .. } => true,
-        FaultAction::ProcessKill { .. } | FaultAction::ProcessPause { .. } => false,
-    })
+    planned.is_some_and(|planned| planned.action.is_of_links())
 }
 
 /// The window of a primary that ended and came back while it was still the primary.
@@ -201,7 +197,7 @@ fn shard_led(evidence: &Evidence, node: NodeId, at: SimTime) -> Option<ShardId> 
 mod tests {
     use super::super::sample::{at, healthy, hit, kill, lag, ok_at, promote};
     use super::*;
-    use crate::fault::{Direction, Fault, FaultId, Target, Trigger};
+    use crate::fault::{Direction, Fault, FaultAction, FaultId, NetworkPartition, Target, Trigger};
 
     /// Slot 3801: shard 1, which node-1 leads and node-2 copies.
     const KEY: &str = "k27";
@@ -248,13 +244,13 @@ mod tests {
         evidence.plan.faults.push(Fault {
             id: FaultId(1),
             trigger: Trigger::At { delay_ns: SimDuration::ZERO },
-            action: FaultAction::NetworkPartition {
+            action: FaultAction::NetworkPartition(NetworkPartition {
                 a: vec![Target::Node(NodeId(1))],
                 b: Vec::new(),
                 direction: Direction::Both,
                 channels: Vec::new(),
                 duration_ns: SimDuration::from_secs(8),
-            },
+            }),
         });
         assert!(excused(&evidence, 1, 25, 26));
         assert!(!excused(&evidence, 1, 15, 16), "the new primary had it");

@@ -86,7 +86,7 @@ fn is_forgetful(evidence: &Evidence) -> bool {
 mod tests {
     use super::super::sample::{healthy, kill, operation, tell};
     use super::*;
-    use crate::op::{Ending, OpAction};
+    use crate::op::{Command, Ending, OpAction};
 
     fn forget(evidence: &mut Evidence, viewer: usize, node: u16) {
         evidence.nodes[viewer].view.retain(|row| row.node != Some(NodeId(node)));
@@ -112,7 +112,12 @@ mod tests {
         forget(&mut evidence, 0, 6);
         assert!(check(&Case::of(&evidence)).is_violated());
         let args = ["CLUSTER", "FORGET", "x"].map(str::to_owned).to_vec();
-        operation(&mut evidence, OpAction::Command { node: NodeId(1), args }, (30, 30), Ending::Done);
+        operation(
+            &mut evidence,
+            OpAction::Command(Command { node: NodeId(1), args }),
+            (30, 30),
+            Ending::Done,
+        );
         assert_eq!(check(&Case::of(&evidence)).name(), "holds");
     }
 

@@ -4,6 +4,7 @@
 //! every verdict can be tested without one. A new invariant is one file, one line in [`CATALOGUE`] and two tests.
 
 pub mod account;
+pub mod attached_replicas;
 pub mod availability;
 pub mod config_epochs;
 pub mod convergence_time;
@@ -17,10 +18,12 @@ pub mod links;
 mod loss;
 pub mod membership;
 pub mod no_crash;
+pub mod no_deadlock;
 pub mod no_livelock;
 pub mod one_story;
 pub mod open_slots;
 pub mod operations;
+pub mod persistence;
 pub mod reads;
 pub mod replica_sync;
 pub mod replication_lag;
@@ -31,6 +34,7 @@ mod settings;
 pub mod shard_ids;
 pub mod single_owner;
 pub mod slot_coverage;
+pub mod stray_keys;
 pub mod verdict;
 pub mod views_agree;
 mod writers;
@@ -86,7 +90,7 @@ pub struct Judged {
 }
 
 /// Every invariant, in the order of the report.
-pub static CATALOGUE: [Invariant; 19] = [
+pub static CATALOGUE: [Invariant; 23] = [
     slot_coverage::INVARIANT,
     replica_sync::INVARIANT,
     data_consistency::INVARIANT,
@@ -104,8 +108,12 @@ pub static CATALOGUE: [Invariant; 19] = [
     membership::INVARIANT,
     links::INVARIANT,
     one_story::INVARIANT,
+    attached_replicas::INVARIANT,
+    stray_keys::INVARIANT,
+    persistence::INVARIANT,
     no_crash::INVARIANT,
     no_livelock::INVARIANT,
+    no_deadlock::INVARIANT,
 ];
 
 /// Judges a run by every invariant that its plan asks for.

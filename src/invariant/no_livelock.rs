@@ -25,7 +25,7 @@ fn check(case: &Case) -> Verdict {
 
 #[cfg(test)]
 mod tests {
-    use super::super::evidence::LivelockReport;
+    use super::super::evidence::StallReport;
     use super::super::sample::{at, healthy};
     use super::*;
     use crate::id::NodeId;
@@ -34,8 +34,7 @@ mod tests {
     fn a_server_that_spins_is_a_violation() {
         let mut evidence = healthy();
         assert_eq!(check(&Case::of(&evidence)), Verdict::holds("No server spun"));
-        evidence.livelocks =
-            vec![LivelockReport { node: NodeId(4), at: at(7), detail: "in aeMain".to_owned() }];
+        evidence.livelocks = vec![StallReport { node: NodeId(4), at: at(7), detail: "in aeMain".to_owned() }];
         let verdict = check(&Case::of(&evidence));
         assert_eq!(
             verdict,

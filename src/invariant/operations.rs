@@ -8,7 +8,7 @@ use super::evidence::OperationReport;
 use super::excuse;
 use super::verdict::Findings;
 use super::{Applies, Case, Invariant, Verdict};
-use crate::op::{Ending, Op, OpAction};
+use crate::op::{Ending, Op};
 use crate::time::SimTime;
 
 pub(super) const INVARIANT: Invariant = Invariant {
@@ -58,21 +58,24 @@ fn judge(case: &Case, op: &Op, report: &OperationReport, ended_at: SimTime) -> J
         return Judgement::Done;
     }
     let what = format!("{}: {}", report.text, report.detail);
-    match (&op.action, &op.expect) {
-        (OpAction::Failover { .. }, _) => match excuse::of_failover(case.evidence, op, report, ended_at) {
+    if op.action.as_failover().is_some() {
+        return match excuse::of_failover(case.evidence, op, report, ended_at) {
             Some(why) => Judgement::Told(format!("{what} ({why})")),
             None => Judgement::Wrong(format!("{what}, and nothing excuses it")),
-        },
-        (OpAction::Command { .. }, None) => Judgement::Told(format!("{what} (the plan's own command)")),
-        (OpAction::Command { .. }, Some(_)) if report.ending == Some(Ending::Unexpected) => {
-            Judgement::Wrong(what)
-        }
-        (OpAction::Command { node, .. }, Some(wanted)) => {
-            match excuse::of_silence(case.evidence, *node, report, ended_at) {
-                Some(why) => Judgement::Told(format!("{what} ({why})")),
-                None => Judgement::Wrong(format!("{what}, and the plan wants {wanted}")),
-            }
-        }
+        };
+    }
+    let Some(wanted) = &op.expect else {
+        return Judgement::Told(format!("{what} (the plan's own command)"));
+    };
+    if report.ending == Some(Ending::Unexpected) {
+        return Judgement::Wrong(what);
+    }
+    let typed = op.action.typed();
+    let silence =
+        typed.iter().find_map(|typed| excuse::of_silence(case.evidence, typed.node, report, ended_at));
+    match silence {
+        Some(why) => Judgement::Told(format!("{what} ({why})")),
+        None => Judgement::Wrong(format!("{what}, and the plan wants {wanted}")),
     }
 }
 
@@ -82,14 +85,14 @@ mod tests {
     use super::super::sample::{at, healthy, hit, kill, lag, looks, operation, promote};
     use super::*;
     use crate::id::{NodeId, ShardId};
-    use crate::op::{Expect, FailoverMode};
+    use crate::op::{Command, Expect, Failover, FailoverMode, OpAction};
 
     fn failover(mode: FailoverMode, to: Option<u16>) -> OpAction {
-        OpAction::Failover { shard: ShardId(1), mode, to: to.map(NodeId) }
+        OpAction::Failover(Failover { shard: ShardId(1), mode, to: to.map(NodeId) })
     }
 
     fn command(args: &[&str]) -> OpAction {
-        OpAction::Command { node: NodeId(1), args: args.iter().map(ToString::to_string).collect() }
+        OpAction::Command(Command { node: NodeId(1), args: args.iter().map(ToString::to_string).collect() })
     }
 
     fn verdict(evidence: &Evidence) -> Verdict {

@@ -3,13 +3,11 @@
 //! This holds at every moment, faults or not: asynchronous replication may lose a write and bring an older one back,
 //! but it makes nothing up. How old a value may be is not judged.
 
-use xxhash_rust::xxh3::xxh3_64_with_seed;
-
 use super::evidence::Content;
 use super::verdict::Findings;
 use super::writers::Writers;
 use super::{Applies, Case, Invariant, Verdict};
-use crate::history::{Entry, Outcome, Request};
+use crate::history::{Entry, Outcome, Request, write_digest};
 use crate::time::SimTime;
 
 pub(super) const INVARIANT: Invariant = Invariant {
@@ -76,7 +74,7 @@ impl<'a> Writes<'a> {
 }
 
 fn digest(key: &str, value: &str) -> u64 {
-    xxh3_64_with_seed(value.as_bytes(), xxh3_64_with_seed(key.as_bytes(), 0))
+    write_digest(key.as_bytes(), value.as_bytes())
 }
 
 #[cfg(test)]

@@ -11,7 +11,6 @@ use super::settings::Settings;
 use super::verdict::Findings;
 use super::{Applies, Case, Invariant, Verdict};
 use crate::id::{NodeId, ShardId};
-use crate::op::OpAction;
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "replica_sync",
@@ -106,10 +105,12 @@ fn offsets(case: &Case, node: &NodeEvidence, primary: &NodeEvidence, findings: &
 /// primary had another one, somebody of the other shard was out of order, and nobody typed `CLUSTER REPLICATE`.
 fn migration_is_legal(case: &Case, node: NodeId, to: ShardId) -> bool {
     let cluster = &case.evidence.plan.cluster;
-    let typed = case.evidence.plan.operations.iter().any(|op| match &op.action {
-        OpAction::Command { node: at, args } => *at == node && is_replicate(args),
-        OpAction::Failover { .. } => false,
-    });
+    let typed = case
+        .evidence
+        .plan
+        .operations
+        .iter()
+        .any(|op| op.action.types(|typed| typed.node == node && is_replicate(&typed.args)));
     let hurt = |n: &NodeId| cluster.shard_of(*n) == to;
     let orphaned = case.evidence.faults.iter().flat_map(|f| &f.hit).any(hurt)
         || case.evidence.exits.iter().map(|e| &e.node).any(hurt);

@@ -3,10 +3,12 @@
 //! A `CONFIG SET` counts from its acknowledgement until the process ends, and longer only if a `CONFIG REWRITE` followed.
 //! This is the one place that knows how a setting is written; everybody else asks for what it means.
 
+use std::borrow::Cow;
+
 use super::Evidence;
 use super::evidence::OperationReport;
 use crate::id::NodeId;
-use crate::op::{Op, OpAction};
+use crate::op::Op;
 use crate::time::SimTime;
 
 /// The settings of one node at an instant.
@@ -49,6 +51,11 @@ impl<'e> Settings<'e> {
         self.is_on(&["cluster-allow-replica-migration"], true)
     }
 
+    /// Whether clients may write to it while it is a replica.
+    pub fn is_read_only(&self) -> bool {
+        self.is_on(&["replica-read-only", "slave-read-only"], true)
+    }
+
     /// Whether keys without an expiry are evicted when memory is short: there is a limit, and a policy for all keys.
     pub fn evicts_any_key(&self) -> bool {
         let limit = self.text(&["maxmemory"]).and_then(|text| bytes(&text)).unwrap_or(0);
@@ -69,8 +76,8 @@ impl<'e> Settings<'e> {
         for step in self.steps() {
             match step {
                 Step::Started => current.clone_from(&written),
-                Step::Typed(args) if is_config(args, "rewrite") => written.clone_from(&current),
-                Step::Typed(args) if is_config(args, "set") => {
+                Step::Typed(args) if is_config(&args, "rewrite") => written.clone_from(&current),
+                Step::Typed(args) if is_config(&args, "set") => {
                     let mut pairs = args[2..].chunks_exact(2).filter(|pair| is_it(&pair[0]));
                     current = pairs.next_back().map(|pair| pair[1].clone()).or(current);
                 }
@@ -92,27 +99,21 @@ impl<'e> Settings<'e> {
     }
 
     fn typed(&self, op: &'e Op, report: &OperationReport) -> Option<(SimTime, Step<'e>)> {
-        match &op.action {
-            OpAction::Command { node, args } if *node == self.node && report.done => {
-                Some((report.ended_at?, Step::Typed(args)))
-            }
-            _ => None,
-        }
+        let typed = op.action.typed().into_iter().find(|typed| typed.node == self.node && report.done)?;
+        Some((report.ended_at?, Step::Typed(typed.args)))
     }
 }
 
-/// A command that the plan had typed at a node, and that was done.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Typed<'e> {
+/// A command that was typed at a node, and that was done.
+#[derive(Clone, Debug)]
+pub(super) struct Done<'e> {
     /// Where.
     pub node: NodeId,
-    /// When it was answered.
-    pub at: SimTime,
     /// Its words.
-    pub args: &'e [String],
+    pub args: Cow<'e, [String]>,
 }
 
-impl Typed<'_> {
+impl Done<'_> {
     /// Whether it begins with these words, in any case.
     pub fn is(&self, words: &[&str]) -> bool {
         let same = |(arg, word): (&String, &&str)| arg.eq_ignore_ascii_case(word);
@@ -121,20 +122,16 @@ impl Typed<'_> {
 }
 
 /// Every command that the plan had typed and that was done, in the plan's order.
-pub(super) fn typed(evidence: &Evidence) -> impl Iterator<Item = Typed<'_>> {
-    let pairs = evidence.plan.operations.iter().zip(&evidence.operations);
-    pairs.filter_map(|(op, report)| match &op.action {
-        OpAction::Command { node, args } if report.done => {
-            Some(Typed { node: *node, at: report.ended_at?, args })
-        }
-        _ => None,
-    })
+pub(super) fn typed(evidence: &Evidence) -> impl Iterator<Item = Done<'_>> {
+    let pairs = evidence.plan.operations.iter().zip(&evidence.operations).filter(|(_, report)| report.done);
+    let typed = pairs.flat_map(|(op, _)| op.action.typed());
+    typed.map(|typed| Done { node: typed.node, args: typed.args })
 }
 
 /// Something that settings depend on.
 enum Step<'e> {
     Started,
-    Typed(&'e [String]),
+    Typed(Cow<'e, [String]>),
 }
 
 fn is_config(args: &[String], what: &str) -> bool {
@@ -163,7 +160,7 @@ fn bytes(text: &str) -> Option<u64> {
 mod tests {
     use super::super::sample::{at, healthy, kill, operation};
     use super::*;
-    use crate::op::Ending;
+    use crate::op::{Command, Ending, OpAction};
 
     fn configured(pairs: &[(&str, &str)]) -> Evidence {
         let mut evidence = healthy();
@@ -174,7 +171,7 @@ mod tests {
 
     fn typed(evidence: &mut Evidence, node: u16, s: u64, text: &str) {
         let args = text.split(' ').map(str::to_owned).collect();
-        operation(evidence, OpAction::Command { node: NodeId(node), args }, (s, s), Ending::Done);
+        operation(evidence, OpAction::Command(Command { node: NodeId(node), args }), (s, s), Ending::Done);
     }
 
     fn appends(evidence: &Evidence, node: u16, s: u64) -> bool {

@@ -25,9 +25,9 @@ fn check(case: &Case) -> Verdict {
     let mut findings = Findings::default();
     note_unheard(case.evidence, &mut findings);
     let all = heard(case.evidence).collect::<Vec<_>>();
-    let mut wrong: Vec<String> = all.iter().flat_map(|one| grouped(case.evidence, one, &all)).collect();
+    let mut wrong = shared(&all);
     wrong.extend(all.iter().filter_map(|one| apart_from_primary(case.evidence, one, &all)));
-    wrong.extend(shared(&all));
+    wrong.extend(all.iter().flat_map(|one| grouped(case.evidence, one, &all)));
     for what in wrong {
         findings.wrong(case.evidence.broken_since(), what);
     }

@@ -4,11 +4,13 @@
 //! server. What a script writes cannot be told from its text, so it can have written any key that its node led; any other
 //! command only the keys that it names. Only the primary of a key takes writes: what is smuggled to a replica is nobody's.
 
+use std::borrow::Cow;
+
 use super::Evidence;
 use super::evidence::Content;
 use super::expectation::primary_at;
 use crate::id::NodeId;
-use crate::op::{Ending, OpAction};
+use crate::op::Ending;
 use crate::time::SimTime;
 use crate::wire::resp::key_slot;
 
@@ -22,7 +24,7 @@ pub(super) struct Writers<'e> {
 struct Typed<'e> {
     node: NodeId,
     name: String,
-    args: &'e [String],
+    args: Cow<'e, [String]>,
     sent_at: SimTime,
     /// When it was executed at the latest.
     until: SimTime,
@@ -41,16 +43,18 @@ impl<'e> Writers<'e> {
     /// The commands of a run.
     pub fn of(evidence: &'e Evidence) -> Self {
         let sent = evidence.plan.operations.iter().zip(&evidence.operations);
-        let typed = sent.filter_map(|(op, report)| match (&op.action, report.ending) {
-            (_, Some(Ending::Refused | Ending::NotSent)) => None,
-            (OpAction::Command { node, args }, _) => Some(Typed {
-                node: *node,
-                name: args.first()?.to_ascii_lowercase(),
-                args,
-                sent_at: report.sent_at?,
-                until: report.ended_at.filter(|_| report.done).unwrap_or(SimTime::NEVER),
-            }),
-            (OpAction::Failover { .. }, _) => None,
+        let executed =
+            sent.filter(|(_, report)| !matches!(report.ending, Some(Ending::Refused | Ending::NotSent)));
+        let typed = executed.flat_map(|(op, report)| {
+            op.action.typed().into_iter().filter_map(move |typed| {
+                Some(Typed {
+                    node: typed.node,
+                    name: typed.args.first()?.to_ascii_lowercase(),
+                    args: typed.args,
+                    sent_at: report.sent_at?,
+                    until: report.ended_at.filter(|_| report.done).unwrap_or(SimTime::NEVER),
+                })
+            })
         });
         let typed = typed.collect();
         Writers { evidence, typed }
@@ -175,6 +179,7 @@ const READS: [&str; 34] = [
 mod tests {
     use super::super::sample::{at, healthy, operation, promote};
     use super::*;
+    use crate::op::{Command, OpAction};
 
     /// A key of shard 1, which node-1 leads.
     const KEY: &str = "k27";
@@ -182,7 +187,12 @@ mod tests {
     fn typed(node: u16, text: &str) -> Evidence {
         let mut evidence = healthy();
         let args = text.split(' ').map(str::to_owned).collect();
-        operation(&mut evidence, OpAction::Command { node: NodeId(node), args }, (10, 11), Ending::Done);
+        operation(
+            &mut evidence,
+            OpAction::Command(Command { node: NodeId(node), args }),
+            (10, 11),
+            Ending::Done,
+        );
         evidence
     }
 

@@ -8,7 +8,6 @@ use std::ops::RangeInclusive;
 
 use super::Plan;
 use super::resolve::{ResolveError, resolve};
-use crate::fault::{FaultAction, Target};
 
 /// Virtual time begins in these microseconds of the Unix epoch: the years 1970 to 2099.
 const EPOCH_US: RangeInclusive<u64> = 0..=4_102_444_800_000_000;
@@ -36,7 +35,7 @@ impl Plan {
         if !EPOCH_US.contains(&self.epoch_us) {
             return Err(Unfit::Epoch(self.epoch_us));
         }
-        let unsaid = self.faults.iter().find(|fault| !can_be_said(&fault.action));
+        let unsaid = self.faults.iter().find(|fault| !fault.action.can_be_said());
         if let Some(fault) = unsaid {
             return Err(Unfit::Target(fault.id.0));
         }
@@ -57,27 +56,10 @@ impl Plan {
     }
 }
 
-/// Whether a scenario has words for whom a fault hits.
-fn can_be_said(action: &FaultAction) -> bool {
-    let is_member = |target: &Target| matches!(target, Target::Node(_) | Target::Clients);
-    match action {
-        FaultAction::NetworkPartition { a, b, .. } => match a[..] {
-            [Target::Primary(_) | Target::Replica(..)] => true,
-            _ => a.iter().chain(b).all(is_member),
-        },
-        FaultAction::NetworkLatency { target, peer, .. } => {
-            *target != Target::Clients && peer.is_none_or(|peer| matches!(peer, Target::Node(_)))
-        }
-        FaultAction::ProcessKill { target, .. } | FaultAction::ProcessPause { target, .. } => {
-            *target != Target::Clients
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fault::{Fault, FaultId, Trigger};
+    use crate::fault::{Fault, FaultAction, FaultId, NetworkPartition, ProcessPause, Target, Trigger};
     use crate::id::{NodeId, ShardId};
     use crate::plan::{Overrides, generate};
     use crate::time::SimDuration;
@@ -102,12 +84,14 @@ mod tests {
     /// Each of these would panic, fill the memory or run for ever, or reach out of the simulation.
     #[test]
     fn a_hostile_plan_does_not_fit() {
-        let partition = |a: Vec<Target>, b: Vec<Target>| FaultAction::NetworkPartition {
-            a,
-            b,
-            direction: Default::default(),
-            channels: Vec::new(),
-            duration_ns: SimDuration::from_secs(1),
+        let partition = |a: Vec<Target>, b: Vec<Target>| {
+            FaultAction::NetworkPartition(NetworkPartition {
+                a,
+                b,
+                direction: Default::default(),
+                channels: Vec::new(),
+                duration_ns: SimDuration::from_secs(1),
+            })
         };
         let fault = |id: u16, action: FaultAction| {
             move |plan: &mut Plan| {
@@ -115,7 +99,9 @@ mod tests {
                 plan.faults = vec![Fault { id: FaultId(id), trigger, action: action.clone() }];
             }
         };
-        let pause = |target| FaultAction::ProcessPause { target, duration_ns: SimDuration::from_secs(1) };
+        let pause = |target| {
+            FaultAction::ProcessPause(ProcessPause { target, duration_ns: SimDuration::from_secs(1) })
+        };
         let hostile: Vec<Spoil> = vec![
             Box::new(|plan| plan.cluster.shards = u16::MAX),
             Box::new(|plan| plan.cluster.shards = 0),

@@ -5,9 +5,9 @@
 //! The server's rules: `CLUSTER FAILOVER` needs the primary to answer, and so does the hand-over; `FORCE` needs the
 //! votes of a majority of all primaries with slots; `TAKEOVER` needs nobody.
 
-use crate::fault::{Fault, FaultAction, Signal, Target, Trigger};
+use crate::fault::{Fault, Signal, Target, Trigger};
 use crate::id::{NodeId, ShardId};
-use crate::op::{FailoverMode, Op, OpAction};
+use crate::op::{Failover, FailoverMode, Op};
 use crate::time::SimDuration;
 
 use super::{ClusterPlan, NetworkPlan};
@@ -39,10 +39,12 @@ struct Outlook<'p> {
 
 impl Outlook<'_> {
     fn reason(&self) -> Option<String> {
-        match &self.operations[self.index].action {
-            OpAction::Command { node, .. } => self.is_dead(*node).then(|| dead(*node)),
-            OpAction::Failover { shard, mode, to } => self.failover(*shard, *mode, *to),
+        let action = &self.operations[self.index].action;
+        if let Some(Failover { shard, mode, to }) = action.as_failover() {
+            return self.failover(*shard, *mode, *to);
         }
+        let typed = action.typed();
+        typed.iter().find(|typed| self.is_dead(typed.node)).map(|typed| dead(typed.node))
     }
 
     fn failover(&self, shard: ShardId, mode: FailoverMode, to: Option<NodeId>) -> Option<String> {
@@ -67,27 +69,22 @@ impl Outlook<'_> {
 
     /// Whether an earlier command may have changed which node belongs where.
     fn is_reshaped(&self) -> bool {
-        let reshapes = |op: &Op| match &op.action {
-            OpAction::Command { args, .. } => !is_harmless(args),
-            OpAction::Failover { .. } => false,
-        };
+        let reshapes = |op: &Op| op.action.types(|typed| !is_harmless(&typed.args));
         self.operations[..self.index].iter().any(reshapes)
     }
 
     /// The kills that surely fired before the operation starts and after which the process stays dead.
     fn kills(&self) -> impl Iterator<Item = (&Fault, Target)> {
-        self.faults.iter().filter(|fault| self.surely_fires(fault)).filter_map(|fault| match fault.action {
-            FaultAction::ProcessKill { target, signal: Signal::Kill, restart_after_ns: None } => {
-                let target = match target {
-                    // Without replicas nothing ever moves the role.
-                    Target::Primary(shard) if self.cluster.replicas == 0 => {
-                        Target::Node(self.cluster.first_primary(shard))
-                    }
-                    other => other,
-                };
-                (!self.may_restart(self.shard_of(target))).then_some((fault, target))
-            }
-            _ => None,
+        self.faults.iter().filter(|fault| self.surely_fires(fault)).filter_map(|fault| {
+            let (Signal::Kill, None) = fault.action.ends_process()? else { return None };
+            let target = match fault.action.targets().first().copied()? {
+                // Without replicas nothing ever moves the role.
+                Target::Primary(shard) if self.cluster.replicas == 0 => {
+                    Target::Node(self.cluster.first_primary(shard))
+                }
+                other => other,
+            };
+            (!self.may_restart(self.shard_of(target))).then_some((fault, target))
         })
     }
 
@@ -124,7 +121,7 @@ impl Outlook<'_> {
     /// So many primaries died that the rest is no majority, and so fast that none of them can have been replaced.
     fn is_quorum_lost(&self) -> bool {
         let takes_over =
-            |op: &Op| matches!(op.action, OpAction::Failover { mode: FailoverMode::Takeover, .. });
+            |op: &Op| op.action.as_failover().is_some_and(|failover| failover.mode == FailoverMode::Takeover);
         if self.operations[..self.index].iter().any(takes_over) {
             return false;
         }
@@ -148,7 +145,7 @@ impl Outlook<'_> {
 
     /// Whether an operation up to this one may have moved the role of primary in `shard`.
     fn is_failed_over(&self, shard: ShardId) -> bool {
-        let moves = |op: &Op| matches!(op.action, OpAction::Failover { shard: of, .. } if of == shard);
+        let moves = |op: &Op| op.action.replaces_primary_of() == Some(shard);
         self.operations[..self.index].iter().any(moves)
     }
 
@@ -163,20 +160,14 @@ impl Outlook<'_> {
     }
 
     fn may_touch(&self, fault: &Fault, shard: ShardId) -> bool {
-        match fault.action {
-            FaultAction::ProcessKill { target, .. } | FaultAction::ProcessPause { target, .. } => {
-                self.shard_of(target) == Some(shard)
-            }
-            FaultAction::NetworkPartition { .. } | FaultAction::NetworkLatency { .. } => true,
-        }
+        let hits = |target: Target| self.shard_of(target) == Some(shard);
+        fault.action.is_of_links() || fault.action.targets().into_iter().any(hits)
     }
 
     fn may_restart(&self, shard: Option<ShardId>) -> bool {
-        self.faults.iter().any(|fault| match fault.action {
-            FaultAction::ProcessKill { target, restart_after_ns: Some(_), .. } => {
-                self.shard_of(target) == shard
-            }
-            _ => false,
+        self.faults.iter().any(|fault| {
+            let restarts = matches!(fault.action.ends_process(), Some((_, Some(_))));
+            restarts && fault.action.targets().into_iter().any(|target| self.shard_of(target) == shard)
         })
     }
 

@@ -4,7 +4,6 @@
 //! that a run can be repeated when the generator has long changed.
 
 mod epoch;
-mod faults;
 mod fit;
 mod foresee;
 pub mod generate;
@@ -20,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::fault::{Fault, LatencyRange};
 use crate::history::Request;
 use crate::id::{ClientId, Host, NodeId, ShardId};
+use crate::language::Layout;
 use crate::op::Op;
 use crate::time::SimDuration;
 
@@ -213,41 +213,44 @@ impl WorkloadPlan {
 }
 
 impl ClusterPlan {
+    /// The shape of the cluster.
+    pub fn layout(&self) -> Layout {
+        Layout { shards: self.shards, replicas: self.replicas }
+    }
+
     /// How many nodes the cluster has.
     pub fn node_count(&self) -> u16 {
-        self.shards * (1 + self.replicas)
+        self.layout().node_count()
     }
 
     /// All nodes, in order.
     pub fn nodes(&self) -> impl Iterator<Item = NodeId> + use<> {
-        (1..=self.node_count()).map(NodeId)
+        self.layout().nodes()
     }
 
     /// All shards, in order.
     pub fn shards(&self) -> impl Iterator<Item = ShardId> + use<> {
-        (1..=self.shards).map(ShardId)
+        self.layout().shards()
     }
 
     /// The shard a node is laid out in.
     pub fn shard_of(&self, node: NodeId) -> ShardId {
-        ShardId((node.0 - 1) / (1 + self.replicas) + 1)
+        self.layout().shard_of(node)
     }
 
     /// The node that is made the primary of a shard.
     pub fn first_primary(&self, shard: ShardId) -> NodeId {
-        NodeId((shard.0 - 1) * (1 + self.replicas) + 1)
+        self.layout().first_primary(shard)
     }
 
     /// The shard that a slot is given to.
     pub fn shard_of_slot(&self, slot: u16) -> ShardId {
-        let holds = |shard: &ShardId| self.slots_of(*shard).1 >= slot;
-        self.shards().find(holds).expect("the shards cover every slot")
+        self.layout().shard_of_slot(slot)
     }
 
     /// The slots a shard is given, first and last, as even as 16384 allows.
     pub fn slots_of(&self, shard: ShardId) -> (u16, u16) {
-        let edge = |n: u16| (u32::from(n) * 16_384 / u32::from(self.shards)) as u16;
-        (edge(shard.0 - 1), edge(shard.0) - 1)
+        self.layout().slots_of(shard)
     }
 }
 

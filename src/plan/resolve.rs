@@ -3,20 +3,19 @@
 //! Everything that is drawn depends on the seed and the entry it is drawn for alone, one stream per entry and
 //! purpose, so that an entry more at the end of a list moves nothing before it.
 
-use crate::fault::{Fault, FaultId};
 use crate::history::Request;
-use crate::id::{ClientId, NodeId, ShardId};
-use crate::op::{Expect, Op, OpAction, OpId};
+use crate::id::ClientId;
+use crate::language::{Problem, millis};
+use crate::scenario::actions::{self, Draws};
 use crate::scenario::check::{DEFAULT_REPLICAS, DEFAULT_SHARDS, check};
 use crate::scenario::script::{DEFAULT_CLIENTS, in_order};
 use crate::scenario::{
-    Cluster, Command, Delay, Intensity, LatencyMs, Network, Operation, OperationKind, Problem, Scenario,
-    Timing, Validation, Workload,
+    Cluster, Command, Delay, Intensity, LatencyMs, Network, Scenario, Validation, Workload,
 };
 use crate::time::SimDuration;
 
-use super::written::{drawn_ms, latency, millis, ppm, small};
-use super::{ClientCommand, ClusterPlan, Limits, LinkDelay, NetworkPlan, Plan, WorkloadPlan, epoch, faults};
+use super::written::{latency, ppm, small};
+use super::{ClientCommand, ClusterPlan, Limits, LinkDelay, NetworkPlan, Plan, WorkloadPlan, epoch};
 
 /// `cluster-node-timeout` unless the scenario says otherwise; the server's own 15 s would make runs long.
 const DEFAULT_NODE_TIMEOUT_MS: u64 = 5_000;
@@ -43,14 +42,11 @@ pub fn resolve(scenario: &Scenario, seed: Option<u64>) -> Result<Plan, ResolveEr
     }
     let seed = seed.or(scenario.head.seed).ok_or(ResolveError::NoSeed)?;
     let cluster = cluster(&scenario.cluster);
-    let operations: Vec<Op> = (1..)
-        .zip(&scenario.operations)
-        .map(|(number, operation)| op(seed, &cluster, OpId(number), operation))
-        .collect();
     let workload = workload(&scenario.workload);
-    let draw = faults::Draw { seed, cluster: &cluster, operations: &operations, workload: workload.as_ref() };
-    let faults: Vec<Fault> =
-        (1..).zip(&scenario.chaos).map(|(number, chaos)| draw.fault(FaultId(number), chaos)).collect();
+    // A run without clients has ten seconds to work in.
+    let working_ms = workload.as_ref().map_or(10_000, |workload| workload.duration_ns.as_ms());
+    let (operations, faults) = actions::read(scenario, cluster.layout(), Draws { seed, working_ms })
+        .map_err(ResolveError::Invalid)?;
     let plan = Plan {
         name: scenario.head.name.clone(),
         seed,
@@ -72,32 +68,6 @@ fn cluster(written: &Cluster) -> ClusterPlan {
         node_timeout_ms: written.node_timeout_ms.unwrap_or(DEFAULT_NODE_TIMEOUT_MS),
         config: written.config.clone(),
     }
-}
-
-fn op(seed: u64, cluster: &ClusterPlan, id: OpId, written: &Operation) -> Op {
-    let delay_ns = match (written.timing, written.delay) {
-        (_, Some(seconds)) => SimDuration::from_secs_f64(seconds),
-        (Some(Timing::Delayed), None) => drawn_ms(seed, &format!("operation {} delay", id.0), 1_000..=10_000),
-        (_, None) => SimDuration::ZERO,
-    };
-    let node = written.node.map(small).map(NodeId);
-    let action = match written.kind {
-        OperationKind::Failover => OpAction::Failover {
-            shard: written
-                .shard
-                .map(|shard| ShardId(small(shard)))
-                .or_else(|| node.map(|node| cluster.shard_of(node)))
-                .expect("check demands the shard or the node of a failover"),
-            mode: written.mode.unwrap_or_default(),
-            to: node,
-        },
-        OperationKind::Command => OpAction::Command {
-            node: node.expect("check demands the node of a command"),
-            args: written.args.clone().unwrap_or_default(),
-        },
-    };
-    let expect = written.expect.clone().map(Expect::from);
-    Op { id, delay_ns, action, expected_to_fail: None, expect }
 }
 
 fn network(written: &Network) -> NetworkPlan {

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::{Overrides, Plan, generate, resolve};
 use crate::fault::{Moment, Target, Trigger};
 use crate::id::{NodeId, ShardId};
-use crate::op::{OpAction, OpId};
+use crate::op::{Failover, OpId};
 use crate::scenario::{Scenario, parse_str};
 use crate::time::SimDuration;
 
@@ -243,13 +243,11 @@ fn assert_sound(plan: &Plan) {
     assert!((3..=16).contains(&plan.cluster.shards) && plan.cluster.replicas <= 2);
     assert!((1..=5).contains(&plan.operations.len()) && plan.faults.len() <= 5);
     for op in &plan.operations {
-        match op.action {
-            OpAction::Failover { shard, to, .. } => {
-                assert!(plan.cluster.replicas > 0);
-                assert!(to.is_none_or(|node| plan.cluster.shard_of(node) == shard));
-            }
-            OpAction::Command { node, .. } => assert!(exists(plan, Target::Node(node))),
+        if let Some(Failover { shard, to, .. }) = op.action.as_failover() {
+            assert!(plan.cluster.replicas > 0);
+            assert!(to.is_none_or(|node| plan.cluster.shard_of(node) == *shard));
         }
+        assert!(op.action.targets().into_iter().all(|target| exists(plan, target)));
     }
     for fault in &plan.faults {
         assert!(fault.action.targets().into_iter().all(|target| exists(plan, target)));

@@ -33,6 +33,7 @@ impl Meaning {
             Body::Exited { status } => format!("{actor} ends: {status}"),
             Body::Child { state, .. } => format!("{actor} child {}", name(state)),
             Body::Livelock { .. } => format!("{actor} never blocks again"),
+            Body::Deadlock { .. } => format!("{actor} waits for itself"),
             Body::Fault { fault, hit, .. } => format!("fault {} hits {hit:?}", fault.0),
             Body::Heal { fault, .. } => format!("fault {} heals", fault.0),
             Body::Operation { op, .. } => format!("operation {} starts", op.0),

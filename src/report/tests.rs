@@ -112,6 +112,7 @@ fn a_run_that_passed_is_summed_up() {
             ✓ Views Agree: 6 nodes agree
             ✓ No Crash: No unexpected exit (0 expected)
             ✓ No Livelock: No server spun
+            ✓ No Deadlock: No server waited for itself
 
             Workload Metrics:
             - Operations: 3 total
@@ -247,6 +248,12 @@ fn the_json_report_has_every_measured_value() {
                   "statement": "every server blocks again after every turn it is given",
                   "verdict": "holds",
                   "detail": "No server spun"
+                },
+                "no_deadlock": {
+                  "title": "No Deadlock",
+                  "statement": "no server's threads all wait for what only they themselves could give",
+                  "verdict": "holds",
+                  "detail": "No server waited for itself"
                 }
               },
               "operations": [

@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::error::Step;
+use crate::language::Step;
 
 /// Follows a path and fails at its end.
 #[derive(Clone, Copy)]
@@ -39,6 +39,11 @@ impl<'de> Visitor<'de> for Probe<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        if let [Step::Name(wanted)] = self.0 {
+            while map.next_key_seed(Until(wanted))?.is_some() {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
         if let [Step::Key(wanted), rest @ ..] = self.0 {
             while let Some(key) = map.next_key::<String>()? {
                 match key == *wanted {
@@ -48,5 +53,28 @@ impl<'de> Visitor<'de> for Probe<'_> {
             }
         }
         Err(A::Error::custom("here"))
+    }
+}
+
+/// A key, at which it fails if it is the wanted one.
+struct Until<'w>(&'w str);
+
+impl<'de> DeserializeSeed<'de> for Until<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Until<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_str<E: Error>(self, key: &str) -> Result<(), E> {
+        if key == self.0 { Err(E::custom("here")) } else { Ok(()) }
     }
 }

@@ -4,14 +4,14 @@
 //! Data flow: `parse` makes the types from text, `check` finds what no cluster can do, and both name their finds
 //! by line, column and path. Nodes and shards count from 1. Nothing here knows plans or servers.
 
+pub mod actions;
 mod budget;
 pub mod check;
-mod directive;
 pub mod entry;
 mod error;
-mod keys;
 mod locate;
 pub mod parse;
+pub mod reference;
 mod reword;
 pub mod script;
 mod text;
@@ -20,12 +20,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use entry::{
-    BusStep, Chaos, ChaosKind, Command, Coordination, Delay, Member, Operation, OperationKind, TargetKind,
-    Timing,
-};
-pub use error::{Place, Problem, ScenarioError, Step};
+pub use entry::{Command, Delay};
+pub use error::ScenarioError;
 pub use parse::{load, parse_str};
+
+use crate::language::Value;
 
 use text::{list_of_maps, null_as_default, text, text_map};
 
@@ -45,12 +44,12 @@ pub struct Scenario {
     /// The network without faults.
     #[serde(default, deserialize_with = "null_as_default")]
     pub network: Network,
-    /// The operations, in the order they run.
+    /// The operations, in the order they run; each kind's keys are in its room (`op`).
     #[serde(default, deserialize_with = "null_as_default")]
-    pub operations: Vec<Operation>,
-    /// The faults, in any order.
+    pub operations: Vec<Value>,
+    /// The faults, in any order; each kind's keys are in its room (`fault`).
     #[serde(default, deserialize_with = "null_as_default")]
-    pub chaos: Vec<Chaos>,
+    pub chaos: Vec<Value>,
     /// The clients.
     #[serde(default, deserialize_with = "null_as_default")]
     pub workload: Workload,

@@ -14,9 +14,10 @@ use serde_yaml::{Deserializer, Value};
 use super::Scenario;
 use super::budget::{Budget, Walk};
 use super::check::check;
-use super::error::{Place, Problem, ScenarioError};
+use super::error::ScenarioError;
 use super::locate::Probe;
 use super::reword::reword;
+use crate::language::{Place, Problem};
 
 /// The largest file that is read; only a long script of commands comes near it.
 const MAX_BYTES: u64 = 16 << 20;

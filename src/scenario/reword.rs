@@ -3,7 +3,7 @@
 //! The reader's messages are taken apart by their fixed phrases; one that is not known is passed on as it is, so
 //! that a new version of the reader makes messages plainer, never wrong.
 
-use super::error::{Place, Step};
+use crate::language::{Place, Step};
 use crate::words::nearest;
 
 /// What the reader calls things, and what a person calls them.

@@ -1,16 +1,15 @@
 //! How single values of a scenario are read where the derived way is too strict or too lax.
 //!
-//! Arguments and directives may be written as numbers or booleans; `validation` is a list of maps or one map; the
-//! sides of a partition mix numbers and a word. An empty section (`chaos:` and nothing below) counts as absent.
+//! Directives may be written as numbers or booleans; `validation` is a list of maps or one map. An empty section (`chaos:` and nothing below) counts as absent.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer};
 
-use super::{Member, Validation};
+use super::Validation;
 
 /// A section that is there but empty counts as absent.
 pub(super) fn null_as_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
@@ -22,17 +21,6 @@ pub(super) fn null_as_default<'de, D: Deserializer<'de>, T: Default + Deserializ
 /// A version or path, which must not be written as a number: 8.10 would become 8.1.
 pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     deserializer.deserialize_any(QuotedVisitor)
-}
-
-/// A list of texts, numbers and booleans, all taken as texts.
-pub(super) fn text_list<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Vec<String>>, D::Error> {
-    let list = Option::<Vec<Scalar>>::deserialize(d)?;
-    Ok(list.map(|list| list.into_iter().map(Scalar::into_argument).collect()))
-}
-
-/// A text, number or boolean, taken as a text.
-pub(super) fn text_value<'de, D: Deserializer<'de>>(d: D) -> Result<Option<String>, D::Error> {
-    Ok(Option::<Scalar>::deserialize(d)?.map(Scalar::into_argument))
 }
 
 /// A map of directives; a boolean is the server's `yes` or `no`.
@@ -171,24 +159,4 @@ fn join<T, E: Error>(key: &str, whole: &mut Option<T>, more: Option<T>) -> Resul
     }
     *whole = whole.take().or(more);
     Ok(())
-}
-
-impl<'de> Deserialize<'de> for Member {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let wrong = || D::Error::custom("a side of a partition lists nodes by number, or `clients`");
-        match Scalar::deserialize(deserializer)? {
-            Scalar::Text(text) if text == "clients" => Ok(Member::Clients),
-            Scalar::Number(text) => text.parse().map(Member::Node).map_err(|_| wrong()),
-            _ => Err(wrong()),
-        }
-    }
-}
-
-impl Serialize for Member {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Member::Node(number) => serializer.serialize_u64(*number),
-            Member::Clients => serializer.serialize_str("clients"),
-        }
-    }
 }

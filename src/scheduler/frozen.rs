@@ -73,7 +73,7 @@ impl<'a> Frozen<'a> {
         self.next_handle += 1;
         let peer = SocketAddrV4::new(Host::Validator.address(), 50_000);
         self.world.arrive(node, handle, Arrival::Incoming { port: CLIENT_PORT, peer });
-        let chunk = Chunk { bytes: pack(command), bus: None };
+        let chunk = Chunk::plain(pack(command));
         self.world.arrive(node, handle, Arrival::Data(chunk));
         let answer = self.await_answer(node, handle);
         self.world.arrive(node, handle, Arrival::Reset);
@@ -85,7 +85,7 @@ impl<'a> Frozen<'a> {
     fn await_answer(&mut self, node: NodeId, handle: u64) -> Result<Value, AskError> {
         let (mut decoder, mut now) = (Decoder::default(), self.now);
         for _ in 0..TURNS {
-            let turn = self.world.resume(node, now)?.ok_or(AskError::Down(node))?;
+            let turn = self.world.resume(node, now, 0)?.ok_or(AskError::Down(node))?;
             now = now.max(turn.ended_at);
             for seen in turn.seen {
                 match seen {
@@ -98,7 +98,9 @@ impl<'a> Frozen<'a> {
                 (Err(malformed), _) => return Err(AskError::Nonsense(node, malformed)),
                 (_, Next::Blocked(SimTime::NEVER)) => return Err(AskError::Silent(node)),
                 (_, Next::Blocked(until)) => now = now.max(until),
-                (_, Next::Exited(_) | Next::Livelock(_)) => return Err(AskError::Down(node)),
+                (_, Next::Exited(_) | Next::Livelock(_) | Next::Deadlock(_)) => {
+                    return Err(AskError::Down(node));
+                }
             }
         }
         Err(AskError::Silent(node))

@@ -24,11 +24,11 @@ use crate::actor::message::{
     ValidatorMessage,
 };
 use crate::actor::network::Network;
-use crate::actor::node::Node;
+use crate::actor::node::{Node, Order};
 use crate::actor::operator::Operator;
 use crate::actor::validator::Validator;
 use crate::actor::{Act, Actor, Out};
-use crate::event::Phase;
+use crate::event::{Body, Phase};
 use crate::event_log::Decisions;
 use crate::id::{ActorId, ClientId, NodeId};
 use crate::invariant::evidence::Findings;
@@ -209,14 +209,18 @@ impl<W: World> Scheduler<W> {
 
     /// Has everybody who injects anything stop it, before anything else happens.
     fn cease(&mut self, now: SimTime) -> Result<(), WorldError> {
-        let clients = self.actors.keys().filter(|id| matches!(id, ActorId::Client(_))).copied();
-        let to_clients: Vec<_> = clients.map(|id| (id, Message::Client(ClientMessage::Cease))).collect();
+        let crowd = |id: &ActorId| match id {
+            ActorId::Client(_) => Some((*id, Message::Client(ClientMessage::Cease))),
+            ActorId::Node(_) => Some((*id, Message::Node(NodeMessage::Cease))),
+            _ => None,
+        };
+        let crowd: Vec<_> = self.actors.keys().filter_map(crowd).collect();
         let others = [
             (ActorId::Network, Message::Network(NetworkMessage::Cease)),
             (ActorId::Chaos, Message::Chaos(ChaosMessage::Cease)),
             (ActorId::Operator, Message::Operator(OperatorMessage::Cease)),
         ];
-        for (to, message) in others.into_iter().chain(to_clients) {
+        for (to, message) in others.into_iter().chain(crowd) {
             self.step(Queued { at: now, to, cause: None, timer: None, message })?;
         }
         Ok(())
@@ -253,8 +257,9 @@ impl<W: World> Scheduler<W> {
     fn act(&mut self, now: SimTime, event: u64, act: Act) -> Result<(), WorldError> {
         match act {
             Act::Start { node, incarnation } => self.world.start(node, incarnation, now)?,
-            Act::Resume { node } => {
-                if let Some(turn) = self.world.resume(node, now)? {
+            Act::Resume { node, order } => {
+                if let Some(turn) = self.world.resume(node, now, order.seed)? {
+                    self.note_order(now, event, node, order, &turn);
                     self.after_turn(node, event, turn);
                 }
             }
@@ -274,6 +279,14 @@ impl<W: World> Scheduler<W> {
             Act::Finish { unfinished } => self.finished = Some(unfinished),
         }
         Ok(())
+    }
+
+    /// Keeps the order of a turn in which it made a difference.
+    fn note_order(&self, now: SimTime, event: u64, node: NodeId, Order { turn, seed }: Order, taken: &Turn) {
+        if taken.shuffled {
+            let body = Body::Order { turn, draw: seed };
+            self.log.borrow_mut().record(now, ActorId::Node(node), Some(event), body);
+        }
     }
 
     /// Queues what was seen in a turn, and the node's next one.
@@ -305,21 +318,33 @@ impl<W: World> Scheduler<W> {
             Next::Livelock(detail) => {
                 self.push(at, me, Some(event), Message::Node(NodeMessage::Livelock { detail }));
             }
+            Next::Deadlock(detail) => {
+                self.push(at, me, Some(event), Message::Node(NodeMessage::Deadlock { detail }));
+            }
         }
     }
 }
 
 /// Every participant of a plan, with what it is not to draw.
 fn cast(plan: &Plan, mut decisions: Decisions) -> Vec<(ActorId, Box<dyn Actor>)> {
+    let recorded = decisions.are_recorded();
+    let mut network = Network::new(plan.seed, &plan.network);
+    if recorded {
+        network = network.guided_by(decisions.latencies, decisions.splits);
+    }
     let mut actors: Vec<(ActorId, Box<dyn Actor>)> = vec![
         (ActorId::Director, Box::new(Director::new(plan))),
-        (ActorId::Network, Box::new(Network::new(plan.seed, &plan.network, decisions.latencies))),
+        (ActorId::Network, Box::new(network)),
         (ActorId::Chaos, Box::new(Chaos::new(plan))),
         (ActorId::Operator, Box::new(Operator::new(plan))),
         (ActorId::Validator, Box::new(Validator::new(plan))),
     ];
     for node in plan.cluster.nodes() {
-        actors.push((ActorId::Node(node), Box::new(Node::new(node))));
+        let mut actor = Node::new(node, plan.seed);
+        if recorded {
+            actor = actor.guided_by(decisions.orders.remove(&node).unwrap_or_default());
+        }
+        actors.push((ActorId::Node(node), Box::new(actor)));
     }
     for client in (1..=plan.workload.as_ref().map_or(0, |workload| workload.clients)).map(ClientId) {
         let recorded = decisions.clients.remove(&client).unwrap_or_default();

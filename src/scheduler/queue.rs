@@ -1,7 +1,12 @@
 //! What is to happen, ordered by (instant, order of queueing): total, and never backwards.
+//!
+//! Only keys are put in order; the messages themselves, of which a large cluster has hundreds of thousands on their way,
+//! stay where they are.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+
+use slab::Slab;
 
 use crate::actor::message::Message;
 use crate::id::ActorId;
@@ -22,35 +27,12 @@ pub struct Queued {
     pub message: Message,
 }
 
-struct Entry {
-    key: Reverse<(SimTime, u64)>,
-    queued: Queued,
-}
-
-impl PartialEq for Entry {
-    fn eq(&self, other: &Self) -> bool {
-        self.key == other.key
-    }
-}
-
-impl Eq for Entry {}
-
-impl PartialOrd for Entry {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Entry {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.key.cmp(&other.key)
-    }
-}
-
 /// The queue.
 #[derive(Default)]
 pub struct Queue {
-    heap: BinaryHeap<Entry>,
+    /// When, the how manieth, and its place in `waiting`.
+    keys: BinaryHeap<Reverse<(SimTime, u64, usize)>>,
+    waiting: Slab<Queued>,
     sequence: u64,
     now: SimTime,
 }
@@ -59,13 +41,15 @@ impl Queue {
     /// Queues a message; it must not be earlier than the last one taken.
     pub fn push(&mut self, queued: Queued) {
         assert!(queued.at >= self.now, "{queued:?} is earlier than {}, the last event", self.now);
-        self.heap.push(Entry { key: Reverse((queued.at, self.sequence)), queued });
+        let at = queued.at;
+        self.keys.push(Reverse((at, self.sequence, self.waiting.insert(queued))));
         self.sequence += 1;
     }
 
     /// Takes the first message.
     pub fn pop(&mut self) -> Option<Queued> {
-        let queued = self.heap.pop()?.queued;
+        let Reverse((_, _, place)) = self.keys.pop()?;
+        let queued = self.waiting.remove(place);
         assert!(queued.at >= self.now, "time goes back to {}", queued.at);
         self.now = queued.at;
         Some(queued)

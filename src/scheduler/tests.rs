@@ -126,10 +126,17 @@ fn a_deadline_that_was_overtaken_is_not_delivered() {
 
 #[test]
 fn an_end_is_told_to_everybody_whom_it_concerns() {
-    for (step, status) in [(Step::Exit("exit 3"), "exit 3"), (Step::Livelock, "it works for ever")] {
+    let ends = [
+        (Step::Exit("exit 3"), "exit 3"),
+        (Step::Livelock, "it works for ever"),
+        (Step::Deadlock, "it waits for itself"),
+    ];
+    for (step, status) in ends {
         let ran = run(Fake::default().with(TWO, [Step::Block(MS), step]));
         let ended = ran.only(|event| match &event.body {
-            Body::Exited { status: it } | Body::Livelock { detail: it } => it == status,
+            Body::Exited { status: it } | Body::Livelock { detail: it } | Body::Deadlock { detail: it } => {
+                it == status
+            }
             _ => false,
         });
         assert_eq!((ended.actor, ended.at), (ActorId::Node(TWO), at(1)));

@@ -12,7 +12,7 @@ use super::Shared;
 /// First word of a page.
 pub const MAGIC: u64 = 0x766b_667a_7061_6765;
 /// Layout version; the shim refuses another one.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 /// The variable that names the page's descriptor to the shim.
 pub const PAGE_VARIABLE: &str = "VALKEY_FUZZER_PAGE";
 /// The variable that asks the shim to describe the process images it is loaded into, and do nothing else.
@@ -20,15 +20,15 @@ pub const PROBE_VARIABLE: &str = "VALKEY_FUZZER_PROBE";
 
 /// Processes of one node that can live at once: the server and its forked children.
 pub const PARTICIPANTS: usize = 8;
-/// Sockets of one node that can be open at once.
-pub const SOCKETS: usize = 1024;
+/// Sockets of one node that can be open at once: two links to each node of a thousand, and clients.
+pub const SOCKETS: usize = 4096;
 /// Pipes of one node that can be open at once.
 pub const PIPES: usize = 64;
 /// Counters of one node (`eventfd`, `timerfd`) that can be open at once.
 pub const COUNTERS: usize = 32;
 /// Options of a socket that are numbers.
 pub const OPTIONS: usize = 18;
-/// Bytes a socket's receive window holds.
+/// Bytes a receive area holds, which is what a socket can have unread.
 pub const RX_BYTES: usize = 64 * 1024;
 /// Bytes a pipe holds, as on Linux.
 pub const PIPE_BYTES: usize = 64 * 1024;
@@ -43,7 +43,8 @@ pub const NOBODY: u16 = u16::MAX;
 
 /// The turn word's value while the scheduler has the turn.
 pub const TURN_SCHEDULER: u32 = 0;
-/// Set in the turn word while a process has it, beside its thread id: makes the kernel wake the scheduler if it dies.
+/// Set in the turn word, beside the thread id of the process that has it, once the scheduler sleeps: whoever ends the
+/// turn, the process or the kernel that buries it, has to wake it.
 pub const TURN_WAITERS: u32 = 0x8000_0000;
 /// Set by the kernel in the turn word when the process that had the turn died.
 pub const TURN_DIED: u32 = 0x4000_0000;
@@ -85,6 +86,10 @@ pub struct Page {
     pub printed: Shared<u32>,
     /// Bytes of records in the outbox.
     pub outbox_len: Shared<u32>,
+    /// No socket from here on was ever in use.
+    pub sockets_used: Shared<u32>,
+    /// Every socket before this one is in use.
+    pub sockets_full: Shared<u32>,
     /// The working directory as the server may know it, NUL-terminated.
     pub directory: Shared<[u8; 64]>,
     /// What the shim has to say when it gives up, NUL-terminated.
@@ -111,6 +116,8 @@ pub mod state {
     pub const EXITED: u32 = 5;
     /// Worked on and on without ever waiting for anything, beyond every bound.
     pub const BUSY: u32 = 6;
+    /// All its threads wait for locks or conditions that only they themselves could give; the page's text says which.
+    pub const DEADLOCK: u32 = 7;
 }
 
 /// A process of the node.
@@ -171,6 +178,8 @@ pub struct Socket {
     /// The last connection that waits at this listening socket.
     pub pending_last: Shared<u16>,
     pub pending_count: Shared<u32>,
+    /// Which receive area the unread bytes are in, while there are any.
+    pub rx_area: Shared<u32>,
     /// The unread bytes within the receive area.
     pub rx_start: Shared<u32>,
     pub rx_end: Shared<u32>,
@@ -267,7 +276,7 @@ const fn align(bytes: usize) -> usize {
 
 /// Offset of the outbox.
 pub const OUTBOX_AT: usize = align(core::mem::size_of::<Page>());
-/// Offset of the sockets' receive areas.
+/// Offset of the receive areas: as many as there are sockets, and the first ones are used before the others.
 pub const RX_AT: usize = OUTBOX_AT + OUTBOX_BYTES;
 /// Offset of the pipes' contents.
 pub const PIPE_AT: usize = RX_AT + SOCKETS * RX_BYTES;

@@ -43,7 +43,9 @@ fn group(said: &Said) -> Option<SlotGroup> {
 }
 
 fn endpoint(said: &Said) -> Option<Endpoint> {
-    let [ip, port, id, ..] = said.list()? else { return None };
+    let [endpoint, port, id, further @ ..] = said.list()? else { return None };
+    // A client may be given a host name instead (`cluster-preferred-endpoint-type`), and then the address stands below.
+    let ip = further.first().and_then(|further| further.field("ip")).unwrap_or(endpoint);
     let ip = ip.text().unwrap_or_default().to_owned();
     Some(Endpoint { id: id.text()?.to_owned(), ip, port: u16::try_from(port.number()?).ok()? })
 }

@@ -11,6 +11,7 @@ pub mod cluster_shards;
 pub mod cluster_slots;
 pub mod info;
 pub mod nodes_conf;
+pub mod replication;
 pub mod resp;
 pub mod server_log;
 pub mod slots;

@@ -35,6 +35,8 @@ pub enum Step {
     Exit(&'static str),
     /// It never blocks again.
     Livelock,
+    /// Its threads wait for each other.
+    Deadlock,
     /// The world fails.
     GiveUp(&'static str),
 }
@@ -67,7 +69,8 @@ impl Fake {
 
 impl Script {
     fn turn(&mut self, node: NodeId, now: SimTime) -> Result<Turn, WorldError> {
-        let mut turn = Turn { ended_at: now, seen: Vec::new(), next: Next::Blocked(SimTime::NEVER) };
+        let mut turn =
+            Turn { ended_at: now, seen: Vec::new(), next: Next::Blocked(SimTime::NEVER), shuffled: false };
         if let Some(signal) = self.marked.take() {
             self.alive = false;
             turn.next = Next::Exited(signal.name().to_owned());
@@ -99,6 +102,7 @@ impl Script {
             Step::Await => return Ok(true),
             Step::Exit(status) => return Ok(self.end(turn, Next::Exited(status.to_owned()))),
             Step::Livelock => return Ok(self.end(turn, Next::Livelock("it works for ever".to_owned()))),
+            Step::Deadlock => return Ok(self.end(turn, Next::Deadlock("it waits for itself".to_owned()))),
             Step::GiveUp(reason) => return Err(WorldError::GaveUp { node, reason: reason.to_owned() }),
             seen => turn.seen.push(seen_of(seen)),
         }
@@ -121,9 +125,7 @@ fn seen_of(step: Step) -> Seen {
             let to = SocketAddrV4::new(Host::Node(node).address(), port);
             Seen::Dial { handle, local_port: 40_000 + handle as u16, to }
         }
-        Step::Send(handle, text) => {
-            Seen::Sent { handle, chunk: Chunk { bytes: text.as_bytes().to_vec(), bus: None } }
-        }
+        Step::Send(handle, text) => Seen::Sent { handle, chunk: Chunk::plain(text.as_bytes().to_vec()) },
         Step::Close(handle, reset) => Seen::Closed { handle, reset },
         other => unreachable!("{other:?} ends a turn, or is not seen"),
     }
@@ -135,12 +137,13 @@ impl World for Fake {
         Ok(())
     }
 
-    fn resume(&mut self, node: NodeId, now: SimTime) -> Result<Option<Turn>, WorldError> {
+    fn resume(&mut self, node: NodeId, now: SimTime, order: u64) -> Result<Option<Turn>, WorldError> {
         let Some(script) = self.scripts.get_mut(&node).filter(|script| script.alive) else {
             return Ok(None);
         };
         self.turns += 1;
-        script.turn(node, now).map(Some)
+        let turn = script.turn(node, now)?;
+        Ok(Some(Turn { shuffled: order != 0, ..turn }))
     }
 
     fn arrive(&mut self, node: NodeId, _handle: u64, _arrival: Arrival) {
@@ -151,7 +154,7 @@ impl World for Fake {
 
     fn signal(&mut self, node: NodeId, signal: Signal, now: SimTime) -> Result<Option<Turn>, WorldError> {
         self.mark(node, signal);
-        self.resume(node, now)
+        self.resume(node, now, 0)
     }
 
     fn mark(&mut self, node: NodeId, signal: Signal) {

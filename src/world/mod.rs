@@ -69,6 +69,8 @@ pub enum Next {
     Exited(String),
     /// It never blocked again and was killed.
     Livelock(String),
+    /// It never could have gone on, and was killed.
+    Deadlock(String),
 }
 
 /// A turn of a node, from its resumption until nothing of it can run.
@@ -80,6 +82,8 @@ pub struct Turn {
     pub seen: Vec<Seen>,
     /// What comes next.
     pub next: Next,
+    /// More than one thing was ready at once, and the order that was given for that made a difference.
+    pub shuffled: bool,
 }
 
 /// Why the world could not do its part; the run cannot be judged then.
@@ -150,8 +154,9 @@ pub trait World {
     /// Starts a node's server and says what there is to see of it so far; it has not had a turn yet.
     fn start(&mut self, node: NodeId, incarnation: u32, now: SimTime) -> Result<(), WorldError>;
 
-    /// Gives the node the turn; `None` where there is no process (any more).
-    fn resume(&mut self, node: NodeId, now: SimTime) -> Result<Option<Turn>, WorldError>;
+    /// Gives the node the turn, in which what is ready is reported in an order shuffled by `order` (0 for the usual
+    /// one); `None` where there is no process (any more).
+    fn resume(&mut self, node: NodeId, now: SimTime, order: u64) -> Result<Option<Turn>, WorldError>;
 
     /// Lets something happen at one of the node's sockets; it takes effect with the node's next turn.
     fn arrive(&mut self, node: NodeId, handle: u64, arrival: Arrival);

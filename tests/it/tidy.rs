@@ -1,8 +1,13 @@
 //! The code's own rules: layers, purpose heads, and who may name what.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
+mod source;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use petgraph::algo::tarjan_scc;
+use petgraph::graphmap::DiGraphMap;
+
+use source::{Source, sources};
 
 /// The layer of every top-level module, as `lib.rs` tells it.
 const LAYERS: &[(&str, u8)] = &[
@@ -12,6 +17,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("wall", 0),
     ("scratch", 0),
     ("hold", 0),
+    ("language", 0),
     ("statistics", 0),
     ("stop", 0),
     ("words", 0),
@@ -42,88 +48,70 @@ const LAYERS: &[(&str, u8)] = &[
     ("cli", 12),
 ];
 
-fn sources() -> Vec<(PathBuf, String)> {
-    let mut folders = vec![PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src")];
-    let mut found = Vec::new();
-    while let Some(folder) = folders.pop() {
-        for path in entries(&folder) {
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|ending| ending == "rs") {
-                let text = fs::read_to_string(&path).expect("a source file can be read");
-                found.push((path, text));
-            }
-        }
-    }
-    found.sort();
-    found
-}
-
-#[expect(clippy::disallowed_methods, reason = "the files are sorted afterwards")]
-fn entries(folder: &Path) -> Vec<PathBuf> {
-    fs::read_dir(folder).expect("a source folder can be read").flatten().map(|entry| entry.path()).collect()
-}
-
-/// The top-level module a source file belongs to.
-fn module_of(path: &Path) -> String {
-    let inside = path.strip_prefix(Path::new(env!("CARGO_MANIFEST_DIR")).join("src")).expect("a file of src");
-    let first = inside.components().next().expect("a file has a name").as_os_str().to_string_lossy();
-    first.trim_end_matches(".rs").to_owned()
-}
-
-/// The production part of a file: what comes before its tests.
-fn production(text: &str) -> &str {
-    text.split("#[cfg(test)]").next().unwrap_or(text)
-}
-
-/// The modules that a text names by `crate::` paths, grouped imports included.
-fn named(text: &str) -> Vec<String> {
-    let word = |rest: &str| rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
-    text.match_indices("crate::").map(|(at, path)| word(&text[at + path.len()..])).collect()
+/// The most specific module of `modules` that a path names.
+fn module_named<'a>(modules: &BTreeSet<&'a [String]>, path: &[String]) -> Option<&'a [String]> {
+    (1..=path.len()).rev().find_map(|length| modules.get(&path[..length]).copied())
 }
 
 #[test]
 fn a_module_names_its_own_layer_and_lower_ones_only() {
     let layers: BTreeMap<&str, u8> = LAYERS.iter().copied().collect();
     let mut wrong = Vec::new();
-    for (path, text) in sources() {
-        let module = module_of(&path);
-        let preload = path.components().any(|part| part.as_os_str() == "preload");
-        let Some(own) = layers.get(module.as_str()).filter(|_| !preload) else {
-            assert!(preload || ["lib", "main"].contains(&module.as_str()), "{module} has no layer");
-            continue;
-        };
-        for other in named(production(&text)) {
-            if layers.get(other.as_str()).is_some_and(|layer| layer > own) {
-                wrong.push(format!("{} names {other}", path.display()));
-            }
-        }
+    for source in sources() {
+        let Some(module) = source.module.first().filter(|_| !is_preload(&source)) else { continue };
+        let own = layers.get(module.as_str()).unwrap_or_else(|| panic!("{module} has no layer"));
+        let others = source.named.iter().filter_map(|path| path.first()).collect::<BTreeSet<_>>();
+        let higher = others.into_iter().filter(|other| layers.get(other.as_str()).is_some_and(|it| it > own));
+        wrong.extend(higher.map(|other| format!("{} names {other}", source.path.display())));
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+/// A folder's own file speaks for what is in it, and may name it: that way back is none.
+#[test]
+fn no_two_modules_name_each_other() {
+    for preload in [false, true] {
+        let sources: Vec<Source> = sources().into_iter().filter(|it| is_preload(it) == preload).collect();
+        let modules: BTreeSet<&[String]> = sources.iter().map(|source| source.module.as_slice()).collect();
+        let mut graph: DiGraphMap<&[String], ()> = DiGraphMap::new();
+        for source in &sources {
+            let own = source.module.as_slice();
+            let others = source.named.iter().filter_map(|path| module_named(&modules, path));
+            others.filter(|other| !other.starts_with(own)).for_each(|other| {
+                graph.add_edge(own, other, ());
+            });
+        }
+        let circles = tarjan_scc(&graph).into_iter().filter(|circle| circle.len() > 1);
+        let circles = circles.map(|circle| circle.iter().map(|it| it.join("::")).collect::<Vec<_>>());
+        assert_eq!(circles.collect::<Vec<_>>(), Vec::<Vec<String>>::new());
+    }
+}
+
+/// Whether a file belongs to the shim, which is a crate of its own.
+fn is_preload(source: &Source) -> bool {
+    source.path.components().any(|part| part.as_os_str() == "preload")
+}
+
 #[test]
 fn every_file_says_first_what_it_is() {
-    let without: Vec<_> =
-        sources().into_iter().filter(|(_, text)| !text.starts_with("//! ")).map(|(path, _)| path).collect();
+    let without = sources().into_iter().filter(|source| !source.text.starts_with("//! "));
+    let without: Vec<_> = without.map(|source| source.path).collect();
     assert!(without.is_empty(), "{without:#?}");
 }
 
 #[test]
 fn only_their_own_places_name_actix_and_the_yaml_library() {
-    for (path, text) in sources() {
-        let at = path.to_string_lossy().into_owned();
-        let names = |word: &str| {
-            production(&text).lines().any(|line| !line.trim_start().starts_with("//") && line.contains(word))
-        };
-        assert!(!names("actix") || at.ends_with("actor/host.rs"), "{at} names actix");
-        assert!(!names("serde_yaml") || at.ends_with("scenario/parse.rs"), "{at} names serde_yaml");
+    let named = |of: &Source, word: &str| of.named.iter().any(|path| path.iter().any(|part| part == word));
+    for source in sources() {
+        let at = source.path.to_string_lossy();
+        assert!(!named(&source, "actix") || at.ends_with("actor/host.rs"), "{at} names actix");
+        assert!(!named(&source, "serde_yaml") || at.ends_with("scenario/parse.rs"), "{at} names serde_yaml");
     }
 }
 
 #[test]
 fn nothing_is_allowed_without_a_reason_and_no_test_is_ignored() {
-    for (path, text) in sources() {
+    for Source { path, text, .. } in sources() {
         for mark in ["#[allow(", "#![allow(", "#[ignore", "todo!(", "unimplemented!("] {
             assert!(!text.contains(mark), "{} has {mark}", path.display());
         }

@@ -1,4 +1,4 @@
-//! What each fault does when it is fired, and what undoes it.
+//! What the effects of faults do when they are fired, and what undoes them.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use super::{disturbed, words};
 use crate::actor::Out;
 use crate::actor::message::{ChaosMessage, Message, NetworkMessage, NodeMessage, Rule, ValidatorMessage};
 use crate::event::Body;
-use crate::fault::{Fault, FaultAction, FaultId, Signal, Target};
+use crate::fault::{Effect, Fault, FaultId, Links, Signal, Target};
 use crate::id::{ActorId, Host, NodeId};
 use crate::time::SimDuration;
 
@@ -50,9 +50,7 @@ pub(super) fn fire(fault: &Fault, nodes: &[Option<NodeId>], fleet: &mut Fleet, o
 
 /// A process that was sent a signal ended; gives what is to be undone, if anything is.
 pub(super) fn died(fault: &Fault, node: NodeId, out: &mut Out) -> Option<Hit> {
-    let FaultAction::ProcessKill { restart_after_ns: Some(delay), .. } = fault.action else {
-        return None;
-    };
+    let (_, Some(delay)) = fault.action.ends_process()? else { return None };
     let restart = ChaosMessage::Restart { fault: fault.id, node };
     out.send_after(delay, ActorId::Chaos, Message::Chaos(restart));
     Some(Hit::Dead(node))
@@ -100,13 +98,23 @@ type Performed = Result<(String, Option<Hit>), String>;
 
 impl Strike<'_> {
     fn perform(&self, fleet: &mut Fleet, out: &mut Out) -> Performed {
-        match &self.fault.action {
-            FaultAction::ProcessKill { signal, restart_after_ns, .. } => {
-                self.kill(*signal, restart_after_ns.is_some(), fleet, out)
+        match self.fault.action.effect() {
+            Effect::Signal { signal, restart_after } => {
+                self.kill(signal, restart_after.is_some(), fleet, out)
             }
-            FaultAction::ProcessPause { duration_ns, .. } => self.pause(*duration_ns, fleet, out),
-            FaultAction::NetworkPartition { a, .. } => self.partition(a.len(), fleet, out),
-            FaultAction::NetworkLatency { .. } => self.slow(fleet, out),
+            Effect::Pause => self.pause(fleet, out),
+            Effect::Links { first, links: Links::Cut { direction, channels } } => {
+                let extent = words::extent(direction, &channels);
+                let rule = |a, b| Rule::Cut { a, b, direction, channels };
+                let text = |between: &str, s: &str| format!("links cut between {between} for {s}, {extent}");
+                self.links(first, rule, text, fleet, out)
+            }
+            Effect::Links { first, links: Links::Slow(latency) } => {
+                let (min_ms, max_ms) = (latency.min_ns.as_ms(), latency.max_ns.as_ms());
+                let range = format!("latency of {min_ms} to {max_ms} ms");
+                let text = |between: &str, s: &str| format!("{range} between {between} for {s}");
+                self.links(first, |a, b| Rule::Slow { a, b, latency }, text, fleet, out)
+            }
         }
     }
 
@@ -120,39 +128,30 @@ impl Strike<'_> {
         Ok((text, restarts.then_some(Hit::Dying(node))))
     }
 
-    fn pause(&self, duration: SimDuration, fleet: &mut Fleet, out: &mut Out) -> Performed {
+    fn pause(&self, fleet: &mut Fleet, out: &mut Out) -> Performed {
         let node = self.living(fleet)?;
         if fleet.pause(node) {
             out.send(ActorId::Node(node), Message::Node(NodeMessage::Pause));
             tell_paused(node, true, out);
         }
-        self.heal_after(duration, out);
-        let text = format!("pause of {} for {}", self.who(), words::seconds(duration));
+        self.heal_after(self.fault.action.lasts(), out);
+        let text = format!("pause of {} for {}", self.who(), words::seconds(self.fault.action.lasts()));
         Ok((text, Some(Hit::Paused(node, fleet.incarnation(node)))))
     }
 
-    fn partition(&self, a_count: usize, fleet: &Fleet, out: &mut Out) -> Performed {
-        let FaultAction::NetworkPartition { direction, channels, duration_ns, .. } = &self.fault.action
-        else {
-            unreachable!("only partitions come here");
-        };
-        let (a, b) = self.sides(a_count, fleet)?;
-        let rule = Rule::Cut { a, b, direction: *direction, channels: channels.clone() };
-        self.rule(rule, *duration_ns, out);
-        let (cut, extent) = (self.between(a_count), words::extent(*direction, channels));
-        let text = format!("links cut between {cut} for {}, {extent}", words::seconds(*duration_ns));
-        Ok((text, Some(Hit::Ruled)))
-    }
-
-    fn slow(&self, fleet: &Fleet, out: &mut Out) -> Performed {
-        let FaultAction::NetworkLatency { latency, duration_ns, .. } = &self.fault.action else {
-            unreachable!("only latencies come here");
-        };
-        let (a, b) = self.sides(1, fleet)?;
-        self.rule(Rule::Slow { a, b, latency: *latency }, *duration_ns, out);
-        let (min_ms, max_ms) = (latency.min_ns.as_ms(), latency.max_ns.as_ms());
-        let text = format!("latency of {min_ms} to {max_ms} ms between {}", self.between(1));
-        Ok((format!("{text} for {}", words::seconds(*duration_ns)), Some(Hit::Ruled)))
+    /// Sets a rule for the links between the first targets and the others; `text` says it of whom and for how long.
+    fn links(
+        &self,
+        first: usize,
+        rule: impl FnOnce(Vec<Host>, Vec<Host>) -> Rule,
+        text: impl FnOnce(&str, &str) -> String,
+        fleet: &Fleet,
+        out: &mut Out,
+    ) -> Performed {
+        let (a, b) = self.sides(first, fleet)?;
+        let duration = self.fault.action.lasts();
+        self.rule(rule(a, b), duration, out);
+        Ok((text(&self.between(first), &words::seconds(duration)), Some(Hit::Ruled)))
     }
 
     fn rule(&self, rule: Rule, duration: SimDuration, out: &mut Out) {

@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::actor::message::NodeMessage;
-use crate::fault::{Channel, Direction, FaultAction, LatencyRange, Signal};
+use crate::fault::{
+    Channel, Direction, FaultAction, LatencyRange, NetworkLatency, NetworkPartition, ProcessKill,
+    ProcessPause, Signal,
+};
 use crate::id::ShardId;
-use crate::op::{Op, OpAction};
+use crate::op::{Command, Op, OpAction};
 use crate::plan::{ClusterPlan, Limits, NetworkPlan, Pattern, WorkloadPlan};
 
 mod actions;
@@ -21,7 +24,7 @@ fn plan(faults: Vec<(Trigger, FaultAction)>) -> Plan {
     let op = |n| Op {
         id: OpId(n),
         delay_ns: second,
-        action: OpAction::Command { node: NodeId(1), args: vec!["PING".to_owned()] },
+        action: OpAction::Command(Command { node: NodeId(1), args: vec!["PING".to_owned()] }),
         expected_to_fail: None,
         expect: None,
     };
@@ -66,11 +69,15 @@ fn at(ms: u64) -> Trigger {
 /// A kill of the primary of shard 1, or a pause of node 4: two faults that are easily told apart.
 fn kill(restart_after_ms: Option<u64>) -> FaultAction {
     let target = Target::Primary(ShardId(1));
-    FaultAction::ProcessKill { target, signal: Signal::Kill, restart_after_ns: restart_after_ms.map(for_ms) }
+    FaultAction::ProcessKill(ProcessKill {
+        target,
+        signal: Signal::Kill,
+        restart_after_ns: restart_after_ms.map(for_ms),
+    })
 }
 
 fn pause(ms: u64) -> FaultAction {
-    FaultAction::ProcessPause { target: Target::Node(NodeId(4)), duration_ns: for_ms(ms) }
+    FaultAction::ProcessPause(ProcessPause { target: Target::Node(NodeId(4)), duration_ns: for_ms(ms) })
 }
 
 struct Rig {

@@ -188,7 +188,7 @@ impl<F: FnMut(NodeId, &str) -> Play> Rig<F> {
 }
 
 fn data(text: &str) -> Arrival {
-    Arrival::Data(Chunk { bytes: text.as_bytes().to_vec(), bus: None })
+    Arrival::Data(Chunk::plain(text.as_bytes().to_vec()))
 }
 
 fn words(command: &Value) -> String {

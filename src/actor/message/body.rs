@@ -33,8 +33,10 @@ impl NodeMessage {
             NodeMessage::Unpause => Body::Pause { paused: false },
             NodeMessage::Exited { status } => Body::Exited { status: status.clone() },
             NodeMessage::Livelock { detail } => Body::Livelock { detail: detail.clone() },
+            NodeMessage::Deadlock { detail } => Body::Deadlock { detail: detail.clone() },
             NodeMessage::Log { line } => Body::Log { line: line.clone() },
             NodeMessage::Child { pid, state } => Body::Child { pid: *pid, state: *state },
+            NodeMessage::Cease => Body::Tell { message: Told::Cease },
         }
     }
 }

@@ -48,6 +48,8 @@ pub struct Connection {
     pub unheard: [u64; ENDS],
     /// Bytes sent to an actor since its last credit.
     pub unread: [u64; ENDS],
+    /// Latencies it has had.
+    pub steps: u64,
     last_arrival: [SimTime; ENDS],
 }
 
@@ -64,6 +66,7 @@ impl Connection {
             held_since: [SimTime::ZERO; ENDS],
             unheard: [0; ENDS],
             unread: [0; ENDS],
+            steps: 0,
             last_arrival: [SimTime::ZERO; ENDS],
         }
     }

@@ -91,7 +91,7 @@ impl Links {
     }
 
     fn latency_of(&self, from: Host, to: Host) -> LatencyRange {
-        if [from, to].iter().any(|host| matches!(host, Host::Operator | Host::Validator)) {
+        if is_managed(from, to) {
             return MANAGEMENT;
         }
         let slowed = self.rules.values().find_map(|rule| match rule {
@@ -104,6 +104,11 @@ impl Links {
         });
         slowed.unwrap_or(self.latency)
     }
+}
+
+/// Whether a link is the management's, and no part of the network under test.
+pub fn is_managed(from: Host, to: Host) -> bool {
+    [from, to].iter().any(|host| matches!(host, Host::Operator | Host::Validator))
 }
 
 #[cfg(test)]

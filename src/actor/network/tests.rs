@@ -19,7 +19,7 @@ struct Rig {
 impl Rig {
     fn new() -> Self {
         let plan = NetworkPlan { latency: LatencyRange { min_ns: MS, max_ns: MS }, delays: Vec::new() };
-        let network = Network::new(1, &plan, BTreeMap::new());
+        let network = Network::new(1, &plan);
         Rig { network, now: SimTime::ZERO, queue: Vec::new(), arrived: Vec::new() }
     }
 
@@ -78,7 +78,7 @@ impl Rig {
 }
 
 fn chunk(text: &str) -> Chunk {
-    Chunk { bytes: text.as_bytes().to_vec(), bus: None }
+    Chunk::plain(text.as_bytes().to_vec())
 }
 
 #[test]
@@ -169,7 +169,7 @@ fn room_that_an_actor_makes_is_given_in_steps() {
     let to = SocketAddrV4::new(Host::Node(NodeId(2)).address(), PORT);
     rig.tell(NetworkMessage::Dial { from, local_port: 0, to });
     let accepted = rig.seen()[0].0;
-    let half = Chunk { bytes: vec![0; CREDIT_STEP as usize / 2], bus: None };
+    let half = Chunk::plain(vec![0; CREDIT_STEP as usize / 2]);
     let credits = |rig: &mut Rig| {
         rig.tell(NetworkMessage::Sent { from: accepted, chunk: half.clone() });
         rig.seen()

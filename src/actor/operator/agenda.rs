@@ -3,14 +3,13 @@
 use std::collections::VecDeque;
 
 use super::Desk;
-use super::command::Command;
-use super::failover::Failover;
+use super::job::{self, Job};
 use super::progress::Progress;
 use crate::actor::message::{ChaosMessage, DirectorMessage, Message};
 use crate::actor::session::Answer;
 use crate::event::{Body, BusSummary};
 use crate::id::{ActorId, NodeId};
-use crate::op::{Ending, Op, OpAction, OpId};
+use crate::op::{Ending, Op, OpId};
 
 /// Operations that are left, and the one under way.
 #[derive(Debug)]
@@ -28,13 +27,7 @@ enum State {
     /// Chaos was told of the first operation and has not let it go.
     Due,
     /// The first operation is being done.
-    Doing(Job),
-}
-
-#[derive(Debug)]
-enum Job {
-    Failover(Failover),
-    Command(Command),
+    Doing(Box<dyn Job>),
 }
 
 impl Agenda {
@@ -74,16 +67,7 @@ impl Agenda {
             return;
         };
         let op = op.clone();
-        let (job, progress) = match &op.action {
-            OpAction::Failover { shard, mode, to } => {
-                let (failover, progress) = Failover::start(id, *shard, *mode, *to, desk);
-                (Job::Failover(failover), progress)
-            }
-            OpAction::Command { node, args } => {
-                let command = Command::start(id, *node, args, op.expect, desk);
-                (Job::Command(command), Progress::Working)
-            }
-        };
+        let (job, progress) = job::begin(&op, desk);
         self.state = State::Doing(job);
         self.take(progress, desk);
     }
@@ -91,8 +75,7 @@ impl Agenda {
     /// Takes an answer, if it is one of the operation's.
     pub fn answered(&mut self, answer: &Answer, desk: &mut Desk) {
         let progress = match &mut self.state {
-            State::Doing(Job::Failover(failover)) => failover.answered(answer, desk),
-            State::Doing(Job::Command(command)) => command.answered(answer, desk),
+            State::Doing(job) => job.answered(answer, desk),
             _ => return,
         };
         self.take(progress, desk);
@@ -102,8 +85,7 @@ impl Agenda {
     pub fn ticked(&mut self, token: u64, desk: &mut Desk) {
         let progress = match &mut self.state {
             State::Waiting { timer } if *timer == token => return self.due(desk),
-            State::Doing(Job::Failover(failover)) => failover.ticked(token, desk),
-            State::Doing(Job::Command(command)) => command.ticked(token, desk),
+            State::Doing(job) => job.ticked(token, desk),
             _ => return,
         };
         self.take(progress, desk);
@@ -111,16 +93,15 @@ impl Agenda {
 
     /// A message of the cluster bus went by.
     pub fn bus_seen(&mut self, node: NodeId, to: NodeId, summary: &BusSummary, desk: &mut Desk) {
-        if let State::Doing(Job::Failover(failover)) = &mut self.state {
-            failover.bus_seen(node, to, summary, desk);
+        if let State::Doing(job) = &mut self.state {
+            job.bus_seen(node, to, summary, desk);
         }
     }
 
     /// A node's process ended.
     pub fn node_ended(&mut self, node: NodeId, desk: &mut Desk) {
         let progress = match &mut self.state {
-            State::Doing(Job::Failover(failover)) => failover.node_ended(node),
-            State::Doing(Job::Command(command)) => command.node_ended(node),
+            State::Doing(job) => job.node_ended(node, desk),
             _ => return,
         };
         self.take(progress, desk);

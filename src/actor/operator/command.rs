@@ -2,13 +2,14 @@
 
 use redis::Value;
 
+use super::job::{Doing, Job};
 use super::progress::Progress;
 use super::{Desk, reply};
 use crate::actor::message::{ChaosMessage, Message};
 use crate::actor::session::{Answer, SessionError};
 use crate::event::Body;
 use crate::id::{ActorId, NodeId};
-use crate::op::{Ending, Expect, OpId, is_shutdown};
+use crate::op::{Command as Planned, Ending, Expect, Op, OpId, is_shutdown};
 use crate::time::SimDuration;
 use crate::wire::resp::ServerError;
 
@@ -27,19 +28,22 @@ pub(super) struct Command {
     timer: u64,
 }
 
-impl Command {
+impl Doing for Planned {
     /// Sends it.
-    pub fn start(op: OpId, node: NodeId, args: &[String], expect: Option<Expect>, desk: &mut Desk) -> Self {
-        let ends_node = is_shutdown(args);
-        let args: Vec<String> = args.iter().map(|argument| desk.roll.fill_in(argument)).collect();
+    fn start(&self, op: &Op, desk: &mut Desk) -> (Box<dyn Job>, Progress) {
+        let (op, node, expect) = (op.id, self.node, op.expect.clone());
+        let ends_node = is_shutdown(&self.args);
+        let args: Vec<String> = self.args.iter().map(|argument| desk.roll.fill_in(argument)).collect();
         desk.out.note(Body::Operation { op, text: format!("{} to {node}", args.join(" ")) });
         let tag = desk.terminal.ask(node, &args, desk.out);
         let timer = desk.terminal.set_timer(ANSWER_WITHIN, "command: give up", desk.out);
-        Command { op, node, expect, ends_node, tag, timer }
+        (Box::new(Command { op, node, expect, ends_node, tag, timer }), Progress::Working)
     }
+}
 
+impl Job for Command {
     /// Takes an answer, if it is its own.
-    pub fn answered(&mut self, answer: &Answer, desk: &mut Desk) -> Progress {
+    fn answered(&mut self, answer: &Answer, desk: &mut Desk) -> Progress {
         if answer.tag != self.tag {
             return Progress::Working;
         }
@@ -53,6 +57,27 @@ impl Command {
         }
     }
 
+    /// A node's process ended.
+    fn node_ended(&mut self, node: NodeId, _desk: &mut Desk) -> Progress {
+        match node == self.node && self.ends_node {
+            true => ended(Ending::Done, format!("{node} ended")),
+            false => Progress::Working,
+        }
+    }
+
+    /// Takes a timer that is due, if it is its own.
+    fn ticked(&mut self, token: u64, desk: &mut Desk) -> Progress {
+        if token != self.timer {
+            return Progress::Working;
+        }
+        // What is asked next would wait behind the command, so the connection goes with it.
+        desk.terminal.hang_up(self.node, desk.out);
+        let s = ANSWER_WITHIN.as_secs_f64();
+        ended(Ending::TimedOut, format!("{} did not answer within {s} s", self.node))
+    }
+}
+
+impl Command {
     fn replied(&self, value: &Value, desk: &mut Desk) -> Progress {
         let (op, node) = (self.op, self.node);
         let text = reply::render(value);
@@ -87,25 +112,6 @@ impl Command {
             }
             None => ended(Ending::Refused, format!("{node} refused: {text}")),
         }
-    }
-
-    /// A node's process ended.
-    pub fn node_ended(&self, node: NodeId) -> Progress {
-        match node == self.node && self.ends_node {
-            true => ended(Ending::Done, format!("{node} ended")),
-            false => Progress::Working,
-        }
-    }
-
-    /// Takes a timer that is due, if it is its own.
-    pub fn ticked(&mut self, token: u64, desk: &mut Desk) -> Progress {
-        if token != self.timer {
-            return Progress::Working;
-        }
-        // What is asked next would wait behind the command, so the connection goes with it.
-        desk.terminal.hang_up(self.node, desk.out);
-        let s = ANSWER_WITHIN.as_secs_f64();
-        ended(Ending::TimedOut, format!("{} did not answer within {s} s", self.node))
     }
 }
 

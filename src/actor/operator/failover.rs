@@ -5,6 +5,7 @@
 //! changed just before: where nobody fits, or who was picked refuses, the operator looks again a few times. A plan that
 //! names the node gets what it asks for: the command is sent there, whatever the node is, and the first answer counts.
 
+use super::job::{Doing, Job};
 use super::lookup::{Found, Lookup};
 use super::progress::Progress;
 use super::roll::Views;
@@ -13,7 +14,7 @@ use crate::actor::message::{ChaosMessage, Message};
 use crate::actor::session::{Answer, SessionError};
 use crate::event::{Body, BusSummary, MessageType};
 use crate::id::{ActorId, NodeId, ShardId};
-use crate::op::{Ending, FailoverMode, OpId};
+use crate::op::{Ending, Failover as Planned, FailoverMode, Op, OpId};
 use crate::time::{SimDuration, SimTime};
 use crate::wire::Role;
 use crate::wire::cluster_nodes::ClusterNodes;
@@ -74,24 +75,22 @@ struct Choice {
     before: Option<(NodeId, u64)>,
 }
 
-impl Failover {
+impl Doing for Planned {
     /// Begins with a look at the cluster.
-    pub fn start(
-        op: OpId,
-        shard: ShardId,
-        mode: FailoverMode,
-        to: Option<NodeId>,
-        desk: &mut Desk,
-    ) -> (Self, Progress) {
+    fn start(&self, op: &Op, desk: &mut Desk) -> (Box<dyn Job>, Progress) {
+        let Planned { shard, mode, to } = *self;
         let (lookup, found) = Lookup::start(&[shard], desk);
         let stage = Stage::Looking(lookup);
-        let mut failover = Failover { op, shard, mode, to, looks_left: LOOKS_AGAIN, refused: None, stage };
+        let (op, looks_left, refused) = (op.id, LOOKS_AGAIN, None);
+        let mut failover = Failover { op, shard, mode, to, looks_left, refused, stage };
         let progress = failover.found(found, desk);
-        (failover, progress)
+        (Box::new(failover), progress)
     }
+}
 
+impl Job for Failover {
     /// Takes an answer, if it is one of its own.
-    pub fn answered(&mut self, answer: &Answer, desk: &mut Desk) -> Progress {
+    fn answered(&mut self, answer: &Answer, desk: &mut Desk) -> Progress {
         match &mut self.stage {
             Stage::Looking(lookup) => {
                 let found = lookup.answered(answer, desk);
@@ -104,7 +103,7 @@ impl Failover {
     }
 
     /// Takes a timer that is due, if it is one of its own.
-    pub fn ticked(&mut self, token: u64, desk: &mut Desk) -> Progress {
+    fn ticked(&mut self, token: u64, desk: &mut Desk) -> Progress {
         match &mut self.stage {
             Stage::Looking(lookup) => {
                 let found = lookup.ticked(token, desk);
@@ -125,7 +124,7 @@ impl Failover {
     }
 
     /// A node's process ended.
-    pub fn node_ended(&mut self, node: NodeId) -> Progress {
+    fn node_ended(&mut self, node: NodeId, _desk: &mut Desk) -> Progress {
         match &self.stage {
             Stage::Asked(attempt) if attempt.target == node => {
                 ended(Ending::NoEffect, format!("{node} ended before it took over {}", attempt.shard))
@@ -135,7 +134,7 @@ impl Failover {
     }
 
     /// Tells chaos of each step when it shows on the cluster bus for the first time.
-    pub fn bus_seen(&mut self, node: NodeId, to: NodeId, summary: &BusSummary, desk: &mut Desk) {
+    fn bus_seen(&mut self, node: NodeId, to: NodeId, summary: &BusSummary, desk: &mut Desk) {
         let Stage::Asked(attempt) = &mut self.stage else {
             return;
         };
@@ -144,7 +143,9 @@ impl Failover {
             tell(ChaosMessage::BusStep { op: self.op, step }, desk);
         }
     }
+}
 
+impl Failover {
     fn found(&mut self, found: Found, desk: &mut Desk) -> Progress {
         let Found::Seen(views) = found else {
             return Progress::Working;

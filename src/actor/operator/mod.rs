@@ -7,6 +7,7 @@ mod agenda;
 mod command;
 mod failover;
 mod form;
+mod job;
 mod lookup;
 mod progress;
 mod reply;

@@ -313,7 +313,7 @@ impl Rig {
         self.asked.push(format!("{node} {command}"));
         if let Some(reply) = self.servers.serve(node, command) {
             let bytes = format!("{reply}\r\n").into_bytes();
-            self.arrive(now, from, Arrival::Data(Chunk { bytes, bus: None }));
+            self.arrive(now, from, Arrival::Data(Chunk::plain(bytes)));
         }
     }
 

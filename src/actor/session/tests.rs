@@ -13,7 +13,7 @@ fn arrive(sessions: &mut Sessions, handle: u64, arrival: Arrival, out: &mut Out)
 }
 
 fn data(text: &str) -> Arrival {
-    Arrival::Data(Chunk { bytes: text.as_bytes().to_vec(), bus: None })
+    Arrival::Data(Chunk::plain(text.as_bytes().to_vec()))
 }
 
 /// What was told to the network, one line a message.

@@ -105,7 +105,8 @@ impl Census {
     /// connected before the other end has heard of it.
     pub fn is_calm(&self) -> bool {
         self.links.iter().all(|(node, links)| {
-            let others = self.ids.iter().filter(|(other, _)| *other != node && self.links.contains_key(other));
+            let others =
+                self.ids.iter().filter(|(other, _)| *other != node && self.links.contains_key(other));
             others.into_iter().all(|(_, id)| links.from.contains(id))
         })
     }

@@ -48,7 +48,17 @@ impl ReadOut {
         scene.set(Timer::ReadOut, PATIENCE);
         let (until, linked_by) = (scene.now + TOTAL, scene.now + LINKING);
         let pause = pause(latency_max);
-        ReadOut { until, linked_by, pause, replicas, survey, census: None, round: None, slots: None, keys: None }
+        ReadOut {
+            until,
+            linked_by,
+            pause,
+            replicas,
+            survey,
+            census: None,
+            round: None,
+            slots: None,
+            keys: None,
+        }
     }
 
     /// Takes an answer to one of its questions; others are passed over.

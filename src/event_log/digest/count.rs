@@ -15,10 +15,15 @@ const TYPES_MAX: usize = 64;
 const OTHER: &str = "(other)";
 
 /// Counts events up, one after the other.
-#[derive(Default)]
 pub struct Counting {
     digest: Digest,
     whats: [u64; What::ALL.len()],
+}
+
+impl Default for Counting {
+    fn default() -> Self {
+        Counting { digest: Digest::default(), whats: [0; What::ALL.len()] }
+    }
 }
 
 impl Counting {
@@ -43,6 +48,9 @@ impl Counting {
             }
             Body::Livelock { detail } => {
                 digest.exits.push(seen(event, (event.actor, format!("livelock: {}", shortened(detail)))));
+            }
+            Body::Deadlock { detail } => {
+                digest.exits.push(seen(event, (event.actor, format!("deadlock: {}", shortened(detail)))));
             }
             Body::Verdict { invariant, verdict, detail } => {
                 let verdict = (shortened(invariant), shortened(verdict), shortened(detail));

@@ -2,17 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use crate::event::{Body, Told};
+use crate::event::{Body, BusSummary, MessageType, Told};
 use crate::id::NodeId;
 use crate::invariant::account::Account;
-use crate::invariant::evidence::FileReport;
+use crate::invariant::evidence::{FileReport, Vote};
 use crate::time::SimTime;
 use crate::wire::nodes_conf::NodesConf;
 
 /// What was heard so far.
 #[derive(Debug, Default)]
 pub(super) struct Accounts {
-    heard: BTreeMap<NodeId, Account>,
+    pub heard: BTreeMap<NodeId, Account>,
     /// The last look into a node's file, until its answers are followed by another one.
     files: BTreeMap<NodeId, Option<String>>,
     /// Nodes whose answers came after the last look into their files.
@@ -20,6 +20,8 @@ pub(super) struct Accounts {
     exited: BTreeMap<NodeId, SimTime>,
     /// Files of nodes whose processes had ended.
     pub left: Vec<FileReport>,
+    /// Votes that were given.
+    pub votes: Vec<Vote>,
 }
 
 impl Accounts {
@@ -37,6 +39,13 @@ impl Accounts {
         }
     }
 
+    /// Takes a message of the bus that a node sent.
+    pub fn sent(&mut self, node: NodeId, at: SimTime, bus: &BusSummary) {
+        if let Some(epoch) = bus.current_epoch.filter(|_| bus.r#type == MessageType::FAILOVER_AUTH_ACK) {
+            self.votes.push(Vote { node, at, epoch });
+        }
+    }
+
     fn file(&mut self, at: SimTime, node: NodeId, text: Option<&String>) {
         if self.exited.get(&node) == Some(&at) {
             let file = text.map(|text| parsed(text));
@@ -48,11 +57,6 @@ impl Accounts {
             account.nodes_conf =
                 text.filter(|_| before.as_ref() == Some(&text.cloned())).map(|text| parsed(text));
         }
-    }
-
-    /// All accounts.
-    pub fn finish(self) -> (BTreeMap<NodeId, Account>, Vec<FileReport>) {
-        (self.heard, self.left)
     }
 }
 

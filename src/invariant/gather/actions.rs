@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::super::evidence::{Disturbance, FaultReport, OperationReport};
-use super::words;
 use crate::event::Body;
-use crate::fault::{Fault, FaultAction, FaultId};
+use crate::fault::{Fault, FaultId};
 use crate::id::NodeId;
 use crate::op::{Ending, Op, OpId};
 use crate::plan::Plan;
@@ -89,7 +88,7 @@ impl Actions {
     }
 
     fn fault(&self, fault: &Fault, starts: &Starts) -> FaultReport {
-        let text = words::fault(&fault.action);
+        let text = fault.action.in_words();
         let none = SeenFault::default();
         let seen = self.faults.get(&fault.id).unwrap_or(&none);
         let notes = seen.notes.iter().filter(|note| **note != text).cloned().collect::<Vec<_>>();
@@ -113,7 +112,7 @@ impl Actions {
         let seen = self.operations.get(&op.id).unwrap_or(&none);
         OperationReport {
             id: op.id,
-            text: words::operation(&op.action),
+            text: op.action.in_words(),
             sent_at: seen.sent_at,
             ended_at: seen.ended_at,
             done: seen.done,
@@ -143,12 +142,12 @@ impl Actions {
 
 /// Whether a fault is over at once and never undone: a kill without a restart.
 fn is_final(fault: &Fault) -> bool {
-    matches!(fault.action, FaultAction::ProcessKill { restart_after_ns: None, .. })
+    matches!(fault.action.ends_process(), Some((_, None)))
 }
 
 /// When the node that a kill hit was started again, if nobody said that the kill is undone.
 fn restarted_at(fault: &Fault, seen: &SeenFault, starts: &Starts) -> Option<SimTime> {
-    let fired_at = seen.fired_at().filter(|_| matches!(fault.action, FaultAction::ProcessKill { .. }))?;
+    let fired_at = seen.fired_at().filter(|_| fault.action.ends_process().is_some())?;
     let after = |(node, at): &&(NodeId, SimTime)| seen.hit.contains(node) && *at > fired_at;
     starts.iter().find(after).map(|(_, at)| *at)
 }

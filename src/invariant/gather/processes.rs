@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::super::evidence::{ExitReport, LivelockReport, LogLine};
+use super::super::evidence::{ExitReport, LogLine, StallReport};
 use super::super::no_crash::is_suspicious;
 use crate::event::Body;
 use crate::fault::Signal;
@@ -18,7 +18,8 @@ const TAIL: usize = 2_000;
 #[derive(Debug, Default)]
 pub(super) struct Processes {
     pub exits: Vec<ExitReport>,
-    pub livelocks: Vec<LivelockReport>,
+    pub livelocks: Vec<StallReport>,
+    pub deadlocks: Vec<StallReport>,
     pub suspicious: Vec<LogLine>,
     /// Signals since the process was started.
     signals: BTreeMap<NodeId, Vec<String>>,
@@ -43,7 +44,11 @@ impl Processes {
             Body::Exited { status } => self.exit(node, at, status),
             Body::Livelock { detail } => {
                 self.alive.insert(node, false);
-                self.livelocks.push(LivelockReport { node, at, detail: detail.clone() });
+                self.livelocks.push(StallReport { node, at, detail: detail.clone() });
+            }
+            Body::Deadlock { detail } => {
+                self.alive.insert(node, false);
+                self.deadlocks.push(StallReport { node, at, detail: detail.clone() });
             }
             Body::Log { line } => self.log(LogLine { node, at, line: line.clone() }),
             _ => {}

@@ -1,11 +1,11 @@
 //! Hand-written events, and what is gathered from them.
 
 use super::*;
-use crate::fault::{Fault, FaultAction, FaultId, Signal, Target, Trigger};
+use crate::fault::{Fault, FaultAction, FaultId, ProcessKill, Signal, Target, Trigger};
 use crate::id::ShardId;
 use crate::invariant::sample::{at, healthy};
 use crate::invariant::{CATALOGUE, judge};
-use crate::op::{FailoverMode, Op, OpAction, OpId};
+use crate::op::{Command, Failover, FailoverMode, Op, OpAction, OpId};
 use crate::time::SimDuration;
 
 /// A gatherer that is fed one event a second.
@@ -116,10 +116,11 @@ fn the_last_lines_and_the_suspicious_ones_are_kept() {
         feed.log(1, &format!("line {number}"));
     }
     feed.node(2, Body::Livelock { detail: "spins".to_owned() });
+    feed.node(3, Body::Deadlock { detail: "waits".to_owned() });
     let evidence = feed.finish();
     assert_eq!((evidence.suspicious_log_lines.len(), evidence.log_tail.len()), (1, 2_000));
     assert!(evidence.log_tail[1_999].line.ends_with("line 2009"));
-    assert_eq!(evidence.livelocks[0].node, NodeId(2));
+    assert_eq!((evidence.livelocks[0].node, evidence.deadlocks[0].node), (NodeId(2), NodeId(3)));
 }
 
 #[test]
@@ -196,13 +197,13 @@ fn plan(restart_s: Option<u64>) -> Plan {
     plan.faults = vec![Fault {
         id: FaultId(1),
         trigger: Trigger::At { delay_ns: SimDuration::from_secs(1) },
-        action: FaultAction::ProcessKill {
+        action: FaultAction::ProcessKill(ProcessKill {
             target: Target::Primary(ShardId(2)),
             signal: Signal::Kill,
             restart_after_ns: restart_s.map(SimDuration::from_secs),
-        },
+        }),
     }];
-    let action = OpAction::Failover { shard: ShardId(1), mode: FailoverMode::Default, to: None };
+    let action = OpAction::Failover(Failover { shard: ShardId(1), mode: FailoverMode::Default, to: None });
     plan.operations =
         vec![Op { id: OpId(1), delay_ns: SimDuration::ZERO, action, expected_to_fail: None, expect: None }];
     plan
@@ -285,7 +286,7 @@ fn a_run_without_findings_is_unknown() {
     let judged = judge(&evidence);
     let known = judged.iter().filter(|j| !j.verdict.is_unknown()).map(|j| j.invariant.name);
     // These are told by the log alone, and hold or not for as much of the run as there was.
-    assert_eq!(known.collect::<Vec<_>>(), ["operations", "reads", "no_crash", "no_livelock"]);
+    assert_eq!(known.collect::<Vec<_>>(), ["operations", "reads", "no_crash", "no_livelock", "no_deadlock"]);
     // The limits of availability are asked for by those plans alone that set them.
     assert_eq!(judged.len(), CATALOGUE.len() - 1);
 }
@@ -303,7 +304,7 @@ fn a_shutdown_by_command_is_told_to_end_and_only_in_order() {
     for (args, status, expected) in cases {
         let mut plan = healthy().plan;
         let args = args.iter().map(ToString::to_string).collect();
-        let action = OpAction::Command { node: NodeId(1), args };
+        let action = OpAction::Command(Command { node: NodeId(1), args });
         let delay_ns = SimDuration::ZERO;
         plan.operations = vec![Op { id: OpId(1), delay_ns, action, expected_to_fail: None, expect: None }];
         let mut feed = Feed::new(&plan);

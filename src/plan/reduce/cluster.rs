@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::fault::Target;
 use crate::id::{Host, NodeId, ShardId};
-use crate::op::{OpAction, nodes_named, renumber_nodes};
+use crate::language::Renumber;
 use crate::plan::{ClusterPlan, Plan};
 use crate::scenario::check::check;
 
@@ -41,7 +41,7 @@ impl Named {
     fn of(plan: &Plan) -> Self {
         let mut named = Named::default();
         for op in &plan.operations {
-            named.action(&plan.cluster, &op.action);
+            op.action.targets().into_iter().for_each(|target| named.target(&plan.cluster, target));
         }
         for target in plan.faults.iter().flat_map(|fault| fault.action.targets()) {
             named.target(&plan.cluster, target);
@@ -52,22 +52,6 @@ impl Named {
             }
         }
         named
-    }
-
-    fn action(&mut self, cluster: &ClusterPlan, action: &OpAction) {
-        match action {
-            OpAction::Failover { shard, to, .. } => {
-                self.target(cluster, Target::Replica(*shard, 0));
-                to.iter().for_each(|node| self.node(cluster, *node));
-            }
-            OpAction::Command { node, args } => {
-                self.node(cluster, *node);
-                let numbers = args.iter().flat_map(|argument| nodes_named(argument));
-                for node in numbers.filter_map(|number| number.parse().ok()) {
-                    self.node(cluster, NodeId(node));
-                }
-            }
-        }
     }
 
     fn target(&mut self, cluster: &ClusterPlan, target: Target) {
@@ -123,10 +107,10 @@ impl Renumbering {
     fn apply(&self, plan: &Plan) -> Plan {
         let mut plan = Plan { cluster: self.cluster.clone(), ..plan.clone() };
         for op in &mut plan.operations {
-            self.renumber_operation(&mut op.action);
+            op.action.renumber(self);
         }
         for target in plan.faults.iter_mut().flat_map(|fault| fault.action.targets_mut()) {
-            *target = self.target(*target);
+            *target = target.renumbered(self);
         }
         for delay in &mut plan.network.delays {
             (delay.from, delay.to) = (self.host(delay.from), self.host(delay.to));
@@ -134,35 +118,25 @@ impl Renumbering {
         plan.foreseen()
     }
 
-    fn renumber_operation(&self, action: &mut OpAction) {
-        match action {
-            OpAction::Failover { shard, to, .. } => {
-                *shard = self.shards[shard];
-                *to = to.map(|node| self.nodes[&node]);
-            }
-            OpAction::Command { node, args } => {
-                *node = self.nodes[node];
-                for argument in args {
-                    *argument = renumber_nodes(argument, |node| self.nodes[&node]);
-                }
-            }
-        }
-    }
-
-    fn target(&self, target: Target) -> Target {
-        match target {
-            Target::Primary(shard) => Target::Primary(self.shards[&shard]),
-            // A number beyond the last replica counts on from the first.
-            Target::Replica(shard, n) => Target::Replica(self.shards[&shard], n % self.cluster.replicas),
-            Target::Node(node) => Target::Node(self.nodes[&node]),
-            Target::Clients => Target::Clients,
-        }
-    }
-
     fn host(&self, host: Host) -> Host {
         match host {
             Host::Node(node) => Host::Node(self.nodes[&node]),
             other => other,
         }
+    }
+}
+
+impl Renumber for Renumbering {
+    fn shard(&self, shard: ShardId) -> ShardId {
+        self.shards[&shard]
+    }
+
+    fn node(&self, node: NodeId) -> NodeId {
+        self.nodes[&node]
+    }
+
+    /// A number beyond the last replica counts on from the first.
+    fn replica(&self, nth: u16) -> u16 {
+        nth % self.cluster.replicas
     }
 }

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::event::{Body, Event, Phase};
-use crate::fault::{FaultAction, FaultId, Target, Trigger};
+use crate::fault::{FaultAction, FaultId, NetworkPartition, Target, Trigger};
 use crate::history::Request;
 use crate::id::{ActorId, ClientId, Host, NodeId, ShardId};
-use crate::op::{OpAction, OpId};
+use crate::op::{Command, Failover, OpAction, OpId};
 use crate::plan::{Overrides, generate, resolve};
 use crate::scenario::parse_str;
 use crate::time::{SimDuration, SimTime};
@@ -254,19 +254,23 @@ fn smaller_clusters_come_smallest_first_and_keep_what_is_named() {
 #[test]
 fn in_a_smaller_cluster_everything_has_its_new_number() {
     let small = named().smaller_clusters().swap_remove(0);
-    let OpAction::Failover { shard, to, .. } = small.operations[0].action else {
+    let OpAction::Failover(Failover { shard, to, .. }) = small.operations[0].action else {
         panic!("it was a failover")
     };
     // Shards 1, 2 and 4 stay, the two that are named and one more; each keeps its primary and the named replica.
     assert_eq!((shard, to), (ShardId(2), Some(NodeId(4))));
-    let OpAction::Command { node, args } = &small.operations[1].action else { panic!("it was a command") };
+    let OpAction::Command(Command { node, args }) = &small.operations[1].action else {
+        panic!("it was a command")
+    };
     assert_eq!((*node, args[2].as_str()), (NodeId(5), "{node-4}{node-6}{node-"));
     let targets: Vec<_> = small.faults.iter().map(|fault| fault.action.targets()).collect();
     let node = |n| Target::Node(NodeId(n));
     assert_eq!(targets[0], [Target::Replica(ShardId(3), 0)]);
     assert_eq!(targets[1], [node(4), Target::Clients, node(5)]);
     assert_eq!(targets[2], [Target::Primary(ShardId(2)), node(6)]);
-    assert!(matches!(&small.faults[1].action, FaultAction::NetworkPartition { a, .. } if a.len() == 2));
+    assert!(
+        matches!(&small.faults[1].action, FaultAction::NetworkPartition(NetworkPartition { a, .. }) if a.len() == 2)
+    );
     assert_eq!(small.network.delays[0].from, Host::Node(NodeId(6)));
 }
 

@@ -1,6 +1,7 @@
 //! Where two logs part, for people.
 
-use super::line::{clean, line};
+use super::line::line;
+use super::word::clean;
 use crate::event::Event;
 use crate::event_log::explain::Explanation;
 use crate::event_log::{Chain, Difference, Header};

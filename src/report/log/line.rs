@@ -1,9 +1,9 @@
 //! One event in one line of words: number, time, actor, statement, details.
 
-use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::view::view;
+use super::word::{clean, word};
 use crate::event::{Body, BusSummary, Event, Kind, Said, Told, Topic};
 use crate::fault::Channel;
 use crate::history::{Outcome, Request};
@@ -37,7 +37,9 @@ fn columns(event: &Event, details: &str, paint: Paint) -> String {
     let what = format!("{:<15}", event.body.word());
     let what = match (event.kind, &event.body) {
         (Kind::Decision, _) => paint.faint(&what),
-        (_, Body::Fault { .. } | Body::Exited { .. } | Body::Livelock { .. }) => paint.bad(&what),
+        (_, Body::Fault { .. } | Body::Exited { .. } | Body::Livelock { .. } | Body::Deadlock { .. }) => {
+            paint.bad(&what)
+        }
         (_, body) if body.is_injected() => paint.doubtful(&what),
         (Kind::Verdict, _) => paint.strong(&what),
         _ => what,
@@ -52,6 +54,8 @@ pub(super) fn details(body: &Body) -> String {
         Body::Tell { message } => told_to_another(message),
         Body::Gap { ns } => format!("next after {:.3} ms", ns.as_ns() as f64 / 1e6),
         Body::Latency { conn, ns } => format!("conn {conn}: {:.3} ms", ns.as_ns() as f64 / 1e6),
+        Body::Split { conn, first } => format!("conn {conn}: {first} bytes arrive first"),
+        Body::Order { turn, draw } => format!("turn {turn}: shuffled by {draw}"),
         Body::Held { conn, len } => format!("conn {conn}: {len} bytes"),
         Body::Picked { node, why } => format!("{node}: {why}"),
         Body::Phase { phase } => word(phase),
@@ -161,26 +165,6 @@ fn told(outcome: &Outcome) -> String {
 /// Names of nodes, one after the other.
 pub(super) fn names(nodes: &[NodeId]) -> String {
     nodes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
-}
-
-/// A word of the log's vocabulary as it stands there.
-pub(super) fn word(of: &impl Serialize) -> String {
-    match serde_json::to_value(of) {
-        Ok(serde_json::Value::String(word)) => word,
-        _ => String::new(),
-    }
-}
-
-/// A text without anything that would move a terminal's cursor.
-pub(super) fn clean(text: &str) -> String {
-    let mut cleaned = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter.is_control() {
-            true => cleaned.extend(letter.escape_default()),
-            false => cleaned.push(letter),
-        }
-    }
-    cleaned
 }
 
 fn shortened(text: &str) -> String {

@@ -8,6 +8,7 @@ mod line;
 mod summary;
 mod trace;
 mod view;
+mod word;
 
 pub use diff::{difference, header_differences};
 pub use line::{line, marked_line};

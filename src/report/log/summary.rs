@@ -1,6 +1,7 @@
 //! What a recorded run was: its header, its length, and everything that happened in it, counted.
 
-use super::line::{clean, names, word};
+use super::line::names;
+use super::word::{clean, word};
 use crate::event::{Kind, Phase, What};
 use crate::event_log::digest::{Digest, Fault, Life, List, Operation, Seen, Traffic};
 use crate::event_log::{Header, IndexedLog};

@@ -32,6 +32,7 @@ fn events() -> Vec<Event> {
         len: 2568,
         digest: text("00"),
         bus,
+        repl: None,
     };
     let request = Request::Set { key: text("k"), value: text("v") };
     let list = [

@@ -1,6 +1,6 @@
 //! A node's view of the cluster in a sentence.
 
-use super::line::word;
+use super::word::word;
 use crate::event::{Doubt, Member, ViewRole, ViewRow, ViewState};
 
 /// What a survey saw: `ok; node-1 primary at epoch 7 0-5460; node-2 replica of node-1 fail?; 27af6a40 gone`.

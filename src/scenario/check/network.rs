@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::{Finds, MAX_DELAYS};
 use crate::id::{ClientId, Host, NodeId};
+use crate::language::Place;
 use crate::scenario::Network;
-use crate::scenario::error::Place;
 
 impl Finds {
     pub(super) fn network(&mut self, network: &Network, clients: u64) {
@@ -37,7 +37,7 @@ impl Finds {
 
     fn host(&mut self, place: &Place, host: Host, clients: u64) {
         match host {
-            Host::Node(NodeId(node)) => self.node(place, Some(node.into())),
+            Host::Node(NodeId(node)) => self.node(place, node.into()),
             Host::Client(ClientId(client)) if u64::from(client) > clients => {
                 let advice = match clients {
                     0 => "the workload is switched off".to_owned(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Finds, MAX_COMMANDS};
-use crate::scenario::error::Place;
+use crate::language::Place;
 use crate::scenario::script::in_order;
 use crate::scenario::{Command, Workload};
 

@@ -9,11 +9,12 @@ use crate::Shared;
 use crate::baton::Baton;
 use crate::give_up::give_up;
 use crate::life::alive;
-use crate::page::{COUNTERS, PIPES, SOCKETS, Socket};
+use crate::page::{COUNTERS, PIPES, Socket};
 use crate::sys::{self, sys};
 use crate::turn;
 
-pub const DESCRIPTORS: usize = 4096;
+/// As many as a process may have open on the host (`OPEN_FILES` in `spawn.rs`).
+pub const DESCRIPTORS: usize = 8192;
 
 /// What a descriptor is.
 #[derive(Clone, Copy, PartialEq)]
@@ -181,7 +182,7 @@ pub fn is_named_elsewhere(fd: i32, kind: Kind) -> bool {
 /// The child of a fork names everything its parent names.
 pub fn share_with(child: usize) {
     let (page, me) = (turn::page(), turn::my_number());
-    for socket in &page.sockets[..SOCKETS] {
+    for socket in &page.sockets[..page.sockets_used.get() as usize] {
         socket.refs[child].set(socket.refs[me].get());
     }
     for pipe in &page.pipes[..PIPES] {

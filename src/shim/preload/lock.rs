@@ -10,7 +10,7 @@ use crate::give_up::give_up;
 use crate::life::{alive, real};
 use crate::signal::Interrupt;
 use crate::sys::{self, fail};
-use crate::thread::{self, NO_DEADLINE, Source, THREADS, Wait, current, current_number, pause};
+use crate::thread::{self, NO_DEADLINE, Owed, Source, THREADS, Wait, current, current_number, pause};
 use crate::turn;
 
 /// The condition variable that each thread waits at, and its place in the order of waiting; 0 is none.
@@ -31,13 +31,32 @@ struct Mutex {
 fn until_free(mutex: *mut u8) -> Wait {
     // SAFETY: the address of a mutex that a blocked caller waits for.
     let is_over = |mutex: usize, _| unsafe { (*(mutex as *const Mutex)).holder == 0 };
-    Wait { source: Source::Process, is_over, about: (mutex.addr(), 0) }
+    const MUTEX: Owed =
+        // SAFETY: as above.
+        Owed { name: "a mutex", holder: |mutex| unsafe { (*(mutex as *const Mutex)).holder } };
+    // SAFETY: as above.
+    let shared = unsafe { (*mutex.cast::<Mutex>()).kind & SHARED != 0 };
+    let source = if shared { Source::Anybody } else { Source::Thread(MUTEX) };
+    Wait { source, is_over, about: (mutex.addr(), 0) }
 }
 
 /// Until a thread was signalled: its place in the queue is empty then.
-fn until_signalled(thread: usize) -> Wait {
-    Wait { source: Source::Process, is_over: |thread, _| WAITERS[thread].get() == (0, 0), about: (thread, 0) }
+fn until_signalled(thread: usize, source: Source) -> Wait {
+    Wait { source, is_over: |thread, _| WAITERS[thread].get() == (0, 0), about: (thread, 0) }
 }
+
+/// Who can signal a condition variable.
+unsafe fn source_of(condition: *const u8) -> Source {
+    const CONDITION: Owed = Owed { name: "a condition", holder: |_| 0 };
+    // SAFETY: the caller's condition variable.
+    let flags = unsafe { *condition.add(CONDITION_FLAGS_AT).cast::<u32>() };
+    if flags & 1 != 0 { Source::Anybody } else { Source::Thread(CONDITION) }
+}
+
+/// Where a condition variable has its flags: the lowest says that processes share it, the next which clock it goes by.
+const CONDITION_FLAGS_AT: usize = 36;
+/// Set in the kind of a mutex that processes share (`PTHREAD_MUTEX_PSHARED_BIT`).
+const SHARED: u32 = 128;
 
 const RECURSIVE: u32 = 1;
 const ERROR_CHECK: u32 = 2;
@@ -154,11 +173,13 @@ fn stand_in_line(address: usize) -> usize {
 
 /// Waits at a condition variable: 0 if it was signalled before the deadline.
 unsafe fn wait_at(condition: *mut u8, mutex: *mut u8, deadline_ns: u64) -> i32 {
+    // SAFETY: the caller's condition variable.
+    let source = unsafe { source_of(condition) };
     let me = stand_in_line(condition.addr());
     // SAFETY: the caller's mutex.
     unsafe { unlock(mutex) };
     while WAITERS[me].get() != (0, 0) && turn::page().now_ns.get() < deadline_ns {
-        thread::at_cancellation_point(|| pause(until_signalled(me), deadline_ns));
+        thread::at_cancellation_point(|| pause(until_signalled(me, source), deadline_ns));
         if thread::is_cancelled() {
             WAITERS[me].set((0, 0));
             // SAFETY: the caller's mutex, which a cancelled waiter holds when its cleanup handlers run.
@@ -203,8 +224,7 @@ unsafe extern "C" fn pthread_cond_timedwait(
             let next = real!("pthread_cond_timedwait" as fn(*mut u8, *mut u8, *const Timespec) -> i32);
             return next(condition, mutex, time);
         }
-        const CLOCK_FLAGS_AT: usize = 36;
-        let flags = *condition.add(CLOCK_FLAGS_AT).cast::<u32>();
+        let flags = *condition.add(CONDITION_FLAGS_AT).cast::<u32>();
         let id = if flags & 2 == 0 { clock::CLOCK_REALTIME } else { 1 };
         wait_at(condition, mutex, clock::instant_of(id, &*time))
     }
@@ -284,7 +304,9 @@ pub fn futex(word: *const u32, operation: i32, value: u32, time: *const Timespec
 fn wait_at_word(word: *const u32, deadline_ns: u64) -> i32 {
     let me = stand_in_line(word.addr());
     while WAITERS[me].get() != (0, 0) && turn::page().now_ns.get() < deadline_ns {
-        if pause(until_signalled(me), deadline_ns) != Interrupt::No && WAITERS[me].get() != (0, 0) {
+        if pause(until_signalled(me, Source::Anybody), deadline_ns) != Interrupt::No
+            && WAITERS[me].get() != (0, 0)
+        {
             WAITERS[me].set((0, 0));
             return fail(sys::EINTR);
         }

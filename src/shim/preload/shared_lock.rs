@@ -6,7 +6,7 @@ use crate::clock::{self, Timespec};
 use crate::life::alive;
 use crate::signal::Interrupt;
 use crate::sys::{self, fail};
-use crate::thread::{self, NO_DEADLINE, Source, Wait, current_number};
+use crate::thread::{self, NO_DEADLINE, Owed, Source, Wait, current_number};
 use crate::turn;
 
 /// What the words of a reader-writer lock mean here; all zeroes is a free one.
@@ -14,6 +14,9 @@ use crate::turn;
 struct ReadWrite {
     readers: u32,
     writer: u32,
+    unused: [u32; 5],
+    /// Whether processes share it.
+    shared: u32,
 }
 
 /// Takes a lock if that is possible right now: 0 or `EBUSY`.
@@ -40,7 +43,15 @@ fn is_free(lock: usize, writes: usize) -> bool {
 /// Takes a lock: 0, `EDEADLK` if this thread has it for writing, or `ETIMEDOUT`.
 unsafe fn take(lock: *mut u8, writes: bool, deadline_ns: u64) -> i32 {
     let address = lock.addr();
-    let free = Wait { source: Source::Process, is_over: is_free, about: (address, usize::from(writes)) };
+    const LOCK: Owed = Owed {
+        name: "a reader-writer lock",
+        // SAFETY: the lock that the blocked caller waits for.
+        holder: |lock| unsafe { (*(lock as *const ReadWrite)).writer },
+    };
+    // SAFETY: the caller's lock.
+    let shared = unsafe { (*lock.cast::<ReadWrite>()).shared != 0 };
+    let source = if shared { Source::Anybody } else { Source::Thread(LOCK) };
+    let free = Wait { source, is_over: is_free, about: (address, usize::from(writes)) };
     // SAFETY: the caller's lock.
     unsafe {
         if (*lock.cast::<ReadWrite>()).writer == current_number() {
@@ -141,7 +152,7 @@ unsafe fn try_decrease(semaphore: *mut u32, errno: i32) -> i32 {
 unsafe fn decrease(semaphore: *mut u32, deadline_ns: u64) -> i32 {
     // SAFETY: the semaphore that the blocked caller waits for.
     let is_over = |semaphore: usize, _| unsafe { *(semaphore as *const u32) > 0 };
-    let positive = Wait { source: Source::Process, is_over, about: (semaphore.addr(), 0) };
+    let positive = Wait { source: Source::Anybody, is_over, about: (semaphore.addr(), 0) };
     while !is_over(semaphore.addr(), 0) {
         if turn::page().now_ns.get() >= deadline_ns {
             return fail(sys::ETIMEDOUT);
@@ -179,7 +190,7 @@ unsafe fn arrive(barrier: *mut Barrier) -> i32 {
         unsafe { ((*barrier).arrived, (*barrier).round) = (0, round.wrapping_add(1)) };
         return SERIAL_THREAD;
     }
-    let next = Wait { source: Source::Process, is_over, about: (barrier.addr(), round as usize) };
+    let next = Wait { source: Source::Anybody, is_over, about: (barrier.addr(), round as usize) };
     while !is_over(barrier.addr(), round as usize) {
         thread::pause(next, NO_DEADLINE);
     }

@@ -60,9 +60,24 @@ fn name_anew(s: &Socket) {
     s.handle.set(handle);
 }
 
+/// The first free socket of the page, taken.
+fn take_free() -> Option<usize> {
+    let (used, full) = (&turn::page().sockets_used, &turn::page().sockets_full);
+    let i = (full.get() as usize..SOCKETS).find(|i| at(*i).state.get() == state::FREE)?;
+    full.set(i as u32 + 1);
+    used.set(used.get().max(i as u32 + 1));
+    Some(i)
+}
+
+/// A socket that was in use can be taken again.
+fn set_free(i: usize) {
+    at(i).state.set(state::FREE);
+    turn::page().sockets_full.update(|full| full.min(i as u32));
+}
+
 /// A free socket of the page, made fresh.
 fn allocate() -> Option<usize> {
-    let i = (0..SOCKETS).find(|i| at(*i).state.get() == state::FREE)?;
+    let i = take_free()?;
     let s = at(i);
     option::reset(s);
     for word in [&s.local_address, &s.peer_address, &s.pending_count, &s.rx_start, &s.rx_end, &s.rx_eof] {
@@ -333,15 +348,15 @@ pub fn close(i: usize) {
             turn::report(record::CLOSE, s.handle.get(), u64::from(reset), 0);
         }
     }
-    s.state.set(state::FREE);
+    set_free(i);
 }
 
 fn close_listener(s: &Socket) {
     while s.pending.get() != NOBODY {
-        let waiting = at(usize::from(s.pending.get()));
+        let waiting = usize::from(s.pending.get());
         unqueue(s);
-        turn::report(record::CLOSE, waiting.handle.get(), 1, 0);
-        waiting.state.set(state::FREE);
+        turn::report(record::CLOSE, at(waiting).handle.get(), 1, 0);
+        set_free(waiting);
     }
     turn::report(record::UNLISTEN, s.handle.get(), u64::from(s.local_port.get()), 0);
 }

@@ -128,7 +128,7 @@ unsafe fn take_received(i: usize, buffer: *mut u8, len: usize, take: bool) -> us
     let s = at(i);
     let (start, end) = (s.rx_start.get(), s.rx_end.get());
     let count = ((end - start) as usize).min(len);
-    let source = turn::area(page::RX_AT + i * page::RX_BYTES + start as usize);
+    let source = turn::area(page::RX_AT + s.rx_area.get() as usize * page::RX_BYTES + start as usize);
     // SAFETY: unread bytes of the receive area, and the caller's buffer.
     unsafe { core::ptr::copy_nonoverlapping(source, buffer, count) };
     if take && count > 0 {

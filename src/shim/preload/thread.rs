@@ -6,11 +6,12 @@
 //! cancellation makes its thread runnable, and takes effect when that thread has the baton: in its own context.
 
 use core::cell::Cell;
+use core::fmt::Write;
 use core::ptr;
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use crate::baton::Baton;
-use crate::give_up::give_up;
+use crate::give_up::{Text, give_up};
 use crate::life::{alive, real};
 use crate::signal::{self, Interrupt};
 use crate::sys::{self, sys};
@@ -22,12 +23,21 @@ const FUTEX_WAIT_PRIVATE: usize = 128;
 const FUTEX_WAKE_PRIVATE: usize = 129;
 
 /// Who can end a wait, beside its deadline.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy)]
 pub enum Source {
-    /// Another thread of this process.
-    Process,
+    /// Only another thread of this process.
+    Thread(Owed),
+    /// A signal, or another process by memory that both have.
+    Anybody,
     /// Something outside: a peer, a child, the scheduler.
     Outside,
+}
+
+/// What one thread waits for and another has to give: how it is called, and which thread has it now (0 is none).
+#[derive(Clone, Copy)]
+pub struct Owed {
+    pub name: &'static str,
+    pub holder: fn(usize) -> u32,
 }
 
 /// What a thread waits for: a question about two words, asked again whenever somebody is to be chosen.
@@ -40,7 +50,7 @@ pub struct Wait {
 
 impl Wait {
     /// Only the deadline ends it.
-    pub const TIME: Wait = Wait { source: Source::Process, is_over: |_, _| false, about: (0, 0) };
+    pub const TIME: Wait = Wait { source: Source::Anybody, is_over: |_, _| false, about: (0, 0) };
 }
 
 type Start = unsafe extern "C" fn(*mut u8) -> *mut u8;
@@ -114,6 +124,14 @@ impl Thread {
     fn must_end(&self) -> bool {
         let may_end = self.ends_anywhere.get() || self.at_cancellation_point.get();
         self.cancelled.get() && !self.keeps_on.get() && may_end
+    }
+
+    /// What it waits for, if that is for ever and only another thread of this process can give it.
+    fn is_owed(&self, wait: Wait) -> Option<Owed> {
+        match wait.source {
+            Source::Thread(owed) if self.deadline_ns.get() == NO_DEADLINE => Some(owed),
+            _ => None,
+        }
     }
 
     /// Whether what it waits for is there.
@@ -192,11 +210,37 @@ fn choose() -> usize {
         if let Some(next) = next_runnable() {
             return next;
         }
+        signal::assign(living());
+        if next_runnable().is_none() && waiting().all(|(thread, wait)| thread.is_owed(wait).is_some()) {
+            say_deadlock();
+        }
         let earliest = waiting().map(|(thread, _)| thread.deadline_ns.get()).min();
-        let waits_outside = waiting().any(|(_, wait)| wait.source == Source::Outside);
+        let waits_outside = waiting().any(|(_, wait)| matches!(wait.source, Source::Outside));
         turn::block(earliest.unwrap_or(NO_DEADLINE), waits_outside);
         signal::assign(living());
     }
+}
+
+/// Tells the scheduler that no thread will ever run again, and who waits for what.
+fn say_deadlock() {
+    let mut text = Text::new();
+    for (thread, wait) in waiting() {
+        let Some(Owed { name, holder }) = thread.is_owed(wait) else { continue };
+        let end = if text.written().is_empty() { "" } else { "; " };
+        // What does not fit is cut, which is no error.
+        let _ = match holder(wait.about.0) {
+            0 => write!(text, "{end}thread {} waits for {name}", thread.born.get() + 1),
+            by => {
+                write!(text, "{end}thread {} waits for {name} of thread {}", thread.born.get() + 1, born(by))
+            }
+        };
+    }
+    turn::deadlock(text.written());
+}
+
+/// How a thread is called in words: the main thread is 1, and others follow in the order in which they were made.
+fn born(number: u32) -> u64 {
+    thread(number as usize - 1).born.get() + 1
 }
 
 fn pass_baton(to: usize) {
@@ -348,7 +392,8 @@ pub fn by_number(number: usize) -> Option<usize> {
 }
 
 fn until_finished(other: usize) -> Wait {
-    Wait { source: Source::Process, is_over: |other, _| thread(other).finished.get(), about: (other, 0) }
+    const END: Owed = Owed { name: "the end", holder: |other| other as u32 + 1 };
+    Wait { source: Source::Thread(END), is_over: |other, _| thread(other).finished.get(), about: (other, 0) }
 }
 
 #[unsafe(no_mangle)]

@@ -64,7 +64,8 @@ pub fn open(page: *const Page) {
     // SAFETY: a system call without arguments.
     me().real_pid.set(unsafe { sys!(sys::GETPID) } as u32);
     // In this order: whoever sees the value to hand over must also see that the turn is not his yet.
-    me().turn.store(held, Ordering::SeqCst);
+    // It says that the scheduler may sleep, which has not yet had the chance to say so itself.
+    me().turn.store(held | page::TURN_WAITERS, Ordering::SeqCst);
     announce(held);
 }
 
@@ -91,7 +92,7 @@ fn enlist(participant: usize) -> u32 {
     unsafe {
         head.write(RobustHead { next: entry, futex_offset, pending: 0 });
         sys!(sys::SET_ROBUST_LIST, head, core::mem::size_of::<RobustHead>());
-        sys!(sys::GETTID) as u32 | page::TURN_WAITERS
+        sys!(sys::GETTID) as u32
     }
 }
 
@@ -112,8 +113,9 @@ fn await_turn() {
 pub fn hand_over(reason: u32) {
     let me = me();
     me.state.set(reason);
-    me.turn.store(page::TURN_SCHEDULER, Ordering::SeqCst);
-    wake(&me.turn);
+    if me.turn.swap(page::TURN_SCHEDULER, Ordering::SeqCst) & page::TURN_WAITERS != 0 {
+        wake(&me.turn);
+    }
     await_turn();
     WORK.since_ns.set(page().now_ns.get());
 }
@@ -232,15 +234,25 @@ pub fn report_sent(handle: u64, bytes: &[u8]) {
     }
 }
 
+/// Tells the scheduler that this process will never go on, and why; it ends the process.
+pub fn deadlock(reason: &[u8]) {
+    leave_text(reason);
+    hand_over(state::DEADLOCK);
+}
+
+fn leave_text(reason: &[u8]) {
+    let mut text = [0; page::TEXT_BYTES];
+    text[..reason.len()].copy_from_slice(reason);
+    page().text.set(text);
+}
+
 /// Leaves a reason in the page and ends the process.
 pub fn give_up(reason: &[u8]) -> ! {
     if PAGE.get().is_null() {
         // SAFETY: the reason is readable memory.
         unsafe { sys!(sys::WRITE, 2, reason.as_ptr(), reason.len()) };
     } else {
-        let mut text = [0; page::TEXT_BYTES];
-        text[..reason.len()].copy_from_slice(reason);
-        page().text.set(text);
+        leave_text(reason);
         me().state.set(state::GAVE_UP);
     }
     loop {

@@ -2,7 +2,6 @@
 
 use super::bytes::Reader;
 use super::flags::{MessageFlags, NodeFlags};
-use super::payload::Payload;
 use super::{BusError, LIGHT, MessageType, NodeName, SIGNATURE, VERSION, text_of};
 use crate::wire::SlotMap;
 
@@ -125,6 +124,13 @@ pub(super) struct DecodedHead {
     pub(super) r#type: MessageType,
 }
 
+/// How much gossip follows a header.
+#[derive(Clone, Copy)]
+pub(super) struct Counts {
+    pub(super) entries: u16,
+    pub(super) extensions: u16,
+}
+
 impl Head {
     /// Reads a header from the beginning of a message, whose signature and length were checked.
     pub(super) fn decode(reader: &mut Reader<'_>) -> Result<DecodedHead, BusError> {
@@ -146,22 +152,20 @@ impl Head {
         Ok(DecodedHead { head, r#type })
     }
 
-    /// Writes a header before `payload`, with a length of 0 that the caller fills in.
-    pub(super) fn encode(&self, payload: &Payload, out: &mut Vec<u8>) {
+    /// Writes a header before a payload, with a length of 0 that the caller fills in. What the payload says of itself
+    /// replaces what the header kept of it.
+    pub(super) fn encode(&self, r#type: MessageType, counts: Option<Counts>, out: &mut Vec<u8>) {
         let (light, first, second) = match self {
             Head::Light { unused: [a, b] } => (LIGHT, u16::from_be_bytes(*a), u16::from_be_bytes(*b)),
-            Head::Full(full) => {
-                (0, full.port, payload.gossip().map_or(full.count, |g| g.entries.len() as u16))
-            }
+            Head::Full(full) => (0, full.port, counts.map_or(full.count, |counts| counts.entries)),
         };
         out.extend(SIGNATURE);
         out.extend([0; 4]);
-        for number in [VERSION, first, payload.r#type().0 | light, second] {
+        for number in [VERSION, first, r#type.0 | light, second] {
             out.extend(number.to_be_bytes());
         }
         if let Head::Full(full) = self {
-            let extensions = payload.gossip().map_or(full.extensions, |g| g.extensions.len() as u16);
-            full.encode(extensions, out);
+            full.encode(counts.map_or(full.extensions, |counts| counts.extensions), out);
         }
     }
 }

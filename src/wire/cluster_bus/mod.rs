@@ -140,7 +140,7 @@ pub fn decode(bytes: &[u8]) -> Result<Message, BusError> {
 /// The bytes of one message; its length, type and counts follow from the payload.
 pub fn encode(message: &Message) -> Vec<u8> {
     let mut out = Vec::with_capacity(FULL_HEADER_BYTES + message.payload.length());
-    message.head.encode(&message.payload, &mut out);
+    message.head.encode(message.payload.r#type(), message.payload.counts(), &mut out);
     message.payload.encode(&mut out);
     let length = (out.len() as u32).to_be_bytes();
     out[4..8].copy_from_slice(&length);

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::bytes::Reader;
 use super::flags::NodeFlags;
-use super::header::{DecodedHead, Head};
+use super::header::{Counts, DecodedHead, Head};
 use super::{BusError, MessageType, NodeName, text_of};
 use crate::wire::SlotMap;
 
@@ -161,6 +161,12 @@ impl Payload {
             Payload::Ping(gossip) | Payload::Pong(gossip) | Payload::Meet(gossip) => Some(gossip),
             _ => None,
         }
+    }
+
+    /// How much gossip it holds, if it is of a type that gossips.
+    pub(super) fn counts(&self) -> Option<Counts> {
+        let gossip = self.gossip()?;
+        Some(Counts { entries: gossip.entries.len() as u16, extensions: gossip.extensions.len() as u16 })
     }
 
     /// About how many bytes it takes, to allocate once.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::page::SharedPage;
 use super::sockets::Sockets;
 use crate::event::ChildState;
-use crate::shim::page::{socket_state, state};
+use crate::shim::page::state;
 use crate::world::Seen;
 
 /// The children of one node that have not ended.
@@ -135,11 +135,12 @@ fn release_pipes(page: &mut SharedPage, participant: usize) {
 /// Closes the sockets that only this participant still named.
 fn release_sockets(page: &mut SharedPage, sockets: &mut Sockets, participant: usize) -> Vec<Seen> {
     let mut seen = Vec::new();
-    for socket in &mut page.get().sockets {
+    for slot in page.used_sockets() {
+        let socket = page.socket(slot);
         let named = std::mem::take(&mut socket.refs[participant]) > 0;
         if named && socket.refs.iter().all(|count| *count == 0) {
-            socket.state = socket_state::FREE;
             seen.extend(sockets.close_seen(socket.handle, socket.rx_end > socket.rx_start));
+            page.set_free(slot);
         }
     }
     seen

@@ -39,6 +39,8 @@ pub struct Guest<'a> {
     pub arguments: &'a [String],
     /// The seed of everything random in it.
     pub seed: u64,
+    /// What the order of what is ready is shuffled by, in every turn; 0 for the usual order.
+    pub order: u64,
     /// Whether calls that go round the shim end it.
     pub check: bool,
     /// How many turns it may take.
@@ -56,6 +58,8 @@ pub enum Fate {
     Stuck,
     /// It never gave its turn back.
     Livelock(String),
+    /// Its threads wait for each other.
+    Deadlock(String),
     /// It was going on when its turns or its time were over.
     Overdue,
 }
@@ -104,6 +108,7 @@ struct Lone {
     queued: u64,
     /// The program's latest deadline, which takes the place of the one before.
     wake: Option<(SimTime, u64)>,
+    order: u64,
     now: SimTime,
     turns: u64,
 }
@@ -125,9 +130,12 @@ impl Lone {
         let mut process = Process::greet(NODE, page, leader, log)?;
         process.stack_file = folder.join("stack.txt");
         let latency = LatencyRange { min_ns: LATENCY, max_ns: LATENCY };
-        let network = Network::new(guest.seed, &NetworkPlan { latency, delays: Vec::new() }, BTreeMap::new());
+        let network = Network::new(guest.seed, &NetworkPlan { latency, delays: Vec::new() });
+        // Nothing is split, so that what is sent at once arrives at once.
+        let network = network.guided_by(BTreeMap::new(), BTreeMap::new());
         let (queue, wake) = (BTreeMap::new(), None);
-        let mut lone = Lone { process, network, queue, queued: 0, wake, now, turns: 0 };
+        let order = guest.order;
+        let mut lone = Lone { process, network, queue, queued: 0, wake, order, now, turns: 0 };
         lone.push(now, Due::Wake);
         Ok(lone)
     }
@@ -182,7 +190,7 @@ impl Lone {
 
     /// Gives the program a turn, and queues what it was seen to do.
     fn resume(&mut self, now: SimTime) -> Result<Option<Fate>, WorldError> {
-        let turn = self.process.turn(now, &mut self.turns)?;
+        let turn = self.process.turn(now, self.order, &mut self.turns)?;
         self.now = self.now.max(turn.ended_at);
         for seen in turn.seen {
             if let (ActorId::Network, message) = seen.told(NODE) {
@@ -197,6 +205,7 @@ impl Lone {
             Next::Blocked(until) => self.wake = Some(self.push(until.max(turn.ended_at), Due::Wake)),
             Next::Exited(status) => return Ok(Some(Fate::Ended(status))),
             Next::Livelock(detail) => return Ok(Some(Fate::Livelock(detail))),
+            Next::Deadlock(detail) => return Ok(Some(Fate::Deadlock(detail))),
         }
         Ok(None)
     }

@@ -131,11 +131,11 @@ impl World for Simulated {
         Ok(())
     }
 
-    fn resume(&mut self, node: NodeId, now: SimTime) -> Result<Option<Turn>, WorldError> {
+    fn resume(&mut self, node: NodeId, now: SimTime, order: u64) -> Result<Option<Turn>, WorldError> {
         let Some(process) = self.processes.get_mut(&node) else {
             return Ok(None);
         };
-        let turn = process.turn(now, &mut self.turns)?;
+        let turn = process.turn(now, order, &mut self.turns)?;
         self.after(node, turn).map(Some)
     }
 
@@ -153,7 +153,7 @@ impl World for Simulated {
             Signal::Kill => process.kill(now)?,
             Signal::Term => {
                 process.mark_signal(number(signal));
-                process.turn(now, &mut self.turns)?
+                process.turn(now, 0, &mut self.turns)?
             }
         };
         self.after(node, turn).map(Some)

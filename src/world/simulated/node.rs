@@ -149,12 +149,13 @@ impl Process {
         self.page.participant(0).poked = 1;
     }
 
-    /// Lets all processes of the node run until none can.
-    pub fn turn(&mut self, now: SimTime, turns: &mut u64) -> Result<Turn, WorldError> {
+    /// Lets all processes of the node run until none can; what is ready is reported in an order shuffled by `order`.
+    pub fn turn(&mut self, now: SimTime, order: u64, turns: &mut u64) -> Result<Turn, WorldError> {
         /// What getting the turn costs a process in virtual time.
         const TURN_COST_NS: u64 = 1_000;
         let fixed = self.page.get();
         fixed.now_ns = fixed.now_ns.max(now.as_ns()) + TURN_COST_NS;
+        fixed.order = order;
         let begun_ns = fixed.now_ns;
         self.sockets.refill(&mut self.page);
         let mut next = None;
@@ -177,7 +178,8 @@ impl Process {
         };
         self.read_log()?;
         let ended_at = SimTime::from_ns(self.page.get().now_ns);
-        Ok(Turn { ended_at, seen: std::mem::take(&mut self.seen), next })
+        let shuffled = self.page.get().order != order;
+        Ok(Turn { ended_at, seen: std::mem::take(&mut self.seen), next, shuffled })
     }
 
     /// The first process that has something to do.
@@ -221,6 +223,9 @@ impl Process {
                 }
                 Pause::Blocked if self.page.participant(participant).state == state::BUSY => {
                     return self.busy(participant).map(Some);
+                }
+                Pause::Blocked if self.page.participant(participant).state == state::DEADLOCK => {
+                    return self.deadlock(participant).map(Some);
                 }
                 Pause::Blocked => return Ok(None),
             }
@@ -341,6 +346,16 @@ impl Process {
         self.livelock("worked on without waiting for anything".to_owned())
     }
 
+    /// A process whose threads wait for each other, which no time changes.
+    fn deadlock(&mut self, participant: usize) -> Result<Next, WorldError> {
+        watchdog::leave_stack(self.page.participant(participant).real_pid, &self.stack_file);
+        let whose = if participant == 0 { "" } else { "in a child: " };
+        let detail = format!("{whose}{}", self.page.text());
+        self.kill_all();
+        self.bury()?;
+        Ok(Next::Deadlock(detail))
+    }
+
     /// Processes that are awake for ever, turn after turn, which is the same in every run.
     fn livelock(&mut self, detail: String) -> Result<Next, WorldError> {
         self.kill_all();
@@ -393,7 +408,8 @@ impl Process {
     pub fn kill(&mut self, now: SimTime) -> Result<Turn, WorldError> {
         let status = self.kill_all();
         self.bury()?;
-        Ok(Turn { ended_at: now, seen: std::mem::take(&mut self.seen), next: Next::Exited(describe(status)) })
+        let (seen, next) = (std::mem::take(&mut self.seen), Next::Exited(describe(status)));
+        Ok(Turn { ended_at: now, seen, next, shuffled: false })
     }
 
     /// Kills the process group and waits until nothing of it is left.

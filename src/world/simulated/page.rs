@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -12,12 +13,14 @@ use std::time::Duration;
 
 use memmap2::{MmapOptions, MmapRaw};
 
-use crate::shim::page::{self, Page, Participant, Record, Socket};
+use crate::shim::page::{self, Page, Participant, Record, Socket, socket_state};
 
 /// A node's page, mapped.
 pub struct SharedPage {
     file: OwnedFd,
     map: MmapRaw,
+    /// Which socket used a receive area last, by area.
+    holders: Vec<usize>,
 }
 
 /// A record and its payload.
@@ -40,7 +43,7 @@ impl SharedPage {
         let file = File::from(unsafe { OwnedFd::from_raw_fd(fd) });
         file.set_len(page::PAGE_BYTES as u64)?;
         let map = MmapOptions::new().len(page::PAGE_BYTES).map_raw(&file)?;
-        Ok(SharedPage { file: file.into(), map })
+        Ok(SharedPage { file: file.into(), map, holders: Vec::new() })
     }
 
     /// The descriptor that the server inherits.
@@ -97,12 +100,12 @@ impl SharedPage {
     pub fn await_turn(&self, i: usize, timeout: Duration) -> Option<u32> {
         let word = self.turn_word(i);
         let held = self.ready_word(i).load(Ordering::SeqCst);
-        let now = word.load(Ordering::SeqCst);
-        if now != held {
-            return Some(now);
+        let awaited = held | page::TURN_WAITERS;
+        let said = word.compare_exchange(held, awaited, Ordering::SeqCst, Ordering::SeqCst);
+        if said.is_ok() || said == Err(awaited) {
+            futex_wait(word, awaited, timeout);
         }
-        futex_wait(word, held, timeout);
-        Some(word.load(Ordering::SeqCst)).filter(|value| *value != held)
+        Some(word.load(Ordering::SeqCst)).filter(|value| ![held, awaited].contains(value))
     }
 
     /// Takes all records out of the outbox, in order.
@@ -133,10 +136,41 @@ impl SharedPage {
         bytes
     }
 
+    /// The sockets that were ever in use, free ones among them.
+    pub fn used_sockets(&mut self) -> Range<usize> {
+        0..self.get().sockets_used as usize
+    }
+
+    /// The first free socket, which is the caller's to set up; nothing if all are in use.
+    pub fn take_free(&mut self) -> Option<usize> {
+        let page = self.get();
+        let first = page.sockets_full as usize;
+        let slot = (first..page::SOCKETS).find(|slot| page.sockets[*slot].state == socket_state::FREE)?;
+        page.sockets_full = slot as u32 + 1;
+        page.sockets_used = page.sockets_used.max(page.sockets_full);
+        Some(slot)
+    }
+
+    /// A socket that was in use can be taken again.
+    pub fn set_free(&mut self, slot: usize) {
+        let page = self.get();
+        page.sockets[slot].state = socket_state::FREE;
+        page.sockets_full = page.sockets_full.min(slot as u32);
+    }
+
     /// Moves as many of `bytes` as fit into a socket's receive area; how many.
     pub fn fill_window(&mut self, i: usize, bytes: &[u8]) -> usize {
-        let (start, end) = (self.socket(i).rx_start as usize, self.socket(i).rx_end as usize);
-        let base = page::RX_AT + i * page::RX_BYTES;
+        if bytes.is_empty() {
+            return 0;
+        }
+        if !self.has_unread(i) {
+            let area = self.free_area(i);
+            let socket = self.socket(i);
+            (socket.rx_area, socket.rx_start, socket.rx_end) = (area as u32, 0, 0);
+        }
+        let socket = self.socket(i);
+        let (start, end) = (socket.rx_start as usize, socket.rx_end as usize);
+        let base = page::RX_AT + socket.rx_area as usize * page::RX_BYTES;
         let taken = bytes.len().min(page::RX_BYTES - (end - start));
         let mut at = end;
         // SAFETY: all ranges lie within the socket's receive area, which lies within the mapping.
@@ -151,6 +185,28 @@ impl SharedPage {
         }
         self.socket(i).rx_end = (at + taken) as u32;
         taken
+    }
+
+    /// Whether a socket has bytes in a receive area that it names.
+    fn has_unread(&mut self, i: usize) -> bool {
+        let socket = self.socket(i);
+        socket.state != socket_state::FREE && socket.rx_end > socket.rx_start
+    }
+
+    /// The first receive area that nobody has unread bytes in, for a socket to use: few are touched that way, however many
+    /// sockets there are.
+    fn free_area(&mut self, i: usize) -> usize {
+        let area = (0..page::SOCKETS).find(|area| self.is_free_area(*area)).expect("an area for each socket");
+        match self.holders.get_mut(area) {
+            Some(holder) => *holder = i,
+            None => self.holders.push(i),
+        }
+        area
+    }
+
+    fn is_free_area(&mut self, area: usize) -> bool {
+        let Some(holder) = self.holders.get(area).copied() else { return true };
+        !self.has_unread(holder) || self.socket(holder).rx_area as usize != area
     }
 
     /// The shim's last words.

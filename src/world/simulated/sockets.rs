@@ -1,13 +1,14 @@
 //! A node's sockets as the network sees them: names, bytes that do not fit the window yet, and message boundaries.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddrV4;
 
 use super::page::SharedPage;
 use crate::actor::message::{Arrival, Chunk};
-use crate::id::BUS_PORT;
-use crate::shim::page::{self, NOBODY, SOCKETS, Socket, socket_state as state};
+use crate::id::{BUS_PORT, Host};
+use crate::shim::page::{self, NOBODY, Socket, socket_state as state};
 use crate::wire::cluster_bus::{Framer, summarise};
+use crate::wire::replication::LinkEnd;
 use crate::world::Seen;
 
 /// Bytes a reader takes before its peer is told that there is room again.
@@ -24,6 +25,8 @@ struct Link {
     consumed: u64,
     /// Cuts what is sent on the cluster bus into messages.
     framer: Option<Framer>,
+    /// Reads what passes between two nodes besides.
+    replication: Option<LinkEnd>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -36,35 +39,48 @@ enum Ending {
 #[derive(Default)]
 pub struct Sockets {
     links: BTreeMap<u64, Link>,
+    /// Those whose bytes did not all fit the receive area.
+    full: BTreeSet<u64>,
 }
 
 impl Sockets {
-    fn add(&mut self, page: &mut SharedPage, handle: u64, slot: usize) {
+    fn add(&mut self, page: &mut SharedPage, handle: u64, slot: usize, end: fn() -> LinkEnd) {
         let socket = page.socket(slot);
         let on_bus = socket.peer_port == BUS_PORT || socket.local_port == BUS_PORT;
-        let framer = on_bus.then(Framer::new);
-        self.links.insert(handle, Link { slot, waiting: VecDeque::new(), ends: None, consumed: 0, framer });
+        let peer = Host::from_address(socket.peer_address.into());
+        let is_between_nodes = matches!(peer, Some(Host::Node(_)));
+        let link = Link {
+            slot,
+            waiting: VecDeque::new(),
+            ends: None,
+            consumed: 0,
+            framer: on_bus.then(Framer::new),
+            replication: (is_between_nodes && !on_bus).then(end),
+        };
+        self.links.insert(handle, link);
     }
 
     /// The server dials: its socket gets a name in the network.
     pub fn dialled(&mut self, page: &mut SharedPage, handle: u64) {
-        if let Some(slot) = (0..SOCKETS).find(|slot| {
+        if let Some(slot) = page.used_sockets().find(|slot| {
             let socket = page.socket(*slot);
             socket.state != state::FREE && socket.handle == handle
         }) {
-            self.add(page, handle, slot);
+            self.add(page, handle, slot, LinkEnd::dialled);
         }
     }
 
     /// The chunks that a write makes: on the bus one a message, elsewhere the bytes as they are.
     pub fn sent(&mut self, handle: u64, bytes: Vec<u8>) -> Vec<Chunk> {
-        match self.links.get_mut(&handle).and_then(|link| link.framer.as_mut()) {
-            None => vec![Chunk { bytes, bus: None }],
-            Some(framer) => {
-                framer.push(&bytes);
-                cut(framer)
-            }
+        let Some(link) = self.links.get_mut(&handle) else {
+            return vec![Chunk::plain(bytes)];
+        };
+        if let Some(framer) = &mut link.framer {
+            framer.push(&bytes);
+            return cut(framer);
         }
+        let repl = link.replication.as_mut().and_then(|end| end.sent(&bytes)).map(Box::new);
+        vec![Chunk { repl, ..Chunk::plain(bytes) }]
     }
 
     /// The server read: how much room that makes for the peer, once it is worth telling.
@@ -80,7 +96,7 @@ impl Sockets {
             return (Vec::new(), unread);
         };
         let rest = link.framer.as_mut().map(Framer::take_rest).unwrap_or_default();
-        let chunks = if rest.is_empty() { Vec::new() } else { vec![Chunk { bytes: rest, bus: None }] };
+        let chunks = if rest.is_empty() { Vec::new() } else { vec![Chunk::plain(rest)] };
         (chunks, unread || !link.waiting.is_empty())
     }
 
@@ -100,13 +116,15 @@ impl Sockets {
             }
             Arrival::Refused => die(page.socket(slot), libc::ECONNREFUSED),
             Arrival::TimedOut => die(page.socket(slot), libc::ETIMEDOUT),
-            Arrival::Data(chunk) => link.waiting.extend(chunk.bytes),
+            Arrival::Data(chunk) => link.receive(page, &chunk.bytes),
             Arrival::Eof => link.ends = Some(Ending::Eof),
             Arrival::Reset => link.ends = Some(Ending::Reset),
             Arrival::Credit { len } => page.socket(slot).credit += len,
             Arrival::Incoming { .. } => unreachable!("handled above"),
         }
-        link.refill(page);
+        if !link.refill(page) {
+            self.full.insert(handle);
+        }
         poke(page, slot);
     }
 
@@ -115,9 +133,10 @@ impl Sockets {
         let listening = |page: &mut SharedPage, slot: &usize| {
             page.socket(*slot).state == state::LISTENING && page.socket(*slot).local_port == port
         };
-        let listener = (0..SOCKETS).find(|slot| listening(page, slot));
-        let free = (0..SOCKETS).find(|slot| page.socket(*slot).state == state::FREE);
-        let (Some(listener), Some(slot)) = (listener, free) else {
+        let Some(listener) = page.used_sockets().find(|slot| listening(page, slot)) else {
+            return;
+        };
+        let Some(slot) = page.take_free() else {
             return;
         };
         // What was set at the listening socket holds for those accepted, as on Linux.
@@ -136,6 +155,7 @@ impl Sockets {
             pending: NOBODY,
             pending_last: NOBODY,
             pending_count: 0,
+            rx_area: 0,
             rx_start: 0,
             rx_end: 0,
             rx_eof: 0,
@@ -148,15 +168,14 @@ impl Sockets {
             refs: [0; page::PARTICIPANTS],
         };
         enqueue(page, listener, slot);
-        self.add(page, handle, slot);
+        self.add(page, handle, slot, LinkEnd::accepted);
         poke(page, listener);
     }
 
     /// Moves waiting bytes up into every receive area that has room.
     pub fn refill(&mut self, page: &mut SharedPage) {
-        for link in self.links.values_mut().filter(|link| !link.waiting.is_empty()) {
-            link.refill(page);
-        }
+        let links = &mut self.links;
+        self.full.retain(|handle| links.get_mut(handle).is_some_and(|link| !link.refill(page)));
     }
 
     /// Everything is gone with the process: what each peer sees of it, in the order of the names.
@@ -168,7 +187,7 @@ impl Sockets {
             let unread = page.socket(slot).rx_end > page.socket(slot).rx_start;
             seen.extend(self.close_seen(handle, unread));
         }
-        for slot in 0..SOCKETS {
+        for slot in page.used_sockets() {
             if page.socket(slot).state == state::LISTENING {
                 seen.push(Seen::Unlisten { port: page.socket(slot).local_port });
             }
@@ -186,8 +205,17 @@ impl Sockets {
 }
 
 impl Link {
-    /// Moves what waits into the receive area, and the end of the stream behind it.
-    fn refill(&mut self, page: &mut SharedPage) {
+    /// Takes bytes: straight into the receive area, unless others wait for room there.
+    fn receive(&mut self, page: &mut SharedPage, bytes: &[u8]) {
+        if let Some(end) = &mut self.replication {
+            end.arrived(bytes);
+        }
+        let taken = if self.waiting.is_empty() { page.fill_window(self.slot, bytes) } else { 0 };
+        self.waiting.extend(&bytes[taken..]);
+    }
+
+    /// Moves what waits into the receive area, and the end of the stream behind it; whether everything fitted.
+    fn refill(&mut self, page: &mut SharedPage) -> bool {
         while !self.waiting.is_empty() {
             let (front, _) = self.waiting.as_slices();
             let moved = page.fill_window(self.slot, front);
@@ -195,6 +223,10 @@ impl Link {
                 break;
             }
             self.waiting.drain(..moved);
+        }
+        if self.waiting.is_empty() {
+            // Tens of thousands of links would keep what each of them needed once.
+            self.waiting = VecDeque::new();
         }
         let socket = page.socket(self.slot);
         socket.rx_more = u32::from(!self.waiting.is_empty());
@@ -207,6 +239,7 @@ impl Link {
             }
             _ => {}
         }
+        self.waiting.is_empty()
     }
 }
 
@@ -214,10 +247,10 @@ fn cut(framer: &mut Framer) -> Vec<Chunk> {
     let mut chunks = Vec::new();
     while let Some(Ok(bytes)) = framer.next_message() {
         let bus = summarise(&bytes);
-        chunks.push(Chunk { bytes, bus });
+        chunks.push(Chunk { bus, ..Chunk::plain(bytes) });
     }
     if framer.is_broken() {
-        chunks.push(Chunk { bytes: framer.take_rest(), bus: None });
+        chunks.push(Chunk::plain(framer.take_rest()));
     }
     chunks
 }

@@ -38,7 +38,8 @@ impl Guest {
         Guest { folder }
     }
 
-    fn program(&self) -> PathBuf {
+    /// Its file.
+    pub fn program(&self) -> PathBuf {
         self.folder.path().join("guest")
     }
 
@@ -85,11 +86,17 @@ fn fate(status: ExitStatus) -> String {
 
 /// What a check shows under the shim.
 pub fn in_simulation(guest: &Guest, check: &str) -> String {
+    in_order(guest, check, 0)
+}
+
+/// The same, where what is ready at once is reported in an order shuffled by `order`.
+pub fn in_order(guest: &Guest, check: &str, order: u64) -> String {
     let arguments = [check.to_owned(), lone::address().to_string()];
     let ran = lone::run(&lone::Guest {
         program: &guest.program(),
         arguments: &arguments,
         seed: 1,
+        order,
         check: false,
         turns_max: TURNS_MAX,
         time_max: TIME_MAX,

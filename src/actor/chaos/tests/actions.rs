@@ -4,12 +4,12 @@ use super::*;
 
 fn partition(a: Vec<Target>, b: Vec<Target>) -> FaultAction {
     let (direction, channels) = (Direction::OneWay, vec![Channel::Bus]);
-    FaultAction::NetworkPartition { a, b, direction, channels, duration_ns: for_ms(50) }
+    FaultAction::NetworkPartition(NetworkPartition { a, b, direction, channels, duration_ns: for_ms(50) })
 }
 
 fn slow(target: Target, peer: Option<Target>) -> FaultAction {
     let latency = LatencyRange { min_ns: for_ms(10), max_ns: for_ms(30) };
-    FaultAction::NetworkLatency { target, peer, latency, duration_ns: for_ms(50) }
+    FaultAction::NetworkLatency(NetworkLatency { target, peer, latency, duration_ns: for_ms(50) })
 }
 
 fn one(action: FaultAction) -> Rig {
@@ -32,11 +32,11 @@ fn a_killed_node_comes_back_after_its_end() {
 
 #[test]
 fn a_killed_node_without_a_restart_stays_down() {
-    let again = FaultAction::ProcessKill {
+    let again = FaultAction::ProcessKill(ProcessKill {
         target: Target::Node(NodeId(1)),
         signal: Signal::Term,
         restart_after_ns: Some(for_ms(1)),
-    };
+    });
     check(
         Rig::new(vec![(at(10), kill(None)), (at(20), again)]),
         expect_test::expect![[r#"
@@ -62,11 +62,11 @@ fn every_start_has_its_number() {
 
 #[test]
 fn a_process_that_refuses_to_end_holds_nobody_up() {
-    let action = FaultAction::ProcessKill {
+    let action = FaultAction::ProcessKill(ProcessKill {
         target: Target::Replica(ShardId(2), 0),
         signal: Signal::Term,
         restart_after_ns: Some(for_ms(100)),
-    };
+    });
     let mut rig = one(action);
     rig.ends_in = None;
     check(
@@ -82,11 +82,11 @@ fn a_process_that_refuses_to_end_holds_nobody_up() {
 
 #[test]
 fn a_restart_may_be_later_than_a_refusal_would_be_noticed() {
-    let action = FaultAction::ProcessKill {
+    let action = FaultAction::ProcessKill(ProcessKill {
         target: Target::Node(NodeId(4)),
         signal: Signal::Term,
         restart_after_ns: Some(for_ms(90_000)),
-    };
+    });
     check(
         one(action),
         expect_test::expect![[r#"
@@ -196,7 +196,7 @@ fn slow_links_are_those_to_a_peer_or_to_everyone() {
 #[test]
 fn a_part_that_nobody_plays_hits_nobody() {
     let replica = Target::Replica(ShardId(2), 0);
-    let pause = FaultAction::ProcessPause { target: replica, duration_ns: for_ms(5) };
+    let pause = FaultAction::ProcessPause(ProcessPause { target: replica, duration_ns: for_ms(5) });
     let cut = partition(vec![replica], Vec::new());
     let mut rig = Rig::new(vec![(at(10), kill(Some(5))), (at(20), pause), (at(30), cut)]);
     rig.desolate = true;

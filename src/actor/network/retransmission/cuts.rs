@@ -32,7 +32,7 @@ impl Bench {
         let latency = LatencyRange { min_ns: LATENCY, max_ns: LATENCY };
         let plan = NetworkPlan { latency, delays: Vec::new() };
         let mut bench = Bench {
-            network: Network::new(1, &plan, BTreeMap::new()),
+            network: Network::new(1, &plan),
             now: SimTime::ZERO,
             queue: BTreeMap::new(),
             pushed: 0,
@@ -89,7 +89,7 @@ impl Bench {
     }
 
     fn send(&mut self, side: usize, len: usize) {
-        let chunk = Chunk { bytes: vec![0; len], bus: None };
+        let chunk = Chunk::plain(vec![0; len]);
         self.tell(NetworkMessage::Sent { from: self.ends[side], chunk });
     }
 

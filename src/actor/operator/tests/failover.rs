@@ -1,7 +1,7 @@
 //! Operations.
 
 use super::*;
-use crate::op::{Expect, FailoverMode, Op, OpAction, OpId};
+use crate::op::{Command, Expect, Failover, FailoverMode, Op, OpAction, OpId};
 
 fn operations(actions: Vec<OpAction>) -> Plan {
     let op = |(index, action)| Op {
@@ -15,11 +15,11 @@ fn operations(actions: Vec<OpAction>) -> Plan {
 }
 
 fn failover(to: Option<u16>) -> OpAction {
-    OpAction::Failover { shard: ShardId(1), mode: FailoverMode::Default, to: to.map(NodeId) }
+    OpAction::Failover(Failover { shard: ShardId(1), mode: FailoverMode::Default, to: to.map(NodeId) })
 }
 
 fn command(node: u16, text: &str) -> OpAction {
-    OpAction::Command { node: NodeId(node), args: text.split(' ').map(str::to_owned).collect() }
+    OpAction::Command(Command { node: NodeId(node), args: text.split(' ').map(str::to_owned).collect() })
 }
 
 fn rig(actions: Vec<OpAction>) -> Rig {
@@ -41,7 +41,7 @@ fn no_operation_is_done_at_once() {
 #[test]
 fn failovers_follow_each_other_and_find_the_roles_of_the_moment() {
     let takeover =
-        OpAction::Failover { shard: ShardId(1), mode: FailoverMode::Takeover, to: Some(NodeId(1)) };
+        OpAction::Failover(Failover { shard: ShardId(1), mode: FailoverMode::Takeover, to: Some(NodeId(1)) });
     check(
         rig(vec![failover(None), takeover]),
         expect_test::expect![[r#"
@@ -125,7 +125,7 @@ fn a_replica_that_only_it_itself_knows_for_one_is_found() {
 #[test]
 fn a_takeover_in_a_split_takes_a_live_replica_that_the_other_side_holds_for_failed() {
     for mode in [FailoverMode::Takeover, FailoverMode::Force] {
-        let mut rig = rig(vec![OpAction::Failover { shard: ShardId(1), mode, to: None }]);
+        let mut rig = rig(vec![OpAction::Failover(Failover { shard: ShardId(1), mode, to: None })]);
         let failed = |text: String| text.replace("slave", "slave,fail");
         for node in [1, 4, 7].map(NodeId) {
             rig.servers.stale.insert(node, failed(rig.servers.nodes(node)));

@@ -185,6 +185,18 @@ static void at_the_edge_only(void) {
     SHOW(epoll_wait(EPOLL, GOT, 16, 0));
 }
 
+/* In the order in which they became ready, which is that of their numbers. */
+static void five_are_ready_at_once(void) {
+    int ends[5][2];
+    begin();
+    for (int i = 0; i < 5; i++) MUST(pipe(ends[i]) == 0 && control(EPOLL_CTL_ADD, ends[i][0], EPOLLIN) == 0);
+    for (int i = 0; i < 5; i++) MUST(write(ends[i][1], "x", 1) == 1);
+    int count = epoll_wait(EPOLL, GOT, 16, 2000);
+    for (int n = 0; n < count; n++)
+        for (int i = 0; i < 5; i++)
+            if (GOT[n].data.fd == ends[i][0]) say("the one with number %d", i);
+}
+
 static void eight_instances(void) {
     for (int i = 0; i < 8; i++) IS(epoll_create1(0) >= 0);
 }
@@ -194,4 +206,4 @@ GUEST(NAMED(a_level_is_reported_until_it_falls), NAMED(added_twice_and_unknown),
       NAMED(hanging_up_needs_no_interest), NAMED(all_that_are_ready_are_reported_in_some_order),
       NAMED(those_left_over_come_next), NAMED(waiting_takes_its_time), NAMED(a_listener_is_readable),
       NAMED(the_data_is_the_callers), NAMED(one_instance_in_another), NAMED(once_only), NAMED(at_the_edge_only),
-      NAMED(eight_instances))
+      NAMED(eight_instances), NAMED(five_are_ready_at_once))

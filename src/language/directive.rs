@@ -3,6 +3,8 @@
 //! The run depends on some directives (ports, folders, names of the simulated network), and on others being left
 //! alone (threads, authentication); set by a scenario they would break the simulation instead of the cluster.
 
+use super::{Place, Problem};
+
 /// Directives that are refused by their whole name.
 const REFUSED: [(&str, &str); 48] = [
     ("port", PORTS),
@@ -72,8 +74,21 @@ const PROCESS: &str = "the fuzzer starts, titles and ends the processes itself";
 const THREADS: &str = "threads beside the main one would make runs unrepeatable";
 const LOGIN: &str = "the simulated clients and nodes do not log in";
 
+/// What is wrong with a directive and its value, if anything is.
+pub fn problem(place: &Place, name: &str, value: &str) -> Option<Problem> {
+    if let Some(reason) = refusal(name, value) {
+        return Some(place.problem(format!("a scenario must not set `{name}`"), reason));
+    }
+    if !is_name(name) {
+        let advice = "directives are lower-case words joined by hyphens";
+        return Some(place.problem(format!("`{name}` is no directive"), advice));
+    }
+    let is_long = value.len() > 1_000 || value.chars().any(char::is_control);
+    is_long.then(|| place.problem("this value cannot stand in a configuration", "write one short line"))
+}
+
 /// Why a directive must not have this value, if so.
-pub(super) fn refusal(name: &str, value: &str) -> Option<&'static str> {
+pub fn refusal(name: &str, value: &str) -> Option<&'static str> {
     let name = name.to_ascii_lowercase();
     if name == "io-threads" {
         return (value.trim() != "1").then_some(THREADS);
@@ -87,7 +102,7 @@ pub(super) fn refusal(name: &str, value: &str) -> Option<&'static str> {
 }
 
 /// Whether this can be a directive's name: letters of the server's configuration file and nothing else.
-pub(super) fn is_name(name: &str) -> bool {
+pub fn is_name(name: &str) -> bool {
     let is_part = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     (1..=64).contains(&name.len()) && name.chars().all(is_part)
 }

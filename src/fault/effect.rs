@@ -1,0 +1,41 @@
+//! What a fault does, as data: a signal, a process that stands still, a rule of links.
+//!
+//! The injector of faults knows these few effects and how each is undone, and not a single kind of fault.
+
+use super::{Channel, Direction, LatencyRange, Signal};
+use crate::time::SimDuration;
+
+/// What is done to those that a fault hits, and undone at its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// The first target's process is sent a signal, and started again so long after its end.
+    Signal {
+        /// Which signal.
+        signal: Signal,
+        /// How long after its end; never if absent.
+        restart_after: Option<SimDuration>,
+    },
+    /// The first target's process does not run until the heal.
+    Pause,
+    /// The links between the first `first` targets and the others, or everyone else, are changed until the heal.
+    Links {
+        /// How many of the targets are on the first side.
+        first: usize,
+        /// What becomes of the links.
+        links: Links,
+    },
+}
+
+/// What becomes of links.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Links {
+    /// Bytes are held.
+    Cut {
+        /// Both ways, or only from the first side to the other.
+        direction: Direction,
+        /// Which traffic; all of it if empty.
+        channels: Vec<Channel>,
+    },
+    /// Bytes take another time.
+    Slow(LatencyRange),
+}

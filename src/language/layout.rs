@@ -1,0 +1,64 @@
+//! The shape of a cluster: which shards and nodes there are, and who is laid out where.
+
+use crate::id::{NodeId, ShardId};
+
+/// How many hash slots a cluster has.
+const SLOTS: u32 = 16_384;
+
+/// How large a cluster is. Node 1 is the primary of shard 1, then come its replicas, then shard 2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// How many shards, at least 1.
+    pub shards: u16,
+    /// How many replicas each shard has.
+    pub replicas: u16,
+}
+
+/// Where everything that stays of a cluster is in a smaller one.
+pub trait Renumber {
+    /// A shard's new number.
+    fn shard(&self, shard: ShardId) -> ShardId;
+    /// A node's new number.
+    fn node(&self, node: NodeId) -> NodeId;
+    /// A replica's new number in its shard, from 0.
+    fn replica(&self, nth: u16) -> u16;
+}
+
+impl Layout {
+    /// How many nodes are laid out.
+    pub fn node_count(self) -> u16 {
+        self.shards * (1 + self.replicas)
+    }
+
+    /// All nodes that are laid out, in order.
+    pub fn nodes(self) -> impl Iterator<Item = NodeId> {
+        (1..=self.node_count()).map(NodeId)
+    }
+
+    /// All shards, in order.
+    pub fn shards(self) -> impl Iterator<Item = ShardId> {
+        (1..=self.shards).map(ShardId)
+    }
+
+    /// The shard a node is laid out in.
+    pub fn shard_of(self, node: NodeId) -> ShardId {
+        ShardId(node.0.saturating_sub(1) / (1 + self.replicas) + 1)
+    }
+
+    /// The node that is made the primary of a shard.
+    pub fn first_primary(self, shard: ShardId) -> NodeId {
+        NodeId((shard.0 - 1) * (1 + self.replicas) + 1)
+    }
+
+    /// The slots a shard is given, first and last, as even as 16384 allows.
+    pub fn slots_of(self, shard: ShardId) -> (u16, u16) {
+        let edge = |n: u16| (u32::from(n) * SLOTS / u32::from(self.shards)) as u16;
+        (edge(shard.0 - 1), edge(shard.0) - 1)
+    }
+
+    /// The shard that a slot is given to.
+    pub fn shard_of_slot(self, slot: u16) -> ShardId {
+        let holds = |shard: &ShardId| self.slots_of(*shard).1 >= slot;
+        self.shards().find(holds).expect("the shards cover every slot")
+    }
+}

@@ -1,0 +1,230 @@
+//! The kinds of operations, one a line, and what is asked of any of them.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Command, Expect, Failover, Op, OpId, OpKind, Steps, Typed, timing};
+use crate::id::ShardId;
+use crate::language::target::Target;
+use crate::language::{About, Entry, Form, Key, Layout, Place, Problem, Reader, Renumber, Value, kind_of};
+use crate::rng::Stream;
+
+/// Makes the enum of all kinds, and hands every question on to the kind it is about.
+macro_rules! catalogue {
+    ($($kind:ident),* $(,)?) => {
+        /// What an operation does.
+        #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(tag = "type", rename_all = "snake_case")]
+        pub enum OpAction {
+            $(
+                #[doc = concat!("See [`", stringify!($kind), "`].")]
+                $kind($kind),
+            )*
+        }
+
+        $(
+            impl From<$kind> for OpAction {
+                fn from(kind: $kind) -> Self {
+                    OpAction::$kind(kind)
+                }
+            }
+        )*
+
+        /// The names of all kinds.
+        const NAMES: &[&str] = &[$($kind::NAME),*];
+
+        fn keys(name: &str) -> Vec<Key> {
+            let (own, expects) = match name {
+                $($kind::NAME => ($kind::KEYS, $kind::EXPECTS),)*
+                _ => (&[][..], false),
+            };
+            own.iter().copied().chain(expects.then_some(EXPECT)).collect()
+        }
+
+        fn read_action(name: &str, reader: &mut Reader) -> Option<OpAction> {
+            match name {
+                $($kind::NAME => $kind::read(reader).map(OpAction::from),)*
+                _ => None,
+            }
+        }
+
+        fn weights(layout: Layout) -> Vec<(u64, &'static str)> {
+            vec![$(($kind::weight(layout), $kind::NAME)),*]
+        }
+
+        fn draw_action(name: &str, stream: &mut Stream, layout: Layout) -> Entry {
+            match name {
+                $($kind::NAME => $kind::draw(stream, layout),)*
+                _ => Entry::default(),
+            }
+        }
+
+        fn steps_of(name: &str) -> Option<Steps> {
+            match name {
+                $($kind::NAME => $kind::STEPS,)*
+                _ => None,
+            }
+        }
+
+        /// What the reference tells of all kinds.
+        pub fn abouts() -> Vec<About> {
+            vec![$(About {
+                name: $kind::NAME,
+                about: $kind::ABOUT,
+                keys: keys($kind::NAME),
+                example: $kind::EXAMPLE,
+            }),*]
+        }
+
+        impl OpAction {
+            /// Its kind, as in a scenario.
+            fn name(&self) -> &'static str {
+                match self {
+                    $(OpAction::$kind(_) => $kind::NAME,)*
+                }
+            }
+
+            /// Its kind with what tells it from others of the kind: the mode of a failover, the name of a command.
+            pub fn kind(&self) -> String {
+                match self {
+                    $(OpAction::$kind(kind) => kind.signature(),)*
+                }
+            }
+
+            /// Its own keys, leaving nothing open.
+            pub(super) fn write(&self) -> Entry {
+                let own = match self {
+                    $(OpAction::$kind(kind) => kind.write(),)*
+                };
+                Entry::of(self.name()).and(own)
+            }
+
+            /// What is planned, for the report.
+            pub fn in_words(&self) -> String {
+                match self {
+                    $(OpAction::$kind(kind) => kind.in_words(),)*
+                }
+            }
+
+            /// Everybody it names.
+            pub fn targets(&self) -> Vec<Target> {
+                match self {
+                    $(OpAction::$kind(kind) => kind.targets(),)*
+                }
+            }
+
+            /// Gives everybody it names the number that they have in a smaller cluster.
+            pub fn renumber(&mut self, new: &dyn Renumber) {
+                match self {
+                    $(OpAction::$kind(kind) => kind.renumber(new),)*
+                }
+            }
+
+            /// The shard it works on, as far as the cluster is as it was laid out.
+            pub fn shard(&self, layout: Layout) -> Option<ShardId> {
+                match self {
+                    $(OpAction::$kind(kind) => kind.shard(layout),)*
+                }
+            }
+
+            /// The steps that it shows on the cluster bus; nothing if it is no failover.
+            pub fn steps(&self) -> Option<Steps> {
+                match self {
+                    $(OpAction::$kind(kind) => kind.steps(),)*
+                }
+            }
+
+            /// The shard that gets another primary by it.
+            pub fn replaces_primary_of(&self) -> Option<ShardId> {
+                match self {
+                    $(OpAction::$kind(kind) => kind.replaces_primary_of(),)*
+                }
+            }
+
+            /// The commands that it types as they stand, if that is all it does.
+            pub fn typed(&self) -> Vec<Typed<'_>> {
+                match self {
+                    $(OpAction::$kind(kind) => kind.typed(),)*
+                }
+            }
+        }
+    };
+}
+
+/// Hands the list of all kinds to a macro.
+macro_rules! operations {
+    ($then:ident) => {
+        $then! {
+            Failover,
+            Command,
+        }
+    };
+}
+pub(crate) use operations;
+
+operations!(catalogue);
+
+impl OpAction {
+    /// The failover, if it is one.
+    pub fn as_failover(&self) -> Option<&Failover> {
+        match self {
+            OpAction::Failover(failover) => Some(failover),
+            _ => None,
+        }
+    }
+
+    /// Whether one of the commands that it types as they stand is such a one.
+    pub fn types(&self, is_one: impl Fn(&Typed) -> bool) -> bool {
+        self.typed().iter().any(is_one)
+    }
+}
+
+/// What a command is to be answered.
+const EXPECT: Key = Key::new(
+    "expect",
+    Form::Text,
+    "what it is to be answered: `ok`, `error`, `any`, or how the answer begins; nothing is judged if absent",
+);
+
+/// Reads the operation of an entry, drawing what is left open from the streams of `seed`.
+pub fn read(id: OpId, entry: (&Value, Place), layout: Layout, seed: u64) -> Result<Op, Vec<Problem>> {
+    let (value, place) = entry;
+    let name = kind_of(value, &place, "an operation", NAMES).map_err(|problem| vec![problem])?;
+    let elsewhere: Vec<&str> = NAMES.iter().flat_map(|name| keys(name)).map(|key| key.name).collect();
+    let all = [keys(name), timing::KEYS.to_vec()].concat();
+    let reader = Reader::new(name, (value, place), all, &elsewhere, layout);
+    let mut reader = reader.drawing(seed, format!("operation {}", id.0));
+    let delay_ns = timing::read(&mut reader);
+    let action = read_action(name, &mut reader);
+    let expect = reader.text("expect");
+    if expect.as_ref().is_some_and(String::is_empty) {
+        let advice = "write `ok`, `error`, `any`, or how the answer begins";
+        reader.wrong_at("expect", "this expects nothing", advice);
+    }
+    let problems = reader.into_problems();
+    match action {
+        Some(action) if problems.is_empty() => {
+            Ok(Op { id, delay_ns, action, expected_to_fail: None, expect: expect.map(Expect::from) })
+        }
+        _ => Err(problems),
+    }
+}
+
+/// The steps that an operation of an entry's type can show on the cluster bus, whatever else the entry says.
+pub fn steps_of_entry(entry: &Value) -> Option<Steps> {
+    entry.get("type").and_then(Value::as_text).and_then(steps_of)
+}
+
+/// Draws the operations of a generated scenario; says of each whether it is a failover.
+pub fn draw(seed: u64, layout: Layout) -> (Vec<Value>, Vec<bool>) {
+    let stream = |purpose: &str| Stream::new(seed, "generator", purpose);
+    let counts = [(35, 1), (30, 2), (20, 3), (10, 4), (5, 5)];
+    let count: u64 = stream("operation count").weighted(&counts);
+    let operation = |number: u64| {
+        let mut stream = stream(&format!("operation {number}"));
+        let name = stream.weighted(&weights(layout));
+        let timing = timing::draw(&mut stream);
+        let own = draw_action(name, &mut stream, layout);
+        (Entry::of(name).and(own).and(timing).written(), steps_of(name).is_some())
+    };
+    (1..=count).map(operation).unzip()
+}
