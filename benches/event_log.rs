@@ -56,7 +56,7 @@ fn header() -> Header {
         name: "bench".to_owned(),
         seed: 1,
         epoch_us: 0,
-        cluster: ClusterPlan { shards: 3, replicas: 1, node_timeout_ms: 5000, config: [].into() },
+        cluster: ClusterPlan { shards: 3, replicas: 1, node_timeout_ms: 5000, cpu: 1, config: [].into() },
         network: NetworkPlan { latency, delays: Vec::new() },
         operations: Vec::new(),
         faults: Vec::new(),

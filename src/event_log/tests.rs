@@ -29,7 +29,7 @@ fn header() -> Header {
         name: "one failover".to_owned(),
         seed: u64::MAX,
         epoch_us: 1_700_000_000_000_000,
-        cluster: ClusterPlan { shards: 3, replicas: 1, node_timeout_ms: 5000, config: [].into() },
+        cluster: ClusterPlan { shards: 3, replicas: 1, node_timeout_ms: 5000, cpu: 1, config: [].into() },
         network: NetworkPlan { latency, delays: Vec::new() },
         operations: Vec::new(),
         faults: Vec::new(),

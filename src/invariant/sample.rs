@@ -66,7 +66,7 @@ fn plan(shards: u16, replicas: u16) -> Plan {
         name: "sample".to_owned(),
         seed: 42,
         epoch_us: 0,
-        cluster: ClusterPlan { shards, replicas, node_timeout_ms: 2_000, config: BTreeMap::new() },
+        cluster: ClusterPlan { shards, replicas, node_timeout_ms: 2_000, cpu: 1, config: BTreeMap::new() },
         network: NetworkPlan { latency, delays: Vec::new() },
         operations: vec![],
         faults: vec![],

@@ -107,6 +107,8 @@ mod tests {
             Box::new(|plan| plan.cluster.shards = 0),
             Box::new(|plan| plan.cluster.replicas = u16::MAX),
             Box::new(|plan| plan.cluster.node_timeout_ms = u64::MAX),
+            Box::new(|plan| plan.cluster.cpu = 0),
+            Box::new(|plan| plan.cluster.cpu = u64::MAX),
             Box::new(|plan| plan.epoch_us = u64::MAX),
             Box::new(|plan| plan.name = "\u{1b}[2J".to_owned()),
             Box::new(|plan| plan.network.latency.max_ns = SimDuration::from_ns(u64::MAX)),

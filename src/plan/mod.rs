@@ -61,8 +61,19 @@ pub struct ClusterPlan {
     pub replicas: u16,
     /// `cluster-node-timeout`.
     pub node_timeout_ms: u64,
+    /// How many times slower than a quick machine every node works.
+    #[serde(default = "at_full_speed", skip_serializing_if = "is_full_speed")]
+    pub cpu: u64,
     /// Further configuration of every server, by directive.
     pub config: BTreeMap<String, String>,
+}
+
+fn at_full_speed() -> u64 {
+    1
+}
+
+fn is_full_speed(cpu: &u64) -> bool {
+    *cpu == at_full_speed()
 }
 
 /// The network a plan begins with.

@@ -66,6 +66,7 @@ fn cluster(written: &Cluster) -> ClusterPlan {
         shards: small(written.shards.unwrap_or(DEFAULT_SHARDS)),
         replicas: small(written.replicas.unwrap_or(DEFAULT_REPLICAS)),
         node_timeout_ms: written.node_timeout_ms.unwrap_or(DEFAULT_NODE_TIMEOUT_MS),
+        cpu: written.cpu.unwrap_or(1),
         config: written.config.clone(),
     }
 }

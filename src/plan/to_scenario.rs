@@ -22,6 +22,7 @@ impl Plan {
                 shards: Some(cluster.shards.into()),
                 replicas: Some(cluster.replicas.into()),
                 node_timeout_ms: Some(cluster.node_timeout_ms),
+                cpu: Some(cluster.cpu).filter(|cpu| *cpu != 1),
                 config: cluster.config.clone(),
             },
             network: Network {

@@ -129,6 +129,7 @@ impl Finds {
         self.range(&place.key("shards"), cluster.shards, 3, 16);
         self.range(&place.key("replicas"), cluster.replicas, 0, MAX_REPLICAS);
         self.range(&place.key("node_timeout_ms"), cluster.node_timeout_ms, 100, 3_600_000);
+        self.range(&place.key("cpu"), cluster.cpu, 1, 1_000);
         for (name, value) in &cluster.config {
             self.directive(&place.key("config").key(name), name, value);
         }

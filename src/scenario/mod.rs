@@ -78,6 +78,8 @@ pub struct Cluster {
     pub replicas: Option<u64>,
     /// `cluster-node-timeout`, at least 100.
     pub node_timeout_ms: Option<u64>,
+    /// How many times slower than a quick machine every node works: what it computes takes as many times longer.
+    pub cpu: Option<u64>,
     /// Further configuration of every server, by directive.
     #[serde(default, deserialize_with = "text_map")]
     pub config: BTreeMap<String, String>,

@@ -78,6 +78,7 @@ The server to run: a version in quotes (`\"8.1\"`), or a path.
 | `shards` | 3 to 16 | how many shards; 3 if absent |
 | `replicas` | 0 to 5 | how many replicas each shard has; 1 if absent |
 | `node_timeout_ms` | 100 to 3600000 | `cluster-node-timeout`; 5000 if absent |
+| `cpu` | 1 to 1000 | how many times slower than a quick machine every node works; 1 if absent |
 | `config` | directives with their values | further configuration of every server |
 
 ## `network`

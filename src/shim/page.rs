@@ -12,7 +12,7 @@ use super::Shared;
 /// First word of a page.
 pub const MAGIC: u64 = 0x766b_667a_7061_6765;
 /// Layout version; the shim refuses another one.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 /// The variable that names the page's descriptor to the shim.
 pub const PAGE_VARIABLE: &str = "VALKEY_FUZZER_PAGE";
 /// The variable that asks the shim to describe the process images it is loaded into, and do nothing else.
@@ -64,11 +64,11 @@ pub struct Page {
     pub epoch_ns: Shared<u64>,
     /// Value of the monotonic clock when virtual time is zero.
     pub monotonic_base_ns: Shared<u64>,
-    /// What each of the server's own looks at a clock costs.
-    pub clock_cost_ns: Shared<u64>,
+    /// How many times slower than a quick machine this one works, at least 1; the world may change it between turns.
+    pub times_slower: Shared<u64>,
     /// The node's virtual time; advanced by the scheduler between turns, and by looks at a clock.
     pub now_ns: Shared<u64>,
-    /// Virtual time spent on looks at clocks: the process's CPU time.
+    /// Virtual time spent on work: the process's CPU time.
     pub busy_ns: Shared<u64>,
     /// The host's IPv4 address.
     pub address: Shared<u32>,

@@ -26,3 +26,4 @@ mod show;
 mod support;
 mod surroundings;
 mod tidy;
+mod work;

@@ -5,7 +5,7 @@ use crate::life::alive;
 use crate::page::Socket;
 use crate::sys::{self, kernel, reported, sys};
 use crate::transfer::{each_vector, written};
-use crate::{epoll, event, files, pipe, ready, socket, stream, turn};
+use crate::{epoll, event, files, pipe, ready, socket, stream, turn, work};
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn close(fd: i32) -> i32 {
@@ -46,7 +46,7 @@ unsafe extern "C" fn read(fd: i32, buffer: *mut u8, len: usize) -> isize {
             Kind::Fake(content, at) => files::read_fake(fd, content, at, buffer, len),
             Kind::Random => files::read_random(buffer, len),
             Kind::Real | Kind::PipeWrite(_) | Kind::Epoll(_) | Kind::Tasks(_) => {
-                sys!(sys::READ, fd, buffer, len)
+                priced(sys!(sys::READ, fd, buffer, len))
             }
         })
     }
@@ -71,11 +71,19 @@ unsafe extern "C" fn write(fd: i32, buffer: *const u8, len: usize) -> isize {
                 if fd == 1 || fd == 2 {
                     files::note_printed();
                 }
-                return kernel!(SYS_write, fd, buffer, len);
+                return reported(priced(sys!(sys::WRITE, fd, buffer, len)));
             }
         };
         written(result, 0)
     }
+}
+
+/// The kernel's answer to a call that moves bytes, paid for.
+fn priced(result: isize) -> isize {
+    if alive() && result > 0 {
+        work::call(result as usize);
+    }
+    result
 }
 
 /// Whether vectors of this descriptor are gathered here.

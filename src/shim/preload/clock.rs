@@ -9,6 +9,7 @@ use crate::baton::Baton;
 use crate::life::{alive, real};
 use crate::signal::Interrupt;
 use crate::sys::{self, fail, reported, sys};
+use crate::work::{self, Look};
 use crate::{thread, turn};
 
 #[repr(C)]
@@ -74,18 +75,19 @@ fn is_clock(id: i32) -> bool {
 }
 
 /// Virtual time for a look that returns to `caller`, after its cost if it is one of the server's own.
-pub fn look(caller: usize) -> u64 {
+pub fn look(caller: usize, which: Look) -> u64 {
     if is_servers_own(caller) {
-        turn::spend_on_look();
+        work::look(which);
     }
     turn::page().now_ns.get()
 }
 
 /// The reading of clock `id` for a look that returns to `caller`.
 fn reading_ns(id: i32, caller: usize) -> u64 {
-    let now = look(caller);
+    let is_of_day = matches!(id, CLOCK_REALTIME | CLOCK_REALTIME_COARSE | CLOCK_TAI);
+    let now = look(caller, if is_of_day { Look::OfDay } else { Look::OfLength });
     match id {
-        CLOCK_REALTIME | CLOCK_REALTIME_COARSE | CLOCK_TAI => turn::page().epoch_ns.get() + now,
+        _ if is_of_day => turn::page().epoch_ns.get() + now,
         CLOCK_PROCESS_CPUTIME_ID | CLOCK_THREAD_CPUTIME_ID | ..0 => turn::page().busy_ns.get(),
         _ => turn::page().monotonic_base_ns.get() + now,
     }

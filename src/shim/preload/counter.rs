@@ -56,7 +56,7 @@ unsafe extern "C" fn faulted(number: i32, info: *mut u64, context: *mut u64) {
         if length == 0 {
             return signal::chain(number, info, context);
         }
-        let ticks = clock::look(at as usize);
+        let ticks = clock::look(at as usize, crate::work::Look::OfLength);
         *registers.add(RAX) = ticks & 0xffff_ffff;
         *registers.add(RDX) = ticks >> 32;
         if length == RDTSCP.len() {

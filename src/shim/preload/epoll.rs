@@ -9,7 +9,7 @@ use crate::life::alive;
 use crate::ready::{ERR, HUP, IN, INVALID, events_of, wait_until};
 use crate::sys::{fail, kernel, reported, sys};
 use crate::thread::{NO_DEADLINE, Source, Wait};
-use crate::turn;
+use crate::{turn, work};
 
 const EDGE: u32 = libc::EPOLLET as u32;
 const ONCE: u32 = libc::EPOLLONESHOT as u32;
@@ -244,7 +244,7 @@ unsafe extern "C" fn epoll_wait(epoll: i32, events: *mut u8, most: i32, timeout_
     // SAFETY: the caller's room for `most` events.
     let collect = || unsafe { TABLE[i].collect(events.cast::<Event>(), most as usize) as i32 };
     if timeout_ms == 0 {
-        turn::breathe();
+        work::breathe();
     }
     loop {
         let count = collect();

@@ -5,7 +5,7 @@
 //! alive only in the process whose environment names a page; anywhere else every call goes straight to the kernel.
 //!
 //! Layers, lowest first; a module names lower ones only: `sys baton` · `turn` (the page, and handing the turn over) ·
-//! `give_up random` · `life` (is this process meant?) · `signal` · `thread` (the baton) · `clock` ·
+//! `work` (what it costs) · `give_up random` · `life` (is this process meant?) · `signal` · `thread` (the baton) · `clock` ·
 //! `allocator program` · `descriptor` · `ready` (what a descriptor has for whom) · `proc` ·
 //! `transfer lock shared_lock mask kill pipe stream option socket event files entropy process` · `epoll poll` ·
 //! `calls` (what works on any descriptor) · `identity lookup counter check probe syscall` (what is called by number) ·
@@ -57,6 +57,7 @@ mod syscall;
 mod thread;
 mod transfer;
 mod turn;
+mod work;
 
 /// A field of the page: others write it between this process's turns, so it is a cell.
 type Shared<T> = Cell<T>;

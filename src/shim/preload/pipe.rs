@@ -7,7 +7,7 @@ use crate::page::{self, PIPE_BYTES, PIPES, Pipe, SHUT_READERS, SHUT_WRITERS};
 use crate::ready::{self, has_readers, has_writers, is_named, wait_for};
 use crate::sys::{fail, kernel};
 use crate::thread::NO_DEADLINE;
-use crate::turn;
+use crate::{turn, work};
 
 /// Writes of at most so many bytes are never split.
 const ATOMIC_BYTES: usize = libc::PIPE_BUF;
@@ -147,6 +147,7 @@ pub unsafe fn read(fd: i32, i: usize, buffer: *mut u8, len: usize, nonblocking: 
     pipe.len.set((filled - count) as u32);
     pipe.start.set(if filled == count { 0 } else { ((start + count) % PIPE_BYTES) as u32 });
     note_activity();
+    work::call(count);
     count as isize
 }
 
@@ -174,6 +175,7 @@ pub unsafe fn write(fd: i32, i: usize, buffer: *const u8, len: usize, nonblockin
         let count = (len - done).min(room);
         // SAFETY: the rest of the caller's buffer.
         append(i, unsafe { core::slice::from_raw_parts(buffer.add(done), count) });
+        work::call(count);
         done += count;
     }
     done as isize

@@ -6,7 +6,7 @@ use crate::life::alive;
 use crate::ready::{ERR, HUP, IN, INVALID, OUT, wait_until};
 use crate::sys::{fail, kernel};
 use crate::thread::{NO_DEADLINE, Source, Wait};
-use crate::turn;
+use crate::{turn, work};
 
 /// What a signal mask of the kernel takes.
 const MASK_BYTES: usize = 8;
@@ -26,6 +26,9 @@ fn count_ready(array: usize, count: usize) -> usize {
 }
 
 fn poll_until(array: usize, count: usize, deadline: u64) -> i32 {
+    if deadline <= turn::page().now_ns.get() {
+        work::breathe();
+    }
     let is_over = |array: usize, count: usize| count_ready(array, count) > 0;
     loop {
         let ready = count_ready(array, count);
@@ -133,6 +136,9 @@ unsafe fn select_until(count: i32, sets: [*mut u64; 3], deadline: u64) -> i32 {
         unsafe { &*(selection as *const Selection) }.answer().is_none_or(|(_, bits)| bits > 0)
     };
     let about = ((&raw const selection).addr(), 0);
+    if deadline <= turn::page().now_ns.get() {
+        work::breathe();
+    }
     loop {
         let Some((answer, bits)) = selection.answer() else {
             return fail(libc::EBADF);

@@ -10,7 +10,7 @@ use crate::page::{self, PARTICIPANTS, Participant, record, state};
 use crate::signal::Interrupt;
 use crate::sys::{self, fail, reported, sys};
 use crate::thread::{NO_DEADLINE, Source, Wait, wait};
-use crate::{counter, descriptor, random, thread, turn};
+use crate::{counter, descriptor, random, thread, turn, work};
 
 /// Who started the servers, as they see it.
 const INIT: i32 = 1;
@@ -103,6 +103,7 @@ extern "C" fn fork() -> i32 {
     STATE.children[child].set(true);
     participant(child).real_pid.set(real_pid as u32);
     turn::report(record::FORK, 0, child as u64, u64::from(pid));
+    work::fork();
     pid as i32
 }
 
@@ -116,6 +117,7 @@ fn become_child(child: usize, pid: u32) {
     // The parent still has the turn: nothing of the page but this participant's own part may be touched yet.
     turn::adopt_waiting(child);
     random::fork(pid);
+    work::begin_anew();
     counter::fault_on_read();
 }
 

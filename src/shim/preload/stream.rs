@@ -6,7 +6,7 @@ use crate::pipe;
 use crate::ready::{self, deadline_of, wait_for};
 use crate::sys::{fail, kernel, reported};
 use crate::transfer::{each_vector, written};
-use crate::turn;
+use crate::{turn, work};
 
 fn may_block(fd: i32, flags: i32) -> bool {
     !entry(fd).nonblocking && flags & libc::MSG_DONTWAIT == 0
@@ -33,6 +33,7 @@ pub unsafe fn send(fd: i32, i: usize, buffer: *const u8, len: usize, flags: i32)
                 at(i).credit.update(|credit| credit - part as u64);
                 // SAFETY: a part of the caller's buffer.
                 let bytes = unsafe { core::slice::from_raw_parts(buffer.add(done), part) };
+                work::call(part);
                 turn::report_sent(at(i).handle.get(), bytes);
                 done += part;
             }
@@ -132,6 +133,7 @@ unsafe fn take_received(i: usize, buffer: *mut u8, len: usize, take: bool) -> us
     // SAFETY: unread bytes of the receive area, and the caller's buffer.
     unsafe { core::ptr::copy_nonoverlapping(source, buffer, count) };
     if take && count > 0 {
+        work::call(count);
         let all_read = count as u32 == end - start;
         s.rx_start.set(if all_read { 0 } else { start + count as u32 });
         s.rx_end.set(if all_read { 0 } else { end });

@@ -15,7 +15,7 @@ use crate::give_up::{Text, give_up};
 use crate::life::{alive, real};
 use crate::signal::{self, Interrupt};
 use crate::sys::{self, sys};
-use crate::turn;
+use crate::{turn, work};
 
 pub use crate::signal::THREADS;
 pub const NO_DEADLINE: u64 = u64::MAX;
@@ -216,7 +216,12 @@ fn choose() -> usize {
         }
         let earliest = waiting().map(|(thread, _)| thread.deadline_ns.get()).min();
         let waits_outside = waiting().any(|(_, wait)| matches!(wait.source, Source::Outside));
-        turn::block(earliest.unwrap_or(NO_DEADLINE), waits_outside);
+        let deadline_ns = earliest.unwrap_or(NO_DEADLINE);
+        let waits = deadline_ns > turn::page().now_ns.get();
+        turn::give_way(deadline_ns, waits_outside);
+        if waits {
+            work::begin_anew();
+        }
         signal::assign(living());
     }
 }
@@ -530,6 +535,7 @@ unsafe extern "C" fn pthread_setcanceltype(new: i32, old: *mut i32) -> i32 {
 #[unsafe(no_mangle)]
 unsafe extern "C" fn sched_yield() -> i32 {
     if alive() {
+        work::call(0);
         sleep_until(turn::page().now_ns.get());
     }
     0

@@ -19,6 +19,7 @@ const FUTEX_WAKE: usize = 1;
 static NO_PAGE: Baton<Page> = Baton::new(unsafe { core::mem::zeroed() });
 static PAGE: Baton<Cell<*const Page>> = Baton::new(Cell::new(ptr::null()));
 static ME: Baton<Cell<usize>> = Baton::new(Cell::new(0));
+static SINCE_NS: Baton<Cell<u64>> = Baton::new(Cell::new(0));
 
 /// The head of the kernel's robust list, as `set_robust_list(2)` describes it.
 #[repr(C)]
@@ -117,79 +118,16 @@ pub fn hand_over(reason: u32) {
         wake(&me.turn);
     }
     await_turn();
-    WORK.since_ns.set(page().now_ns.get());
+    SINCE_NS.set(page().now_ns.get());
 }
 
-/// What this process has done since it last had to wait.
-struct Work {
-    looks: Cell<u64>,
-    /// Looks since it last asked for news.
-    looks_after_news: Cell<u64>,
-    spent_ns: Cell<u64>,
-    /// When it last got the turn.
-    since_ns: Cell<u64>,
+/// When this process last got the turn.
+pub fn since_ns() -> u64 {
+    SINCE_NS.get()
 }
 
-static WORK: Baton<Work> = Baton::new(Work {
-    looks: Cell::new(0),
-    looks_after_news: Cell::new(0),
-    spent_ns: Cell::new(0),
-    since_ns: Cell::new(0),
-});
-
-/// Virtual time after which a process that is busy lets the rest of the world go on, where it looks for news.
-const SLICE_NS: u64 = 1_000_000;
-/// Work without a wait beyond which there is none to come, as multiples of the price of a look: 15 s.
-const LOOKS_OF_WORK: u64 = 150_000_000;
-
-/// Lets work take virtual time; a process that only ever works is no more.
-pub fn spend(ns: u64) {
-    page().now_ns.update(|now| now + ns);
-    page().busy_ns.update(|busy| busy + ns);
-    WORK.spent_ns.update(|spent| spent + ns);
-    if WORK.spent_ns.get() > LOOKS_OF_WORK.saturating_mul(page().clock_cost_ns.get()) {
-        hand_over(state::BUSY);
-    }
-}
-
-/// The price of a look at a clock. A process that looks again and again without a wait computes in between, and how
-/// much can only be guessed from the looks: a script of the server's is worth one every 100 000 instructions
-/// (`lua_sethook` in `script_lua.c`). So the price rises, the first thousands of looks apart, to what those take. Looking
-/// for news makes some looks of its own, which stand for no work.
-pub fn spend_on_look() {
-    const CHEAP: u64 = 1_000;
-    const STEPS: u64 = 6;
-    const OF_NEWS: core::ops::Range<u64> = 1..16;
-    // Nearly twelve virtual seconds of work, and as many real ones: what is not at its end by now is brought there sooner.
-    const MANY: u64 = 90_000;
-    const SOONER: u64 = 16;
-    let looks = WORK.looks.replace(WORK.looks.get() + 1);
-    let after_news = WORK.looks_after_news.replace(WORK.looks_after_news.get() + 1);
-    let stands_for_work = !OF_NEWS.contains(&after_news);
-    let step = if stands_for_work { (looks / CHEAP).clamp(1, STEPS) } else { 1 };
-    let haste = if looks < MANY { 1 } else { SOONER };
-    spend(page().clock_cost_ns.get() * step.pow(4) * haste);
-}
-
-/// Lets the rest of the world go on if this process has been busy for long: it asked for news, and waits for none.
-pub fn breathe() {
-    WORK.looks_after_news.set(0);
-    if page().now_ns.get().saturating_sub(WORK.since_ns.get()) >= SLICE_NS {
-        give_way(page().now_ns.get(), true);
-    }
-}
-
-/// Blocks the process until `deadline_ns` or until something happens at one of its descriptors.
-pub fn block(deadline_ns: u64, waits_io: bool) {
-    let waits = deadline_ns > page().now_ns.get();
-    give_way(deadline_ns, waits_io);
-    if waits {
-        WORK.looks.set(0);
-        WORK.spent_ns.set(0);
-    }
-}
-
-fn give_way(deadline_ns: u64, waits_io: bool) {
+/// Gives the turn up until `deadline_ns` or until something happens at one of the process's descriptors.
+pub fn give_way(deadline_ns: u64, waits_io: bool) {
     let me = me();
     me.deadline_ns.set(deadline_ns);
     me.waits_io.set(waits_io as u32);
@@ -226,9 +164,6 @@ fn append(record: Record, payload: &[u8]) {
 /// Reports a payload of any length in pieces that fit the outbox.
 pub fn report_sent(handle: u64, bytes: &[u8]) {
     const PIECE: usize = 256 * 1024;
-    /// As fast as memory is copied a few times.
-    const BYTES_PER_NS: u64 = 4;
-    spend(bytes.len() as u64 / BYTES_PER_NS);
     for piece in bytes.chunks(PIECE) {
         append(Record { kind: record::SEND, len: piece.len() as u32, handle, value: 0, extra: 0 }, piece);
     }

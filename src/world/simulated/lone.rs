@@ -41,6 +41,8 @@ pub struct Guest<'a> {
     pub seed: u64,
     /// What the order of what is ready is shuffled by, in every turn; 0 for the usual order.
     pub order: u64,
+    /// How many times slower than a quick machine its host works.
+    pub times_slower: u64,
     /// Whether calls that go round the shim end it.
     pub check: bool,
     /// How many turns it may take.
@@ -123,7 +125,15 @@ impl Lone {
         let (seed, check, now) = (guest.seed, guest.check, SimTime::ZERO);
         node::prepare(
             &mut page,
-            Setting { node: NODE, incarnation: 1, seed, epoch_ns: EPOCH_NS, now, check },
+            Setting {
+                node: NODE,
+                incarnation: 1,
+                seed,
+                epoch_ns: EPOCH_NS,
+                now,
+                times_slower: guest.times_slower,
+                check,
+            },
         );
         let launch = Launch { directory: &directory, arguments: guest.arguments, output, page: page.fd() };
         let leader = stage.launch(&launch).map_err(|e| system("start the program", e))?;

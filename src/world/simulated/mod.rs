@@ -53,6 +53,7 @@ pub struct Simulated {
     logs: PathBuf,
     seed: u64,
     epoch_ns: u64,
+    times_slower: u64,
     check: bool,
     turns: u64,
 }
@@ -70,6 +71,7 @@ impl Simulated {
             logs: options.logs.clone(),
             seed: options.plan.seed,
             epoch_ns: options.plan.epoch_us * 1_000,
+            times_slower: options.plan.cluster.cpu,
             check: options.check,
             turns: 0,
         })
@@ -123,8 +125,15 @@ fn number(signal: Signal) -> i32 {
 
 impl World for Simulated {
     fn start(&mut self, node: NodeId, incarnation: u32, now: SimTime) -> Result<(), WorldError> {
-        let setting =
-            Setting { node, incarnation, seed: self.seed, epoch_ns: self.epoch_ns, now, check: self.check };
+        let setting = Setting {
+            node,
+            incarnation,
+            seed: self.seed,
+            epoch_ns: self.epoch_ns,
+            now,
+            times_slower: self.times_slower,
+            check: self.check,
+        };
         let process = self.launch(setting)?;
         tracing::info!(%node, incarnation, pid = process.id(), "server started");
         self.processes.insert(node, process);

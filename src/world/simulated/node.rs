@@ -43,6 +43,8 @@ pub struct Setting {
     pub epoch_ns: u64,
     /// Now.
     pub now: SimTime,
+    /// How many times slower than a quick machine it works.
+    pub times_slower: u64,
     /// Whether calls that go round the shim end the run.
     pub check: bool,
 }
@@ -56,6 +58,8 @@ pub struct Process {
     log: LogTail,
     children: Children,
     seen: Vec<Seen>,
+    /// The process that was busy when it last gave its turn up, and waits for nothing.
+    resting: Option<usize>,
     /// Where a stack is left if the server never blocks again.
     pub stack_file: PathBuf,
 }
@@ -68,7 +72,6 @@ enum Pause {
 
 /// Prepares a page for the first turn of an incarnation.
 pub fn prepare(page: &mut SharedPage, setting: Setting) {
-    const CLOCK_COST_NS: u64 = 100;
     let mut identity =
         Stream::new(setting.seed, &setting.node.to_string(), &format!("incarnation {}", setting.incarnation));
     let first_handle = u64::from(setting.incarnation) << 32;
@@ -79,7 +82,7 @@ pub fn prepare(page: &mut SharedPage, setting: Setting) {
     fixed.seed = [identity.bits(), identity.bits(), identity.bits(), identity.bits() | 1];
     fixed.epoch_ns = setting.epoch_ns;
     fixed.monotonic_base_ns = identity.range(1_000_000_000_000..=900_000_000_000_000);
-    fixed.clock_cost_ns = CLOCK_COST_NS;
+    fixed.times_slower = setting.times_slower;
     fixed.now_ns = setting.now.as_ns();
     fixed.address = u32::from(crate::id::Host::Node(setting.node).address());
     fixed.next_pid = identity.range(1_000..=30_000) as u32;
@@ -103,6 +106,7 @@ impl Process {
             log,
             children: Children::default(),
             seen: Vec::new(),
+            resting: None,
             stack_file,
         };
         process.await_hello()?;
@@ -154,7 +158,7 @@ impl Process {
         /// What getting the turn costs a process in virtual time.
         const TURN_COST_NS: u64 = 1_000;
         let fixed = self.page.get();
-        fixed.now_ns = fixed.now_ns.max(now.as_ns()) + TURN_COST_NS;
+        fixed.now_ns = fixed.now_ns.max(now.as_ns()) + TURN_COST_NS * fixed.times_slower;
         fixed.order = order;
         let begun_ns = fixed.now_ns;
         self.sockets.refill(&mut self.page);
@@ -165,10 +169,13 @@ impl Process {
             };
             *turns += 1;
             next = self.give_turn(participant)?;
+            let could_go_on = self.page.participant(participant).deadline_ns <= self.page.get().now_ns;
+            self.resting = could_go_on.then_some(participant);
             if round > ROUNDS {
                 next = Some(self.livelock("its processes wake each other without end".to_owned())?);
             }
-            if next.is_some() || self.page.get().now_ns >= begun_ns + SLICE_NS {
+            let slice_ns = SLICE_NS * self.page.get().times_slower;
+            if next.is_some() || self.page.get().now_ns >= begun_ns + slice_ns {
                 break;
             }
         }
@@ -182,20 +189,24 @@ impl Process {
         Ok(Turn { ended_at, seen: std::mem::take(&mut self.seen), next, shuffled })
     }
 
-    /// The first process that has something to do.
+    /// The first process that has something to do; one that could have gone on gives way to all others first.
     fn who_is_due(&mut self) -> Option<usize> {
+        let resting = self.resting;
+        let others = (0..PARTICIPANTS).filter(|i| Some(*i) != resting);
+        others.chain(resting).find(|i| self.is_due(*i))
+    }
+
+    fn is_due(&mut self, participant: usize) -> bool {
         let (now, activity) = (self.page.get().now_ns, self.page.get().pipe_activity);
-        (0..PARTICIPANTS).find(|i| {
-            let p = self.page.participant(*i);
-            match p.state {
-                state::READY => true,
-                state::BLOCKED => {
-                    let news = p.poked != 0 || p.seen_activity != activity;
-                    p.deadline_ns <= now || p.signals != 0 || (p.waits_io != 0 && news)
-                }
-                _ => false,
+        let p = self.page.participant(participant);
+        match p.state {
+            state::READY => true,
+            state::BLOCKED => {
+                let news = p.poked != 0 || p.seen_activity != activity;
+                p.deadline_ns <= now || p.signals != 0 || (p.waits_io != 0 && news)
             }
-        })
+            _ => false,
+        }
     }
 
     /// When the node wants the turn again: at once if its turn was over before it had done all it could.

@@ -86,17 +86,27 @@ fn fate(status: ExitStatus) -> String {
 
 /// What a check shows under the shim.
 pub fn in_simulation(guest: &Guest, check: &str) -> String {
-    in_order(guest, check, 0)
+    on_host(guest, check, 0, 1)
 }
 
 /// The same, where what is ready at once is reported in an order shuffled by `order`.
 pub fn in_order(guest: &Guest, check: &str, order: u64) -> String {
+    on_host(guest, check, order, 1)
+}
+
+/// The same, on a host that works so many times slower.
+pub fn on_a_slow_host(guest: &Guest, check: &str, times_slower: u64) -> String {
+    on_host(guest, check, 0, times_slower)
+}
+
+fn on_host(guest: &Guest, check: &str, order: u64, times_slower: u64) -> String {
     let arguments = [check.to_owned(), lone::address().to_string()];
     let ran = lone::run(&lone::Guest {
         program: &guest.program(),
         arguments: &arguments,
         seed: 1,
         order,
+        times_slower,
         check: false,
         turns_max: TURNS_MAX,
         time_max: TIME_MAX,

@@ -138,7 +138,24 @@ static void select_refuses_what_is_closed(void) {
     SHOW(select(0, NULL, NULL, NULL, &none));
 }
 
-GUEST(NAMED(closed_numbers_are_not_valid), NAMED(a_closed_socket_is_not_valid), NAMED(negative_numbers_are_passed_over),
+static void asking_without_a_wait_lets_others_go_on(void) {
+    int ends[2];
+    MUST(pipe(ends) == 0);
+    if (fork() == 0) {
+        usleep(20000);
+        _exit(write(ends[1], "x", 1) != 1);
+    }
+    struct pollfd one = {.fd = ends[0], .events = POLLIN};
+    while (poll(&one, 1, 0) == 0) {}
+    say("poll has it");
+    fd_set set;
+    struct timeval none = {0, 0};
+    FD_ZERO(&set);
+    FD_SET(ends[0], &set);
+    SHOW(select(ends[0] + 1, &set, NULL, NULL, &none));
+}
+
+GUEST(NAMED(asking_without_a_wait_lets_others_go_on), NAMED(closed_numbers_are_not_valid), NAMED(a_closed_socket_is_not_valid), NAMED(negative_numbers_are_passed_over),
       NAMED(a_connection_in_all_its_states), NAMED(files_are_always_ready), NAMED(nothing_to_wait_for_takes_its_time),
       NAMED(a_time_out_is_zero), NAMED(bytes_end_a_wait), NAMED(one_number_twice), NAMED(select_tells_what_is_ready),
       NAMED(select_waits_as_long_as_it_says), NAMED(select_sleeps), NAMED(select_refuses_what_is_closed))
