@@ -32,10 +32,9 @@ fn events(count: u64) -> Vec<Event> {
             len: 2568,
             digest: format!("{:016x}", i.wrapping_mul(0x9e37_79b9_7f4a_7c15)),
             bus: Some(BusSummary {
-                r#type: MessageType::PING,
                 current_epoch: Some(6),
                 config_epoch: Some(3),
-                paused: None,
+                ..BusSummary::of_type(MessageType::PING)
             }),
             repl: None,
         },
@@ -56,7 +55,7 @@ fn header() -> Header {
         name: "bench".to_owned(),
         seed: 1,
         epoch_us: 0,
-        cluster: ClusterPlan { shards: 3, replicas: 1, node_timeout_ms: 5000, cpu: 1, config: [].into() },
+        cluster: ClusterPlan::of(3, 1),
         network: NetworkPlan { latency, delays: Vec::new() },
         operations: Vec::new(),
         faults: Vec::new(),

@@ -6,7 +6,7 @@
 //!
 //! Layers, lowest first; a module names its own layer and lower ones only (a test keeps it so):
 //! 0 `time rng id hold language scratch statistics stop words workers` · 1 `fault op event history` · 2 `scenario plan` · 3 `bisect event_log wire` ·
-//! 4 `convergence invariant leaders report` · 5 `actor` · 6 `shim world servers` · 7 `scheduler` · 8 `simulation` ·
+//! 4 `chronicle convergence invariant leaders report` · 5 `actor` · 6 `shim world servers` · 7 `scheduler` · 8 `simulation` ·
 //! 9 `benchmark replay` · 10 `campaign` · 11 `commands` · 12 `cli`.
 //!
 //! Absent on purpose: actors do not know the world; invariants do not know the actors; `plan` does no I/O; only
@@ -16,6 +16,7 @@ pub mod actor;
 pub mod benchmark;
 pub mod bisect;
 pub mod campaign;
+pub mod chronicle;
 pub mod cli;
 pub mod commands;
 pub mod convergence;

@@ -46,8 +46,12 @@ impl Director {
 
     fn begin(&mut self, out: &mut Out) {
         self.enter(Phase::Form, out);
-        for node in &self.nodes {
-            out.send(ActorId::Node(*node), Message::Node(NodeMessage::Start { incarnation: 1 }));
+        for (place, node) in (0..).zip(&self.nodes) {
+            let start = Message::Node(NodeMessage::Start { incarnation: 1 });
+            match started_after(place) {
+                SimDuration::ZERO => out.send(ActorId::Node(*node), start),
+                later => out.send_after(later, ActorId::Node(*node), start),
+            }
         }
         out.send(ActorId::Operator, Message::Operator(OperatorMessage::Form));
         out.send_after(self.patience, ActorId::Director, Message::Director(DirectorMessage::Overdue));
@@ -77,6 +81,14 @@ impl Director {
             out.act(Act::Finish { unfinished });
         }
     }
+}
+
+/// When the node at this place in the cluster is started. A large one is not started at one instant: all its links would
+/// be dialled, and their first messages under way, together.
+fn started_after(place: u64) -> SimDuration {
+    const AT_ONCE: u64 = 48;
+    const APART: SimDuration = SimDuration::from_ms(20);
+    APART.times((place + 1).saturating_sub(AT_ONCE))
 }
 
 /// Longer than any sound run of this plan takes.

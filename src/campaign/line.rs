@@ -49,9 +49,16 @@ pub struct RunLine {
     pub virtual_ms: u64,
     /// How long it took in real time, in milliseconds; the only value here that differs when it is run again.
     pub wall_ms: u64,
+    /// How many acknowledged writes were lost lawfully.
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub excused_losses: u64,
     /// Whether it was run twice and both logs were equal.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub doublechecked: bool,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl RunLine {
@@ -81,6 +88,7 @@ impl RunLine {
             log_sha256: report.meters.log_sha256.clone(),
             virtual_ms: (report.meters.virtual_s * 1e3).round() as u64,
             wall_ms: (report.meters.wall_s * 1e3).round() as u64,
+            excused_losses: report.excused_losses,
             ..RunLine::without_run(plan, server)
         }
     }
@@ -104,6 +112,7 @@ impl RunLine {
             log_sha256: String::new(),
             virtual_ms: 0,
             wall_ms: 0,
+            excused_losses: 0,
             doublechecked: false,
         }
     }

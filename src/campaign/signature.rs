@@ -15,10 +15,11 @@ use crate::plan::Plan;
 use crate::report::{Action, ActionOutcome, RunReport, Validation};
 
 /// The invariants, the most telling first: those below are often no more than consequences of those above.
-const MOST_TELLING: [&str; 23] = [
+const MOST_TELLING: [&str; 24] = [
     "no_crash",
     "no_livelock",
     "no_deadlock",
+    "replication_stream",
     "reads",
     "data_consistency",
     "single_owner",

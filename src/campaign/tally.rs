@@ -24,6 +24,10 @@ pub struct Tally {
     pub wall_ms: u64,
     /// How many runs were run twice.
     pub doublechecked: u64,
+    /// How many acknowledged writes were lost lawfully, in all runs.
+    pub excused_losses: u64,
+    /// In how many runs any were.
+    pub runs_with_losses: u64,
     /// Failures that have a signature in common.
     pub groups: BTreeMap<Signature, Group>,
 }
@@ -47,6 +51,8 @@ impl Tally {
         self.events += line.events;
         self.wall_ms += line.wall_ms;
         self.doublechecked += u64::from(line.doublechecked);
+        self.excused_losses += line.excused_losses;
+        self.runs_with_losses += u64::from(line.excused_losses > 0);
         if let Some(signature) = &line.signature {
             let group = self.groups.entry(signature.clone()).or_insert_with(|| Group::new(line));
             group.join(&Group::new(line));

@@ -17,6 +17,97 @@ pub struct BusSummary {
     /// The sender has paused its clients for a manual failover; absent if it has not.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub paused: Option<bool>,
+    /// The sender asks for a vote although its primary may be well; absent if it does not.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub forced: Option<bool>,
+    /// The sender's replication offset; absent if it is that of its last full header.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub offset: Option<u64>,
+    /// What the sender says of itself; absent if it is what its last full header said.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub claim: Option<Box<Claim>>,
+    /// The cluster id of the node that a FAIL or UPDATE is about.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub about: Option<String>,
+    /// Gossip about nodes that the sender's process doubts, or has doubted: other gossip is left out.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub gossip: Vec<Gossiped>,
+}
+
+/// What a node says of itself in every full header of the cluster bus.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim {
+    /// Its cluster id.
+    pub id: String,
+    /// What it is, as the server's bits (`CLUSTER_NODE_*`).
+    pub flags: u16,
+    /// The cluster id of its primary; absent at a primary.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub of: Option<String>,
+    /// The slots it owns, or its primary does: first and last of each range.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub slots: Vec<(u16, u16)>,
+    /// Whether it does what clients ask, as it sees the cluster.
+    pub ok: bool,
+}
+
+/// What gossip says of a node: its cluster id, and what it is as the server's bits (`CLUSTER_NODE_*`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gossiped(pub String, pub u16);
+
+impl Claim {
+    /// The bit of `flags` that says: a primary.
+    pub const PRIMARY: u16 = 1;
+    /// The bit of `flags` that says: a replica.
+    pub const REPLICA: u16 = 2;
+    /// The bit of `flags` that says: it does not try to take over.
+    pub const NO_FAILOVER: u16 = 512;
+
+    /// Whether it says that it is a primary.
+    pub fn is_primary(&self) -> bool {
+        self.flags & Self::PRIMARY != 0
+    }
+
+    /// Whether it says that it is a primary and owns slots.
+    pub fn owns_slots(&self) -> bool {
+        self.is_primary() && !self.slots.is_empty()
+    }
+}
+
+impl Gossiped {
+    /// The bit that says: it does not answer the sender.
+    pub const PFAIL: u16 = 4;
+    /// The bit that says: it does not answer a majority.
+    pub const FAIL: u16 = 8;
+
+    /// Whether the sender doubts the node.
+    pub fn is_doubt(&self) -> bool {
+        self.1 & (Self::PFAIL | Self::FAIL) != 0
+    }
+}
+
+impl BusSummary {
+    /// A message of this type that says nothing else.
+    pub fn of_type(r#type: MessageType) -> Self {
+        BusSummary {
+            r#type,
+            current_epoch: None,
+            config_epoch: None,
+            paused: None,
+            forced: None,
+            offset: None,
+            claim: None,
+            about: None,
+            gossip: Vec::new(),
+        }
+    }
+
+    /// The summary without what it says of nodes: type, epochs, and whether clients are paused.
+    #[must_use]
+    pub fn brief(&self) -> Self {
+        let BusSummary { r#type, current_epoch, config_epoch, paused, .. } = *self;
+        BusSummary { current_epoch, config_epoch, paused, ..BusSummary::of_type(r#type) }
+    }
 }
 
 /// The type field of a message without its light bit; in text the server's word in lower case, or `type_N`.
@@ -27,6 +118,8 @@ pub struct MessageType(pub u16);
 impl MessageType {
     /// A node asks whether another is there.
     pub const PING: MessageType = MessageType(0);
+    /// Somebody is called failing.
+    pub const FAIL: MessageType = MessageType(3);
     /// A replica asks for votes.
     pub const FAILOVER_AUTH_REQUEST: MessageType = MessageType(5);
     /// A primary votes.

@@ -9,8 +9,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::event::{
-    Body, BusSummary, ChildState, Closing, Doubt, Event, LinkState, Member, MessageType, Phase, Said, Told,
-    Topic, ViewRole, ViewRow, ViewState,
+    Body, BusSummary, ChildState, Claim, Closing, Doubt, Event, Gossiped, LinkState, Member, MessageType,
+    Phase, Said, Told, Topic, ViewRole, ViewRow, ViewState,
 };
 use crate::fault::{Channel, FaultId, LatencyRange};
 use crate::history::{Outcome, Request};
@@ -29,7 +29,7 @@ fn header() -> Header {
         name: "one failover".to_owned(),
         seed: u64::MAX,
         epoch_us: 1_700_000_000_000_000,
-        cluster: ClusterPlan { shards: 3, replicas: 1, node_timeout_ms: 5000, cpu: 1, config: [].into() },
+        cluster: ClusterPlan::of(3, 1),
         network: NetworkPlan { latency, delays: Vec::new() },
         operations: Vec::new(),
         faults: Vec::new(),
@@ -79,17 +79,27 @@ fn said(number: u64, text: String, flag: bool) -> Said {
     if flag { Said::List(list) } else { Said::Error { error: text } }
 }
 
+fn claim(small: u16, text: &str) -> Claim {
+    let of = (small > 1).then(|| text.to_owned());
+    Claim { id: text.to_owned(), flags: small, of, slots: vec![(small, small)], ok: small == 0 }
+}
+
 /// One event of each kind of statement, all values from these.
 fn bodies(number: u64, small: u16, flag: bool, text: &str, host: Host) -> Vec<Body> {
-    let (conn, len, op, fault, node) = (number, u64::from(small), OpId(small), FaultId(small), NodeId(small));
-    let text = || text.to_owned();
     let epoch = flag.then_some(number);
     let bus = BusSummary {
         r#type: MessageType(small),
         current_epoch: epoch,
         config_epoch: epoch,
         paused: epoch.map(|_| true),
+        forced: epoch.map(|_| true),
+        offset: epoch,
+        claim: epoch.map(|_| Box::new(claim(small, text))),
+        about: epoch.map(|_| text.to_owned()),
+        gossip: epoch.map(|_| Gossiped(text.to_owned(), small)).into_iter().collect(),
     };
+    let (conn, len, op, fault, node) = (number, u64::from(small), OpId(small), FaultId(small), NodeId(small));
+    let text = || text.to_owned();
     let channel = if flag { Channel::Bus } else { Channel::Replication };
     vec![
         Body::Latency { conn, ns: SimDuration::from_ns(number) },
@@ -265,7 +275,7 @@ fn the_format_is_these_bytes() {
             {"i":18,"at":180,"actor":"network","kind":"effect","cause":17,"what":"tell","message":"words","text":"a \"text\"\n"}
             {"i":19,"at":190,"actor":"network","kind":"observation","cause":18,"what":"dial","from":"operator","conn":7,"to":"operator","port":3}
             {"i":20,"at":200,"actor":"network","kind":"observation","cause":19,"what":"listen","node":3,"port":3}
-            {"i":21,"at":210,"actor":"network","kind":"observation","cause":20,"what":"sent","from":"node-3","conn":7,"channel":"bus","to":"operator","len":3,"digest":"a \"text\"\n","bus":{"type":"fail","current_epoch":7,"config_epoch":7,"paused":true}}
+            {"i":21,"at":210,"actor":"network","kind":"observation","cause":20,"what":"sent","from":"node-3","conn":7,"channel":"bus","to":"operator","len":3,"digest":"a \"text\"\n","bus":{"type":"fail","current_epoch":7,"config_epoch":7,"paused":true,"forced":true,"offset":7,"claim":{"id":"a \"text\"\n","flags":3,"of":"a \"text\"\n","slots":[[3,3]],"ok":false},"about":"a \"text\"\n","gossip":[["a \"text\"\n",3]]}}
             {"i":22,"at":220,"actor":"network","kind":"observation","cause":21,"what":"closed","from":"node-3","conn":7,"how":"half-closed"}
             {"i":23,"at":230,"actor":"network","kind":"observation","cause":22,"what":"log","line":"a \"text\"\n"}
             {"i":24,"at":240,"actor":"network","kind":"observation","cause":23,"what":"exited","status":"a \"text\"\n"}
@@ -311,7 +321,7 @@ fn what_was_pushed_is_read_and_the_digest_is_the_one_of_the_bytes() {
     let log = sink.bytes();
     assert_eq!(log, log_of(&events));
     assert_eq!((summary.events, summary.bytes), (events.len() as u64, log.len() as u64));
-    check(&summary.sha256, expect!["1c86af96bad83a7a379ac5540861c8d80891aa6728d728a9ed5a542895d61dd5"]);
+    check(&summary.sha256, expect!["7ceeea416ce3de33425edc5218b2351b7df7b8c3467b87b65528991fc569edff"]);
     let reader = LogReader::new(&log[..]).expect("a log");
     assert_eq!(reader.header(), &header());
     assert_eq!(reader.map(|event| event.expect("an event")).collect::<Vec<_>>(), events);

@@ -14,7 +14,7 @@ use crate::wire::cluster_nodes::{ClusterNodes, NodeEntry};
 use crate::wire::cluster_shards::{self, Shard};
 use crate::wire::cluster_slots::{self, SlotGroup};
 use crate::wire::info::{ClusterInfo, Info, Replication};
-use crate::wire::{Role, nodes_conf::NodesConf};
+use crate::wire::{Role, cluster_file::NodesConf};
 
 /// One node's account.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

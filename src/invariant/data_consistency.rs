@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use super::evidence::{Content, Functions, NodeEvidence, Role};
 use super::layout::shard_served;
 use super::verdict::Findings;
-use super::{Applies, Case, Invariant, Verdict};
+use super::{Applies, Case, Evidence, Invariant, Verdict};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "data_consistency",
@@ -28,6 +28,11 @@ fn check(case: &Case) -> Verdict {
 /// How many acknowledged writes are lost, excused or not.
 pub(super) fn lost_writes(case: &Case) -> u64 {
     kept::lost_writes(case)
+}
+
+/// How many acknowledged writes a run lost lawfully.
+pub fn excused_writes(evidence: &Evidence) -> u64 {
+    kept::excused_writes(&Case::of(evidence))
 }
 
 type Keys = BTreeMap<String, Content>;
@@ -104,7 +109,6 @@ fn difference(has: &Keys, wants: &Keys) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Evidence;
     use super::super::sample::operation;
     use super::super::sample::{at, fill, healthy, info, kill_both, lag, ok, ok_at, promote, refused};
     use super::*;

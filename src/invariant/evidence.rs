@@ -9,13 +9,14 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::account::Account;
+use crate::chronicle::Chronicle;
 use crate::fault::FaultId;
 use crate::history;
 use crate::id::{NodeId, ShardId};
 use crate::op::{Ending, OpId};
 use crate::plan::Plan;
 use crate::time::{SimDuration, SimTime};
-use crate::wire::nodes_conf::NodesConf;
+use crate::wire::cluster_file::NodesConf;
 
 /// Everything that is known about a run when it is judged.
 #[derive(Clone, Debug)]
@@ -36,6 +37,8 @@ pub struct Evidence {
     pub votes: Vec<Vote>,
     /// Slots that the plan's own commands moved to another shard, and to which.
     pub moved: BTreeMap<u16, ShardId>,
+    /// What was seen on the cluster bus, as timelines.
+    pub chronicle: Chronicle,
     /// What clients asked for and were told.
     pub history: Vec<history::Entry>,
     /// What was done to the cluster, faults and operations alike, in order of `at`.

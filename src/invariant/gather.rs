@@ -20,6 +20,7 @@ use self::takeovers::Takeovers;
 use super::Evidence;
 use super::evidence::{Findings, NodeEvidence, Resyncs};
 use super::layout;
+use crate::chronicle::Chronicle;
 use crate::event::{Body, Event, Phase};
 use crate::history::{Entry, Outcome, Request};
 use crate::id::{ActorId, ClientId, NodeId};
@@ -40,6 +41,7 @@ pub struct Gatherer {
     processes: Processes,
     disk: Disk,
     takeovers: Takeovers,
+    chronicle: Chronicle,
     resyncs: BTreeMap<NodeId, Resyncs>,
     notable: BTreeMap<SimTime, u64>,
 }
@@ -64,6 +66,7 @@ impl Gatherer {
             processes: Processes::default(),
             disk: Disk::default(),
             takeovers: Takeovers::default(),
+            chronicle: Chronicle::new(plan),
             resyncs: BTreeMap::new(),
             notable: BTreeMap::new(),
         }
@@ -72,6 +75,9 @@ impl Gatherer {
     /// Takes the next event.
     pub fn see(&mut self, event: &Event) {
         self.last_at = event.at;
+        if !self.done {
+            self.chronicle.see(event);
+        }
         if is_notable(&event.body) && !self.done {
             self.notable.entry(event.at).or_insert(event.i);
         }
@@ -118,8 +124,9 @@ impl Gatherer {
     }
 
     /// Everything that is known of the run. Without findings nothing is known of how the cluster was in the end.
-    pub fn finish(self, findings: Option<Findings>) -> Evidence {
+    pub fn finish(mut self, findings: Option<Findings>) -> Evidence {
         let findings = findings.unwrap_or_else(|| self.no_findings());
+        self.chronicle.end(findings.ended_at);
         let ids = findings.nodes.iter().filter_map(|n| Some((n.node_id.clone()?, n.node))).collect();
         let starts = self.processes.starts();
         let Accounts { heard: accounts, left: files, votes, .. } = self.accounts;
@@ -139,6 +146,7 @@ impl Gatherer {
             operations: self.actions.operations(&self.plan),
             primary_changes: self.takeovers.changes(&self.plan.cluster, &ids),
             log_tail: self.processes.log_tail(),
+            chronicle: self.chronicle,
             resyncs: self.resyncs,
             notable: self.notable,
             exits: self.processes.exits,

@@ -27,6 +27,7 @@ pub mod persistence;
 pub mod reads;
 pub mod replica_sync;
 pub mod replication_lag;
+pub mod replication_stream;
 pub mod roles;
 #[cfg(test)]
 pub(crate) mod sample;
@@ -90,13 +91,14 @@ pub struct Judged {
 }
 
 /// Every invariant, in the order of the report.
-pub static CATALOGUE: [Invariant; 23] = [
+pub static CATALOGUE: [Invariant; 24] = [
     slot_coverage::INVARIANT,
     replica_sync::INVARIANT,
     data_consistency::INVARIANT,
     operations::INVARIANT,
     convergence_time::INVARIANT,
     replication_lag::INVARIANT,
+    replication_stream::INVARIANT,
     reads::INVARIANT,
     availability::INVARIANT,
     single_owner::INVARIANT,

@@ -13,8 +13,8 @@ use super::verdict::Findings;
 use super::{Applies, Case, Evidence, Invariant, Verdict};
 use crate::id::NodeId;
 use crate::time::SimTime;
+use crate::wire::cluster_file::NodesConf;
 use crate::wire::cluster_nodes::{Health, NodeEntry, NodeFlag};
-use crate::wire::nodes_conf::NodesConf;
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "persistence",

@@ -9,6 +9,7 @@ use super::evidence::{
     Agreement, Content, Disturbance, Evidence, ExitReport, FaultReport, LagSample, NodeEvidence,
     OperationReport, PrimaryChange, Role, SlotAnswer, ViewEntry,
 };
+use crate::chronicle::Chronicle;
 use crate::fault::{FaultId, LatencyRange};
 use crate::history::{Entry, Outcome, Request};
 use crate::id::{ClientId, NodeId};
@@ -32,6 +33,7 @@ pub fn healthy_of(shards: u16, replicas: u16) -> Evidence {
     let plan = plan(shards, replicas);
     let nodes = plan.cluster.nodes().map(|node| healthy_node(&plan.cluster, node)).collect();
     let mut evidence = Evidence {
+        chronicle: Chronicle::new(&plan),
         plan,
         ended_at: at(100),
         settle_began_at: Some(at(60)),
@@ -66,7 +68,7 @@ fn plan(shards: u16, replicas: u16) -> Plan {
         name: "sample".to_owned(),
         seed: 42,
         epoch_us: 0,
-        cluster: ClusterPlan { shards, replicas, node_timeout_ms: 2_000, cpu: 1, config: BTreeMap::new() },
+        cluster: ClusterPlan { node_timeout_ms: 2_000, ..ClusterPlan::of(shards, replicas) },
         network: NetworkPlan { latency, delays: Vec::new() },
         operations: vec![],
         faults: vec![],

@@ -23,11 +23,13 @@ use crate::language::Layout;
 use crate::op::Op;
 use crate::time::SimDuration;
 
-pub use crate::scenario::Pattern;
+pub use crate::scenario::{Formation, Pattern};
 pub use fit::Unfit;
 pub use generate::{Overrides, generate};
 pub use reduce::{FaultTimes, Kept, OperationTimes, Timeline};
 pub use resolve::{ResolveError, resolve};
+
+use resolve::DEFAULT_NODE_TIMEOUT_MS;
 
 /// Everything a run is made of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,12 +57,15 @@ pub struct Plan {
 /// The cluster a plan forms.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClusterPlan {
-    /// How many shards, 3 to 16.
+    /// How many shards, 3 to 500.
     pub shards: u16,
     /// How many replicas each shard has, 0 to 5.
     pub replicas: u16,
     /// `cluster-node-timeout`.
     pub node_timeout_ms: u64,
+    /// How it comes about.
+    #[serde(default, skip_serializing_if = "Formation::is_meet")]
+    pub formation: Formation,
     /// How many times slower than a quick machine every node works.
     #[serde(default = "at_full_speed", skip_serializing_if = "is_full_speed")]
     pub cpu: u64,
@@ -224,6 +229,13 @@ impl WorkloadPlan {
 }
 
 impl ClusterPlan {
+    /// A cluster of which nothing but its size is said.
+    pub fn of(shards: u16, replicas: u16) -> Self {
+        let (formation, config) = Default::default();
+        let (cpu, node_timeout_ms) = (at_full_speed(), DEFAULT_NODE_TIMEOUT_MS);
+        ClusterPlan { shards, replicas, node_timeout_ms, formation, cpu, config }
+    }
+
     /// The shape of the cluster.
     pub fn layout(&self) -> Layout {
         Layout { shards: self.shards, replicas: self.replicas }

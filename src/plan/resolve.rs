@@ -18,7 +18,7 @@ use super::written::{latency, ppm, small};
 use super::{ClientCommand, ClusterPlan, Limits, LinkDelay, NetworkPlan, Plan, WorkloadPlan, epoch};
 
 /// `cluster-node-timeout` unless the scenario says otherwise; the server's own 15 s would make runs long.
-const DEFAULT_NODE_TIMEOUT_MS: u64 = 5_000;
+pub(super) const DEFAULT_NODE_TIMEOUT_MS: u64 = 5_000;
 
 /// The latency of a link in one room.
 const QUIET_LINK: LatencyMs = LatencyMs { min: 0.2, max: 1.0 };
@@ -66,6 +66,7 @@ fn cluster(written: &Cluster) -> ClusterPlan {
         shards: small(written.shards.unwrap_or(DEFAULT_SHARDS)),
         replicas: small(written.replicas.unwrap_or(DEFAULT_REPLICAS)),
         node_timeout_ms: written.node_timeout_ms.unwrap_or(DEFAULT_NODE_TIMEOUT_MS),
+        formation: written.formation.unwrap_or_default(),
         cpu: written.cpu.unwrap_or(1),
         config: written.config.clone(),
     }

@@ -121,7 +121,7 @@ fn a_scenario_made_by_hand_is_checked_too() {
     let error = resolve(&scenario, None).expect_err("it has too many shards");
     expect![[r#"
         the scenario cannot be run: cluster.shards: 70000 is out of range
-          write a whole number from 3 to 16"#]]
+          write a whole number from 3 to 500"#]]
     .assert_eq(&error.to_string());
 }
 

@@ -22,6 +22,7 @@ impl Plan {
                 shards: Some(cluster.shards.into()),
                 replicas: Some(cluster.replicas.into()),
                 node_timeout_ms: Some(cluster.node_timeout_ms),
+                formation: (!cluster.formation.is_meet()).then_some(cluster.formation),
                 cpu: Some(cluster.cpu).filter(|cpu| *cpu != 1),
                 config: cluster.config.clone(),
             },

@@ -17,7 +17,7 @@ use serde::{Serialize, Serializer};
 use crate::id::NodeId;
 use crate::invariant::evidence::{FaultReport, LogLine, NodeEvidence, OperationReport, Resyncs, Role};
 use crate::invariant::layout::shard_served;
-use crate::invariant::{Evidence, Invariant, Judged, Verdict};
+use crate::invariant::{Evidence, Invariant, Judged, Verdict, data_consistency};
 use crate::time::SimTime;
 pub use workload::{Workload, WriteGap};
 
@@ -138,6 +138,8 @@ pub struct RunReport {
     pub workload: Option<Workload>,
     /// How often replicas had to synchronise again, by node.
     pub replication: BTreeMap<NodeId, Resyncs>,
+    /// How many acknowledged writes were lost as asynchronous replication allows.
+    pub excused_losses: u64,
     /// Every node at the end, in words.
     pub cluster_state: Vec<String>,
     /// What servers logged around the first violation, warnings before all, by virtual time.
@@ -171,6 +173,7 @@ impl RunReport {
             faults: evidence.faults.iter().map(fault).collect(),
             workload: Workload::of(evidence),
             replication: evidence.resyncs.clone(),
+            excused_losses: data_consistency::excused_writes(evidence),
             cluster_state: cluster_state(evidence),
             error_log: error_log(evidence, judged),
             reproduction,

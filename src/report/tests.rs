@@ -107,6 +107,7 @@ fn a_run_that_passed_is_summed_up() {
             ✓ Operations: No operation ended
             ✓ Convergence Time: 0.0s (within 30.0s limit)
             ✓ Replication Lag: 0.020s average, 0.020s max (1 samples)
+            ✓ Replication Stream: 0 commands of 0 histories
             ✓ Reads: 0 values read, all of them written before
             ✓ Single Owner: No slot has two owners
             ✓ Views Agree: 6 nodes agree
@@ -219,9 +220,15 @@ fn the_json_report_has_every_measured_value() {
                   "verdict": "holds",
                   "detail": "0.020s average, 0.020s max (1 samples)"
                 },
+                "replication_stream": {
+                  "title": "Replication Stream",
+                  "statement": "replicas of one history get the same commands at the same offsets, acknowledge only what reached them, and go on only where their primary has what they have",
+                  "verdict": "holds",
+                  "detail": "0 commands of 0 histories"
+                },
                 "reads": {
                   "title": "Reads",
-                  "statement": "no read returns a value that nobody wrote, or that was refused",
+                  "statement": "no read returns a value that nobody wrote, that was refused, or that is older than what its node has",
                   "verdict": "holds",
                   "detail": "0 values read, all of them written before"
                 },
@@ -306,6 +313,7 @@ fn the_json_report_has_every_measured_value() {
                 }
               },
               "replication": {},
+              "excused_losses": 0,
               "cluster_state": [
                 "node-1 (primary, shard 1): CONNECTED, offset 1000, 1 keys",
                 "node-2 (replica, shard 1): CONNECTED, offset 1000, 1 keys",

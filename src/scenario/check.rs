@@ -14,6 +14,8 @@ use crate::language::{Layout, MAX_LATENCY_MS, MAX_SECONDS, Place, Problem, direc
 pub const DEFAULT_SHARDS: u64 = 3;
 /// How many replicas a shard has if the scenario does not say it.
 pub const DEFAULT_REPLICAS: u64 = 1;
+/// The most shards a cluster can have.
+const MAX_SHARDS: u64 = 500;
 /// The most replicas a shard can have.
 const MAX_REPLICAS: u64 = 5;
 /// The most operations, and the most faults.
@@ -41,7 +43,7 @@ pub fn check(scenario: &Scenario) -> Vec<Problem> {
 
 /// The shape of the cluster; where it says something that cannot be, as near as can be.
 pub(super) fn layout(cluster: &Cluster) -> Layout {
-    let shards = cluster.shards.unwrap_or(DEFAULT_SHARDS).clamp(1, 16) as u16;
+    let shards = cluster.shards.unwrap_or(DEFAULT_SHARDS).clamp(1, MAX_SHARDS) as u16;
     Layout { shards, replicas: cluster.replicas.unwrap_or(DEFAULT_REPLICAS).min(MAX_REPLICAS) as u16 }
 }
 
@@ -126,7 +128,7 @@ impl Finds {
 
     fn cluster(&mut self, cluster: &Cluster) {
         let place = Place::of(&["cluster"]);
-        self.range(&place.key("shards"), cluster.shards, 3, 16);
+        self.range(&place.key("shards"), cluster.shards, 3, MAX_SHARDS);
         self.range(&place.key("replicas"), cluster.replicas, 0, MAX_REPLICAS);
         self.range(&place.key("node_timeout_ms"), cluster.node_timeout_ms, 100, 3_600_000);
         self.range(&place.key("cpu"), cluster.cpu, 1, 1_000);

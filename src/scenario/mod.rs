@@ -72,17 +72,37 @@ pub struct Head {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "the keys of `cluster`")]
 pub struct Cluster {
-    /// How many shards, 3 to 16.
+    /// How many shards, 3 to 500.
     pub shards: Option<u64>,
     /// How many replicas each shard has, 0 to 5.
     pub replicas: Option<u64>,
     /// `cluster-node-timeout`, at least 100.
     pub node_timeout_ms: Option<u64>,
+    /// How it comes about.
+    pub formation: Option<Formation>,
     /// How many times slower than a quick machine every node works: what it computes takes as many times longer.
     pub cpu: Option<u64>,
     /// Further configuration of every server, by directive.
     #[serde(default, deserialize_with = "text_map")]
     pub config: BTreeMap<String, String>,
+}
+
+/// How a cluster comes about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Formation {
+    /// Servers start as strangers, and the operator introduces them: `CLUSTER MEET`, `ADDSLOTSRANGE`, `REPLICATE`.
+    #[default]
+    Meet,
+    /// Servers start with the `nodes.conf` of a cluster that was formed before, and find each other by it.
+    Preset,
+}
+
+impl Formation {
+    /// Whether nothing is prepared.
+    pub fn is_meet(&self) -> bool {
+        *self == Formation::Meet
+    }
 }
 
 /// The section `network`.

@@ -75,9 +75,10 @@ The server to run: a version in quotes (`\"8.1\"`), or a path.
 
 | key | value | |
 |---|---|---|
-| `shards` | 3 to 16 | how many shards; 3 if absent |
+| `shards` | 3 to 500 | how many shards; 3 if absent |
 | `replicas` | 0 to 5 | how many replicas each shard has; 1 if absent |
 | `node_timeout_ms` | 100 to 3600000 | `cluster-node-timeout`; 5000 if absent |
+| `formation` | `meet` or `preset` | whether the operator introduces the nodes to each other (if absent), or they start with the `nodes.conf` of a formed cluster |
 | `cpu` | 1 to 1000 | how many times slower than a quick machine every node works; 1 if absent |
 | `config` | directives with their values | further configuration of every server |
 

@@ -5,6 +5,7 @@
 //! Nothing here knows connections or actors.
 
 pub mod cluster_bus;
+pub mod cluster_file;
 pub mod cluster_links;
 pub mod cluster_nodes;
 pub mod cluster_shards;

@@ -1,75 +1,87 @@
-//! `nodes.conf`: what a node knows of the cluster across its restarts (`clusterSaveConfig`, `clusterLoadConfig`).
+//! The `nodes.conf` that a node of a formed cluster would have, to start it with.
+//!
+//! Source of the lines: `clusterSaveConfig`, `clusterGenNodeDescription` and `clusterLoadConfig` in `cluster_legacy.c`.
+//! A config epoch is a primary's number, as the operator gives them when he forms a cluster; a replica shows its
+//! primary's.
 
-use super::cluster_nodes::{ClusterNodes, NodesError};
+use std::fmt::Write;
 
-/// The file, typed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NodesConf {
-    /// Its lines, in the form of `CLUSTER NODES` with shard ids; nobody in handshake is among them.
-    pub nodes: ClusterNodes,
-    /// The highest epoch that the node knew when it wrote.
-    pub current_epoch: u64,
-    /// The last epoch in which it gave its vote away.
-    pub last_vote_epoch: u64,
-}
+use crate::id::{BUS_PORT, CLIENT_PORT, Host, NodeId, ShardId};
+use crate::plan::ClusterPlan;
+use crate::rng::Stream;
 
-/// Why a file is none that a server would start with.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NodesConfError {
-    /// One of its lines is no node's.
-    #[error(transparent)]
-    Nodes(#[from] NodesError),
-    /// The line with the epochs is not there, or not whole.
-    #[error("no whole `vars` line")]
-    Vars,
-    /// No line, or more than one, is the node's own.
-    #[error("{0} lines are of the node itself")]
-    Myself(usize),
-}
-
-impl NodesConf {
-    /// Reads the file.
-    pub fn parse(text: &str) -> Result<NodesConf, NodesConfError> {
-        let nodes = ClusterNodes::parse(text)?;
-        let vars = text.lines().filter_map(|line| line.trim().strip_prefix("vars ")).next_back();
-        let words = vars.ok_or(NodesConfError::Vars)?.split_ascii_whitespace().collect::<Vec<_>>();
-        let var = |name: &str| {
-            let pair = words.chunks_exact(2).find(|pair| pair[0].eq_ignore_ascii_case(name));
-            pair.and_then(|pair| pair[1].parse().ok()).ok_or(NodesConfError::Vars)
-        };
-        let own = nodes.nodes.iter().filter(|node| node.is_myself()).count();
-        if own != 1 {
-            return Err(NodesConfError::Myself(own));
-        }
-        Ok(NodesConf { current_epoch: var("currentEpoch")?, last_vote_epoch: var("lastVoteEpoch")?, nodes })
+/// The file of `node`, in the cluster that the seed names.
+pub fn preset(cluster: &ClusterPlan, seed: u64, node: NodeId) -> String {
+    let mut text = String::new();
+    for other in cluster.nodes() {
+        let _ = writeln!(text, "{}", line(cluster, seed, other, node == other));
     }
+    let _ = writeln!(text, "vars currentEpoch {} lastVoteEpoch 0", cluster.node_count());
+    text
+}
+
+fn line(cluster: &ClusterPlan, seed: u64, node: NodeId, is_self: bool) -> String {
+    let shard = cluster.shard_of(node);
+    let primary = cluster.first_primary(shard);
+    let (role, of, slots) = match node == primary {
+        true => {
+            let (first, last) = cluster.slots_of(shard);
+            ("master", "-".to_owned(), format!(" {first}-{last}"))
+        }
+        false => ("slave", node_name(seed, primary), String::new()),
+    };
+    let (name, address, shard_name) =
+        (node_name(seed, node), Host::Node(node).address(), shard_name(seed, shard));
+    let (flags, epoch) = (if is_self { "myself," } else { "" }, primary.0);
+    format!(
+        "{name} {address}:{CLIENT_PORT}@{BUS_PORT},,shard-id={shard_name} {flags}{role} {of} 0 0 {epoch} \
+         connected{slots}"
+    )
+}
+
+fn node_name(seed: u64, node: NodeId) -> String {
+    name(&mut Stream::new(seed, &node.to_string(), "name"))
+}
+
+fn shard_name(seed: u64, shard: ShardId) -> String {
+    name(&mut Stream::new(seed, &shard.to_string(), "name"))
+}
+
+/// 40 hexadecimal digits.
+fn name(stream: &mut Stream) -> String {
+    const DIGITS: usize = 40;
+    let mut digits: String = (0..3).map(|_| format!("{:016x}", stream.bits())).collect();
+    digits.truncate(DIGITS);
+    digits
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const LINE: &str =
-        "a 10.0.0.1:6379@16379,,tcp-port=6379,shard-id=s myself,master - 0 0 3 connected 0-5 [7->-b]";
+    use crate::wire::cluster_nodes::ClusterNodes;
 
     #[test]
-    fn a_file_has_nodes_and_epochs() {
-        let file =
-            NodesConf::parse(&format!("{LINE}\nvars currentEpoch 6 lastVoteEpoch 5\n")).expect("a file");
-        assert_eq!((file.current_epoch, file.last_vote_epoch), (6, 5));
-        let own = file.nodes.myself().expect("its own line");
-        assert_eq!((own.shard_id(), own.config_epoch, own.open_slots.len()), (Some("s"), 3, 1));
+    fn every_node_starts_with_the_same_cluster_and_knows_which_one_it_is() {
+        let cluster = ClusterPlan::of(3, 1);
+        let text = preset(&cluster, 7, NodeId(2));
+        expect_test::expect![[r#"
+            46e88058b9412b4e13416edca9559b68b02a08c9 10.0.0.1:6379@16379,,shard-id=759d754e2d012cb561bdf427d702f0fce6f3f83c master - 0 0 1 connected 0-5460
+            923d3e74a3c80a0ea913ce8077d2f1fd55ba72d3 10.0.0.2:6379@16379,,shard-id=759d754e2d012cb561bdf427d702f0fce6f3f83c myself,slave 46e88058b9412b4e13416edca9559b68b02a08c9 0 0 1 connected
+            a2084b34fda9d84995c8800cb6db9bc5a8715aa9 10.0.0.3:6379@16379,,shard-id=3e6202b7764acd26a11c98d6e409194222e9c62d master - 0 0 3 connected 5461-10921
+            6e0b2f59794def178a0d6f34a108baa8f1ffc38b 10.0.0.4:6379@16379,,shard-id=3e6202b7764acd26a11c98d6e409194222e9c62d slave a2084b34fda9d84995c8800cb6db9bc5a8715aa9 0 0 3 connected
+            b8e20a292caed8c29af405b91362df856824d017 10.0.0.5:6379@16379,,shard-id=f0888698a773dbd6fbf679f06e0c62a0d69c79f3 master - 0 0 5 connected 10922-16383
+            3f902b7ea0d7ddf5fb3d83b40b0cd749ebef38e5 10.0.0.6:6379@16379,,shard-id=f0888698a773dbd6fbf679f06e0c62a0d69c79f3 slave b8e20a292caed8c29af405b91362df856824d017 0 0 5 connected
+            vars currentEpoch 6 lastVoteEpoch 0
+        "#]].assert_eq(&text);
+        let rows = ClusterNodes::parse(&text).expect("a server could have written it");
+        assert_eq!(rows.nodes.len(), 6);
+        let others = preset(&cluster, 7, NodeId(1));
+        assert_eq!(text.replace("myself,", ""), others.replace("myself,", ""));
     }
 
     #[test]
-    fn a_file_that_was_cut_off_is_none() {
-        for (text, why) in [
-            (LINE.to_owned(), "no whole `vars` line"),
-            (format!("{LINE}\nvars currentEpoch 6"), "no whole `vars` line"),
-            ("vars currentEpoch 6 lastVoteEpoch 5".to_owned(), "0 lines are of the node itself"),
-        ] {
-            assert_eq!(NodesConf::parse(&text).expect_err("no file").to_string(), why);
-        }
-        assert!(NodesConf::parse("a 10.0.0.1:6379 mas").is_err());
+    fn another_seed_names_other_nodes() {
+        let cluster = ClusterPlan::of(3, 0);
+        assert_ne!(preset(&cluster, 7, NodeId(1)), preset(&cluster, 8, NodeId(1)));
     }
 }

@@ -10,6 +10,7 @@ mod corpus;
 mod deadlock;
 mod determinism;
 mod format;
+mod formation;
 mod freedom;
 mod hostile;
 mod judge;

@@ -31,6 +31,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("bisect", 3),
     ("event_log", 3),
     ("wire", 3),
+    ("chronicle", 4),
     ("convergence", 4),
     ("invariant", 4),
     ("leaders", 4),

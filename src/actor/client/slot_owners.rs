@@ -95,8 +95,7 @@ mod tests {
 
     fn owners() -> SlotOwners {
         let (shards, replicas) = (3, 1);
-        let cluster =
-            ClusterPlan { shards, replicas, node_timeout_ms: 5000, cpu: 1, config: Default::default() };
+        let cluster = ClusterPlan::of(shards, replicas);
         SlotOwners::laid_out(&cluster)
     }
 

@@ -15,7 +15,7 @@ use super::terminal::Terminal;
 use crate::actor::Out;
 use crate::actor::session::Answer;
 use crate::id::{CLIENT_PORT, Host, NodeId};
-use crate::plan::ClusterPlan;
+use crate::plan::{ClusterPlan, Formation};
 use crate::time::SimDuration;
 
 /// After this long without a cluster it is given up.
@@ -41,7 +41,7 @@ pub(super) struct Form {
 enum Stage {
     /// Servers start.
     Answer,
-    /// Each is given an epoch and its slots, and says its name.
+    /// Each says its name and is given an epoch and its slots, unless it started with them.
     Prepare,
     /// Node 1 is told of all others.
     Meet,
@@ -64,7 +64,7 @@ struct Task {
 
 /// What came of a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Formation {
+pub(super) enum Forming {
     /// It goes on.
     Working,
     /// The cluster is formed; its nodes have these names.
@@ -85,27 +85,27 @@ impl Form {
     }
 
     /// Takes an answer, if it is one of its own.
-    pub fn answered(&mut self, answer: &Answer, terminal: &mut Terminal, out: &mut Out) -> Formation {
+    pub fn answered(&mut self, answer: &Answer, terminal: &mut Terminal, out: &mut Out) -> Forming {
         let Some(index) = self.asked.remove(&answer.tag) else {
-            return Formation::Working;
+            return Forming::Working;
         };
         let verdict = match &answer.result {
             Ok(reply) => self.judge(index, reply),
             Err(error) => self.tasks[index].check.forgive(&error.to_string()),
         };
         self.tasks[index].trouble = verdict.err();
-        if self.asked.is_empty() { self.end_round(terminal, out) } else { Formation::Working }
+        if self.asked.is_empty() { self.end_round(terminal, out) } else { Forming::Working }
     }
 
     /// Takes a timer that is due, if it is one of its own.
-    pub fn ticked(&mut self, token: u64, terminal: &mut Terminal, out: &mut Out) -> Formation {
+    pub fn ticked(&mut self, token: u64, terminal: &mut Terminal, out: &mut Out) -> Forming {
         if token == self.deadline {
-            return Formation::Failed(self.missing());
+            return Forming::Failed(self.missing());
         }
         if token == self.retry {
             self.ask(terminal, out);
         }
-        Formation::Working
+        Forming::Working
     }
 
     fn judge(&mut self, index: usize, reply: &Value) -> Result<(), String> {
@@ -117,11 +117,11 @@ impl Form {
         check.judge(reply, &self.cluster, &self.ids)
     }
 
-    fn end_round(&mut self, terminal: &mut Terminal, out: &mut Out) -> Formation {
+    fn end_round(&mut self, terminal: &mut Terminal, out: &mut Out) -> Forming {
         self.tasks.retain(|task| task.trouble.is_some());
         while self.tasks.is_empty() {
-            let Some(next) = self.stage.next() else {
-                return Formation::Formed(self.ids.clone());
+            let Some(next) = self.stage.next(self.cluster.formation) else {
+                return Forming::Formed(self.ids.clone());
             };
             self.stage = next;
             self.tasks = self.tasks_of(next);
@@ -130,7 +130,7 @@ impl Form {
         if self.asked.is_empty() {
             self.retry = terminal.set_timer(self.stage.pause(), "form: ask again", out);
         }
-        Formation::Working
+        Forming::Working
     }
 
     fn ask(&mut self, terminal: &mut Terminal, out: &mut Out) {
@@ -170,11 +170,12 @@ impl Form {
     }
 
     fn preparation(&self, node: NodeId, is_replica: bool) -> Vec<Task> {
+        let mut tasks = vec![Task::new(node, &["CLUSTER", "MYID"], Check::Name)];
+        if self.cluster.formation == Formation::Preset {
+            return tasks;
+        }
         let epoch = node.0.to_string();
-        let mut tasks = vec![
-            Task::new(node, &["CLUSTER", "MYID"], Check::Name),
-            Task::new(node, &["CLUSTER", "SET-CONFIG-EPOCH", &epoch], Check::DoneOnce),
-        ];
+        tasks.push(Task::new(node, &["CLUSTER", "SET-CONFIG-EPOCH", &epoch], Check::DoneOnce));
         if !is_replica {
             let (first, last) = self.cluster.slots_of(self.cluster.shard_of(node));
             let args = ["CLUSTER", "ADDSLOTSRANGE", &first.to_string(), &last.to_string()];
@@ -212,9 +213,10 @@ impl Task {
 }
 
 impl Stage {
-    fn next(self) -> Option<Stage> {
+    fn next(self, formation: Formation) -> Option<Stage> {
         match self {
             Stage::Answer => Some(Stage::Prepare),
+            Stage::Prepare if formation == Formation::Preset => Some(Stage::Settle),
             Stage::Prepare => Some(Stage::Meet),
             Stage::Meet => Some(Stage::Know),
             Stage::Know => Some(Stage::Replicate),

@@ -16,7 +16,7 @@ mod roll;
 mod terminal;
 
 use self::agenda::Agenda;
-use self::form::{Form, Formation};
+use self::form::{Form, Forming};
 use self::resolve::Resolve;
 use self::roll::Roll;
 use self::terminal::Terminal;
@@ -107,14 +107,14 @@ impl Operator {
         self.resolves.retain_mut(|resolve| !resolve.answered(answer, &mut desk));
     }
 
-    fn formation(&mut self, formation: Formation, out: &mut Out) {
+    fn formation(&mut self, formation: Forming, out: &mut Out) {
         let message = match formation {
-            Formation::Working => return,
-            Formation::Formed(names) => {
+            Forming::Working => return,
+            Forming::Formed(names) => {
                 self.roll.names = names.into_iter().map(|(node, name)| (name, node)).collect();
                 DirectorMessage::Formed
             }
-            Formation::Failed(why) => DirectorMessage::FormationFailed { why },
+            Forming::Failed(why) => DirectorMessage::FormationFailed { why },
         };
         self.form = None;
         out.send(ActorId::Director, Message::Director(message));

@@ -23,7 +23,7 @@ pub fn plan(shards: u16, replicas: u16) -> Plan {
         name: "operator".to_owned(),
         seed: 1,
         epoch_us: 0,
-        cluster: ClusterPlan { shards, replicas, node_timeout_ms: 5000, cpu: 1, config: BTreeMap::new() },
+        cluster: ClusterPlan::of(shards, replicas),
         network: NetworkPlan { latency, delays: Vec::new() },
         operations: Vec::new(),
         faults: Vec::new(),

@@ -24,6 +24,8 @@ pub fn render(summary: &Summary) -> String {
         &format!("{}, {}", duration(summary.virtual_ms), grouped_of(summary.events, "event")),
     );
     text += &row("run twice", &format!("{}, all equal", grouped(summary.doublechecked)));
+    let (lost, runs) = (grouped(summary.excused_losses), grouped(summary.runs_with_losses));
+    text += &row("writes lost lawfully", &format!("{lost} in {runs} of the runs"));
     text += &row("fingerprint", &format!("`{}`", summary.fingerprint));
     if !summary.causes.is_empty() {
         text += "\n| failures | what | servers | smallest |\n|---:|---|---|---|\n";

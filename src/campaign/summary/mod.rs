@@ -46,6 +46,10 @@ pub struct Summary {
     pub errors: u64,
     /// How many were run twice and were equal.
     pub doublechecked: u64,
+    /// How many acknowledged writes were lost as asynchronous replication allows.
+    pub excused_losses: u64,
+    /// In how many runs.
+    pub runs_with_losses: u64,
     /// Virtual time of all runs, in milliseconds.
     pub virtual_ms: u64,
     /// Events of all runs.
@@ -125,6 +129,8 @@ impl Summary {
             unknown: tally.count(RunStatus::Unknown),
             errors: tally.count(RunStatus::Error),
             doublechecked: tally.doublechecked,
+            excused_losses: tally.excused_losses,
+            runs_with_losses: tally.runs_with_losses,
             virtual_ms: tally.virtual_ms,
             events: tally.events,
             fingerprint: fingerprint(ledger.runs()),

@@ -18,6 +18,10 @@ pub fn render(summary: &Summary, colour: bool) -> String {
     }
     text +=
         &format!("Virtual Time: {}, {}\n", duration(summary.virtual_ms), grouped_of(summary.events, "event"));
+    if summary.excused_losses > 0 {
+        let (lost, runs) = (grouped_of(summary.excused_losses, "write"), grouped(summary.runs_with_losses));
+        text += &format!("Excused Losses: {lost} in {runs} of the runs\n");
+    }
     text += &format!("Fingerprint: {}\n", summary.fingerprint);
     if !summary.causes.is_empty() {
         let groups = counted(summary.causes.len() as u64, "group");

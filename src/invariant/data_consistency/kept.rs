@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use super::super::evidence::{Content, Evidence, NodeEvidence};
 use super::super::expectation::{Fate, primary_at};
 use super::super::layout::shard_served;
-use super::super::loss::Excuses;
+use super::super::loss::{Excuses, Ruling};
 use super::super::settings::Settings;
 use super::super::verdict::Findings;
 use super::super::writers::{Destroyer, Writers};
@@ -24,6 +24,7 @@ use crate::wire::resp::key_slot;
 /// What the writes of a run are held against.
 struct Judge<'e> {
     evidence: &'e Evidence,
+    owners: &'e [Option<&'e NodeEvidence>],
     excuses: &'e Excuses<'e>,
     writers: &'e Writers<'e>,
     evictions: Evictions,
@@ -31,7 +32,7 @@ struct Judge<'e> {
     not_asked: u64,
     lost: u64,
     /// How many were lost for which reason.
-    excused: BTreeMap<&'e str, u64>,
+    excused: BTreeMap<String, u64>,
 }
 
 /// Every key of the final data and of the history against the writes that can explain it.
@@ -44,6 +45,11 @@ pub(super) fn lost_writes(case: &Case) -> u64 {
     judged(case, |judge, _| judge.lost)
 }
 
+/// How many acknowledged writes are lost and excused.
+pub(super) fn excused_writes(case: &Case) -> u64 {
+    judged(case, |judge, _| judge.excused.iter().filter(|(why, _)| *why != EVICTED).map(|(_, n)| n).sum())
+}
+
 /// Judges every key and hands over what came of it.
 fn judged<T>(case: &Case, then: impl FnOnce(&Judge, Findings) -> T) -> T {
     let (excuses, writers) = (Excuses::of(case.evidence), Writers::of(case.evidence));
@@ -51,6 +57,7 @@ fn judged<T>(case: &Case, then: impl FnOnce(&Judge, Findings) -> T) -> T {
     let mut findings = Findings::default();
     let mut judge = Judge {
         evidence: case.evidence,
+        owners: &owners,
         excuses: &excuses,
         writers: &writers,
         evictions: Evictions::of(case.evidence),
@@ -186,6 +193,7 @@ impl<'e> Judge<'e> {
             }
         };
         let destroyer = self.writers.destroyed(key);
+        let owner = self.owners[usize::from(key_slot(key.as_bytes()))].map(|owner| owner.node);
         let is_destroyed = |w: &Entry| destroyer.as_ref().is_some_and(|by| before(w, by.at));
         let follows = |w: &Entry| until.is_none_or(|until| w.invoked_at > until);
         let lost = writes.iter().filter(|w| is_acknowledged(w));
@@ -195,12 +203,17 @@ impl<'e> Judge<'e> {
             !lost.is_empty() && value.is_none() && destroyer.is_none() && self.evictions.take(key);
         self.lost += if is_evicted { 0 } else { lost.len() as u64 };
         for write in lost {
-            match self.excuses.of_write(write).filter(|_| !is_destroyed(write)) {
-                _ if is_evicted => *self.excused.entry(EVICTED).or_default() += 1,
-                Some(why) => *self.excused.entry(why).or_default() += 1,
-                None => {
-                    let by = destroyer.as_ref().filter(|_| is_destroyed(write));
-                    findings.wrong(self.broken_at(write, by), told_lost(key, write, value, by));
+            if is_evicted {
+                *self.excused.entry(EVICTED.to_owned()).or_default() += 1;
+                continue;
+            }
+            let by = destroyer.as_ref().filter(|_| is_destroyed(write));
+            let ruling = if by.is_some() { Ruling::Unknown } else { self.excuses.of_write(write, owner) };
+            match ruling {
+                Ruling::Excused(why) => *self.excused.entry(why).or_default() += 1,
+                Ruling::Owed(_) | Ruling::Unknown => {
+                    let told = told_lost(key, write, value, by) + &because(ruling);
+                    findings.wrong(self.broken_at(write, by), told);
                 }
             }
         }
@@ -237,6 +250,14 @@ fn told_lost(key: &str, write: &Entry, value: Option<&Content>, by: Option<&Dest
     let who = format!("{} #{}", write.client, write.sequence);
     let by = by.map_or(String::new(), |by| format!(", and {} destroyed it at {}", by.what, by.at));
     format!("acknowledged write lost: {key} {now}, {who} was acknowledged at {at}{from}{by}")
+}
+
+/// Why a write must be there, if that is known.
+fn because(ruling: Ruling) -> String {
+    match ruling {
+        Ruling::Owed(why) => format!(", but {why}"),
+        Ruling::Excused(_) | Ruling::Unknown => String::new(),
+    }
 }
 
 /// Keys of the final data that neither a client nor the plan ever wrote.

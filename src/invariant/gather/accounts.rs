@@ -7,7 +7,7 @@ use crate::id::NodeId;
 use crate::invariant::account::Account;
 use crate::invariant::evidence::{FileReport, Vote};
 use crate::time::SimTime;
-use crate::wire::nodes_conf::NodesConf;
+use crate::wire::cluster_file::NodesConf;
 
 /// What was heard so far.
 #[derive(Debug, Default)]

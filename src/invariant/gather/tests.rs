@@ -286,7 +286,10 @@ fn a_run_without_findings_is_unknown() {
     let judged = judge(&evidence);
     let known = judged.iter().filter(|j| !j.verdict.is_unknown()).map(|j| j.invariant.name);
     // These are told by the log alone, and hold or not for as much of the run as there was.
-    assert_eq!(known.collect::<Vec<_>>(), ["operations", "reads", "no_crash", "no_livelock", "no_deadlock"]);
+    assert_eq!(
+        known.collect::<Vec<_>>(),
+        ["operations", "replication_stream", "reads", "no_crash", "no_livelock", "no_deadlock"]
+    );
     // The limits of availability are asked for by those plans alone that set them.
     assert_eq!(judged.len(), CATALOGUE.len() - 1);
 }

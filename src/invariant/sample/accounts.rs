@@ -4,7 +4,7 @@ use crate::event::{Said, Topic};
 use crate::id::{CLIENT_PORT, Host, NodeId};
 use crate::invariant::account::Account;
 use crate::invariant::evidence::{Evidence, NodeEvidence, Role, ViewEntry};
-use crate::wire::nodes_conf::NodesConf;
+use crate::wire::cluster_file::NodesConf;
 
 /// Lets every live node tell anew what its view says.
 pub fn tell(evidence: &mut Evidence) {

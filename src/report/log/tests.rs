@@ -22,8 +22,11 @@ fn check(actual: &str, expected: Expect) {
 /// A small run in which an operation is sent, a message is delivered, and a node is killed.
 fn events() -> Vec<Event> {
     let (node, text) = (ActorId::Node(NodeId(2)), |text: &str| text.to_owned());
-    let bus =
-        BusSummary { r#type: MessageType::PING, current_epoch: Some(6), config_epoch: Some(3), paused: None };
+    let bus = BusSummary {
+        current_epoch: Some(6),
+        config_epoch: Some(3),
+        ..BusSummary::of_type(MessageType::PING)
+    };
     let sent = |channel, bus| Body::Sent {
         from: ActorId::Node(NodeId(1)),
         conn: 7,

@@ -10,11 +10,13 @@ mod flags;
 mod framer;
 mod header;
 mod payload;
+mod teller;
 
 pub use flags::{MessageFlags, NodeFlags};
 pub use framer::Framer;
 pub use header::{FullHeader, Head};
 pub use payload::{Extension, ExtensionValue, Gossip, GossipEntry, ModuleData, Payload, Publication, Update};
+pub use teller::Teller;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -147,7 +149,7 @@ pub fn encode(message: &Message) -> Vec<u8> {
     out
 }
 
-/// What the first bytes of a message say; nothing if they are none. Reads 32 bytes at most and checks no payload.
+/// What a message says without regard to what its sender said before; nothing if it is none. Checks no payload.
 pub fn summarise(bytes: &[u8]) -> Option<BusSummary> {
     let (r#type, light) = type_of(bytes)?;
     let epoch = |at: usize| bytes.get(at..at + 8)?.try_into().ok().map(u64::from_be_bytes);
@@ -155,7 +157,9 @@ pub fn summarise(bytes: &[u8]) -> Option<BusSummary> {
         r#type,
         current_epoch: if light { None } else { Some(epoch(16)?) },
         config_epoch: if light { None } else { Some(epoch(24)?) },
-        paused: (!light && bytes.get(MFLAGS_AT)? & 1 == 1).then_some(true),
+        paused: (!light && bytes.get(MFLAGS_AT)? & MessageFlags::PAUSED != 0).then_some(true),
+        forced: (!light && bytes.get(MFLAGS_AT)? & MessageFlags::FORCE_ACK != 0).then_some(true),
+        ..BusSummary::of_type(r#type)
     })
 }
 

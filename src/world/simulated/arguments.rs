@@ -3,13 +3,13 @@
 use crate::id::CLIENT_PORT;
 use crate::plan::ClusterPlan;
 
-/// Where a server keeps what it knows of the cluster, in its folder.
-pub const NODES_CONF: &str = "nodes.conf";
+/// Where a node keeps what it knows of the cluster.
+pub const CLUSTER_FILE: &str = "nodes.conf";
 
 /// What every server is given. The plan's own directives come later and so win over these.
 const FIXED: &[(&str, &str)] = &[
     ("cluster-enabled", "yes"),
-    ("cluster-config-file", NODES_CONF),
+    ("cluster-config-file", CLUSTER_FILE),
     // There is no IPv6 in the simulated network.
     ("bind", "*"),
     ("protected-mode", "no"),

@@ -26,10 +26,11 @@ use super::{Next, Seen, Turn, World, WorldError};
 use crate::actor::message::Arrival;
 use crate::fault::Signal;
 use crate::id::NodeId;
-use crate::plan::Plan;
+use crate::plan::{ClusterPlan, Formation, Plan};
 use crate::scratch::ScratchFolder;
 use crate::servers::Server;
 use crate::time::SimTime;
+use crate::wire::nodes_conf;
 
 /// What a simulated world is made from.
 pub struct Options<'a> {
@@ -49,6 +50,7 @@ pub struct Simulated {
     processes: BTreeMap<NodeId, Process>,
     stage: Stage,
     folder: ScratchFolder,
+    cluster: ClusterPlan,
     arguments: Vec<String>,
     logs: PathBuf,
     seed: u64,
@@ -67,6 +69,7 @@ impl Simulated {
             processes: BTreeMap::new(),
             stage,
             folder,
+            cluster: options.plan.cluster.clone(),
             arguments: arguments::of(&options.plan.cluster),
             logs: options.logs.clone(),
             seed: options.plan.seed,
@@ -88,6 +91,11 @@ impl Simulated {
         let log = LogTail::at_end(&output).map_err(|e| system("open a node's log", e))?;
         let mut page = SharedPage::new().map_err(|e| system("make a node's page", e))?;
         node::prepare(&mut page, setting);
+        if setting.incarnation == 1 && self.cluster.formation == Formation::Preset {
+            let text = nodes_conf::preset(&self.cluster, self.seed, setting.node);
+            fs::write(directory.join(arguments::CLUSTER_FILE), text)
+                .map_err(|e| system("write a node's nodes.conf", e))?;
+        }
         let launch =
             Launch { directory: &directory, arguments: &self.arguments, output: &output, page: page.fd() };
         let leader = self.stage.launch(&launch).map_err(|e| system("start the server", e))?;
@@ -175,11 +183,11 @@ impl World for Simulated {
     }
 
     fn nodes_conf(&self, node: NodeId) -> Result<Option<String>, WorldError> {
-        let path = self.folder.path().join(node.to_string()).join(arguments::NODES_CONF);
+        let path = self.folder.path().join(node.to_string()).join(arguments::CLUSTER_FILE);
         match fs::read(path) {
             Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(system(&format!("read {node}'s {}", arguments::NODES_CONF), error)),
+            Err(error) => Err(system(&format!("read {node}'s {}", arguments::CLUSTER_FILE), error)),
         }
     }
 

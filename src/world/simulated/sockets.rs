@@ -7,7 +7,7 @@ use super::page::SharedPage;
 use crate::actor::message::{Arrival, Chunk};
 use crate::id::{BUS_PORT, Host};
 use crate::shim::page::{self, NOBODY, Socket, socket_state as state};
-use crate::wire::cluster_bus::{Framer, summarise};
+use crate::wire::cluster_bus::{Framer, Teller};
 use crate::wire::replication::LinkEnd;
 use crate::world::Seen;
 
@@ -41,6 +41,8 @@ pub struct Sockets {
     links: BTreeMap<u64, Link>,
     /// Those whose bytes did not all fit the receive area.
     full: BTreeSet<u64>,
+    /// What the process said on the bus so far.
+    teller: Teller,
 }
 
 impl Sockets {
@@ -77,7 +79,7 @@ impl Sockets {
         };
         if let Some(framer) = &mut link.framer {
             framer.push(&bytes);
-            return cut(framer);
+            return cut(framer, &mut self.teller);
         }
         let repl = link.replication.as_mut().and_then(|end| end.sent(&bytes)).map(Box::new);
         vec![Chunk { repl, ..Chunk::plain(bytes) }]
@@ -243,10 +245,10 @@ impl Link {
     }
 }
 
-fn cut(framer: &mut Framer) -> Vec<Chunk> {
+fn cut(framer: &mut Framer, teller: &mut Teller) -> Vec<Chunk> {
     let mut chunks = Vec::new();
     while let Some(Ok(bytes)) = framer.next_message() {
-        let bus = summarise(&bytes);
+        let bus = teller.tell(&bytes);
         chunks.push(Chunk { bus, ..Chunk::plain(bytes) });
     }
     if framer.is_broken() {

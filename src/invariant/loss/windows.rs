@@ -1,8 +1,7 @@
-//! Which acknowledged writes a cluster with asynchronous replication may lose, and why.
+//! Loss as windows of time: what is left to go by where a write's place in the streams is not known.
 //!
-//! A primary acknowledges before its replicas have the write. The cluster specification allows the loss of such
-//! writes when another node takes over without having got them. Nothing else is allowed, so the windows are drawn as
-//! tightly as the evidence permits, and never tighter:
+//! That is so in slots that moved, and where a log tells nothing of replication. The windows are drawn as tightly as samples
+//! permit, and never tighter:
 //!
 //! - **A takeover that was not coordinated** (election after a kill, pause or partition; `FORCE`; `TAKEOVER`) may
 //!   lose a write to its shard that was acknowledged after the last sample that proves the new primary had
@@ -20,15 +19,15 @@
 //! A write counts as executed at some moment between its invocation and its completion; each bound is compared with
 //! the end that cannot accuse the server wrongly.
 
-use super::evidence::{DiskReport, DiskStep, Evidence, ExitReport, FaultReport, PrimaryChange};
-use super::settings::Settings;
+use super::super::evidence::{DiskReport, DiskStep, Evidence, ExitReport, FaultReport, PrimaryChange};
+use super::super::settings::Settings;
 use crate::history::Entry;
 use crate::id::{NodeId, ShardId};
 use crate::time::{SimDuration, SimTime};
 use crate::wire::resp::key_slot;
 
 /// The windows of a run in which acknowledged writes may be lost.
-pub(super) struct Excuses<'a> {
+pub(super) struct Windows<'a> {
     evidence: &'a Evidence,
     windows: Vec<Window>,
 }
@@ -45,7 +44,7 @@ struct Window {
     why: String,
 }
 
-impl<'a> Excuses<'a> {
+impl<'a> Windows<'a> {
     /// Draws the windows of a run.
     pub fn of(evidence: &'a Evidence) -> Self {
         let takeovers = evidence.primary_changes.iter().map(|change| match change.coordinated {
@@ -53,7 +52,7 @@ impl<'a> Excuses<'a> {
             false => takeover(evidence, change),
         });
         let restarts = evidence.exits.iter().filter_map(|exit| restart(evidence, exit));
-        Excuses { evidence, windows: takeovers.chain(restarts).collect() }
+        Windows { evidence, windows: takeovers.chain(restarts).collect() }
     }
 
     /// Why an acknowledged write may be lost, if it may.
@@ -158,7 +157,7 @@ fn restart(evidence: &Evidence, exit: &ExitReport) -> Option<Window> {
 }
 
 /// Until when a restarted process has what the one before executed, and what it came back with; nothing if it has all.
-fn kept(evidence: &Evidence, exit: &ExitReport, back: SimTime) -> Option<(SimTime, &'static str)> {
+pub(super) fn kept(evidence: &Evidence, exit: &ExitReport, back: SimTime) -> Option<(SimTime, &'static str)> {
     let of_node = |report: &&DiskReport| report.node == exit.node;
     let next_end = evidence.exits.iter().filter(|e| e.node == exit.node && e.at > back).map(|e| e.at).min();
     let loaded = evidence.disk.iter().filter(of_node);
@@ -195,7 +194,7 @@ fn shard_led(evidence: &Evidence, node: NodeId, at: SimTime) -> Option<ShardId> 
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{at, healthy, hit, kill, lag, ok_at, promote};
+    use super::super::super::sample::{at, healthy, hit, kill, lag, ok_at, promote};
     use super::*;
     use crate::fault::{Direction, Fault, FaultAction, FaultId, NetworkPartition, Target, Trigger};
 
@@ -211,7 +210,7 @@ mod tests {
     }
 
     fn excused(evidence: &Evidence, node: u16, invoked: u64, completed: u64) -> bool {
-        Excuses::of(evidence).of_write(&ok_at(KEY, "v", node, invoked, completed)).is_some()
+        Windows::of(evidence).of_write(&ok_at(KEY, "v", node, invoked, completed)).is_some()
     }
 
     #[test]

@@ -1,0 +1,230 @@
+//! Messages of the cluster bus: whole again as they were sent, and who heard which of them when.
+//!
+//! The log tells of a sender only what is new, so what a process said before is kept here. The bytes of a connection never
+//! overtake each other, so what is delivered is the oldest that is under way; the event that caused the delivery says
+//! which, unless a cut held it.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use crate::event::{Body, BusSummary, Claim, Event, Gossiped, MessageType};
+use crate::fault::Channel;
+use crate::id::{ActorId, Host, NodeId};
+use crate::time::SimTime;
+
+/// One message of the cluster bus, as it was sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// The event that tells of it.
+    pub event: u64,
+    /// When it was sent.
+    pub at: SimTime,
+    /// Who sent it.
+    pub from: NodeId,
+    /// Whom to.
+    pub to: NodeId,
+    /// The connection that it went through.
+    pub conn: u64,
+    /// Its type.
+    pub r#type: MessageType,
+    /// What its sender said of itself; absent if the header is a light one, or the log is too old to tell.
+    pub header: Option<Header>,
+    /// The cluster id that a FAIL or UPDATE is about.
+    pub about: Option<String>,
+    /// What it says of nodes that its sender doubts, or has doubted.
+    pub gossip: Vec<Gossiped>,
+}
+
+/// What a full header says of its sender.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// Who it is: role, primary, slots and state.
+    pub claim: Arc<Claim>,
+    /// The highest epoch that it knows.
+    pub current_epoch: u64,
+    /// The epoch of its slots, or of its primary's.
+    pub config_epoch: u64,
+    /// Its replication offset.
+    pub offset: u64,
+    /// It has stopped its clients for a hand-over.
+    pub paused: bool,
+    /// It asks for a vote although its primary may be well.
+    pub forced: bool,
+}
+
+/// A message that reached the node it was sent to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heard {
+    /// The event that delivered it.
+    pub event: u64,
+    /// When it was delivered. A process that is stopped reads it later.
+    pub at: SimTime,
+    /// The message.
+    pub message: Arc<Message>,
+}
+
+/// What is under way, and what processes said last.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Bus {
+    under_way: BTreeMap<(u64, NodeId), VecDeque<UnderWay>>,
+    said: BTreeMap<NodeId, Said>,
+}
+
+#[derive(Clone, Debug)]
+struct UnderWay {
+    event: u64,
+    /// How many of its bytes have not arrived; the network may deliver it in pieces.
+    left: u64,
+    /// Nothing if the bytes are no message.
+    message: Option<Arc<Message>>,
+}
+
+/// What a process said of itself last.
+#[derive(Clone, Debug, Default)]
+struct Said {
+    claim: Option<Arc<Claim>>,
+    offset: u64,
+}
+
+impl Bus {
+    /// The message that an event says was sent.
+    pub fn sent(&mut self, event: &Event) -> Option<Arc<Message>> {
+        match &event.body {
+            Body::Sent { from: ActorId::Node(from), conn, channel: Channel::Bus, to, len, bus, .. } => {
+                let Host::Node(to) = *to else { return None };
+                let message = bus.as_ref().map(|bus| Arc::new(self.message(event, (*from, to, *conn), bus)));
+                let under_way = UnderWay { event: event.i, left: *len, message: message.clone() };
+                self.under_way.entry((*conn, to)).or_default().push_back(under_way);
+                message
+            }
+            Body::Closed { from: ActorId::Node(node), conn, .. } => {
+                // What was on its way to whoever is gone arrives nowhere.
+                self.under_way.remove(&(*conn, *node));
+                None
+            }
+            Body::Start { .. } => {
+                self.said.extend(event.actor.node().map(|node| (node, Said::default())));
+                None
+            }
+            _ => None,
+        }
+    }
+
+    fn message(
+        &mut self,
+        event: &Event,
+        (from, to, conn): (NodeId, NodeId, u64),
+        bus: &BusSummary,
+    ) -> Message {
+        Message {
+            event: event.i,
+            at: event.at,
+            from,
+            to,
+            conn,
+            r#type: bus.r#type,
+            header: self.header(from, bus),
+            about: bus.about.clone(),
+            gossip: bus.gossip.clone(),
+        }
+    }
+
+    fn header(&mut self, from: NodeId, bus: &BusSummary) -> Option<Header> {
+        let (current_epoch, config_epoch) = (bus.current_epoch?, bus.config_epoch?);
+        let said = self.said.entry(from).or_default();
+        if let Some(claim) = &bus.claim {
+            said.claim = Some(Arc::new((**claim).clone()));
+        }
+        said.offset = bus.offset.unwrap_or(said.offset);
+        Some(Header {
+            claim: said.claim.clone()?,
+            current_epoch,
+            config_epoch,
+            offset: said.offset,
+            paused: bus.paused == Some(true),
+            forced: bus.forced == Some(true),
+        })
+    }
+
+    /// The message that an event says was delivered.
+    pub fn delivered(&mut self, event: &Event) -> Option<Heard> {
+        let (Body::Deliver { conn, len }, ActorId::Node(node)) = (&event.body, event.actor) else {
+            return None;
+        };
+        let queue = self.under_way.get_mut(&(*conn, node))?;
+        let caused = queue.iter().position(|under_way| Some(under_way.event) == event.cause);
+        // What a cut held is caused by the attempt that got through. What a dead process had not got out is gone.
+        let found = caused.or_else(|| queue.iter().position(|under_way| under_way.left >= *len))?;
+        queue.drain(..found);
+        let front = queue.front_mut()?;
+        front.left = front.left.saturating_sub(*len);
+        let whole = front.left == 0;
+        let message = whole.then(|| queue.pop_front()).flatten()?.message?;
+        Some(Heard { event: event.i, at: event.at, message })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Kind;
+
+    const A: NodeId = NodeId(1);
+    const B: NodeId = NodeId(2);
+
+    fn event(i: u64, actor: ActorId, cause: Option<u64>, body: Body) -> Event {
+        Event { i, at: SimTime::from_ns(i), actor, kind: Kind::Observation, cause, body }
+    }
+
+    fn ping(claim: Option<Claim>, offset: Option<u64>) -> BusSummary {
+        let claim = claim.map(Box::new);
+        BusSummary {
+            current_epoch: Some(3),
+            config_epoch: Some(2),
+            claim,
+            offset,
+            ..BusSummary::of_type(MessageType::PING)
+        }
+    }
+
+    fn sent(i: u64, bus: Option<BusSummary>) -> Event {
+        let (from, to, channel) = (ActorId::Node(A), Host::Node(B), Channel::Bus);
+        let digest = String::new();
+        event(
+            i,
+            ActorId::Network,
+            None,
+            Body::Sent { from, conn: 7, channel, to, len: i, digest, bus, repl: None },
+        )
+    }
+
+    fn delivered(i: u64, cause: u64, len: u64) -> Event {
+        event(i, ActorId::Node(B), Some(cause), Body::Deliver { conn: 7, len })
+    }
+
+    fn claim() -> Claim {
+        Claim { id: "a".repeat(40), flags: 1, of: None, slots: vec![(0, 9)], ok: true }
+    }
+
+    #[test]
+    fn what_was_said_once_holds_until_something_else_is_said() {
+        let mut bus = Bus::default();
+        let first = bus.sent(&sent(1, Some(ping(Some(claim()), Some(5))))).expect("a message");
+        let again = bus.sent(&sent(2, Some(ping(None, None)))).expect("a message");
+        assert_eq!((&again.header, again.header.as_ref().map(|h| h.offset)), (&first.header, Some(5)));
+        bus.sent(&event(3, ActorId::Node(A), None, Body::Start { incarnation: 2 }));
+        let fresh = bus.sent(&sent(4, Some(ping(None, None)))).expect("a message");
+        assert_eq!(fresh.header, None);
+    }
+
+    #[test]
+    fn what_is_delivered_is_what_caused_it_or_the_oldest_of_its_length() {
+        let mut bus = Bus::default();
+        (1..=4).for_each(|i| drop(bus.sent(&sent(i, Some(ping(Some(claim()), None))))));
+        let mut heard =
+            |cause, len| bus.delivered(&delivered(9, cause, len)).map(|heard| heard.message.event);
+        assert_eq!(heard(1, 1), Some(1));
+        assert_eq!((heard(8, 3), heard(2, 2)), (Some(3), None));
+        assert_eq!((heard(4, 1), heard(4, 3)), (None, Some(4)), "it comes in two pieces");
+    }
+}

@@ -1,0 +1,80 @@
+//! Every node of the plan: its process, and what it said of itself last.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::bus::{Header, Message};
+use crate::event::{Body, Event};
+use crate::id::NodeId;
+use crate::plan::Plan;
+use crate::time::SimTime;
+
+/// A node as it lived and spoke until now.
+#[derive(Clone, Debug, Default)]
+pub struct Member {
+    /// When the process that it runs now was started; `None` if it runs none.
+    pub started_at: Option<SimTime>,
+    /// Its process is stopped, since then.
+    pub paused_at: Option<SimTime>,
+    /// The last message with a full header; kept when the process ends.
+    pub last: Option<Arc<Message>>,
+}
+
+/// All nodes, and whose cluster ids are whose.
+#[derive(Clone, Debug)]
+pub struct Members {
+    nodes: BTreeMap<NodeId, Member>,
+    ids: BTreeMap<String, NodeId>,
+}
+
+impl Members {
+    pub(super) fn new(plan: &Plan) -> Self {
+        let nodes = plan.cluster.nodes().map(|node| (node, Member::default())).collect();
+        Members { nodes, ids: BTreeMap::new() }
+    }
+
+    pub(super) fn see(&mut self, event: &Event) {
+        let Some(node) = event.actor.node() else {
+            return;
+        };
+        let member = self.nodes.entry(node).or_default();
+        match &event.body {
+            Body::Start { .. } => (member.started_at, member.paused_at) = (Some(event.at), None),
+            Body::Exited { .. } | Body::Livelock { .. } => member.started_at = None,
+            Body::Pause { paused } => member.paused_at = paused.then_some(event.at),
+            _ => {}
+        }
+    }
+
+    pub(super) fn said(&mut self, message: &Arc<Message>) {
+        let Some(header) = &message.header else {
+            return;
+        };
+        if !self.ids.contains_key(&header.claim.id) {
+            self.ids.insert(header.claim.id.clone(), message.from);
+        }
+        self.nodes.entry(message.from).or_default().last = Some(Arc::clone(message));
+    }
+
+    /// The node that once said this cluster id was its own.
+    pub fn named(&self, id: &str) -> Option<NodeId> {
+        self.ids.get(id).copied()
+    }
+
+    /// A node as it is now.
+    pub fn get(&self, node: NodeId) -> Option<&Member> {
+        self.nodes.get(&node)
+    }
+
+    /// Every node as it is now.
+    pub fn all(&self) -> impl Iterator<Item = (NodeId, &Member)> {
+        self.nodes.iter().map(|(node, member)| (*node, member))
+    }
+}
+
+impl Member {
+    /// What it said of itself last.
+    pub fn header(&self) -> Option<&Header> {
+        self.last.as_ref()?.header.as_ref()
+    }
+}
