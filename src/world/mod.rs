@@ -139,6 +139,12 @@ pub enum WorldError {
         /// What it was seen to do meanwhile.
         reason: String,
     },
+    /// Somebody asked for the end while a process was waited for.
+    #[error("{node} did not give its turn back before the run was ended")]
+    Left {
+        /// Which node.
+        node: NodeId,
+    },
     /// The shim met something that it does not simulate.
     #[error("{node}: {reason}")]
     GaveUp {
