@@ -62,7 +62,7 @@ fn unequal(evidence: &Evidence) -> Vec<String> {
     let all = heard(evidence).map(|one| one.node).collect::<Vec<_>>();
     let forgotten = is_forgetful(evidence);
     let unequal =
-        known.into_iter().filter(|(id, by)| by.len() < all.len() && !(forgotten && !is_live(evidence, id)));
+        known.into_iter().filter(|(id, by)| by.len() < all.len() && (!forgotten || is_live(evidence, id)));
     unequal
         .map(|(id, by)| {
             let without =
