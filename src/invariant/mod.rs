@@ -9,10 +9,15 @@ pub mod availability;
 pub mod config_epochs;
 pub mod convergence_time;
 pub mod data_consistency;
+pub mod elections;
+pub mod epochs;
 pub mod evidence;
 mod excuse;
 pub mod expectation;
+pub mod failure_calls;
 pub mod gather;
+pub mod hand_over;
+pub mod isolation;
 pub mod layout;
 pub mod links;
 mod loss;
@@ -38,6 +43,7 @@ pub mod slot_coverage;
 pub mod stray_keys;
 pub mod verdict;
 pub mod views_agree;
+pub mod votes;
 mod writers;
 
 pub use evidence::Evidence;
@@ -91,7 +97,7 @@ pub struct Judged {
 }
 
 /// Every invariant, in the order of the report.
-pub static CATALOGUE: [Invariant; 24] = [
+pub static CATALOGUE: [Invariant; 30] = [
     slot_coverage::INVARIANT,
     replica_sync::INVARIANT,
     data_consistency::INVARIANT,
@@ -113,6 +119,12 @@ pub static CATALOGUE: [Invariant; 24] = [
     attached_replicas::INVARIANT,
     stray_keys::INVARIANT,
     persistence::INVARIANT,
+    votes::INVARIANT,
+    elections::INVARIANT,
+    epochs::INVARIANT,
+    failure_calls::INVARIANT,
+    hand_over::INVARIANT,
+    isolation::INVARIANT,
     no_crash::INVARIANT,
     no_livelock::INVARIANT,
     no_deadlock::INVARIANT,
