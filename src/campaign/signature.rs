@@ -15,11 +15,17 @@ use crate::plan::Plan;
 use crate::report::{Action, ActionOutcome, RunReport, Validation};
 
 /// The invariants, the most telling first: those below are often no more than consequences of those above.
-const MOST_TELLING: [&str; 14] = [
+const MOST_TELLING: [&str; 20] = [
     "no_crash",
     "no_livelock",
     "no_deadlock",
     "replication_stream",
+    "votes",
+    "elections",
+    "epochs",
+    "failure_calls",
+    "hand_over",
+    "isolation",
     "reads",
     "data_consistency",
     "single_owner",

@@ -4,7 +4,7 @@
 //! overtake each other, so what is delivered is the oldest that is under way; the event that caused the delivery says
 //! which, unless a cut held it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use crate::event::{Body, BusSummary, Claim, Event, Gossiped, MessageType};
@@ -25,6 +25,8 @@ pub struct Message {
     pub to: NodeId,
     /// The connection that it went through.
     pub conn: u64,
+    /// The connection has carried something of its sender's before, so it did not wait for it: it was made in this turn.
+    pub prompt: bool,
     /// Its type.
     pub r#type: MessageType,
     /// What its sender said of itself; absent if the header is a light one, or the log is too old to tell.
@@ -68,6 +70,8 @@ pub struct Heard {
 pub(super) struct Bus {
     under_way: BTreeMap<(u64, NodeId), VecDeque<UnderWay>>,
     said: BTreeMap<NodeId, Said>,
+    /// Connections that carried something already, by who sent it.
+    used: BTreeSet<(u64, NodeId)>,
 }
 
 #[derive(Clone, Debug)]
@@ -100,6 +104,7 @@ impl Bus {
             Body::Closed { from: ActorId::Node(node), conn, .. } => {
                 // What was on its way to whoever is gone arrives nowhere.
                 self.under_way.remove(&(*conn, *node));
+                self.used.remove(&(*conn, *node));
                 None
             }
             Body::Start { .. } => {
@@ -122,6 +127,7 @@ impl Bus {
             from,
             to,
             conn,
+            prompt: !self.used.insert((conn, from)),
             r#type: bus.r#type,
             header: self.header(from, bus),
             about: bus.about.clone(),

@@ -16,7 +16,7 @@ use self::disk::Disk;
 use self::processes::Processes;
 use self::takeovers::Takeovers;
 use super::Evidence;
-use super::evidence::{Findings, NodeEvidence, Resyncs};
+use super::evidence::{Findings, NodeEvidence, PrimaryChange, Resyncs};
 use super::layout;
 use crate::chronicle::Chronicle;
 use crate::event::{Body, Event, Phase};
@@ -120,6 +120,7 @@ impl Gatherer {
         let findings = findings.unwrap_or_else(|| self.no_findings());
         self.chronicle.end(findings.ended_at);
         let ids = findings.nodes.iter().filter_map(|n| Some((n.node_id.clone()?, n.node))).collect();
+        let primary_changes = self.primary_changes(&ids);
         let starts = self.processes.starts();
         let mut evidence = Evidence {
             ended_at: findings.ended_at,
@@ -132,7 +133,7 @@ impl Gatherer {
             disturbances: self.actions.disturbances(&self.plan, starts),
             faults: self.actions.faults(&self.plan, starts),
             operations: self.actions.operations(&self.plan),
-            primary_changes: self.takeovers.changes(&self.plan.cluster, &ids),
+            primary_changes,
             log_tail: self.processes.log_tail(),
             chronicle: self.chronicle,
             resyncs: self.resyncs,
@@ -146,6 +147,18 @@ impl Gatherer {
         };
         evidence.moved = layout::moved(&evidence);
         evidence
+    }
+
+    /// Who became the primary of a shard. Whether that was a hand-over is what the bus shows; only a log that tells nothing of
+    /// it is believed the servers' own words.
+    fn primary_changes(&self, ids: &BTreeMap<String, NodeId>) -> Vec<PrimaryChange> {
+        let mut changes = self.takeovers.changes(&self.plan.cluster, ids);
+        if self.chronicle.tells_claims() {
+            for change in &mut changes {
+                change.coordinated = self.chronicle.elections.was_handed_over(change.to, change.at);
+            }
+        }
+        changes
     }
 
     fn no_findings(&self) -> Findings {

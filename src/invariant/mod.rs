@@ -6,10 +6,15 @@
 pub mod availability;
 pub mod convergence_time;
 pub mod data_consistency;
+pub mod elections;
+pub mod epochs;
 pub mod evidence;
 mod excuse;
 pub mod expectation;
+pub mod failure_calls;
 pub mod gather;
+pub mod hand_over;
+pub mod isolation;
 pub mod layout;
 mod loss;
 pub mod no_crash;
@@ -27,6 +32,7 @@ pub mod single_owner;
 pub mod slot_coverage;
 pub mod verdict;
 pub mod views_agree;
+pub mod votes;
 mod writers;
 
 pub use evidence::Evidence;
@@ -80,7 +86,7 @@ pub struct Judged {
 }
 
 /// Every invariant, in the order of the report.
-pub static CATALOGUE: [Invariant; 14] = [
+pub static CATALOGUE: [Invariant; 20] = [
     slot_coverage::INVARIANT,
     replica_sync::INVARIANT,
     data_consistency::INVARIANT,
@@ -92,6 +98,12 @@ pub static CATALOGUE: [Invariant; 14] = [
     availability::INVARIANT,
     single_owner::INVARIANT,
     views_agree::INVARIANT,
+    votes::INVARIANT,
+    elections::INVARIANT,
+    epochs::INVARIANT,
+    failure_calls::INVARIANT,
+    hand_over::INVARIANT,
+    isolation::INVARIANT,
     no_crash::INVARIANT,
     no_livelock::INVARIANT,
     no_deadlock::INVARIANT,

@@ -7,6 +7,7 @@ use super::evidence::{
     OperationReport, PrimaryChange, Role, SlotAnswer, ViewEntry,
 };
 use crate::chronicle::Chronicle;
+use crate::chronicle::sample::{Says, message};
 use crate::fault::{FaultId, LatencyRange};
 use crate::history::{Entry, Outcome, Request};
 use crate::id::{ClientId, NodeId};
@@ -30,7 +31,7 @@ pub fn healthy_of(shards: u16, replicas: u16) -> Evidence {
     let plan = plan(shards, replicas);
     let nodes = plan.cluster.nodes().map(|node| healthy_node(&plan.cluster, node)).collect();
     Evidence {
-        chronicle: Chronicle::new(&plan),
+        chronicle: chronicle(&plan),
         plan,
         ended_at: at(100),
         settle_began_at: Some(at(60)),
@@ -52,6 +53,16 @@ pub fn healthy_of(shards: u16, replicas: u16) -> Evidence {
         resyncs: BTreeMap::new(),
         notable: BTreeMap::new(),
     }
+}
+
+/// Every primary has spoken once, of its shard's number as its epoch.
+fn chronicle(plan: &Plan) -> Chronicle {
+    let mut chronicle = Chronicle::new(plan);
+    for shard in plan.cluster.shards() {
+        let (node, slots) = (plan.cluster.first_primary(shard), plan.cluster.slots_of(shard));
+        chronicle.take(message(Says::primary(node.0, u64::from(shard.0), slots), 99, 0));
+    }
+    chronicle
 }
 
 fn plan(shards: u16, replicas: u16) -> Plan {
