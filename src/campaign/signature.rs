@@ -15,7 +15,7 @@ use crate::plan::Plan;
 use crate::report::{Action, ActionOutcome, RunReport, Validation};
 
 /// The invariants, the most telling first: those below are often no more than consequences of those above.
-const MOST_TELLING: [&str; 20] = [
+const MOST_TELLING: [&str; 30] = [
     "no_crash",
     "no_livelock",
     "no_deadlock",
@@ -32,6 +32,16 @@ const MOST_TELLING: [&str; 20] = [
     "operations",
     "replica_sync",
     "slot_coverage",
+    "persistence",
+    "stray_keys",
+    "config_epochs",
+    "open_slots",
+    "roles",
+    "shard_ids",
+    "membership",
+    "attached_replicas",
+    "links",
+    "one_story",
     "views_agree",
     "convergence_time",
     "replication_lag",

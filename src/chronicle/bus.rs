@@ -4,7 +4,7 @@
 //! overtake each other, so what is delivered is the oldest that is under way; the event that caused the delivery says
 //! which, unless a cut held it.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use crate::event::{Body, BusSummary, Claim, Event, Gossiped, MessageType};
@@ -25,7 +25,8 @@ pub struct Message {
     pub to: NodeId,
     /// The connection that it went through.
     pub conn: u64,
-    /// The connection has carried something of its sender's before, so it did not wait for it: it was made in this turn.
+    /// It was made when it was sent: the connection had carried something of its sender's at an earlier instant. What waits for a
+    /// connection goes out with its first word.
     pub prompt: bool,
     /// Its type.
     pub r#type: MessageType,
@@ -70,8 +71,8 @@ pub struct Heard {
 pub(super) struct Bus {
     under_way: BTreeMap<(u64, NodeId), VecDeque<UnderWay>>,
     said: BTreeMap<NodeId, Said>,
-    /// Connections that carried something already, by who sent it.
-    used: BTreeSet<(u64, NodeId)>,
+    /// When connections carried something for the first time, by who sent it.
+    opened_at: BTreeMap<(u64, NodeId), SimTime>,
 }
 
 #[derive(Clone, Debug)]
@@ -104,7 +105,7 @@ impl Bus {
             Body::Closed { from: ActorId::Node(node), conn, .. } => {
                 // What was on its way to whoever is gone arrives nowhere.
                 self.under_way.remove(&(*conn, *node));
-                self.used.remove(&(*conn, *node));
+                self.opened_at.remove(&(*conn, *node));
                 None
             }
             Body::Start { .. } => {
@@ -127,7 +128,7 @@ impl Bus {
             from,
             to,
             conn,
-            prompt: !self.used.insert((conn, from)),
+            prompt: *self.opened_at.entry((conn, from)).or_insert(event.at) < event.at,
             r#type: bus.r#type,
             header: self.header(from, bus),
             about: bus.about.clone(),
@@ -217,6 +218,11 @@ mod tests {
         let mut bus = Bus::default();
         let first = bus.sent(&sent(1, Some(ping(Some(claim()), Some(5))))).expect("a message");
         let again = bus.sent(&sent(2, Some(ping(None, None)))).expect("a message");
+        assert_eq!((first.prompt, again.prompt), (false, true));
+        let waited = Event { at: first.at, ..sent(2, Some(ping(None, None))) };
+        let (mut fresh, open) = (Bus::default(), sent(1, Some(ping(Some(claim()), None))));
+        let waited = fresh.sent(&open).and_then(|_| fresh.sent(&waited)).expect("a message");
+        assert!(!waited.prompt, "it went out with the first");
         assert_eq!((&again.header, again.header.as_ref().map(|h| h.offset)), (&first.header, Some(5)));
         bus.sent(&event(3, ActorId::Node(A), None, Body::Start { incarnation: 2 }));
         let fresh = bus.sent(&sent(4, Some(ping(None, None)))).expect("a message");

@@ -3,6 +3,7 @@
 //! It needs the events once and in order, and keeps no more than the evidence does, so that it works beside a run as
 //! well as over its log. It judges nothing.
 
+mod accounts;
 mod actions;
 mod disk;
 mod processes;
@@ -11,6 +12,7 @@ mod takeovers;
 
 use std::collections::BTreeMap;
 
+use self::accounts::Accounts;
 use self::actions::Actions;
 use self::disk::Disk;
 use self::processes::Processes;
@@ -34,6 +36,7 @@ pub struct Gatherer {
     /// The run is over; what processes do now is the harness's doing.
     done: bool,
     history: History,
+    accounts: Accounts,
     actions: Actions,
     processes: Processes,
     disk: Disk,
@@ -58,6 +61,7 @@ impl Gatherer {
             last_at: SimTime::ZERO,
             done: false,
             history: History::default(),
+            accounts: Accounts::default(),
             actions: Actions::default(),
             processes: Processes::default(),
             disk: Disk::default(),
@@ -90,6 +94,10 @@ impl Gatherer {
             (ActorId::Client(client), Body::Complete { sequence, outcome, node }) => {
                 self.history.complete((client, *sequence), outcome, (event.at, *node));
             }
+            (_, Body::Sent { from: ActorId::Node(node), bus: Some(bus), .. }) => {
+                self.accounts.sent(*node, event.at, bus);
+            }
+            (ActorId::Validator, body) => self.accounts.see(event.at, body),
             (ActorId::Operator, Body::Picked { node, .. }) => self.actions.picked(*node),
             (ActorId::Node(node), body) if !self.done => {
                 self.processes.see(node, event.at, body);
@@ -122,10 +130,14 @@ impl Gatherer {
         let ids = findings.nodes.iter().filter_map(|n| Some((n.node_id.clone()?, n.node))).collect();
         let primary_changes = self.primary_changes(&ids);
         let starts = self.processes.starts();
+        let Accounts { heard: accounts, left: files, votes, .. } = self.accounts;
         let mut evidence = Evidence {
             ended_at: findings.ended_at,
             settle_began_at: findings.settle_began_at,
             nodes: findings.nodes,
+            accounts,
+            files,
+            votes,
             moved: BTreeMap::new(),
             agreement: findings.agreement,
             lag_samples: findings.lag_samples,

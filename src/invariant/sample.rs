@@ -1,7 +1,10 @@
 //! Small builders of evidence for the tests: a healthy cluster, and what can happen to it. Instants are in seconds.
 
+mod accounts;
+
 use std::collections::BTreeMap;
 
+pub use self::accounts::tell;
 use super::evidence::{
     Agreement, Content, Disturbance, Evidence, ExitReport, FaultReport, LagSample, NodeEvidence,
     OperationReport, PrimaryChange, Role, SlotAnswer, ViewEntry,
@@ -30,12 +33,15 @@ pub fn healthy() -> Evidence {
 pub fn healthy_of(shards: u16, replicas: u16) -> Evidence {
     let plan = plan(shards, replicas);
     let nodes = plan.cluster.nodes().map(|node| healthy_node(&plan.cluster, node)).collect();
-    Evidence {
+    let mut evidence = Evidence {
         chronicle: chronicle(&plan),
         plan,
         ended_at: at(100),
         settle_began_at: Some(at(60)),
         nodes,
+        accounts: BTreeMap::new(),
+        files: vec![],
+        votes: vec![],
         moved: BTreeMap::new(),
         history: vec![],
         disturbances: vec![],
@@ -52,7 +58,9 @@ pub fn healthy_of(shards: u16, replicas: u16) -> Evidence {
         log_tail: vec![],
         resyncs: BTreeMap::new(),
         notable: BTreeMap::new(),
-    }
+    };
+    tell(&mut evidence);
+    evidence
 }
 
 /// Every primary has spoken once, of its shard's number as its epoch.

@@ -22,7 +22,7 @@ fn assert_violates(ran: &Ran, invariant: &str, why: &str) {
 fn a_cluster_that_nobody_touched_holds_everything() {
     let ran = run(&plan(include_str!("scenarios/quiet.yaml")), &server());
     assert!(matches!(ran.report.status, Status::Passed), "{:?}", ran.report.validations);
-    assert_eq!(ran.report.validations.len(), 13);
+    assert_eq!(ran.report.validations.len(), 29);
     assert_eq!(ran.unfinished, None);
 }
 
