@@ -37,6 +37,8 @@ pub trait Actor {
 pub enum Act {
     /// Start the node's server; its data directory is kept from one incarnation to the next.
     Start { node: NodeId, incarnation: u32 },
+    /// Empty the data directory of a node that is down.
+    Wipe { node: NodeId },
     /// Give the node's processes the turn until they block; what is ready is reported in this order.
     Resume { node: NodeId, order: Order },
     /// Something arrived at one of the node's sockets.
@@ -45,6 +47,8 @@ pub enum Act {
     Mark { node: NodeId, signal: crate::fault::Signal },
     /// Send a signal to the node's server.
     Signal { node: NodeId, signal: crate::fault::Signal },
+    /// Tell the validator what stands in the node's `nodes.conf`, whether the node lives or not.
+    ReadNodesConf { node: NodeId },
     /// Here is what the validator found; it is judged with the log when the run ends.
     Present { findings: Box<Findings> },
     /// End the run after this event; nothing if all phases are through, else why not.

@@ -50,6 +50,12 @@ pub enum Told {
     /// To chaos: whom the targets of a fault are right now.
     Resolved { fault: FaultId, nodes: Vec<Option<NodeId>> },
 
+    /// To chaos: the operator starts a node that is down.
+    StartNode { node: NodeId, empty: bool },
+
+    /// To a node that is down: everything in its data directory is gone.
+    Wipe,
+
     /// To the operator: form the cluster.
     Form,
     /// To the operator: the next operation may be sent.
@@ -86,6 +92,12 @@ pub enum Told {
     NodeStarted { node: NodeId },
     /// To the validator: a node's process does not run for a while, or runs again.
     NodePaused { node: NodeId, paused: bool },
+    /// To the validator: what stands in a node's `nodes.conf` right now; absent if there is none.
+    NodesConf {
+        node: NodeId,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        text: Option<String>,
+    },
 
     /// To the director: the cluster is formed.
     Formed,

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::event::{
     Body, BusSummary, ChildState, Claim, Closing, Doubt, Event, Gossiped, LinkState, Member, MessageType,
-    Phase, Told, ViewRole, ViewRow, ViewState,
+    Phase, Said, Told, Topic, ViewRole, ViewRow, ViewState,
 };
 use crate::fault::{Channel, FaultId, LatencyRange};
 use crate::history::{Outcome, Request};
@@ -71,6 +71,12 @@ fn rows(node: NodeId, epoch: u64, text: String, flag: bool) -> Vec<ViewRow> {
 
 fn gone(text: String, flag: bool) -> Vec<Member> {
     flag.then(|| Member::from(text)).into_iter().collect()
+}
+
+/// A list of everything that can be said, or an error.
+fn said(number: u64, text: String, flag: bool) -> Said {
+    let list = vec![Said::Nothing, Said::Number(number as i64), Said::Text(text.clone())];
+    if flag { Said::List(list) } else { Said::Error { error: text } }
 }
 
 fn claim(small: u16, text: &str) -> Claim {
@@ -146,6 +152,7 @@ fn bodies(number: u64, small: u16, flag: bool, text: &str, host: Host) -> Vec<Bo
             rows: rows(node, number, text(), flag),
             gone: gone(text(), flag),
         },
+        Body::Account { node, topic: Topic::Slots, said: said(number, text(), flag) },
         Body::Verdict { invariant: text(), verdict: text(), detail: text() },
     ]
 }
@@ -283,7 +290,8 @@ fn the_format_is_these_bytes() {
             {"i":33,"at":330,"actor":"network","kind":"observation","cause":32,"what":"complete","sequence":7,"outcome":{"fail":"a \"text\"\n"},"node":null}
             {"i":34,"at":340,"actor":"network","kind":"observation","cause":33,"what":"complete","sequence":7,"outcome":{"info":"a \"text\"\n"},"node":null}
             {"i":35,"at":350,"actor":"network","kind":"observation","cause":34,"what":"probe","node":3,"state":"unknown","rows":[{"member":"node-3","role":"primary","epoch":7,"slots":[[0,3]],"doubt":"pfail"},{"member":"a \"text\"\n","role":"replica","of":"a \"text\"\n"}],"gone":["a \"text\"\n"]}
-            {"i":36,"at":360,"actor":"network","kind":"verdict","cause":35,"what":"verdict","invariant":"a \"text\"\n","verdict":"a \"text\"\n","detail":"a \"text\"\n"}
+            {"i":36,"at":360,"actor":"network","kind":"observation","cause":35,"what":"account","node":3,"topic":"slots","said":[null,7,"a \"text\"\n"]}
+            {"i":37,"at":370,"actor":"network","kind":"verdict","cause":36,"what":"verdict","invariant":"a \"text\"\n","verdict":"a \"text\"\n","detail":"a \"text\"\n"}
         "#]],
     );
 }

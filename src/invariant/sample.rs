@@ -1,12 +1,16 @@
 //! Small builders of evidence for the tests: a healthy cluster, and what can happen to it. Instants are in seconds.
 
+mod accounts;
+
 use std::collections::BTreeMap;
 
+pub use self::accounts::tell;
 use super::evidence::{
     Agreement, Content, Disturbance, Evidence, ExitReport, FaultReport, LagSample, NodeEvidence,
     OperationReport, PrimaryChange, Role, SlotAnswer, ViewEntry,
 };
 use crate::chronicle::Chronicle;
+use crate::chronicle::sample::{Says, message};
 use crate::fault::{FaultId, LatencyRange};
 use crate::history::{Entry, Outcome, Request};
 use crate::id::{ClientId, NodeId};
@@ -29,12 +33,15 @@ pub fn healthy() -> Evidence {
 pub fn healthy_of(shards: u16, replicas: u16) -> Evidence {
     let plan = plan(shards, replicas);
     let nodes = plan.cluster.nodes().map(|node| healthy_node(&plan.cluster, node)).collect();
-    Evidence {
-        chronicle: Chronicle::new(&plan),
+    let mut evidence = Evidence {
+        chronicle: chronicle(&plan),
         plan,
         ended_at: at(100),
         settle_began_at: Some(at(60)),
         nodes,
+        accounts: BTreeMap::new(),
+        files: vec![],
+        votes: vec![],
         moved: BTreeMap::new(),
         history: vec![],
         disturbances: vec![],
@@ -51,7 +58,19 @@ pub fn healthy_of(shards: u16, replicas: u16) -> Evidence {
         log_tail: vec![],
         resyncs: BTreeMap::new(),
         notable: BTreeMap::new(),
+    };
+    tell(&mut evidence);
+    evidence
+}
+
+/// Every primary has spoken once, of its shard's number as its epoch.
+fn chronicle(plan: &Plan) -> Chronicle {
+    let mut chronicle = Chronicle::new(plan);
+    for shard in plan.cluster.shards() {
+        let (node, slots) = (plan.cluster.first_primary(shard), plan.cluster.slots_of(shard));
+        chronicle.take(message(Says::primary(node.0, u64::from(shard.0), slots), 99, 0));
     }
+    chronicle
 }
 
 fn plan(shards: u16, replicas: u16) -> Plan {

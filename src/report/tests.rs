@@ -111,6 +111,12 @@ fn a_run_that_passed_is_summed_up() {
             ✓ Reads: 0 values read, all of them written before
             ✓ Single Owner: No slot has two owners
             ✓ Views Agree: 6 nodes agree
+            ✓ Votes: 0 votes in 0 elections
+            ✓ Elections: 0 elections and 0 takeovers
+            ✓ Epochs: No epoch went back
+            ✓ Failure Calls: 0 calls
+            ✓ Hand-Over: 0 hand-overs
+            ✓ Isolation: Nobody served that must not
             ✓ No Crash: No unexpected exit (0 expected)
             ✓ No Livelock: No server spun
             ✓ No Deadlock: No server waited for itself
@@ -243,6 +249,42 @@ fn the_json_report_has_every_measured_value() {
                   "statement": "all live nodes describe the same cluster, agree on its state and have no slot half migrated",
                   "verdict": "holds",
                   "detail": "6 nodes agree"
+                },
+                "votes": {
+                  "title": "Votes",
+                  "statement": "a primary with slots votes once in an epoch, for a replica that asked, whose primary is called failing or who asks by force, and whose slots it knows in no newer epoch",
+                  "verdict": "holds",
+                  "detail": "0 votes in 0 elections"
+                },
+                "elections": {
+                  "title": "Elections",
+                  "statement": "a replica asks for votes only when its primary is called failing or the operator wants it to take over, and leads only with the votes of a majority in the epoch it asked for, or by the operator's own word; no two win in an epoch",
+                  "verdict": "holds",
+                  "detail": "0 elections and 0 takeovers"
+                },
+                "epochs": {
+                  "title": "Epochs",
+                  "statement": "the epochs that a node claims never go back, restarts included, and no config epoch is above the current one",
+                  "verdict": "holds",
+                  "detail": "No epoch went back"
+                },
+                "failure_calls": {
+                  "title": "Failure Calls",
+                  "statement": "a node is called failing only by one that has the young reports of a majority of the primaries with slots",
+                  "verdict": "holds",
+                  "detail": "0 calls"
+                },
+                "hand_over": {
+                  "title": "Hand-Over",
+                  "statement": "a primary that has stopped its clients for a hand-over executes nothing more, and who takes over has all of it",
+                  "verdict": "holds",
+                  "detail": "0 hand-overs"
+                },
+                "isolation": {
+                  "title": "Isolation",
+                  "statement": "nobody serves that must not: cut off from the majority, just come back, as a replica, or with slots it knows lost",
+                  "verdict": "holds",
+                  "detail": "Nobody served that must not"
                 },
                 "no_crash": {
                   "title": "No Crash",

@@ -65,14 +65,14 @@ fn unknown_keys_are_named_with_the_nearest_one() {
     check(
         "operations:\n  - type: failver\n    shard: 1\n",
         expect![[r#"
-        x.yaml:3:11: operations[0].type: the value `failver` is not known here
-          did you mean `failover`? here can stand: failover, command"#]],
+            x.yaml:3:11: operations[0].type: the value `failver` is not known here
+              did you mean `failover`? here can stand: failover, command, addslots, bgrewriteaof, bgsave, bumpepoch, client_kill, client_pause, configuration_change, delslots, flushslots, forget, meet, replicate, reset, save, set_config_epoch, setslot, shutdown, restart, restart_empty, rolling_restart, reshard, rebalance"#]],
     );
     check(
         "validation:\n  - slot_coverage: true\n  - max_convergence: 3\n",
         expect![[r#"
             x.yaml:4:5: validation[1]: the key `max_convergence` is not known here
-              did you mean `max_convergence_time`? here can stand: slot_coverage, replica_sync, data_consistency, operations, max_convergence_time, max_replication_lag, max_write_gap, min_success_rate, max_lost_writes"#]],
+              did you mean `max_convergence_time`? here can stand: slot_coverage, replica_sync, data_consistency, membership, roles, persistence, operations, max_convergence_time, max_replication_lag, max_write_gap, min_success_rate, max_lost_writes"#]],
     );
 }
 

@@ -12,7 +12,7 @@ use super::Shared;
 /// First word of a page.
 pub const MAGIC: u64 = 0x766b_667a_7061_6765;
 /// Layout version; the shim refuses another one.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 /// The variable that names the page's descriptor to the shim.
 pub const PAGE_VARIABLE: &str = "VALKEY_FUZZER_PAGE";
 /// The variable that asks the shim to describe the process images it is loaded into, and do nothing else.
@@ -26,6 +26,8 @@ pub const SOCKETS: usize = 4096;
 pub const PIPES: usize = 64;
 /// Counters of one node (`eventfd`, `timerfd`) that can be open at once.
 pub const COUNTERS: usize = 32;
+/// Signals, counted from 0.
+pub const SIGNALS: usize = 65;
 /// Options of a socket that are numbers.
 pub const OPTIONS: usize = 18;
 /// Bytes a receive area holds, which is what a socket can have unread.
@@ -84,6 +86,8 @@ pub struct Page {
     pub pipe_activity: Shared<u32>,
     /// Set when something was written to the standard output.
     pub printed: Shared<u32>,
+    /// The kernel took no filter, so calls that go round the shim go unnoticed.
+    pub unguarded: Shared<u32>,
     /// Bytes of records in the outbox.
     pub outbox_len: Shared<u32>,
     /// No socket from here on was ever in use.
@@ -141,6 +145,8 @@ pub struct Participant {
     pub deadline_ns: Shared<u64>,
     /// Signals that wait, one bit each.
     pub signals: Shared<u64>,
+    /// Who sent the latest signal of each number: a process id of the node, or 0.
+    pub senders: [Shared<u32>; SIGNALS],
     /// Whether something happened at one of its sockets.
     pub poked: Shared<u32>,
     /// Whether it waits for descriptors at all.

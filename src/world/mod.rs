@@ -139,6 +139,12 @@ pub enum WorldError {
         /// What it was seen to do meanwhile.
         reason: String,
     },
+    /// Somebody asked for the end while a process was waited for.
+    #[error("{node} did not give its turn back before the run was ended")]
+    Left {
+        /// Which node.
+        node: NodeId,
+    },
     /// The shim met something that it does not simulate.
     #[error("{node}: {reason}")]
     GaveUp {
@@ -154,6 +160,9 @@ pub trait World {
     /// Starts a node's server and says what there is to see of it so far; it has not had a turn yet.
     fn start(&mut self, node: NodeId, incarnation: u32, now: SimTime) -> Result<(), WorldError>;
 
+    /// Empties the data directory of a node that has no process.
+    fn wipe(&mut self, node: NodeId) -> Result<(), WorldError>;
+
     /// Gives the node the turn, in which what is ready is reported in an order shuffled by `order` (0 for the usual
     /// one); `None` where there is no process (any more).
     fn resume(&mut self, node: NodeId, now: SimTime, order: u64) -> Result<Option<Turn>, WorldError>;
@@ -166,6 +175,9 @@ pub trait World {
 
     /// Notes a signal that the node's server takes with its next turn.
     fn mark(&mut self, node: NodeId, signal: Signal);
+
+    /// What stands in the node's `nodes.conf`, bytes that are not UTF-8 replaced; `None` where there is no such file.
+    fn nodes_conf(&self, node: NodeId) -> Result<Option<String>, WorldError>;
 
     /// The process that a debugger would attach to.
     fn process_id(&self, node: NodeId) -> Option<u32>;

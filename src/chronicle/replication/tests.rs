@@ -33,7 +33,12 @@ impl Wire {
         wire.answer(1, PRIMARY, REPLICA, Answer::Full(Position { id: "x".to_owned(), offset: 100 }));
         wire.says(1, PRIMARY, REPLICA, 10, Replicated { whole: Some(true), ..Replicated::default() });
         wire.deliver(1, REPLICA, 11);
+        wire.loaded();
         wire
+    }
+
+    fn loaded(&mut self) {
+        self.node(2, Body::Log { line: "PRIMARY <-> REPLICA sync: Finished with success".to_owned() });
     }
 
     fn event(&mut self, actor: ActorId, body: Body) {
@@ -226,8 +231,38 @@ fn with_two_channels_the_stream_counts_once_the_data_set_is_there() {
     assert_eq!(wire.copied(REPLICA), None);
     wire.says(2, PRIMARY, REPLICA, 10, Replicated { whole: Some(true), ..Replicated::default() });
     wire.deliver(2, REPLICA, 11);
+    wire.loaded();
     assert_eq!(wire.copied(REPLICA), Some((0, 50, 60)));
     assert_eq!(wire.breaches(), []);
+}
+
+#[test]
+fn a_data_set_counts_once_it_is_loaded_and_not_at_all_if_it_is_given_up() {
+    let mut wire = Wire::synchronised();
+    wire.answer(1, PRIMARY, REPLICA, Answer::Full(Position { id: "y".to_owned(), offset: 500 }));
+    wire.says(1, PRIMARY, REPLICA, 10, Replicated { whole: Some(true), ..Replicated::default() });
+    wire.deliver(1, REPLICA, 11);
+    wire.stream(1, PRIMARY, REPLICA, 510, &[1]);
+    wire.deliver(1, REPLICA, 10);
+    assert_eq!(wire.copied(REPLICA), Some((0, 100, 100)));
+    let mut given_up = Wire { seen: wire.seen.clone(), at: wire.at };
+    wire.acknowledge(510);
+    assert_eq!(wire.copied(REPLICA), Some((0, 510, 510)));
+    given_up.ask(2, REPLICA, PRIMARY, 101);
+    given_up.loaded();
+    assert_eq!(given_up.copied(REPLICA), Some((0, 100, 100)));
+    assert_eq!((wire.breaches(), given_up.breaches()), (vec![], vec![]));
+}
+
+#[test]
+fn a_replica_that_calls_itself_a_primary_without_a_takeover_was_reset() {
+    let mut wire = Wire::synchronised();
+    wire.seen.said(REPLICA, at(5), 100, true);
+    assert_eq!(wire.copied(REPLICA), Some((0, 100, 100)), "it may say in this turn that it took over");
+    wire.seen.said(REPLICA, at(6), 100, true);
+    assert_eq!(wire.copied(REPLICA), None);
+    let (_, reign) = wire.seen.reigns().last().expect("it began anew");
+    assert_eq!((reign.node, reign.parent()), (REPLICA, None));
 }
 
 #[test]

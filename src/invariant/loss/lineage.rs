@@ -271,11 +271,15 @@ impl<'e> Lineage<'e> {
 
     fn by_takeover(&self, reign: &Reign, place: Place, write: &Entry) -> Ruling {
         let change = self.change(reign);
-        let excused = || match change {
-            Some(PrimaryChange { at, shard, from, to, .. }) => {
-                Ruling::Excused(format!("{to} took {shard} over from {from} at {at}"))
-            }
-            None => Ruling::Excused(format!("{} took over at {}", reign.node, reign.began_at)),
+        let excused = || {
+            let why = match change {
+                Some(PrimaryChange { at, shard, from, to, .. }) => {
+                    format!("{to} took {shard} over from {from} at {at}")
+                }
+                None => format!("{} took over at {}", reign.node, reign.began_at),
+            };
+            let better = self.better(reign, place, write);
+            Ruling::Excused(better.map_or(why.clone(), |other| format!("{why}, though {other} had more")))
         };
         if completed(write) > reign.began_at {
             return self.too_late(reign, place, write).map_or_else(excused, Ruling::Owed);
@@ -286,6 +290,16 @@ impl<'e> Lineage<'e> {
             }
             _ => excused(),
         }
+    }
+
+    /// A replica that had a write when another one took over without it. The server's rank lets the one with more ask for votes
+    /// earlier, and promises no more than that; so this is told, and it is no violation by itself.
+    fn better(&self, reign: &Reign, place: Place, write: &Entry) -> Option<NodeId> {
+        let has = |cut: &Cut| {
+            let chain = self.chain(*cut);
+            chain.iter().any(|cut| cut.of == place.reign && within(cut.extent, place, write) == Within::Yes)
+        };
+        reign.others.iter().find(|(_, cut)| has(cut)).map(|(node, _)| *node)
     }
 
     /// Why an old primary must not have acknowledged a write any more, if it must not.

@@ -1,7 +1,8 @@
-//! The checking mode: any time, random, network or blocking system call that goes round the shim ends the run.
+//! The guard: a time, random, network, signalling or blocking system call that goes round the shim ends the run.
 //!
-//! A seccomp filter traps such calls unless their instruction is the shim's own. Clocks in the vDSO make no system
-//! call, so its functions are first rewritten to make one.
+//! A seccomp filter traps such calls unless their instruction is the shim's own. It looks at a call's number first, so
+//! that the kernel knows by the number alone which calls are never trapped, and does not run it for them. Clocks in the
+//! vDSO make no system call; only the complete check rewrites its functions to make one.
 
 use crate::give_up::give_up;
 use crate::life::read_file;
@@ -9,11 +10,12 @@ use crate::page::FLAG_CHECK;
 use crate::sys::{self, sys};
 use crate::{signal, turn};
 
-/// Calls that must come from the shim: time, randomness, sockets, readiness, sleeping, the machine's identity.
+/// Calls that must come from the shim: time, randomness, sockets, readiness, sleeping, waiting for processes, signals to
+/// them, the machine's identity. `futex` is not among them: the C library ends its threads by it.
 const WATCHED: &[u16] = &[
-    7, 22, 23, 24, 34, 35, 36, 37, 38, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 63, 96,
-    98, 99, 100, 201, 204, 213, 222, 228, 230, 232, 233, 270, 271, 281, 283, 284, 288, 289, 290, 291, 293,
-    299, 307, 309, 318, 425, 441,
+    61, 62, 128, 130, 200, 247, 282, 424, 426, 7, 22, 23, 24, 34, 35, 36, 37, 38, 41, 42, 43, 44, 45, 46, 47,
+    48, 49, 50, 51, 52, 53, 54, 55, 63, 96, 98, 99, 100, 201, 204, 213, 222, 228, 230, 232, 233, 270, 271,
+    281, 283, 284, 288, 289, 290, 291, 293, 299, 307, 309, 318, 425, 441,
 ];
 
 #[repr(C)]
@@ -38,21 +40,28 @@ const RETURN: u16 = 0x06;
 const ALLOW: u32 = 0x7fff_0000;
 const TRAP: u32 = 0x0003_0000;
 const NUMBER_AT: u32 = 0;
+const THIRD_ARGUMENT_AT: u32 = 32;
 const INSTRUCTION_LOW_AT: u32 = 8;
 const INSTRUCTION_HIGH_AT: u32 = 12;
-const FIXED: usize = 6;
+/// What follows the comparisons with the numbers that are watched.
+const REST: usize = 12;
 
-/// Installs the checks if the page asks for them.
+/// Installs the guard, and the complete check if the page asks for it. A kernel that takes no filter is told of; only the
+/// complete check ends the process for it.
 pub fn install() {
+    let is_complete = turn::page().flags.get() & FLAG_CHECK != 0;
     // SAFETY: called once, in the process's first thread, before the server's own code runs.
     unsafe {
-        if turn::page().flags.get() & FLAG_CHECK == 0 {
-            return;
-        }
         use_up_library_randomness();
-        redirect_vdso();
+        if is_complete {
+            redirect_vdso();
+        }
         report_traps();
-        filter(own_text());
+        let is_guarded = filter(own_text());
+        turn::page().unguarded.set(u32::from(!is_guarded));
+        if is_complete && !is_guarded {
+            give_up!("the kernel refuses the seccomp filter of the complete check");
+        }
     }
 }
 
@@ -114,31 +123,40 @@ const fn jump(code: u16, operand: u32, if_true: u8, if_false: u8) -> Instruction
     Instruction { code, if_true, if_false, operand }
 }
 
-unsafe fn filter((start, end): (usize, usize)) {
+/// Installs the filter; whether the kernel took it.
+unsafe fn filter((start, end): (usize, usize)) -> bool {
+    const PR_SET_NO_NEW_PRIVS: usize = 38;
+    const SECCOMP_SET_MODE_FILTER: usize = 1;
+    /// The processor need not guess less because of the filter.
+    const SPEC_ALLOW: usize = 4;
+    let mut program = [jump(RETURN, ALLOW, 0, 0); 1 + WATCHED.len() + REST];
+    program[0] = jump(LOAD, NUMBER_AT, 0, 0);
+    for (i, number) in WATCHED.iter().enumerate() {
+        let to_place = (WATCHED.len() - i - 1) as u8 + 5;
+        program[1 + i] = jump(JUMP_EQUAL, u32::from(*number), to_place, 0);
+    }
+    // The C library aborts by a signal to its own thread, whose real number it knows.
+    let rest = [
+        jump(JUMP_EQUAL, libc::SYS_tgkill as u32, 1, 0),
+        jump(RETURN, ALLOW, 0, 0),
+        jump(LOAD, THIRD_ARGUMENT_AT, 0, 0),
+        jump(JUMP_EQUAL, libc::SIGABRT as u32, 0, 1),
+        jump(RETURN, ALLOW, 0, 0),
+        jump(LOAD, INSTRUCTION_HIGH_AT, 0, 0),
+        jump(JUMP_EQUAL, (start >> 32) as u32, 0, 3),
+        jump(LOAD, INSTRUCTION_LOW_AT, 0, 0),
+        jump(JUMP_AT_LEAST, start as u32, 0, 1),
+        jump(JUMP_AT_LEAST, end as u32, 0, 1),
+        jump(RETURN, TRAP, 0, 0),
+        jump(RETURN, ALLOW, 0, 0),
+    ];
+    program[1 + WATCHED.len()..].copy_from_slice(&rest);
+    let whole = Program { len: program.len() as u16, instructions: program.as_ptr() };
     // SAFETY: the program lives until the kernel has copied it.
     unsafe {
-        const PR_SET_NO_NEW_PRIVS: usize = 38;
-        const SECCOMP_SET_MODE_FILTER: usize = 1;
-        let mut program = [jump(RETURN, ALLOW, 0, 0); FIXED + WATCHED.len() + 3];
-        // Within the shim's own text everything is allowed; the jumps lead behind the fixed part otherwise.
-        program[0] = jump(LOAD, INSTRUCTION_HIGH_AT, 0, 0);
-        program[1] = jump(JUMP_EQUAL, (start >> 32) as u32, 0, 4);
-        program[2] = jump(LOAD, INSTRUCTION_LOW_AT, 0, 0);
-        program[3] = jump(JUMP_AT_LEAST, start as u32, 0, 2);
-        program[4] = jump(JUMP_AT_LEAST, end as u32, 1, 0);
-        program[5] = jump(RETURN, ALLOW, 0, 0);
-        program[FIXED] = jump(LOAD, NUMBER_AT, 0, 0);
-        for (i, number) in WATCHED.iter().enumerate() {
-            let to_trap = (WATCHED.len() - i) as u8;
-            program[FIXED + 1 + i] = jump(JUMP_EQUAL, u32::from(*number), to_trap, 0);
-        }
-        program[FIXED + 1 + WATCHED.len()] = jump(RETURN, ALLOW, 0, 0);
-        program[FIXED + 2 + WATCHED.len()] = jump(RETURN, TRAP, 0, 0);
-        let whole = Program { len: program.len() as u16, instructions: program.as_ptr() };
         sys!(sys::PRCTL, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-        if sys!(sys::SECCOMP, SECCOMP_SET_MODE_FILTER, 0, &raw const whole) != 0 {
-            give_up!("the kernel refuses the seccomp filter of the checking mode");
-        }
+        let take = |flags: usize| sys!(sys::SECCOMP, SECCOMP_SET_MODE_FILTER, flags, &raw const whole) == 0;
+        take(SPEC_ALLOW) || take(0)
     }
 }
 

@@ -103,6 +103,11 @@ pub fn instant_of(id: i32, time: &Timespec) -> u64 {
     shown.saturating_sub(base)
 }
 
+/// Whether it is a time at all.
+pub fn is_time(time: &Timespec) -> bool {
+    (0..BILLION as i64).contains(&time.nanoseconds)
+}
+
 /// A length of time in nanoseconds.
 pub fn length_of(time: &Timespec) -> u64 {
     (time.seconds.max(0) as u64).saturating_mul(BILLION).saturating_add(time.nanoseconds as u64)
@@ -280,8 +285,10 @@ unsafe extern "C" fn clock_nanosleep(
     remaining: *mut Timespec,
 ) -> i32 {
     if !alive() {
+        // The C library's own function, in which a thread can be cancelled.
+        let next = real!("clock_nanosleep" as fn(i32, i32, *const Timespec, *mut Timespec) -> i32);
         // SAFETY: the caller's arguments, handed on as they are.
-        return -(unsafe { sys!(libc::SYS_clock_nanosleep, id, flags, time, remaining) }) as i32;
+        return unsafe { next(id, flags, time, remaining) };
     }
     // SAFETY: the caller's time.
     let time = unsafe { &*time };
@@ -321,18 +328,5 @@ unsafe extern "C" fn sleep(seconds: u32) -> u32 {
         let mut left = Timespec { seconds: 0, nanoseconds: 0 };
         clock_nanosleep(1, 0, &time, &mut left);
         left.seconds as u32 + u32::from(left.nanoseconds > 0)
-    }
-}
-
-#[unsafe(no_mangle)]
-unsafe extern "C" fn setitimer(which: i32, new: *const u8, old: *mut u8) -> i32 {
-    // SAFETY: the caller's arguments, handed on as they are.
-    unsafe {
-        const SETITIMER: usize = 38;
-        if alive() {
-            // The software watchdog alone uses it; in virtual time a slow command is a livelock, which the scheduler sees.
-            return 0;
-        }
-        reported(sys!(SETITIMER, which, new, old)) as i32
     }
 }

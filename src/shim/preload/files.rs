@@ -210,6 +210,10 @@ unsafe extern "C" fn sync_file_range(fd: i32, offset: i64, len: i64, flags: u32)
     unsafe { kernel!(SYS_sync_file_range, fd, offset, len, flags) as i32 }
 }
 
+unsafe extern "C" {
+    fn malloc(bytes: usize) -> *mut u8;
+}
+
 #[unsafe(no_mangle)]
 unsafe extern "C" fn getcwd(buffer: *mut u8, len: usize) -> *mut u8 {
     if !alive() {
@@ -218,6 +222,12 @@ unsafe extern "C" fn getcwd(buffer: *mut u8, len: usize) -> *mut u8 {
     }
     let directory = turn::page().directory.get();
     let needed = directory.iter().position(|byte| *byte == 0).map_or(directory.len(), |end| end + 1);
+    // Whoever has no room is given some, as the C library does.
+    let (buffer, len) = match buffer.is_null() {
+        // SAFETY: a new piece of memory, which is the caller's from then on.
+        true => unsafe { (malloc(len.max(needed)), if len == 0 { needed } else { len }) },
+        false => (buffer, len),
+    };
     if buffer.is_null() || len < needed {
         fail(libc::ERANGE);
         return core::ptr::null_mut();

@@ -1,5 +1,8 @@
 //! Who and where the process is: everything about the machine that a server could ask for is the same everywhere.
 
+use core::cell::Cell;
+
+use crate::baton::Baton;
 use crate::kill::is_known;
 use crate::life::{alive, real};
 use crate::random::CALLS;
@@ -208,7 +211,29 @@ unsafe extern "C" fn sched_setaffinity(pid: i32, len: usize, mask: *const u8) ->
     unsafe { next(pid, len, mask) }
 }
 
-/// A limit of this process or of another of the node: the number of open files is made up, what is set of it forgotten.
+/// How many files may be open, as the server sees it: the soft limit and the hard one.
+static OPEN_LIMIT: Baton<Cell<[u64; 2]>> = Baton::new(Cell::new([OPEN_FILES; 2]));
+
+/// Sets the limit of open files; what is lower than the host's own is the kernel's to keep.
+fn limit_open_files([soft, hard]: [u64; 2]) -> i32 {
+    if soft > hard {
+        return fail(sys::EINVAL);
+    }
+    if hard > OPEN_LIMIT.get()[1] {
+        return fail(sys::EPERM);
+    }
+    OPEN_LIMIT.set([soft, hard]);
+    let mut real = [0u64; 2];
+    // SAFETY: a limit of this process, and room of this function's own.
+    unsafe {
+        sys!(libc::SYS_prlimit64, 0, libc::RLIMIT_NOFILE, 0, &raw mut real);
+        real[0] = soft.min(real[1]);
+        sys!(libc::SYS_prlimit64, 0, libc::RLIMIT_NOFILE, &raw const real, 0);
+    }
+    0
+}
+
+/// A limit of this process or of another of the node: the number of open files is made up.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn prlimit(pid: i32, resource: u32, new: *const [u64; 2], old: *mut [u64; 2]) -> i32 {
     if alive() && !is_ours(pid) {
@@ -217,9 +242,10 @@ unsafe extern "C" fn prlimit(pid: i32, resource: u32, new: *const [u64; 2], old:
     if alive() && resource == libc::RLIMIT_NOFILE {
         // SAFETY: the caller's room, if there is any.
         if let Some(old) = unsafe { old.as_mut() } {
-            *old = [OPEN_FILES; 2];
+            *old = OPEN_LIMIT.get();
         }
-        return 0;
+        // SAFETY: the caller's limit, if there is one.
+        return unsafe { new.as_ref() }.map_or(0, |new| limit_open_files(*new));
     }
     let whose = if alive() { 0 } else { pid };
     // SAFETY: the caller's arguments, for this process where the number is simulated.

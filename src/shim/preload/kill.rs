@@ -37,6 +37,7 @@ fn receivers(pid: i32) -> impl Iterator<Item = usize> {
 /// Sends a signal to another process of the node; it gets the turn for it.
 fn send_to(i: usize, number: i32) {
     participant(i).signals.update(|signals| signals | 1 << number);
+    participant(i).senders[number as usize].set(turn::me().pid.get());
     participant(i).poked.set(1);
     turn::report(record::SIGNAL, 0, number as u64, u64::from(participant(i).pid.get()));
 }
@@ -44,6 +45,7 @@ fn send_to(i: usize, number: i32) {
 /// Sends a signal to this process: a thread that does not block it takes it, this one before the call returns.
 fn send_to_self(number: i32) {
     turn::me().signals.update(|signals| signals | 1 << number);
+    turn::me().senders[number as usize].set(turn::me().pid.get());
     let me = thread::current();
     signal::assign(core::iter::once(me).chain(thread::living().filter(move |other| *other != me)));
     run_due(me);
@@ -102,6 +104,7 @@ fn send_to_thread(other: usize, number: i32) -> i32 {
         return sys::EINVAL;
     }
     if number != 0 {
+        turn::me().senders[number as usize].set(turn::me().pid.get());
         post(other, number);
     }
     if other == thread::current() {

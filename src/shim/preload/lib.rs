@@ -5,9 +5,9 @@
 //! alive only in the process whose environment names a page; anywhere else every call goes straight to the kernel.
 //!
 //! Layers, lowest first; a module names lower ones only: `sys baton` · `turn` (the page, and handing the turn over) ·
-//! `work` (what it costs) · `give_up random` · `life` (is this process meant?) · `signal` · `thread` (the baton) · `clock` ·
+//! `work` (what it costs) · `give_up random` · `life` (is this process meant?) · `signal alarm` · `thread` (the baton) · `clock` ·
 //! `allocator program` · `descriptor` · `ready` (what a descriptor has for whom) · `proc` ·
-//! `transfer lock shared_lock mask kill pipe stream option socket event files entropy process` · `epoll poll` ·
+//! `transfer itimer lock shared_lock mask kill pipe stream option socket event files temporary entropy process` · `epoll poll` ·
 //! `calls` (what works on any descriptor) · `identity lookup counter check probe syscall` (what is called by number) ·
 //! `start`.
 
@@ -20,6 +20,7 @@ use core::cell::Cell;
 #[expect(dead_code, reason = "each half of the page uses a part of it")]
 mod page;
 
+mod alarm;
 mod allocator;
 mod baton;
 mod calls;
@@ -33,6 +34,7 @@ mod event;
 mod files;
 mod give_up;
 mod identity;
+mod itimer;
 mod kill;
 mod life;
 mod lock;
@@ -54,6 +56,7 @@ mod start;
 mod stream;
 mod sys;
 mod syscall;
+mod temporary;
 mod thread;
 mod transfer;
 mod turn;

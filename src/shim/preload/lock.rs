@@ -69,6 +69,8 @@ unsafe fn try_lock(mutex: *mut u8) -> i32 {
         if m.holder == 0 {
             m.holder = me;
             m.depth = 1;
+            // The C library's own function destroys no mutex that has users.
+            m.users = 1;
             return 0;
         }
         if m.holder == me && m.kind & 3 == RECURSIVE {
@@ -114,6 +116,7 @@ unsafe fn unlock(mutex: *mut u8) -> i32 {
         m.depth = m.depth.saturating_sub(1);
         if m.depth == 0 {
             m.holder = 0;
+            m.users = 0;
         }
         0
     }
@@ -224,6 +227,9 @@ unsafe extern "C" fn pthread_cond_timedwait(
             let next = real!("pthread_cond_timedwait" as fn(*mut u8, *mut u8, *const Timespec) -> i32);
             return next(condition, mutex, time);
         }
+        if !clock::is_time(&*time) {
+            return sys::EINVAL;
+        }
         let flags = *condition.add(CONDITION_FLAGS_AT).cast::<u32>();
         let id = if flags & 2 == 0 { clock::CLOCK_REALTIME } else { 1 };
         wait_at(condition, mutex, clock::instant_of(id, &*time))
@@ -278,7 +284,40 @@ unsafe extern "C" fn pthread_cond_clockwait(
         return unsafe { next(condition, mutex, id, time) };
     }
     // SAFETY: the caller's condition variable, mutex and time.
-    unsafe { wait_at(condition, mutex, clock::instant_of(id, &*time)) }
+    unsafe {
+        if !clock::is_time(&*time) {
+            return sys::EINVAL;
+        }
+        wait_at(condition, mutex, clock::instant_of(id, &*time))
+    }
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn pthread_once(control: *mut i32, first: unsafe extern "C" fn()) -> i32 {
+    const NEW: i32 = 0;
+    const UNDER_WAY: i32 = 1;
+    const DONE: i32 = 2;
+    if !alive() {
+        let next = real!("pthread_once" as fn(*mut i32, unsafe extern "C" fn()) -> i32);
+        // SAFETY: the caller's arguments, handed on as they are.
+        return unsafe { next(control, first) };
+    }
+    const FIRST_TIME: Owed = Owed { name: "a first time to be over", holder: |_| 0 };
+    // SAFETY: the word of a blocked caller.
+    let is_over = |control: usize, _| unsafe { *(control as *const i32) != UNDER_WAY };
+    let waits = Wait { source: Source::Thread(FIRST_TIME), is_over, about: (control.addr(), 0) };
+    // SAFETY: the caller's word and function.
+    unsafe {
+        while !is_over(control.addr(), 0) {
+            pause(waits, NO_DEADLINE);
+        }
+        if *control == NEW {
+            *control = UNDER_WAY;
+            first();
+            *control = DONE;
+        }
+    }
+    0
 }
 
 /// Waits at a word that others wake, or wakes those that do, as the system call does within a process.

@@ -1,18 +1,25 @@
 //! What threads block, and waits for signals.
 
+use crate::clock::{self, Timespec};
 use crate::give_up::give_up;
 use crate::life::{alive, real};
 use crate::signal::{self, change_mask};
 use crate::sys::{self, fail};
 use crate::thread::{self, NO_DEADLINE, Source, Wait};
+use crate::turn;
 
 /// Changes the running thread's mask, and runs at once what is blocked no more; an `errno` or 0.
 unsafe fn change(how: i32, new: *const u64, old: *mut u64) -> i32 {
     // SAFETY: the caller's sets.
     let result = unsafe { change_mask(thread::current(), how, new, old) };
     if result == 0 {
-        signal::assign(thread::living());
-        signal::run_due(thread::current());
+        // One of the thread's own and one of the process's may have the same number: they come one after the other.
+        loop {
+            signal::assign(thread::living());
+            if signal::run_due(thread::current()) == signal::Interrupt::No {
+                break;
+            }
+        }
     }
     result
 }
@@ -87,32 +94,86 @@ unsafe extern "C" fn sigsuspend(mask: *const u64) -> i32 {
     result
 }
 
-/// Waits for signals by other means than a handler.
-macro_rules! refused {
-    ($($name:ident)*) => {$(
-        #[unsafe(no_mangle)]
-        unsafe extern "C" fn $name(a: usize, b: usize, c: usize) -> i32 {
-            if alive() {
-                give_up!("{} is not simulated", stringify!($name));
-            }
-            // SAFETY: the caller's arguments, handed on as they are; none of these takes more than three.
-            unsafe { real_of(stringify!($name), a, b, c) }
+/// Waits until a signal of `set` comes, and takes it; an `errno` if a handler runs or `deadline_ns` comes first.
+fn take_signal(set: u64, deadline_ns: u64) -> Result<i32, i32> {
+    let me = thread::current();
+    let is_over = |set: usize, me: usize| signal::waiting_for(me) & set as u64 != 0;
+    let waits = Wait { source: Source::Outside, is_over, about: (set as usize, me) };
+    loop {
+        signal::assign(thread::living());
+        if let Some(number) = signal::take(me, set) {
+            return Ok(number);
         }
-    )*};
-}
-
-/// # Safety
-/// The arguments are what the function takes.
-unsafe fn real_of(name: &str, a: usize, b: usize, c: usize) -> i32 {
-    // SAFETY: as the caller says.
-    unsafe {
-        match name {
-            "sigwait" => real!("sigwait" as fn(usize, usize) -> i32)(a, b),
-            "sigwaitinfo" => real!("sigwaitinfo" as fn(usize, usize) -> i32)(a, b),
-            "sigtimedwait" => real!("sigtimedwait" as fn(usize, usize, usize) -> i32)(a, b, c),
-            _ => real!("signalfd" as fn(usize, usize, usize) -> i32)(a, b, c),
+        if turn::page().now_ns.get() >= deadline_ns {
+            return Err(sys::EAGAIN);
+        }
+        if thread::wait(waits, deadline_ns) != signal::Interrupt::No {
+            return Err(sys::EINTR);
         }
     }
 }
 
-refused!(sigwait sigwaitinfo sigtimedwait signalfd);
+/// Tells whoever waited for a signal what came; its number, or -1.
+unsafe fn told(taken: Result<i32, i32>, info: *mut [u32; 32]) -> i32 {
+    let number = match taken {
+        Ok(number) => number,
+        Err(errno) => return fail(errno),
+    };
+    // SAFETY: the caller's room, if there is any.
+    if let Some(info) = unsafe { info.as_mut() } {
+        *info = [0; 32];
+        info[0] = number as u32;
+        info[4] = turn::me().senders[number as usize].get();
+    }
+    number
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn sigwait(set: *const u64, number: *mut i32) -> i32 {
+    if !alive() {
+        // SAFETY: the caller's arguments, handed on as they are.
+        return unsafe { real!("sigwait" as fn(*const u64, *mut i32) -> i32)(set, number) };
+    }
+    loop {
+        // SAFETY: the caller's set and room.
+        if let Ok(taken) = take_signal(unsafe { *set }, NO_DEADLINE) {
+            // SAFETY: as above.
+            unsafe { *number = taken };
+            return 0;
+        }
+    }
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn sigwaitinfo(set: *const u64, info: *mut [u32; 32]) -> i32 {
+    if !alive() {
+        // SAFETY: the caller's arguments, handed on as they are.
+        return unsafe { real!("sigwaitinfo" as fn(*const u64, *mut [u32; 32]) -> i32)(set, info) };
+    }
+    // SAFETY: the caller's set and room.
+    unsafe { told(take_signal(*set, NO_DEADLINE), info) }
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn sigtimedwait(set: *const u64, info: *mut [u32; 32], time: *const Timespec) -> i32 {
+    if !alive() {
+        let next = real!("sigtimedwait" as fn(*const u64, *mut [u32; 32], *const Timespec) -> i32);
+        // SAFETY: the caller's arguments, handed on as they are.
+        return unsafe { next(set, info, time) };
+    }
+    // SAFETY: the caller's time, if there is one.
+    let length = unsafe { time.as_ref() }.map(clock::length_of);
+    let deadline = length.map_or(NO_DEADLINE, |ns| turn::page().now_ns.get().saturating_add(ns));
+    // SAFETY: the caller's set and room.
+    unsafe { told(take_signal(*set, deadline), info) }
+}
+
+/// Signals as bytes of a descriptor.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn signalfd(fd: i32, set: *const u64, flags: i32) -> i32 {
+    if alive() {
+        give_up!("signalfd is not simulated");
+    }
+    // SAFETY: the caller's arguments, handed on as they are.
+    unsafe { real!("signalfd" as fn(i32, *const u64, i32) -> i32)(fd, set, flags) }
+}

@@ -11,7 +11,7 @@ use crate::life::{alive, real};
 use crate::sys::{self, fail, reported, sys};
 use crate::{signal, thread, turn};
 
-const STAT: &str = "1 (valkey-server) S 1 1 1 0 -1 4194304 0 0 0 0 0 0 0 0 20 0 1 0 0 67108864 4096 \
+const STAT: &str = " (valkey-server) S 1 1 1 0 -1 4194304 0 0 0 0 0 0 0 0 20 0 1 0 0 67108864 4096 \
 18446744073709551615 1 1 0 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n";
 const NAME: &str = "valkey-server\n";
 
@@ -19,6 +19,8 @@ const NAME: &str = "valkey-server\n";
 enum Named {
     /// Text of a fixed kind.
     Text(&'static str),
+    /// The figures of thread number `.0`.
+    Stat(usize),
     /// The state of thread number `.0`.
     Status(usize),
     /// The list of threads.
@@ -45,7 +47,7 @@ fn thread_of(tid: &str) -> Option<usize> {
 /// What stands at `rest` below the process's own folder.
 fn named_by(rest: &str) -> Named {
     match rest {
-        "stat" => return Named::Text(STAT),
+        "stat" => return Named::Stat(0),
         "comm" | "cmdline" => return Named::Text(NAME),
         "smaps" => return Named::Text(""),
         "oom_score_adj" | "oom_score" => return Named::Text("0\n"),
@@ -58,7 +60,7 @@ fn named_by(rest: &str) -> Named {
     match of_thread.map(|(tid, file)| (thread_of(tid), file)) {
         Some((Some(i), "status")) => Named::Status(i),
         Some((Some(_), "comm")) => Named::Text(NAME),
-        Some((Some(_), "stat")) => Named::Text(STAT),
+        Some((Some(i), "stat")) => Named::Stat(i),
         _ => Named::Missing,
     }
 }
@@ -77,6 +79,7 @@ fn named(path: &[u8]) -> Option<Named> {
 pub fn open(path: &[u8]) -> Option<i32> {
     Some(match named(path)? {
         Named::Text(text) => file_of(text.as_bytes()),
+        Named::Stat(i) => file_of(stat_of(i).written()),
         Named::Status(i) => file_of(status_of(i).written()),
         Named::Maps => open_maps(),
         Named::Tasks => match descriptor::new_file(Kind::Tasks(0), true) {
@@ -102,6 +105,13 @@ fn file_of(content: &[u8]) -> i32 {
         sys!(sys::LSEEK, fd, 0, 0);
         fd
     }
+}
+
+fn stat_of(i: usize) -> Text {
+    let mut text = Text::new();
+    // A text that is too long is cut, which is no error.
+    let _ = write!(text, "{}{STAT}", my_pid() + i);
+    text
 }
 
 fn status_of(i: usize) -> Text {

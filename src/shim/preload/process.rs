@@ -10,7 +10,7 @@ use crate::page::{self, PARTICIPANTS, Participant, record, state};
 use crate::signal::Interrupt;
 use crate::sys::{self, fail, reported, sys};
 use crate::thread::{NO_DEADLINE, Source, Wait, wait};
-use crate::{counter, descriptor, random, thread, turn, work};
+use crate::{alarm, counter, descriptor, random, thread, turn, work};
 
 /// Who started the servers, as they see it.
 const INIT: i32 = 1;
@@ -114,6 +114,7 @@ fn become_child(child: usize, pid: u32) {
     STATE.parent.set(turn::me().pid.get() as i32);
     STATE.children.iter().for_each(|child| child.set(false));
     thread::forget_others();
+    alarm::forget();
     // The parent still has the turn: nothing of the page but this participant's own part may be touched yet.
     turn::adopt_waiting(child);
     random::fork(pid);
@@ -199,12 +200,62 @@ fn reap(child: usize) -> i32 {
 }
 
 #[unsafe(no_mangle)]
-unsafe extern "C" fn waitid(kind: u32, id: i32, info: *mut u8, options: i32) -> i32 {
-    if alive() {
-        give_up!("waitid is not simulated");
+unsafe extern "C" fn waitid(kind: u32, id: i32, info: *mut ChildInfo, options: i32) -> i32 {
+    const ALL: u32 = 0;
+    const ONE: u32 = 1;
+    if !alive() {
+        // SAFETY: the caller's arguments, handed on as they are.
+        return unsafe {
+            real!("waitid" as fn(u32, i32, *mut ChildInfo, i32) -> i32)(kind, id, info, options)
+        };
     }
-    // SAFETY: the caller's arguments, handed on as they are.
-    unsafe { real!("waitid" as fn(u32, i32, *mut u8, i32) -> i32)(kind, id, info, options) }
+    if options & (libc::WSTOPPED | libc::WCONTINUED) != 0 || !matches!(kind, ALL | ONE) {
+        give_up!("waitid for anything but the end of children is not simulated");
+    }
+    if options & libc::WEXITED == 0 || options & !(libc::WEXITED | libc::WNOHANG | libc::WNOWAIT) != 0 {
+        return fail(sys::EINVAL);
+    }
+    let told = match await_child(if kind == ALL { -1 } else { id }, options) {
+        Err(errno) => return fail(errno),
+        Ok(None) => ChildInfo::default(),
+        Ok(Some(child)) => {
+            let told = told_of(child);
+            if options & libc::WNOWAIT == 0 {
+                reap(child);
+            }
+            told
+        }
+    };
+    // SAFETY: the caller's room, if there is any.
+    if let Some(info) = unsafe { info.as_mut() } {
+        *info = told;
+    }
+    0
+}
+
+/// The part of `siginfo_t` that says what became of a child.
+#[repr(C)]
+#[derive(Default)]
+struct ChildInfo {
+    signal: i32,
+    errno: i32,
+    code: i32,
+    pad: i32,
+    pid: u32,
+    user: u32,
+    status: i32,
+    rest: [u32; 25],
+}
+
+/// What the kernel says of a child that has ended and was not buried yet, under the number that the server knows.
+fn told_of(child: usize) -> ChildInfo {
+    const ONE: usize = 1;
+    let mut told = ChildInfo::default();
+    let options = libc::WEXITED | libc::WNOWAIT;
+    // SAFETY: a child of this process, and room for what is said of it.
+    unsafe { sys!(libc::SYS_waitid, ONE, participant(child).real_pid.get(), &raw mut told, options, 0) };
+    told.pid = participant(child).pid.get();
+    told
 }
 
 /// The C library's own function of this name, which takes up to six words.

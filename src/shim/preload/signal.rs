@@ -111,7 +111,8 @@ pub fn assign(threads: impl Iterator<Item = usize> + Clone) {
     // In the page a signal's bit is its number.
     let mut waiting = STATE.unassigned.take() | (turn::me().signals.take() >> 1);
     for thread in threads {
-        let taken = waiting & !blocked_by(thread);
+        // What waits for the thread already comes once more later.
+        let taken = waiting & !blocked_by(thread) & !STATE.pending[thread].get();
         STATE.pending[thread].update(|pending| pending | taken);
         waiting &= !taken;
     }
@@ -168,7 +169,9 @@ fn run_handler(thread: usize, number: i32, action: Action) {
     const CONTEXT_WORDS: usize = 128;
     let mut info = [0u64; 16];
     let mut context = [0u64; CONTEXT_WORDS];
+    // Signal, error, code (0 is a process's), padding, and the sender.
     info[0] = number as u64;
+    info[2] = u64::from(turn::me().senders[number as usize].get());
     let blocked = blocked_by(thread);
     let own = if action.flags & libc::SA_NODEFER == 0 { bit(number) } else { 0 };
     STATE.blocked[thread].set((blocked | action.mask[0] | own) & !NOT_BLOCKED);
@@ -224,6 +227,9 @@ unsafe extern "C" fn aborted(number: i32, _info: *mut u64, _context: *mut u64) {
 
 /// What the process does with `number` from now on.
 fn set_action(number: i32, action: Action) {
+    if number == libc::SIGCHLD && !matches!(action.handler, SIG_DFL | SIG_IGN) {
+        give_up!("a handler of SIGCHLD is not simulated");
+    }
     STATE.actions[number as usize].set(action);
     if FAULTS.contains(&number) {
         install(number, &action);
@@ -293,6 +299,16 @@ pub unsafe fn change_mask(thread: usize, how: i32, new: *const u64, old: *mut u6
         *old = before;
     }
     0
+}
+
+/// Takes a signal of `set` that waits for a thread or for the whole process; its number.
+pub fn take(thread: usize, set: u64) -> Option<i32> {
+    let waiting = waiting_for(thread) & set;
+    let number = (waiting != 0).then(|| waiting.trailing_zeros() as i32 + 1)?;
+    let places = [&STATE.pending[thread], &STATE.unassigned];
+    let place = places.into_iter().find(|place| place.get() & bit(number) != 0)?;
+    place.update(|bits| bits & !bit(number));
+    Some(number)
 }
 
 /// What waits for a thread although it blocks it, of its own or of the process.

@@ -85,11 +85,15 @@ mod named {
         pub fn getrusage(who: i32, usage: usize) -> i32;
         pub fn sched_yield() -> i32;
         pub fn pipe2(ends: *mut i32, flags: i32) -> i32;
+        pub fn clock_nanosleep(id: i32, flags: i32, time: usize, remaining: usize) -> i32;
+        pub fn shutdown(fd: i32, how: i32) -> i32;
+        pub fn sendto(fd: i32, buffer: usize, len: usize, flags: i32, to: usize, to_len: u32) -> isize;
+        pub fn recvfrom(fd: i32, buffer: usize, len: usize, flags: i32, of: usize, of_len: usize) -> isize;
     }
 }
 
 /// The answer to a call that a function of ours or of the C library gives.
-unsafe fn by_name(number: i64, [a, b, c, d, ..]: [usize; 6]) -> Option<isize> {
+unsafe fn by_name(number: i64, [a, b, c, d, e, f]: [usize; 6]) -> Option<isize> {
     // SAFETY: the caller's arguments are those of the call with this number, which the function takes as well.
     unsafe {
         Some(match number {
@@ -108,6 +112,13 @@ unsafe fn by_name(number: i64, [a, b, c, d, ..]: [usize; 6]) -> Option<isize> {
             libc::SYS_readlink => proc::readlink(a as *const u8, b as *mut u8, c),
             libc::SYS_poll => named::poll(a as *mut u8, b as u64, c as i32) as isize,
             libc::SYS_nanosleep => named::nanosleep(a, b) as isize,
+            libc::SYS_clock_nanosleep => match named::clock_nanosleep(a as i32, b as i32, c, d) {
+                0 => 0,
+                errno => fail(errno) as isize,
+            },
+            libc::SYS_shutdown => named::shutdown(a as i32, b as i32) as isize,
+            libc::SYS_sendto => named::sendto(a as i32, b, c, d as i32, e, f as u32),
+            libc::SYS_recvfrom => named::recvfrom(a as i32, b, c, d as i32, e, f),
             libc::SYS_clock_gettime => named::clock_gettime(a as i32, b) as isize,
             libc::SYS_gettimeofday => named::gettimeofday(a, b) as isize,
             libc::SYS_time => named::time(a) as isize,

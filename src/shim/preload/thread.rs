@@ -15,7 +15,7 @@ use crate::give_up::{Text, give_up};
 use crate::life::{alive, real};
 use crate::signal::{self, Interrupt};
 use crate::sys::{self, sys};
-use crate::{turn, work};
+use crate::{alarm, turn, work};
 
 pub use crate::signal::THREADS;
 pub const NO_DEADLINE: u64 = u64::MAX;
@@ -207,14 +207,17 @@ fn waiting() -> impl Iterator<Item = (&'static Thread, Wait)> {
 /// Finds who runs next, handing the turn to the scheduler while nobody can.
 fn choose() -> usize {
     loop {
+        if alarm::ring() {
+            signal::assign(living());
+        }
         if let Some(next) = next_runnable() {
             return next;
         }
         signal::assign(living());
-        if next_runnable().is_none() && waiting().all(|(thread, wait)| thread.is_owed(wait).is_some()) {
+        if next_runnable().is_none() && is_owed_for_ever() {
             say_deadlock();
         }
-        let earliest = waiting().map(|(thread, _)| thread.deadline_ns.get()).min();
+        let earliest = waiting().map(|(thread, _)| thread.deadline_ns.get()).chain([alarm::next_ns()]).min();
         let waits_outside = waiting().any(|(_, wait)| matches!(wait.source, Source::Outside));
         let deadline_ns = earliest.unwrap_or(NO_DEADLINE);
         let waits = deadline_ns > turn::page().now_ns.get();
@@ -224,6 +227,11 @@ fn choose() -> usize {
         }
         signal::assign(living());
     }
+}
+
+/// Whether no thread will ever run again but by another one.
+fn is_owed_for_ever() -> bool {
+    alarm::next_ns() == NO_DEADLINE && waiting().all(|(thread, wait)| thread.is_owed(wait).is_some())
 }
 
 /// Tells the scheduler that no thread will ever run again, and who waits for what.
@@ -534,7 +542,10 @@ unsafe extern "C" fn pthread_setcanceltype(new: i32, old: *mut i32) -> i32 {
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn sched_yield() -> i32 {
-    if alive() {
+    if !alive() {
+        // SAFETY: a call without arguments.
+        unsafe { sys!(libc::SYS_sched_yield) };
+    } else {
         work::call(0);
         sleep_until(turn::page().now_ns.get());
     }

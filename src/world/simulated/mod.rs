@@ -13,6 +13,7 @@ mod watchdog;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::path::PathBuf;
 
 pub use seat::{Seat, with_counter};
@@ -147,6 +148,12 @@ impl World for Simulated {
         Ok(())
     }
 
+    fn wipe(&mut self, node: NodeId) -> Result<(), WorldError> {
+        let directory = self.folder.path().join(node.to_string());
+        fs::remove_dir_all(&directory)
+            .map_err(|e| system(&format!("empty a node's folder {}", directory.display()), e))
+    }
+
     fn resume(&mut self, node: NodeId, now: SimTime, order: u64) -> Result<Option<Turn>, WorldError> {
         let Some(process) = self.processes.get_mut(&node) else {
             return Ok(None);
@@ -178,6 +185,15 @@ impl World for Simulated {
     fn mark(&mut self, node: NodeId, signal: Signal) {
         if let Some(process) = self.processes.get_mut(&node) {
             process.mark_signal(number(signal));
+        }
+    }
+
+    fn nodes_conf(&self, node: NodeId) -> Result<Option<String>, WorldError> {
+        let path = self.folder.path().join(node.to_string()).join(arguments::CLUSTER_FILE);
+        match fs::read(path) {
+            Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(system(&format!("read {node}'s {}", arguments::CLUSTER_FILE), error)),
         }
     }
 

@@ -4,6 +4,7 @@ use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Child, ExitStatus};
+use std::sync::Once;
 use std::time::Duration;
 
 use nix::sys::signal::{self, Signal as UnixSignal};
@@ -18,11 +19,14 @@ use crate::actor::message::Arrival;
 use crate::id::NodeId;
 use crate::rng::Stream;
 use crate::shim::page::{self, PARTICIPANTS, record, state};
+use crate::stop;
 use crate::time::SimTime;
 use crate::world::{Next, Seen, Turn, WorldError};
 
 /// How often the scheduler looks whether a process that does not give its turn back is alive at all.
 const LOOK: Duration = Duration::from_millis(200);
+/// How long a server is waited for without a word.
+const SILENCE: Duration = Duration::from_secs(5);
 /// How long a server may take to load its libraries and say hello.
 const HELLO: Duration = Duration::from_secs(30);
 /// Virtual time after which a node's turn is over although its processes could go on: the world is to go on as well.
@@ -117,6 +121,10 @@ impl Process {
         let mut waited = Duration::ZERO;
         while !(self.page.await_ready(0, LOOK) && self.page.await_turn(0, LOOK).is_some()) {
             waited += LOOK;
+            self.leave_if_asked()?;
+            if waited == SILENCE {
+                tracing::warn!(node = %self.node, pid = self.leader.id(), "waiting for the server to start");
+            }
             let ended = self.leader.try_wait().map_err(|e| system("wait for the server", e))?;
             if let Some(status) = ended {
                 return Err(self.no_hello(format!("it ended at once ({status})")));
@@ -183,10 +191,23 @@ impl Process {
             Some(next) => next,
             None => Next::Blocked(self.deadline()),
         };
+        self.warn_if_unguarded();
         self.read_log()?;
         let ended_at = SimTime::from_ns(self.page.get().now_ns);
         let shuffled = self.page.get().order != order;
         Ok(Turn { ended_at, seen: std::mem::take(&mut self.seen), next, shuffled })
+    }
+
+    /// Says once that the host takes no seccomp filter.
+    fn warn_if_unguarded(&mut self) {
+        static WARNING: Once = Once::new();
+        if self.page.get().unguarded != 0 {
+            WARNING.call_once(|| {
+                tracing::warn!(
+                    "the kernel takes no seccomp filter: a system call of a server that goes round the shim goes unnoticed"
+                );
+            });
+        }
     }
 
     /// The first process that has something to do; one that could have gone on gives way to all others first.
@@ -248,6 +269,7 @@ impl Process {
         let mut waited = Duration::ZERO;
         while !self.page.await_ready(participant, LOOK) {
             waited += LOOK;
+            self.leave_if_asked()?;
             if waited > HELLO {
                 return Err(self.no_hello("a forked child never came alive".to_owned()));
             }
@@ -265,11 +287,20 @@ impl Process {
             if participant == 0 && self.has_ended() {
                 return Ok(Pause::Died);
             }
+            self.leave_if_asked()?;
+            if let Some(state) = watch.is_worth_a_word() {
+                tracing::warn!(node = %self.node, pid = watch.pid(), "waiting for the server, which {state}");
+            }
             if let Some(detail) = watch.is_stuck() {
                 watchdog::leave_stack(self.page.participant(participant).real_pid, &self.stack_file);
                 return Err(WorldError::Silent { node: self.node, reason: detail });
             }
         }
+    }
+
+    /// Whoever asked for the end is not kept waiting by a server that does not go on.
+    fn leave_if_asked(&self) -> Result<(), WorldError> {
+        if stop::is_asked() { Err(WorldError::Left { node: self.node }) } else { Ok(()) }
     }
 
     fn has_ended(&self) -> bool {

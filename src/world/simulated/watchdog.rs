@@ -3,6 +3,7 @@
 //! This is the fuzzer's own patience, measured in real time, so it never is a verdict: the run ends as one that could
 //! not be judged. A server that works on and on is told by its work, which the shim counts.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -16,6 +17,9 @@ const LIMIT: Duration = Duration::from_secs(120);
 const LOOKS: u32 = 9000;
 /// Looks in a row that find a process asleep, after which it waits for something that is none of the shim's.
 const LOOKS_ASLEEP: u32 = 25;
+
+/// Looks after which it is said that a process is waited for.
+const LOOKS_IN_SILENCE: u32 = 25;
 
 /// Watches one turn of one process.
 pub struct Watch {
@@ -45,7 +49,24 @@ impl Watch {
             (sleeps, _) => (u32::from(sleeps), used),
         };
         let stuck = self.looks > LOOKS || self.asleep.0 > LOOKS_ASLEEP;
-        stuck.then(|| "neither blocks nor computes".to_owned())
+        stuck.then(|| format!("neither blocks nor computes, {}", calls(self.pid)))
+    }
+
+    /// The process that is watched.
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// What there is to say of a process that has been waited for for long; said once in a turn.
+    pub fn is_worth_a_word(&self) -> Option<&'static str> {
+        let is_stopped = || {
+            let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid)).unwrap_or_default();
+            stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with(['T', 't']))
+        };
+        (self.looks == LOOKS_IN_SILENCE).then(|| match is_stopped() {
+            true => "was stopped by somebody: `kill -CONT` lets it go on, Ctrl-C ends the run",
+            false => "is still at work in one turn",
+        })
     }
 }
 
@@ -57,6 +78,20 @@ fn all_sleep(pid: u32) -> bool {
     threads
         .map(|thread| fs::read_to_string(thread.path().join("stat")).map(sleeps))
         .all(|it| it.unwrap_or(true))
+}
+
+/// The system calls that the threads of a process are in, by their numbers, where the kernel tells.
+#[expect(clippy::disallowed_methods, reason = "all threads are looked at, in whichever order")]
+fn calls(pid: u32) -> String {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let told = threads.filter_map(|thread| fs::read_to_string(thread.path().join("syscall")).ok());
+    let number = |call: String| call.split(' ').next().and_then(|number| number.trim().parse::<u32>().ok());
+    let numbers: BTreeSet<u32> = told.filter_map(number).collect();
+    let numbers: Vec<String> = numbers.iter().map(u32::to_string).collect();
+    match numbers.is_empty() {
+        true => "in a system call that is not told".to_owned(),
+        false => format!("in system call {}", numbers.join(", ")),
+    }
 }
 
 /// User and system time of a process, from its `stat` file.

@@ -110,6 +110,7 @@ static void a_reset_is_an_error_once(void) {
     connected(&CLIENT, &SERVER);
     MUST(setsockopt(CLIENT, SOL_SOCKET, SO_LINGER, &linger, sizeof linger) == 0);
     close(CLIENT);
+    sleep_ms(20);
     say_events("server", await(SERVER, POLLIN | POLLOUT | POLLRDHUP));
     SHOW(getsockopt(SERVER, SOL_SOCKET, SO_ERROR, &error, &length));
     say("%s", error_name(error));
