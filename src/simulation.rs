@@ -17,10 +17,11 @@ use crate::hold::{Hold, hold};
 use crate::id::ActorId;
 use crate::invariant::gather::Gatherer;
 use crate::invariant::{self, Judged};
+use crate::op::{Op, OpId};
 use crate::plan::Plan;
 use crate::report::{Meters, RunReport};
 use crate::scheduler::{Ending, Guide, Observer, Progress, Recorder, Scheduler, Watcher};
-use crate::servers::Server;
+use crate::servers::{Server, Version};
 use crate::shim;
 use crate::wall::Stopwatch;
 use crate::world::WorldError;
@@ -80,6 +81,18 @@ pub enum SimulationError {
     /// The folder of results holds something else.
     #[error("{} is not empty and holds no earlier run: name another folder, or empty it yourself", .0.display())]
     Foreign(PathBuf),
+    /// The plan asks for what the server cannot do.
+    #[error("operation {} ({what}) needs a server of version {since} or later, and this is {version}", op.0)]
+    TooOld {
+        /// The operation.
+        op: OpId,
+        /// What it does.
+        what: String,
+        /// The first version that can do it.
+        since: &'static str,
+        /// The server's version.
+        version: String,
+    },
     /// The world failed.
     #[error(transparent)]
     World(#[from] WorldError),
@@ -128,6 +141,7 @@ impl<'a> Simulation<'a> {
     /// The same, with somebody who may freeze it on its way.
     pub fn run_watched(&mut self, watcher: &mut Watcher) -> Result<Outcome, SimulationError> {
         let watch = Stopwatch::start();
+        self.check_version()?;
         let hold = self.clear_output()?;
         let recorder = self.recorder()?.observed_by(self.observer.take());
         let log = Rc::new(RefCell::new(recorder));
@@ -136,6 +150,25 @@ impl<'a> Simulation<'a> {
         drop(seat);
         let recorder = Rc::try_unwrap(log).ok().expect("the actors went with their scheduler").into_inner();
         self.judge(recorder, ending?, &watch, hold)
+    }
+
+    /// Refuses a plan whose operations are newer than the server.
+    fn check_version(&self) -> Result<(), SimulationError> {
+        let version = &self.server.version;
+        let is_older =
+            |since: &str| Version::leading(version).zip(Version::leading(since)).is_some_and(|(v, s)| v < s);
+        let parts =
+            |op: &Op| op.action.parts().into_iter().chain([op.action.clone()]).find_map(|part| part.since());
+        let mut needs = self.plan.operations.iter().filter_map(|op| Some((op, parts(op)?)));
+        match needs.find(|(_, since)| is_older(since)) {
+            None => Ok(()),
+            Some((op, since)) => Err(SimulationError::TooOld {
+                op: op.id,
+                what: op.action.in_words(),
+                since,
+                version: version.to_string(),
+            }),
+        }
     }
 
     /// Takes the folder of results, and makes it empty of what an earlier run left there.

@@ -117,6 +117,8 @@ pub enum Rule {
 pub enum NodeMessage {
     /// Start the server, for the n-th time (from 1).
     Start { incarnation: u32 },
+    /// Everything in the data directory of a node that is down is gone.
+    Wipe,
     /// The process's own deadline is due.
     Wake,
     /// End the process.
@@ -163,6 +165,8 @@ pub enum ChaosMessage {
     Resolved { fault: FaultId, nodes: Vec<Option<NodeId>> },
     /// A node's process ended.
     NodeExited { node: NodeId },
+    /// The operator starts a node that is down, with an empty data directory or with what it left there.
+    StartNode { node: NodeId, empty: bool },
     /// A timer of chaos's own.
     Tick { token: u64 },
     /// No further fault is fired; those that were are healed in their time.

@@ -37,6 +37,8 @@ pub trait Actor {
 pub enum Act {
     /// Start the node's server; its data directory is kept from one incarnation to the next.
     Start { node: NodeId, incarnation: u32 },
+    /// Empty the data directory of a node that is down.
+    Wipe { node: NodeId },
     /// Give the node's processes the turn until they block; what is ready is reported in this order.
     Resume { node: NodeId, order: Order },
     /// Something arrived at one of the node's sockets.

@@ -115,6 +115,10 @@ impl Actor for Node {
         match message {
             Message::Arrived(arrived) => self.arrived(arrived, out),
             Message::Node(NodeMessage::Start { incarnation }) => self.start(incarnation, out),
+            Message::Node(NodeMessage::Wipe) if self.state == State::Down => {
+                out.act(Act::Wipe { node: self.id })
+            }
+            Message::Node(NodeMessage::Wipe) => {}
             Message::Node(NodeMessage::Wake) => self.resume(out),
             Message::Node(NodeMessage::Signal { signal }) => self.signal(signal, out),
             Message::Node(NodeMessage::Pause) => self.pause(true, out),

@@ -60,7 +60,10 @@ impl Campaign<'_> {
             Ok(Err(SimulationError::Output { path, source })) => {
                 return Err(CampaignError::Io { path, source });
             }
-            Ok(Err(error @ SimulationError::World(WorldError::BadConfig { .. }))) => {
+            Ok(Err(
+                error @ (SimulationError::World(WorldError::BadConfig { .. })
+                | SimulationError::TooOld { .. }),
+            )) => {
                 return Err(CampaignError::Refused(error));
             }
             Ok(Err(error)) => self.error(&plan, &job, error.to_string()),

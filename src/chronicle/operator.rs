@@ -2,7 +2,7 @@
 
 use crate::event::{Body, Event};
 use crate::id::{ActorId, NodeId};
-use crate::op::{Command, Failover, FailoverMode, Op, OpAction};
+use crate::op::{Failover, FailoverMode, Op, OpAction};
 use crate::plan::Plan;
 use crate::time::SimTime;
 
@@ -43,12 +43,17 @@ impl Asks {
     }
 
     fn ask(&mut self, at: SimTime, action: &OpAction) {
-        match action {
-            OpAction::Failover(Failover { mode, to, .. }) => {
-                let picked = self.picked.take();
-                self.failovers.extend(to.or(picked).map(|node| (at, node, *mode)));
-            }
-            OpAction::Command(Command { node, args }) => self.command(at, *node, args),
+        if let Some(Failover { mode, to, .. }) = action.as_failover() {
+            let picked = self.picked.take();
+            self.failovers.extend(to.or(picked).map(|node| (at, node, *mode)));
+        }
+        for typed in action.typed() {
+            self.command(at, typed.node, &typed.args);
+        }
+        // Who gets slots by hand raises its epoch without anybody's vote, and who comes back empty is somebody else.
+        if !action.moves_slots().is_empty() || matches!(action, OpAction::RestartEmpty(_)) {
+            self.reshaped_at = self.reshaped_at.or(Some(at));
+            self.retimed_at = self.retimed_at.or(Some(at));
         }
     }
 

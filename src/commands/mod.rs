@@ -112,8 +112,9 @@ fn report_failure(error: &anyhow::Error) -> Exit {
 
 /// Whether what was given is bad: a file that is missing or spoilt, a directive that the server refuses.
 fn is_bad_input(error: &anyhow::Error) -> bool {
-    let is_config =
-        |error: &SimulationError| matches!(error, SimulationError::World(WorldError::BadConfig { .. }));
+    let is_config = |error: &SimulationError| {
+        matches!(error, SimulationError::World(WorldError::BadConfig { .. }) | SimulationError::TooOld { .. })
+    };
     let is_log = |error: &ReplayError| match error {
         ReplayError::Simulation(error) => is_config(error),
         ReplayError::NoRoom(_) => false,

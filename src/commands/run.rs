@@ -79,7 +79,7 @@ pub fn run(request: &Request, environment: &Environment) -> Result<Exit> {
     let outcome = simulation.run(stop, &mut |progress| line.show(progress));
     line.clear();
     let outcome = outcome.map_err(|error| match error {
-        SimulationError::World(WorldError::BadConfig { .. }) => error.into(),
+        SimulationError::World(WorldError::BadConfig { .. }) | SimulationError::TooOld { .. } => error.into(),
         SimulationError::World(_) => anyhow::Error::new(error).context(format!(
             "the run could not be judged (its log so far: {})",
             out.join(LOG_FILE).display()

@@ -50,6 +50,12 @@ pub enum Told {
     /// To chaos: whom the targets of a fault are right now.
     Resolved { fault: FaultId, nodes: Vec<Option<NodeId>> },
 
+    /// To chaos: the operator starts a node that is down.
+    StartNode { node: NodeId, empty: bool },
+
+    /// To a node that is down: everything in its data directory is gone.
+    Wipe,
+
     /// To the operator: form the cluster.
     Form,
     /// To the operator: the next operation may be sent.

@@ -79,7 +79,10 @@ fn shard_led(evidence: &Evidence, node: &NodeEvidence) -> Option<ShardId> {
 /// Slots that all live views give to a primary of another shard than the plan does, where a command of the plan's moved
 /// slots: who else has taken slots has stolen them.
 pub(super) fn moved(evidence: &Evidence) -> BTreeMap<u16, ShardId> {
-    let moves = evidence.plan.operations.iter().any(|op| op.action.types(|typed| moves_slots(&typed.args)));
+    let moves =
+        evidence.plan.operations.iter().any(|op| {
+            !op.action.moves_slots().is_empty() || op.action.types(|typed| moves_slots(&typed.args))
+        });
     let cluster = &evidence.plan.cluster;
     let leads = |node: NodeId| cluster.shards().find(|shard| last_primary(evidence, *shard) == node);
     let owners = if moves { agreed_owners(evidence) } else { BTreeMap::new() };
@@ -97,6 +100,16 @@ fn agreed_owners(evidence: &Evidence) -> BTreeMap<u16, NodeId> {
         }
     }
     owners.into_iter().filter_map(|(slot, owner)| Some((slot, owner?))).collect()
+}
+
+/// Whether slots may have been left half-way between two nodes: a reshard was given up, or some command opened them.
+pub(super) fn may_be_split(evidence: &Evidence) -> bool {
+    let sent = evidence.plan.operations.iter().zip(&evidence.operations);
+    sent.filter(|(_, report)| report.sent_at.is_some()).any(|(op, report)| {
+        let moves = !op.action.moves_slots().is_empty();
+        moves && (op.action.may_split_slots() || !report.done)
+            || op.action.types(|typed| moves_slots(&typed.args))
+    })
 }
 
 /// Whether a command gives slots to another node.

@@ -2,8 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Command, Expect, Failover, Op, OpId, OpKind, Steps, Typed, timing};
-use crate::id::ShardId;
+use super::{
+    Addslots, Bgrewriteaof, Bgsave, Bumpepoch, ClientKill, ClientPause, Command, ConfigurationChange,
+    Delslots, Expect, Failover, Flushslots, Forget, Meet, Op, OpId, OpKind, Rebalance, Replicate, Reset,
+    Reshard, Restart, RestartEmpty, RollingRestart, Save, SetConfigEpoch, Setslot, Shutdown, Steps, Typed,
+    timing,
+};
+use crate::id::{NodeId, ShardId};
 use crate::language::target::Target;
 use crate::language::{About, Entry, Form, Key, Layout, Place, Problem, Reader, Renumber, Value, kind_of};
 use crate::rng::Stream;
@@ -141,27 +146,74 @@ macro_rules! catalogue {
             }
 
             /// The commands that it types as they stand, if that is all it does.
-            pub fn typed(&self) -> Vec<Typed<'_>> {
+            pub fn own_typed(&self) -> Vec<Typed<'_>> {
                 match self {
                     $(OpAction::$kind(kind) => kind.typed(),)*
+                }
+            }
+
+            /// The operations that it consists of, one after the other, if that is all it is.
+            pub fn parts(&self) -> Vec<OpAction> {
+                match self {
+                    $(OpAction::$kind(kind) => kind.parts(),)*
+                }
+            }
+
+            fn own_moves(&self) -> Option<ShardId> {
+                match self {
+                    $(OpAction::$kind(kind) => kind.moves_slots(),)*
+                }
+            }
+
+            /// Whether keys of its slots may stay behind at both ends, even if it ends as it should.
+            pub fn may_split_slots(&self) -> bool {
+                match self {
+                    $(OpAction::$kind(kind) => kind.may_split_slots(),)*
+                }
+            }
+
+            /// The first version of the server that can do it, if older ones cannot.
+            pub fn since(&self) -> Option<&'static str> {
+                match self {
+                    $(OpAction::$kind(kind) => kind.since(),)*
+                }
+            }
+
+            fn own_stops(&self) -> Vec<NodeId> {
+                match self {
+                    $(OpAction::$kind(kind) => kind.stops(),)*
                 }
             }
         }
     };
 }
 
-/// Hands the list of all kinds to a macro.
-macro_rules! operations {
-    ($then:ident) => {
-        $then! {
-            Failover,
-            Command,
-        }
-    };
+catalogue! {
+    Failover,
+    Command,
+    Addslots,
+    Bgrewriteaof,
+    Bgsave,
+    Bumpepoch,
+    ClientKill,
+    ClientPause,
+    ConfigurationChange,
+    Delslots,
+    Flushslots,
+    Forget,
+    Meet,
+    Replicate,
+    Reset,
+    Save,
+    SetConfigEpoch,
+    Setslot,
+    Shutdown,
+    Restart,
+    RestartEmpty,
+    RollingRestart,
+    Reshard,
+    Rebalance,
 }
-pub(crate) use operations;
-
-operations!(catalogue);
 
 impl OpAction {
     /// The failover, if it is one.
@@ -170,6 +222,26 @@ impl OpAction {
             OpAction::Failover(failover) => Some(failover),
             _ => None,
         }
+    }
+
+    /// All commands that it and its parts type as they stand.
+    pub fn typed(&self) -> Vec<Typed<'_>> {
+        let parts = self.parts();
+        let of_parts = parts.iter().flat_map(|part| part.typed().into_iter().map(Typed::owned));
+        let of_parts: Vec<Typed<'static>> = of_parts.collect();
+        self.own_typed().into_iter().chain(of_parts).collect()
+    }
+
+    /// The shards whose slots it or its parts give to others.
+    pub fn moves_slots(&self) -> Vec<ShardId> {
+        let of_parts = self.parts().into_iter().flat_map(|part| part.moves_slots());
+        self.own_moves().into_iter().chain(of_parts).collect()
+    }
+
+    /// The nodes whose processes it or its parts end on purpose.
+    pub fn stops(&self) -> Vec<NodeId> {
+        let of_parts = self.parts().into_iter().flat_map(|part| part.stops());
+        self.own_stops().into_iter().chain(of_parts).collect()
     }
 
     /// Whether one of the commands that it types as they stand is such a one.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{OpKind, Raw, Typed};
+use super::{OpKind, Typed};
 use crate::id::{NodeId, ShardId};
 use crate::language::target::Target;
 use crate::language::{Entry, Form, Key, Layout, Reader, Renumber, Value, directive};
@@ -64,7 +64,7 @@ impl OpKind for Command {
     }
 
     fn weight(_layout: Layout) -> u64 {
-        1
+        2
     }
 
     fn draw(stream: &mut Stream, layout: Layout) -> Entry {
@@ -104,11 +104,9 @@ impl OpKind for Command {
     }
 
     fn typed(&self) -> Vec<Typed<'_>> {
-        vec![Typed { node: self.node, args: (&self.args).into() }]
+        vec![Typed { node: self.node, args: (&self.args).into(), sign: None }]
     }
 }
-
-impl Raw for Command {}
 
 fn texts<T: AsRef<str>>(args: &[T]) -> Vec<Value> {
     args.iter().map(|argument| argument.as_ref().into()).collect()

@@ -69,7 +69,7 @@ impl OpKind for Failover {
     }
 
     fn weight(layout: Layout) -> u64 {
-        if layout.replicas > 0 { 4 } else { 0 }
+        if layout.replicas > 0 { 14 } else { 0 }
     }
 
     fn draw(stream: &mut Stream, layout: Layout) -> Entry {

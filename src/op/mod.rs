@@ -4,25 +4,71 @@
 //! room, a file with all that is known of it: a new kind is a file that implements [`OpKind`] and a line of the catalogue.
 //! How an operation goes about its work is the operator's (`actor::operator`, a file of the same name).
 
+mod addslots;
+mod bgrewriteaof;
+mod bgsave;
+mod bumpepoch;
 mod catalogue;
+mod client_kill;
+mod client_pause;
 mod command;
+mod configuration_change;
+mod delslots;
 mod expect;
 mod failover;
+mod flushslots;
+mod forget;
+mod meet;
+mod rebalance;
+mod recipients;
+mod replicate;
+mod reset;
+mod reshard;
+mod restart;
+mod restart_empty;
+mod rolling_restart;
+mod save;
+mod set_config_epoch;
+mod setslot;
+mod shutdown;
+mod sign;
 pub mod timing;
 
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use catalogue::operations;
+pub use addslots::Addslots;
+pub use bgrewriteaof::Bgrewriteaof;
+pub use bgsave::Bgsave;
+pub use bumpepoch::Bumpepoch;
 pub use catalogue::{OpAction, abouts, draw, read, steps_of_entry};
+pub use client_kill::ClientKill;
+pub use client_pause::ClientPause;
 pub use command::{Command, is_shutdown};
+pub use configuration_change::ConfigurationChange;
+pub use delslots::Delslots;
 pub use expect::Expect;
 pub use failover::{Failover, FailoverMode};
+pub use flushslots::Flushslots;
+pub use forget::Forget;
+pub use meet::Meet;
+pub use rebalance::Rebalance;
+pub use replicate::Replicate;
+pub use reset::Reset;
+pub use reshard::{Method, Reshard, Which};
+pub use restart::Restart;
+pub use restart_empty::RestartEmpty;
+pub use rolling_restart::RollingRestart;
+pub use save::Save;
+pub use set_config_epoch::SetConfigEpoch;
+pub use setslot::Setslot;
+pub use shutdown::Shutdown;
+pub use sign::{Sign, Slots};
 
 use crate::id::{NodeId, ShardId};
 use crate::language::target::Target;
-use crate::language::{Entry, Key, Layout, Reader, Renumber, Value};
+use crate::language::{Entry, Form, Key, Layout, Reader, Renumber, Value};
 use crate::rng::Stream;
 use crate::time::SimDuration;
 
@@ -81,6 +127,51 @@ pub struct Typed<'o> {
     pub node: NodeId,
     /// Its name and arguments; `{node-3}` stands for the cluster node id of node 3.
     pub args: Cow<'o, [String]>,
+    /// What shows in the node's own view once it took effect; the answer alone counts if absent.
+    pub sign: Option<Sign>,
+}
+
+impl Typed<'_> {
+    /// The same command, borrowed from nobody.
+    fn owned(self) -> Typed<'static> {
+        Typed { node: self.node, args: self.args.into_owned().into(), sign: self.sign }
+    }
+
+    /// A command that is answered, and nothing is to be seen of it.
+    fn of(node: NodeId, args: &[&str]) -> Typed<'static> {
+        let args: Vec<String> = args.iter().map(ToString::to_string).collect();
+        Typed { node, args: args.into(), sign: None }
+    }
+
+    /// The command with further arguments.
+    fn with(mut self, more: impl IntoIterator<Item = String>) -> Self {
+        self.args.to_mut().extend(more);
+        self
+    }
+
+    /// The command with what shows that it took effect.
+    fn shown_by(self, sign: Sign) -> Self {
+        Typed { sign: Some(sign), ..self }
+    }
+}
+
+/// What stands in a command's argument for what a node calls itself in the cluster.
+fn name_of(node: NodeId) -> String {
+    format!("{{{node}}}")
+}
+
+/// Slots that a command names.
+const SLOTS: Key = Key::new("slots", Form::Slots, "the slots. Must be there");
+/// Every slot there is.
+const ALL_SLOTS: (u16, u16) = (0, 16_383);
+
+/// Slots as arguments: each by itself, or the ends of each range.
+fn slot_words(slots: &[(u16, u16)], ranges: bool) -> Vec<String> {
+    let words = |(first, last): &(u16, u16)| match ranges {
+        true => vec![first.to_string(), last.to_string()],
+        false => (*first..=*last).map(|slot| slot.to_string()).collect(),
+    };
+    slots.iter().flat_map(words).collect()
 }
 
 /// The steps that an operation shows on the cluster bus.
@@ -111,16 +202,25 @@ pub trait OpKind: Sized {
     fn read(reader: &mut Reader) -> Option<Self>;
     /// Its own keys, leaving nothing open.
     fn write(&self) -> Entry;
-    /// How often it is drawn, compared with other kinds.
-    fn weight(layout: Layout) -> u64;
-    /// Draws an entry as a person would have written it.
-    fn draw(stream: &mut Stream, layout: Layout) -> Entry;
-    /// What is planned, for the report.
-    fn in_words(&self) -> String;
     /// Everybody it names.
     fn targets(&self) -> Vec<Target>;
     /// Gives everybody it names the number that they have in a smaller cluster.
     fn renumber(&mut self, new: &dyn Renumber);
+
+    /// How often it is drawn, compared with other kinds; never if it is 0.
+    fn weight(_layout: Layout) -> u64 {
+        0
+    }
+
+    /// Draws an entry as a person would have written it; only asked where the weight is above 0.
+    fn draw(_stream: &mut Stream, _layout: Layout) -> Entry {
+        Entry::default()
+    }
+
+    /// What is planned, for the report.
+    fn in_words(&self) -> String {
+        recipients::in_words(self)
+    }
 
     /// What operations that break the same thing have in common.
     fn signature(&self) -> String {
@@ -146,7 +246,29 @@ pub trait OpKind: Sized {
     fn typed(&self) -> Vec<Typed<'_>> {
         Vec::new()
     }
-}
 
-/// A kind that does no more than to type commands.
-pub trait Raw: OpKind {}
+    /// The operations that it consists of, one after the other, if that is all it is.
+    fn parts(&self) -> Vec<OpAction> {
+        Vec::new()
+    }
+
+    /// The shard whose slots it gives to another.
+    fn moves_slots(&self) -> Option<ShardId> {
+        None
+    }
+
+    /// Whether keys of its slots may stay behind at both ends, even if it ends as it should.
+    fn may_split_slots(&self) -> bool {
+        false
+    }
+
+    /// The first version of the server that can do it, if older ones cannot.
+    fn since(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// The nodes whose processes it ends on purpose.
+    fn stops(&self) -> Vec<NodeId> {
+        Vec::new()
+    }
+}

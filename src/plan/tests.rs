@@ -290,20 +290,20 @@ fn a_generated_scenario_reads_like_one_a_person_wrote() {
             min: 2.0
             max: 30.0
         operations:
-        - type: failover
-          target: primary
-          shard: 1
+        - type: command
+          node: 4
+          args:
+          - CLUSTER
+          - NODES
           timing: delayed
           delay: 2.3
-        - type: failover
-          target: primary
-          shard: 2
-          mode: force
+        - type: bumpepoch
+          node: 4
           timing: delayed
           delay: 1.0
-        - type: failover
-          target: primary
-          shard: 3
+        - type: client_kill
+          node: 5
+          whose: replica
           timing: delayed
           delay: 3.8
         chaos:

@@ -257,6 +257,7 @@ impl<W: World> Scheduler<W> {
     fn act(&mut self, now: SimTime, event: u64, act: Act) -> Result<(), WorldError> {
         match act {
             Act::Start { node, incarnation } => self.world.start(node, incarnation, now)?,
+            Act::Wipe { node } => self.world.wipe(node)?,
             Act::Resume { node, order } => {
                 if let Some(turn) = self.world.resume(node, now, order.seed)? {
                     self.note_order(now, event, node, order, &turn);

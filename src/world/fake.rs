@@ -137,6 +137,10 @@ impl World for Fake {
         Ok(())
     }
 
+    fn wipe(&mut self, _node: NodeId) -> Result<(), WorldError> {
+        Ok(())
+    }
+
     fn resume(&mut self, node: NodeId, now: SimTime, order: u64) -> Result<Option<Turn>, WorldError> {
         let Some(script) = self.scripts.get_mut(&node).filter(|script| script.alive) else {
             return Ok(None);

@@ -160,6 +160,9 @@ pub trait World {
     /// Starts a node's server and says what there is to see of it so far; it has not had a turn yet.
     fn start(&mut self, node: NodeId, incarnation: u32, now: SimTime) -> Result<(), WorldError>;
 
+    /// Empties the data directory of a node that has no process.
+    fn wipe(&mut self, node: NodeId) -> Result<(), WorldError>;
+
     /// Gives the node the turn, in which what is ready is reported in an order shuffled by `order` (0 for the usual
     /// one); `None` where there is no process (any more).
     fn resume(&mut self, node: NodeId, now: SimTime, order: u64) -> Result<Option<Turn>, WorldError>;

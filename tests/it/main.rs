@@ -16,6 +16,7 @@ mod guard;
 mod hostile;
 mod judge;
 mod leaving;
+mod operations;
 mod process;
 mod program;
 mod reduce;

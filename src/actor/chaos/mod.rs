@@ -15,7 +15,9 @@ use std::collections::BTreeMap;
 use self::approach::Approach;
 use self::fleet::Fleet;
 use self::strike::Hit;
-use super::message::{ChaosMessage, DirectorMessage, Message, OperatorMessage, ValidatorMessage};
+use super::message::{
+    ChaosMessage, DirectorMessage, Message, NodeMessage, OperatorMessage, ValidatorMessage,
+};
 use super::{Actor, Out};
 use crate::event::Body;
 use crate::fault::{Fault, FaultId, Target, Trigger};
@@ -87,6 +89,7 @@ impl Chaos {
             ChaosMessage::OperationEnded { op } => self.ended(op, out),
             ChaosMessage::Resolved { fault, nodes } => self.resolved(fault, nodes, out),
             ChaosMessage::NodeExited { node } => self.exited(node, out),
+            ChaosMessage::StartNode { node, empty } => self.start_node(node, empty, out),
             ChaosMessage::Tick { token } => self.ticked(token, out),
             ChaosMessage::Cease => self.cease(out),
         }
@@ -166,6 +169,18 @@ impl Chaos {
             strike::heal(id, hit, &mut self.fleet, out);
             case.state = State::Over;
         }
+    }
+
+    /// Starts a node for the operator: whoever starts it, its incarnations are counted here.
+    fn start_node(&mut self, node: NodeId, empty: bool, out: &mut Out) {
+        if self.fleet.is_alive(node) {
+            return;
+        }
+        let incarnation = self.fleet.started(node);
+        if empty {
+            out.send(ActorId::Node(node), Message::Node(NodeMessage::Wipe));
+        }
+        out.send(ActorId::Node(node), Message::Node(NodeMessage::Start { incarnation }));
     }
 
     fn cease(&mut self, out: &mut Out) {

@@ -27,6 +27,7 @@ impl NodeMessage {
     fn body(&self) -> Body {
         match self {
             NodeMessage::Start { incarnation } => Body::Start { incarnation: *incarnation },
+            NodeMessage::Wipe => Body::Tell { message: Told::Wipe },
             NodeMessage::Wake => Body::Wake,
             NodeMessage::Signal { signal } => Body::Signal { signal: signal.name().to_owned() },
             NodeMessage::Pause => Body::Pause { paused: true },
@@ -78,6 +79,7 @@ impl ChaosMessage {
             ChaosMessage::NodeExited { node } => {
                 Told::NodeExited { node: *node, status: None, expected: None }
             }
+            ChaosMessage::StartNode { node, empty } => Told::StartNode { node: *node, empty: *empty },
             ChaosMessage::Tick { token } => Told::Tick { token: *token },
             ChaosMessage::Cease => Told::Cease,
         }

@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 
 use super::Desk;
-use super::job::{self, Job};
+use super::begin::begin;
+use super::job::Job;
 use super::progress::Progress;
 use crate::actor::message::{ChaosMessage, DirectorMessage, Message};
 use crate::actor::session::Answer;
@@ -67,7 +68,7 @@ impl Agenda {
             return;
         };
         let op = op.clone();
-        let (job, progress) = job::begin(&op, desk);
+        let (job, progress) = begin(&op, desk);
         self.state = State::Doing(job);
         self.take(progress, desk);
     }

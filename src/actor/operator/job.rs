@@ -1,4 +1,4 @@
-//! An operation that is being done: how each kind begins, and what it is told until it ends.
+//! An operation that is being done: how it begins, and what it is told until it ends.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use super::progress::Progress;
 use crate::actor::session::Answer;
 use crate::event::BusSummary;
 use crate::id::NodeId;
-use crate::op::{Command, Failover, Op, OpAction, operations};
+use crate::op::Op;
 
 /// An operation under way. It is told everything, and passes over what is not its own.
 pub(super) trait Job: fmt::Debug {
@@ -26,22 +26,8 @@ pub(super) trait Job: fmt::Debug {
     fn bus_seen(&mut self, _node: NodeId, _to: NodeId, _summary: &BusSummary, _desk: &mut Desk) {}
 }
 
-/// A kind of operation that the operator knows how to do.
+/// A kind of operation that is neither commands nor parts: the operator knows how to do it.
 pub(super) trait Doing {
     /// Begins to do it; it may be over at once.
     fn start(&self, op: &Op, desk: &mut Desk) -> (Box<dyn Job>, Progress);
 }
-
-/// Makes the one place where kinds are told apart.
-macro_rules! begin {
-    ($($kind:ident),* $(,)?) => {
-        /// Begins to do an operation.
-        pub(super) fn begin(op: &Op, desk: &mut Desk) -> (Box<dyn Job>, Progress) {
-            match &op.action {
-                $(OpAction::$kind(kind) => <$kind as Doing>::start(kind, op, desk),)*
-            }
-        }
-    };
-}
-
-operations!(begin);

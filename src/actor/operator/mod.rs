@@ -4,6 +4,7 @@
 //! answer. When an operation may start, and whom a fault hits, is between it and chaos.
 
 mod agenda;
+mod begin;
 mod command;
 mod failover;
 mod form;
@@ -11,8 +12,12 @@ mod job;
 mod lookup;
 mod progress;
 mod reply;
+mod reshard;
 mod resolve;
+mod restart;
 mod roll;
+mod sequence;
+mod sign;
 mod terminal;
 
 use self::agenda::Agenda;
@@ -111,7 +116,8 @@ impl Operator {
         let message = match formation {
             Forming::Working => return,
             Forming::Formed(names) => {
-                self.roll.names = names.into_iter().map(|(node, name)| (name, node)).collect();
+                self.roll.names = names.iter().map(|(node, name)| (name.clone(), *node)).collect();
+                self.roll.current = names;
                 DirectorMessage::Formed
             }
             Forming::Failed(why) => DirectorMessage::FormationFailed { why },

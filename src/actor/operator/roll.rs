@@ -17,8 +17,10 @@ use crate::wire::cluster_nodes::{ClusterNodes, Health, NodeEntry};
 #[derive(Debug)]
 pub(super) struct Roll {
     pub cluster: ClusterPlan,
-    /// The names that nodes gave themselves when the cluster was formed.
+    /// Every name that a node has given itself since the cluster was formed.
     pub names: BTreeMap<String, NodeId>,
+    /// What each node calls itself now.
+    pub current: BTreeMap<NodeId, String>,
     /// Nodes without a process.
     pub dead: BTreeSet<NodeId>,
     /// What each node said when it last answered.
@@ -44,15 +46,23 @@ pub(super) struct Parts {
 
 impl Roll {
     pub fn new(cluster: ClusterPlan) -> Self {
-        let (names, dead, last) = Default::default();
-        Roll { cluster, names, dead, last }
+        let (names, current, dead, last) = Default::default();
+        Roll { cluster, names, current, dead, last }
     }
 
     /// A command's argument with `{node-3}` replaced by what node 3 calls itself: nobody knows that when writing.
     pub fn fill_in(&self, argument: &str) -> String {
-        self.names
+        self.current
             .iter()
-            .fold(argument.to_owned(), |text, (name, node)| text.replace(&format!("{{{node}}}"), name))
+            .fold(argument.to_owned(), |text, (node, name)| text.replace(&format!("{{{node}}}"), name))
+    }
+
+    /// Takes note of what a node calls itself: after a reset it is another name.
+    pub fn hear(&mut self, node: NodeId, view: &ClusterNodes) {
+        if let Some(own) = view.myself() {
+            self.names.insert(own.id.clone(), node);
+            self.current.insert(node, own.id.clone());
+        }
     }
 
     /// Nodes with a process, in order.

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use super::super::evidence::{Content, Evidence, NodeEvidence};
 use super::super::expectation::{Fate, primary_at};
-use super::super::layout::shard_served;
+use super::super::layout::{may_be_split, shard_served};
 use super::super::loss::{Excuses, Ruling};
 use super::super::settings::Settings;
 use super::super::verdict::Findings;
@@ -130,7 +130,7 @@ fn value_of<'a>(case: &Case<'a>, owners: &[Option<&'a NodeEvidence>], key: &str)
     let shard = case.evidence.shard_of_slot(slot);
     match (owners[usize::from(slot)], case.expectation.fate(shard)) {
         (Some(owner), _) => match &owner.keys {
-            Some(keys) => Found::Value(keys.get(key)),
+            Some(keys) => Found::Value(keys.get(key).or_else(|| elsewhere(case.evidence, key))),
             None => Found::Unknown(format!("the keys of {} were not read", owner.node)),
         },
         (None, Fate::Lost(_)) => Found::NotAsked,
@@ -140,6 +140,15 @@ fn value_of<'a>(case: &Case<'a>, owners: &[Option<&'a NodeEvidence>], key: &str)
         }
         (None, _) => Found::Unknown(format!("no live primary of {shard} could be asked for its keys")),
     }
+}
+
+/// What another primary holds of a key whose slot was left half-way between two: its owner asks there.
+fn elsewhere<'a>(evidence: &'a Evidence, key: &str) -> Option<&'a Content> {
+    if !may_be_split(evidence) {
+        return None;
+    }
+    let primaries = evidence.seen().filter(|node| !node.own_slots().is_empty());
+    primaries.filter_map(|node| node.keys.as_ref()?.get(key)).next()
 }
 
 fn writes_by_key(history: &[Entry]) -> BTreeMap<&str, Vec<&Entry>> {

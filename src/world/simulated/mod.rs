@@ -148,6 +148,12 @@ impl World for Simulated {
         Ok(())
     }
 
+    fn wipe(&mut self, node: NodeId) -> Result<(), WorldError> {
+        let directory = self.folder.path().join(node.to_string());
+        fs::remove_dir_all(&directory)
+            .map_err(|e| system(&format!("empty a node's folder {}", directory.display()), e))
+    }
+
     fn resume(&mut self, node: NodeId, now: SimTime, order: u64) -> Result<Option<Turn>, WorldError> {
         let Some(process) = self.processes.get_mut(&node) else {
             return Ok(None);

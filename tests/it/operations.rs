@@ -1,0 +1,145 @@
+//! Every operation on real clusters of every version at hand: what it did is what was seen, not what was answered.
+
+use std::sync::atomic::AtomicBool;
+
+use valkey_fuzzer::report::{ActionOutcome, Status};
+use valkey_fuzzer::simulation::Simulation;
+
+use crate::support::{Ran, all_servers, plan, run};
+
+/// What became of each operation, with its detail.
+fn ended(ran: &Ran) -> Vec<(ActionOutcome, &str)> {
+    ran.report.operations.iter().map(|action| (action.outcome, action.detail.as_str())).collect()
+}
+
+/// Checks the details of all operations, a line each; what begins with `✗` is not done.
+fn assert_ended(ran: &Ran, expected: &[&str]) {
+    let said = |(outcome, detail): (ActionOutcome, &str)| match outcome {
+        ActionOutcome::Done => detail.to_owned(),
+        _ => format!("✗ {detail}"),
+    };
+    let ended: Vec<String> = ended(ran).into_iter().map(said).collect();
+    let alike = |(ended, expected): (&String, &&str)| ended.starts_with(*expected);
+    assert!(
+        ended.len() == expected.len() && ended.iter().zip(expected).all(alike),
+        "{}: {ended:#?} instead of {expected:#?}",
+        ran.report.meters.server_version
+    );
+    assert!(matches!(ran.report.status, Status::Passed), "{:?}", ran.report.validations);
+}
+
+#[test]
+fn raw_commands_do_what_they_say_or_are_refused_in_the_servers_words() {
+    let plan = plan(include_str!("scenarios/raw-commands.yaml"));
+    for server in all_servers() {
+        assert_ended(
+            &run(&plan, &server),
+            &[
+                "node-1 does not know node-6; node-2 does not know node-6",
+                "node-1 knows node-6",
+                "node-6 knows nobody",
+                "node-6 has the config epoch 77",
+                "node-1 knows node-6",
+                "node-6 is a replica of node-5",
+                "✗ node-1 refused: ERR Slot 100 is already busy",
+                "node-1 holds slot 7 open with node-3",
+                "node-3 holds slot 7 open with node-1",
+                "node-1 does not hold slot 7 open; node-3 does not",
+                "node-3 gives slot 8 to node-3; node-1 gives slot 8 to node-3",
+                "node-3 owns none of 11 slots",
+                "node-3 owns 11 slots",
+                "node-1 answered; node-2 answered",
+                "✗ node-1 refused: ERR The user can assign a config epoch only when",
+                "✗ node-1 refused: ERR DB must be empty to perform CLUSTER FLUSHSLOTS",
+                "node-1 answered",
+                "node-2 answered; node-4 answered",
+                "node-3 answered",
+                "node-3 answered",
+                "node-1 answered",
+                "node-1 answered; node-3 answered",
+                "node-2 is a replica of node-3",
+                "node-2 ended",
+            ],
+        );
+    }
+}
+
+#[test]
+fn restarted_nodes_serve_again_and_an_empty_one_is_a_new_one() {
+    let plan = plan(include_str!("scenarios/restarts.yaml"));
+    for server in all_servers() {
+        assert_ended(
+            &run(&plan, &server),
+            &[
+                "node-2 serves again after",
+                "node-3 serves again after",
+                "node-4 serves again after",
+                "node-2 serves with nothing after",
+                "node-1 does not know node-2; node-3 does not know node-2",
+                "node-1 knows node-2",
+                "node-2 is a replica of node-1",
+            ],
+        );
+    }
+}
+
+#[test]
+fn slots_move_under_load_by_every_method_and_no_key_is_lost() {
+    let plan = plan(include_str!("scenarios/reshard.yaml"));
+    for server in all_servers() {
+        let ran = run(&plan, &server);
+        assert_ended(
+            &ran,
+            &[
+                "node-3 owns 8 slots that were node-1's",
+                "node-5 owns 5 slots that were node-3's",
+                "node-1 owns 100 slots that were node-5's",
+                "cancelled with ",
+                "node-1 owns 8 slots that were node-3's; ",
+            ],
+        );
+        let kept = ran.validation("data_consistency").verdict.detail().to_owned();
+        assert!(!kept.contains("lost"), "{kept}");
+    }
+}
+
+/// The old primary's keys are at both ends, and nobody may call that a loss.
+#[test]
+fn a_reshard_that_is_abandoned_loses_no_key() {
+    let plan = plan(
+        "scenario: {name: abandoned, seed: 1}
+operations:
+  - {type: reshard, from: 1, to: 2, slots: [0-200], method: legacy, abandon_after: 0.12, delay: 4}
+workload: {duration: 12, rate: 300, keys: 2000}",
+    );
+    for server in all_servers() {
+        let ran = run(&plan, &server);
+        assert!(
+            ran.report.operations[0].detail.starts_with("abandoned with "),
+            "{:?}",
+            ran.report.operations
+        );
+        assert_eq!(ran.validation("data_consistency").verdict.name(), "holds");
+    }
+}
+
+#[test]
+fn a_server_that_lacks_an_operation_is_refused_before_the_run() {
+    let plan = plan(
+        "scenario: {name: atomic, seed: 1}
+operations: [{type: reshard, from: 1, to: 2, count: 4, method: atomic, delay: 2}]
+workload: {duration: 4}",
+    );
+    let folder = tempfile::tempdir().expect("there is room for results");
+    for server in all_servers() {
+        let simulation = Simulation::new(&plan, &server, folder.path());
+        let ended = simulation.run(&AtomicBool::new(false), &mut |_| {});
+        match (server.version.starts_with('9'), ended) {
+            (true, Ok(outcome)) => assert!(matches!(outcome.report.status, Status::Passed)),
+            (false, Err(error)) => {
+                assert!(error.to_string().contains("needs a server of version 9.0 or later"), "{error}");
+            }
+            (_, ended) => panic!("{}: {:?}", server.version, ended.map(|outcome| outcome.report.status)),
+        }
+    }
+}
