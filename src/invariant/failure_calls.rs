@@ -1,5 +1,5 @@
-//! A node is called failing only by a majority of the primaries with slots, each of which heard nothing of it for a node
-//! timeout; and everybody who can be told is.
+//! A node is called failing only by a majority of the primaries with slots, and doubted only after a node timeout without a
+//! word of it.
 //!
 //! Source: `markNodeAsFailingIfNeeded`, `clusterNodeCleanupFailureReports`. A report counts for twice the node timeout after it was
 //! read; it may have been read up to six seconds after it was delivered, so that much room is given.
@@ -11,7 +11,7 @@ pub(super) const INVARIANT: Invariant = Invariant {
     name: "failure_calls",
     title: "Failure Calls",
     statement: "a node is doubted only after a node timeout without a word of it, and called failing only by one that has the young \
-                reports of a majority of the primaries with slots, which tells everybody",
+                reports of a majority of the primaries with slots",
     applies: Applies::Always,
     asked: always_asked,
     check,
@@ -34,11 +34,6 @@ fn check(case: &Case) -> Verdict {
         let (by, about, silent) = (doubt.by, doubt.about, doubt.at.since(doubt.heard_at));
         let what = format!("{by} doubts {about}, of which it heard {silent} before");
         findings.broken_by((doubt.at, doubt.event), what);
-    }
-    for call in chronicle.suspicions.untold() {
-        let who = call.who.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        let what = format!("{} called {} failing and did not tell {who}", call.by, call.about);
-        findings.broken_by((call.at, call.event), what);
     }
     for call in calls.iter().filter(|call| call.reports.len() < call.quorum) {
         let (by, about, had, needs) = (call.by, call.about, call.reports.len(), call.quorum);
