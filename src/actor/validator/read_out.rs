@@ -23,7 +23,7 @@ const PATIENCE: SimDuration = SimDuration::from_secs(2);
 /// How long all of it may take.
 const TOTAL: SimDuration = SimDuration::from_secs(120);
 /// How long links may take to be there in both directions: several node timeouts of the usual length.
-const LINKING: SimDuration = SimDuration::from_secs(40);
+const LINKING: SimDuration = SimDuration::from_secs(30);
 /// How long after a census in which they were not the next one is held.
 const CENSUS_AGAIN: SimDuration = SimDuration::from_secs(1);
 
