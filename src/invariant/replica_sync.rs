@@ -128,7 +128,8 @@ fn may_fill_in(case: &Case, node: NodeId, to: ShardId) -> bool {
 fn may_follow_slots(evidence: &Evidence, node: NodeId, to: ShardId) -> bool {
     let cluster = &evidence.plan.cluster;
     let home = cluster.shard_of(node);
-    let was_deposed = evidence.primary_changes.iter().any(|change| change.from == node && change.shard == home);
+    let was_deposed =
+        evidence.primary_changes.iter().any(|change| change.from == node && change.shard == home);
     let took = |(slot, shard): (&u16, &ShardId)| *shard == to && cluster.shard_of_slot(*slot) == home;
     was_deposed && evidence.moved.iter().any(took)
 }
