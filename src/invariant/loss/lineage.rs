@@ -209,20 +209,31 @@ impl<'e> Lineage<'e> {
             return match (within(chain[at].extent, place, write), chain.get(at + 1)) {
                 (Within::Yes, next) => Ruling::Owed(self.had(chain[at], next)),
                 (_, Some(next)) => self.left_out(next.of, place, write),
-                (_, None) => Ruling::Unknown,
+                (_, None) => self.not_followed(place),
             };
         }
         // It stands in a branch that came to nothing.
         let mut earlier = self.replication.reign(place.reign).parent();
         while let Some(cut) = earlier {
             if let Some(at) = is_in(cut.of) {
-                return chain
-                    .get(at + 1)
-                    .map_or(Ruling::Unknown, |next| self.left_out(next.of, place, write));
+                let next = chain.get(at + 1);
+                return next
+                    .map_or_else(|| self.not_followed(place), |next| self.left_out(next.of, place, write));
             }
             earlier = self.replication.reign(cut.of).parent();
         }
         chain.first().map_or(Ruling::Unknown, |first| self.left_out(first.of, place, write))
+    }
+
+    /// What is to be said of a write that stands where nobody went on from.
+    fn not_followed(&self, place: Place) -> Ruling {
+        let node = self.replication.reign(place.reign).node;
+        match self.evidence.is_live(node) {
+            true => Ruling::Unknown,
+            false => {
+                Ruling::Excused(format!("only {node} had it, which is gone, and nobody took over from it"))
+            }
+        }
     }
 
     /// Who had a write, in words.

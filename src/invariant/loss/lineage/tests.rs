@@ -194,3 +194,12 @@ fn a_replica_that_had_more_than_the_winner_is_named() {
     let why = "node-2 took shard 1 over from node-1 at 20.000000s, though node-6 had more";
     assert_eq!(ruled(&evidence, 2, (1, 15, 16)), Ruling::Excused(why.to_owned()));
 }
+
+#[test]
+fn what_only_a_node_had_that_is_gone_may_be_lost_if_nobody_took_over_from_it() {
+    let mut evidence = failed_over(false);
+    assert_eq!(ruled(&evidence, 1, (2, 25, 26)), Ruling::Unknown);
+    kill(&mut evidence, NodeId(2), 30);
+    assert!(is_excused(&ruled(&evidence, 1, (2, 25, 26))));
+    assert!(!is_excused(&ruled(&evidence, 1, (1, 15, 16))), "node-1 wrote it itself");
+}
