@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::bus::{Heard, Message};
+use super::bus::{Header, Heard, Message};
 use crate::event::{Body, Event, MessageType};
 use crate::id::NodeId;
 use crate::time::{SimDuration, SimTime};
@@ -37,9 +37,28 @@ pub struct Handovers {
     announced: BTreeMap<(NodeId, NodeId), u64>,
     /// The connection on which a primary was asked last, where it answers with the offset at which it stands from then on.
     asked_on: BTreeMap<NodeId, u64>,
-    /// That offset.
-    stands: BTreeMap<NodeId, u64>,
+    /// Where it stands, as long as it leads in the same epoch.
+    stands: BTreeMap<NodeId, Stand>,
     moved: Vec<Moved>,
+}
+
+/// A primary that has stopped its clients.
+#[derive(Clone, Copy, Debug)]
+struct Stand {
+    offset: u64,
+    config_epoch: u64,
+}
+
+impl Stand {
+    fn of(header: &Header) -> Self {
+        Stand { offset: header.offset, config_epoch: header.config_epoch }
+    }
+
+    /// Whether it has lost its shard since. If it wins it back by a hand-over, its first words as the winner are flagged as if it
+    /// stood (`clusterBuildMessageHdr`: a primary with `mf_end`).
+    fn is_over(&self, header: &Header) -> bool {
+        !header.claim.is_primary() || header.config_epoch > self.config_epoch
+    }
 }
 
 impl Handovers {
@@ -56,18 +75,29 @@ impl Handovers {
             self.asked_at.insert((from, to), message.at);
             self.announced.remove(&(from, to));
         }
-        let Some(header) = message.header.as_ref().filter(|header| header.paused) else {
+        let Some(header) = &message.header else {
             return;
         };
-        match self.stands.get(&from) {
+        if self.stands.get(&from).is_some_and(|stand| stand.is_over(header)) {
+            self.stands.remove(&from);
+            self.asked_on.remove(&from);
+        }
+        if header.paused {
+            self.stopped(message, header);
+        }
+    }
+
+    fn stopped(&mut self, message: &Message, header: &Header) {
+        let from = message.from;
+        match self.stands.get(&from).map(|stand| stand.offset) {
             // A lower one was made before, and waited for its link.
-            Some(stood) if header.offset > *stood => {
+            Some(stood) if header.offset > stood => {
                 let (event, at) = (message.event, message.at);
-                self.moved.push(Moved { event, at, node: from, from: *stood, to: header.offset });
-                self.stands.insert(from, header.offset);
+                self.moved.push(Moved { event, at, node: from, from: stood, to: header.offset });
+                self.stands.insert(from, Stand::of(header));
             }
             None if self.asked_on.get(&from) == Some(&message.conn) => {
-                self.stands.insert(from, header.offset);
+                self.stands.insert(from, Stand::of(header));
             }
             _ => {}
         }
@@ -129,6 +159,24 @@ mod tests {
         handovers.said(&paused(61, 5));
         let moved = Moved { event: 5, at: at(5), node: NodeId(1), from: 60, to: 61 };
         assert_eq!(handovers.moved(), [moved]);
+    }
+
+    #[test]
+    fn a_primary_that_was_elected_anew_stands_no_more() {
+        for since in [vec![], vec![message(Says::replica(1, 2), 2, 3)]] {
+            let mut handovers = Handovers::default();
+            hear(
+                &mut handovers,
+                Message { conn: 1002, ..of_type(MessageType::MFSTART, Says::replica(2, 1), 1, 0) },
+            );
+            handovers.said(&paused(50, 1));
+            let epoch = if since.is_empty() { 8 } else { 1 };
+            since.iter().for_each(|message| handovers.said(message));
+            // It asked for the hand-over this time, and its first words as the winner are flagged as well.
+            let wins = Says { paused: true, offset: 60, ..Says::primary(1, epoch, (0, 9)) };
+            handovers.said(&message(wins, 2, 4));
+            assert_eq!(handovers.moved(), [], "epoch {epoch}");
+        }
     }
 
     #[test]
