@@ -318,8 +318,9 @@ impl Replication {
         if let Some(asks) = said.and_then(|said| said.asks.as_ref()) {
             let link = self.links.entry(conn).or_insert_with(|| Link::new(from, to));
             link.asked = Some(asks.offset).filter(|offset| *offset >= 0);
-            // Whoever asks anew has given up what it was about to load, unless the stream is to come beside the data set.
-            if !link.waits_for_data {
+            // Whoever asks anew has given up what it was about to load, unless the stream is to come beside the data set, which
+            // may be there by then.
+            if !link.is_beside_data {
                 self.holders.get_mut(&from).into_iter().for_each(|holder| holder.loading = None);
             }
         }
@@ -372,7 +373,7 @@ impl Replication {
                 let offset = u64::try_from(position.offset).unwrap_or(0);
                 self.link(conn).data_set = Some((reign, offset, at));
             }
-            Some(Answer::Dual) => self.link(conn).waits_for_data = true,
+            Some(Answer::Dual) => self.link(conn).expect_data(),
             Some(Answer::Continue(_)) => {
                 if let Some(offset) = asked.and_then(|asked| u64::try_from(asked - 1).ok()) {
                     self.go_on(at, (conn, said), reign, offset);
@@ -425,9 +426,9 @@ impl Replication {
     /// A primary lets a replica go on behind an offset: both must have the same up to there.
     fn go_on(&mut self, at: SimTime, (conn, said): (u64, &Replicated), reign: ReignId, from: u64) {
         let link = self.link(conn);
-        let (replica, primary, waits) = (link.replica, link.primary, link.waits_for_data);
+        let (replica, primary, is_beside_data) = (link.replica, link.primary, link.is_beside_data);
         link.mark(behind(said), Step::Continues { reign, offset: from });
-        let what = if waits { None } else { self.misplaced(replica, (reign, from), at) };
+        let what = if is_beside_data { None } else { self.misplaced(replica, (reign, from), at) };
         self.breaches.extend(what.map(|what| Breach { at, replica, primary, what }));
     }
 

@@ -237,6 +237,24 @@ fn with_two_channels_the_stream_counts_once_the_data_set_is_there() {
 }
 
 #[test]
+fn with_two_channels_the_data_set_may_be_there_before_the_stream_goes_on() {
+    let mut wire = Wire::synchronised();
+    wire.ask(3, REPLICA, PRIMARY, 101);
+    wire.answer(3, PRIMARY, REPLICA, Answer::Dual);
+    wire.answer(4, PRIMARY, REPLICA, Answer::Snapshot(Position { id: "y".to_owned(), offset: 50 }));
+    wire.says(4, PRIMARY, REPLICA, 10, Replicated { whole: Some(true), ..Replicated::default() });
+    wire.deliver(4, REPLICA, 11);
+    wire.ask(3, REPLICA, PRIMARY, 51);
+    wire.answer(3, PRIMARY, REPLICA, Answer::Continue("y".to_owned()));
+    wire.stream(3, PRIMARY, REPLICA, 60, &[1]);
+    wire.deliver(3, REPLICA, 12);
+    assert_eq!(wire.copied(REPLICA), Some((0, 100, 100)), "it is not loaded");
+    wire.loaded();
+    assert_eq!(wire.copied(REPLICA), Some((0, 50, 60)));
+    assert_eq!(wire.breaches(), []);
+}
+
+#[test]
 fn a_data_set_counts_once_it_is_loaded_and_not_at_all_if_it_is_given_up() {
     let mut wire = Wire::synchronised();
     wire.answer(1, PRIMARY, REPLICA, Answer::Full(Position { id: "y".to_owned(), offset: 500 }));
