@@ -98,8 +98,9 @@ pub struct Elections {
     requests: Vec<Request>,
     votes: Vec<Vote>,
     takeovers: Vec<Takeover>,
-    /// Requests that reached a voter, by who reads and who asks.
-    read: BTreeMap<(NodeId, NodeId), Read>,
+    /// Requests that reached a voter, by who reads, who asks, and the epoch: a vote that waits for its link goes out after
+    /// later requests were read.
+    read: BTreeMap<(NodeId, NodeId, u64), Read>,
     /// Whom a cluster id voted for, by epoch.
     voted: BTreeMap<(String, u64), NodeId>,
     /// Whose votes reached a candidate, by epoch.
@@ -163,7 +164,7 @@ impl Elections {
                     let read_by = runs.then(|| before(heard.at, READ_WITHIN)).flatten();
                     let newer_owner =
                         read_by.and_then(|by| newer_owner(&self.requests[request], *to, by, views));
-                    self.read.insert((*to, *from), Read { request, newer_owner });
+                    self.read.insert((*to, *from, header.current_epoch), Read { request, newer_owner });
                 }
             }
             MessageType::FAILOVER_AUTH_ACK => {
@@ -203,8 +204,7 @@ impl Elections {
 
     fn vote(&mut self, message: &Message, header: &Header, known: &Known) {
         let (voter, candidate, epoch) = (message.from, message.to, header.current_epoch);
-        let read = self.read.get(&(voter, candidate)).copied();
-        let read = read.filter(|read| self.requests[read.request].epoch == epoch);
+        let read = self.read.get(&(voter, candidate, epoch)).copied();
         let asked = read.map(|read| &self.requests[read.request]);
         let primary = asked.and_then(|asked| asked.primary);
         let vote = Vote {
@@ -390,6 +390,16 @@ mod tests {
         let votes = chronicle.elections.votes();
         assert_eq!((votes[0].request, votes[0].before), (None, None));
         assert_eq!((votes[1].request, votes[1].before), (Some(0), Some(NodeId(4))));
+    }
+
+    #[test]
+    fn a_vote_that_waited_for_its_link_answers_the_request_of_its_epoch() {
+        let mut chronicle = failed();
+        asks(&mut chronicle, 6);
+        let again = Says { epochs: (5, 1), ..replica() };
+        chronicle.take(of_type(MessageType::FAILOVER_AUTH_REQUEST, again, 2, 7));
+        votes(&mut chronicle, 2, 8);
+        assert_eq!(chronicle.elections.votes()[0].request, Some(0));
     }
 
     #[test]
