@@ -18,6 +18,7 @@
 use std::cell::OnceCell;
 
 use super::super::evidence::{Evidence, ExitReport, PrimaryChange};
+use super::super::layout::shard_served;
 use super::windows::kept;
 use crate::chronicle::replication::{Begin, Copied, Cut, Extent, Reign, ReignId, Replication};
 use crate::history::{Entry, Request, write_digest};
@@ -90,6 +91,16 @@ impl<'e> Lineage<'e> {
         let rulings = self.places(write).into_iter().map(|place| self.along(&chain, place, write));
         // Where it may stand in several places, the one counts that cannot accuse the server wrongly.
         rulings.min_by_key(Ruling::severity).unwrap_or(Ruling::Unknown)
+    }
+
+    /// What is to be said of an acknowledged write whose slot nobody owns in the end: what is to be said of it by the data of
+    /// each member of its shard that lives, the strictest of it.
+    pub fn of_orphan(&self, write: &Entry) -> Ruling {
+        let shard = self.evidence.shard_of_slot(key_slot(write.request.key().as_bytes()));
+        let members = self.evidence.live().filter(|node| shard_served(self.evidence, node) == shard);
+        let rulings = members.map(|node| self.of_write(write, node.node));
+        let known = rulings.filter(|ruling| *ruling != Ruling::Unknown);
+        known.max_by_key(Ruling::severity).unwrap_or(Ruling::Unknown)
     }
 
     /// Whether a node had an acknowledged write at an instant, and went on with the same data until another one.

@@ -202,4 +202,7 @@ fn what_only_a_node_had_that_is_gone_may_be_lost_if_nobody_took_over_from_it() {
     kill(&mut evidence, NodeId(2), 30);
     assert!(is_excused(&ruled(&evidence, 1, (2, 25, 26))));
     assert!(!is_excused(&ruled(&evidence, 1, (1, 15, 16))), "node-1 wrote it itself");
+    let orphan = |node, from, to| Lineage::of(&evidence).of_orphan(&ok_at(KEY, "v", node, from, to));
+    assert!(is_excused(&orphan(2, 25, 26)));
+    assert!(matches!(orphan(1, 15, 16), Ruling::Owed(_)), "{:?}", orphan(1, 15, 16));
 }
