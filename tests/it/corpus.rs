@@ -24,11 +24,10 @@ use crate::support::{self, plan, run};
 
 /// Invariants that no server can be made to violate from outside until messages of the bus can be forged, and the unit tests
 /// that show their violation meanwhile.
-const BY_UNIT_TESTS: [(&str, &str); 8] = [
+const BY_UNIT_TESTS: [(&str, &str); 7] = [
     ("votes", "a_second_vote_in_an_epoch_is_a_violation"),
     ("elections", "a_winner_without_a_majority_in_its_epoch_is_a_violation"),
     ("epochs", "an_epoch_that_goes_back_is_a_violation"),
-    ("hand_over", "a_primary_that_goes_on_after_it_stopped_is_a_violation"),
     ("isolation", "a_primary_that_serves_at_once_after_its_start_is_a_violation"),
     ("replication_stream", "a_broken_promise_is_a_violation_where_it_was_broken"),
     ("one_story", "slots_as_they_were_before_are_a_violation"),
