@@ -159,7 +159,8 @@ fn changed_identities(evidence: &Evidence) -> Vec<(SimTime, String)> {
 
 /// Whether the plan had the node take a new identity.
 fn may_be_another(evidence: &Evidence, node: NodeId) -> bool {
-    typed(evidence).any(|typed| typed.node == node && typed.is(&["cluster", "reset", "hard"]))
+    let is_reset = typed(evidence).any(|typed| typed.node == node && typed.is(&["cluster", "reset", "hard"]));
+    is_reset || evidence.plan.operations.iter().any(|op| op.action.wipes().contains(&node))
 }
 
 #[cfg(test)]

@@ -267,6 +267,11 @@ pub trait OpKind: Sized {
         None
     }
 
+    /// The nodes whose data directories it wipes, so that they come back as others.
+    fn wipes(&self) -> Vec<NodeId> {
+        Vec::new()
+    }
+
     /// The nodes whose processes it ends on purpose.
     fn stops(&self) -> Vec<NodeId> {
         Vec::new()
