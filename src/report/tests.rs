@@ -340,7 +340,7 @@ fn the_json_report_has_every_measured_value() {
                 },
                 "failure_calls": {
                   "title": "Failure Calls",
-                  "statement": "a node is doubted only after a node timeout without a word of it, and called failing only by one that has the young reports of a majority of the primaries with slots, which tells everybody",
+                  "statement": "a node is doubted only after a node timeout without a word of it, and called failing only by one that has the young reports of a majority of the primaries with slots",
                   "verdict": "holds",
                   "detail": "0 calls"
                 },
