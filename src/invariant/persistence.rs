@@ -175,11 +175,7 @@ mod tests {
     }
 
     fn violation(change: impl FnOnce(&mut Evidence)) -> String {
-        let mut evidence = healthy();
-        change(&mut evidence);
-        let verdict = check(&Case::of(&evidence));
-        assert!(verdict.is_violated(), "{verdict:?}");
-        verdict.detail().to_owned()
+        super::super::sample::violation(check, change)
     }
 
     fn leave(evidence: &mut Evidence, node: u16, change: impl FnOnce(&mut NodesConf)) {

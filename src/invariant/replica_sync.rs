@@ -144,11 +144,7 @@ mod tests {
     use super::*;
 
     fn violation(change: impl FnOnce(&mut super::super::Evidence)) -> String {
-        let mut evidence = healthy();
-        change(&mut evidence);
-        let verdict = check(&Case::of(&evidence));
-        assert!(verdict.is_violated(), "{verdict:?}");
-        verdict.detail().to_owned()
+        super::super::sample::violation(check, change)
     }
 
     #[test]

@@ -97,11 +97,7 @@ mod tests {
     use crate::id::NodeId;
 
     fn violation(change: impl FnOnce(&mut Evidence)) -> String {
-        let mut evidence = healthy();
-        change(&mut evidence);
-        let verdict = check(&Case::of(&evidence));
-        assert!(verdict.is_violated(), "{verdict:?}");
-        verdict.detail().to_owned()
+        super::super::sample::violation(check, change)
     }
 
     fn role_of(evidence: &mut Evidence, node: u16) -> &mut super::super::account::RoleSaid {

@@ -9,6 +9,7 @@ use super::evidence::{
     Agreement, Content, Disturbance, Evidence, ExitReport, FaultReport, LagSample, NodeEvidence,
     OperationReport, PrimaryChange, Role, SlotAnswer, ViewEntry,
 };
+use super::{Case, Verdict};
 use crate::chronicle::Chronicle;
 use crate::chronicle::sample::{Says, message};
 use crate::fault::{FaultId, LatencyRange};
@@ -18,6 +19,15 @@ use crate::op::{Ending, Op, OpAction, OpId};
 use crate::plan::{ClusterPlan, Limits, NetworkPlan, Plan};
 use crate::time::{SimDuration, SimTime};
 use crate::wire::resp::key_slot;
+
+/// How an invariant is violated by a healthy cluster that was changed.
+pub fn violation(check: fn(&Case) -> Verdict, change: impl FnOnce(&mut Evidence)) -> String {
+    let mut evidence = healthy();
+    change(&mut evidence);
+    let verdict = check(&Case::of(&evidence));
+    assert!(verdict.is_violated(), "{verdict:?}");
+    verdict.detail().to_owned()
+}
 
 /// An instant.
 pub fn at(s: u64) -> SimTime {

@@ -88,11 +88,7 @@ mod tests {
     use super::*;
 
     fn violation(change: impl FnOnce(&mut Evidence)) -> String {
-        let mut evidence = healthy();
-        change(&mut evidence);
-        let verdict = check(&Case::of(&evidence));
-        assert!(verdict.is_violated(), "{verdict:?}");
-        verdict.detail().to_owned()
+        super::super::sample::violation(check, change)
     }
 
     fn set(evidence: &mut Evidence, node: u16, id: &str) {

@@ -4,18 +4,10 @@
 
 use valkey_fuzzer::report::Status;
 
-use crate::support::{Ran, plan, run, server};
+use crate::support::{Ran, assert_violates, plan, run, server};
 
 fn sabotaged(body: &str) -> Ran {
     run(&plan(&format!("scenario: {{name: sabotage, seed: 1}}\n{body}")), &server())
-}
-
-/// The run is violated in `invariant`, and its detail says why in these words.
-fn assert_violates(ran: &Ran, invariant: &str, why: &str) {
-    let verdict = &ran.validation(invariant).verdict;
-    assert_eq!(verdict.name(), "violated", "{invariant}: {}", verdict.detail());
-    assert!(verdict.detail().contains(why), "{invariant}: {}", verdict.detail());
-    assert!(matches!(ran.report.status, Status::Failed));
 }
 
 #[test]

@@ -1,9 +1,7 @@
 //! What must hold once a cluster has settled, broken each time by a real cluster: commands that a saboteur types at one
 //! node behind the others' backs.
 
-use valkey_fuzzer::report::Status;
-
-use crate::support::{Ran, plan, run, server};
+use crate::support::{Ran, assert_violates, plan, run, server};
 
 fn sabotaged(operations: &[&str]) -> Ran {
     let operations = operations.iter().map(|args| format!("  - {{type: command, {args}, delay: 1}}\n"));
@@ -14,14 +12,6 @@ fn sabotaged(operations: &[&str]) -> Ran {
         "{head}operations:\n{operations}workload: {{duration: 6}}\nvalidation: {{max_convergence_time: 5}}"
     );
     run(&plan(&body), &server())
-}
-
-/// The run is violated in `invariant`, and its detail says why in these words.
-fn assert_violates(ran: &Ran, invariant: &str, why: &str) {
-    let verdict = &ran.validation(invariant).verdict;
-    assert_eq!(verdict.name(), "violated", "{invariant}: {}", verdict.detail());
-    assert!(verdict.detail().contains(why), "{invariant}: {}", verdict.detail());
-    assert!(matches!(ran.report.status, Status::Failed));
 }
 
 #[test]
