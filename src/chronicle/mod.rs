@@ -29,7 +29,7 @@ pub use members::{Member, Members};
 pub use operator::Asks;
 pub use service::{Accepted, Refusal, Service};
 pub use state::{Contradiction, States, Why};
-pub use suspicion::{FailCall, Suspicions, Unfounded, Untold};
+pub use suspicion::{FailCall, Suspicions, Unfounded};
 pub use views::{Owners, Views};
 
 use std::sync::Arc;
@@ -96,7 +96,7 @@ impl Chronicle {
         self.asks.see(event);
         self.epochs.see(event);
         self.handovers.see(event);
-        self.suspicions.see(event, &self.members);
+        self.suspicions.see(event);
         self.states.see(event);
         self.service.see(event, (&self.members, &self.views, &self.asks));
         self.replication.see(event);

@@ -10,7 +10,7 @@ use super::bus::{Header, Heard, Message};
 use super::members::Members;
 use super::views::Views;
 use crate::event::{Body, Event, Gossiped, MessageType};
-use crate::id::{ActorId, BUS_PORT, Host, NodeId};
+use crate::id::{ActorId, NodeId};
 use crate::time::{SimDuration, SimTime};
 
 /// A node called another one failing, for all to hear.
@@ -45,37 +45,12 @@ pub struct Unfounded {
     pub heard_at: SimTime,
 }
 
-/// A call that was not sent to somebody who could have had it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Untold {
-    /// The first message of the call.
-    pub event: u64,
-    /// When it was sent.
-    pub at: SimTime,
-    /// Who called.
-    pub by: NodeId,
-    /// Whom it called failing.
-    pub about: NodeId,
-    /// Whom it did not tell.
-    pub who: Vec<NodeId>,
-}
-
 /// How one node hears another.
 #[derive(Clone, Copy, Debug)]
 struct Hearing {
     last: SimTime,
     /// When the last silence of a node timeout or more ended.
     silent_until: Option<SimTime>,
-}
-
-/// A call that goes out.
-#[derive(Clone, Debug)]
-struct Calling {
-    event: u64,
-    at: SimTime,
-    by: NodeId,
-    about: NodeId,
-    told: BTreeSet<NodeId>,
 }
 
 /// One primary's report of another node, as it reached somebody.
@@ -95,12 +70,6 @@ pub struct Suspicions {
     /// Who says that it suspects whom.
     doubting: BTreeSet<(NodeId, NodeId)>,
     unfounded: Vec<Unfounded>,
-    /// Connections that a node dialled, and who is at the other end.
-    dialled: BTreeMap<u64, (NodeId, NodeId)>,
-    /// Where a node said something last, and when, of those connections.
-    lines: BTreeMap<(NodeId, NodeId), SimTime>,
-    calling: Vec<Calling>,
-    untold: Vec<Untold>,
     /// By who heard it, about whom, and whose it is.
     reports: BTreeMap<(NodeId, NodeId, NodeId), Report>,
     /// When somebody knew last that another one was called failing, by who knew and about whom.
@@ -114,8 +83,6 @@ pub struct Suspicions {
 /// (`repl_syncio_timeout`).
 const BUSY: SimDuration = SimDuration::from_secs(6);
 
-/// How long it takes to write to everybody what was made in one turn.
-const GOES_OUT_WITHIN: SimDuration = SimDuration::from_ms(50);
 /// Servers count in milliseconds.
 const ROUNDING: SimDuration = SimDuration::from_ms(2);
 
@@ -126,10 +93,6 @@ impl Suspicions {
             hearing: BTreeMap::new(),
             doubting: BTreeSet::new(),
             unfounded: Vec::new(),
-            dialled: BTreeMap::new(),
-            lines: BTreeMap::new(),
-            calling: Vec::new(),
-            untold: Vec::new(),
             valid: node_timeout + node_timeout + BUSY,
             reports: BTreeMap::new(),
             known_failed: BTreeMap::new(),
@@ -138,37 +101,9 @@ impl Suspicions {
         }
     }
 
-    pub(super) fn see(&mut self, event: &Event, members: &Members) {
-        match (event.actor, &event.body) {
-            (_, Body::Dial { from: ActorId::Node(from), conn, to: Host::Node(to), port: BUS_PORT }) => {
-                self.dialled.insert(*conn, (*from, *to));
-                self.lines.remove(&(*from, *to));
-            }
-            (_, Body::Closed { conn, .. }) => {
-                if let Some(ends) = self.dialled.remove(conn) {
-                    self.lines.remove(&ends);
-                }
-            }
-            (ActorId::Node(node), Body::Start { .. }) => self.doubting.retain(|(by, _)| *by != node),
-            _ => {}
-        }
-        while let Some(call) = self.calling.pop_if(|call| event.at.since(call.at) > GOES_OUT_WITHIN) {
-            self.went_out(call, members);
-        }
-    }
-
-    /// A call has gone out: whoever has a line that was used lately, runs, and is not the one called must have it.
-    fn went_out(&mut self, call: Calling, members: &Members) {
-        let Calling { event, at, by, about, told } = call;
-        let all = (by, NodeId(u16::MIN))..=(by, NodeId(u16::MAX));
-        let lively = self.lines.range(all).filter(|(_, last)| at.since(**last) < self.node_timeout);
-        let others = lively.map(|((_, to), _)| *to).filter(|to| *to != about && !told.contains(to));
-        let runs = |node: &NodeId| {
-            members.get(*node).is_some_and(|member| member.started_at.is_some() && member.paused_at.is_none())
-        };
-        let who: Vec<NodeId> = others.filter(runs).collect();
-        if !who.is_empty() {
-            self.untold.push(Untold { event, at, by, about, who });
+    pub(super) fn see(&mut self, event: &Event) {
+        if let (ActorId::Node(node), Body::Start { .. }) = (event.actor, &event.body) {
+            self.doubting.retain(|(by, _)| *by != node);
         }
     }
 
@@ -179,10 +114,6 @@ impl Suspicions {
         (members, views): (&Members, &Views),
         steady_since: Option<SimTime>,
     ) {
-        let is_line = self.dialled.get(&message.conn) == Some(&(message.from, message.to));
-        if is_line && message.r#type != MessageType::FAIL {
-            self.lines.insert((message.from, message.to), message.at);
-        }
         for (node, gossiped) in named(&message.gossip, members) {
             if gossiped.1 & Gossiped::FAIL != 0 {
                 self.known_failed.insert((message.from, node), message.at);
@@ -257,16 +188,11 @@ impl Suspicions {
 
     fn call(&mut self, message: &Arc<Message>, about: NodeId, views: &Views) {
         let (by, at) = (message.from, message.at);
-        if let Some(calling) = self.calling.iter_mut().find(|call| (call.by, call.about) == (by, about)) {
-            calling.told.insert(message.to);
-        }
         let last = self.last.insert((by, about), at);
         // A link that is still being made carries its copy later.
         if last.is_some_and(|last| at.since(last) < self.valid) {
             return;
         }
-        let told = BTreeSet::from([message.to]);
-        self.calling.push(Calling { event: message.event, at, by, about, told });
         let owners = views.owners(by, Some(message));
         let all = (by, about, NodeId(u16::MIN))..=(by, about, NodeId(u16::MAX));
         let counted = self.reports.range(all).filter(|(_, report)| report.counts(at, self.valid));
@@ -285,11 +211,6 @@ impl Suspicions {
     /// Every doubt without a reason, in order.
     pub fn unfounded(&self) -> &[Unfounded] {
         &self.unfounded
-    }
-
-    /// Every call that somebody should have had and was not sent, in order.
-    pub fn untold(&self) -> &[Untold] {
-        &self.untold
     }
 
     /// Every call, in order.
@@ -318,7 +239,7 @@ fn named<'g>(gossip: &'g [Gossiped], members: &'g Members) -> impl Iterator<Item
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{Says, at, event, id, message, of_type};
+    use super::super::sample::{Says, at, id, message, of_type};
     use super::*;
 
     /// A cluster of three primaries; the first two suspect the third, then the first calls it failing.
@@ -362,34 +283,6 @@ mod tests {
     fn a_doubt_needs_a_silence_of_a_node_timeout() {
         assert_eq!((unfounded(22, 0), unfounded(32, 0)), (0, 0));
         assert_eq!((unfounded(50, 0), unfounded(50, 45)), (1, 0));
-    }
-
-    /// Node 1 has a line to nodes 2 and 3, and calls node 4 failing; whom it leaves out.
-    fn untold(told: &[u16]) -> Vec<NodeId> {
-        let (mut members, views) = (Members::empty(), Views::default());
-        let mut suspicions = Suspicions::new(SimDuration::from_secs(2));
-        let first = || Says::primary(1, 1, (10, 19));
-        members.said(&Arc::new(message(Says::primary(4, 4, (40, 49)), 1, 1)));
-        for to in 2..=3 {
-            let start = event(1, ActorId::Node(NodeId(to)), Body::Start { incarnation: 1 });
-            members.see(&start);
-            let (from, conn) = (ActorId::Node(NodeId(1)), 1000 + u64::from(to));
-            let dial = Body::Dial { from, conn, to: Host::Node(NodeId(to)), port: BUS_PORT };
-            suspicions.see(&event(2, ActorId::Network, dial), &members);
-            suspicions.said(&Arc::new(message(first(), to, 9)), (&members, &views), None);
-        }
-        for to in told {
-            let fail = Message { about: Some(id(4)), ..of_type(MessageType::FAIL, first(), *to, 10) };
-            suspicions.said(&Arc::new(fail), (&members, &views), None);
-        }
-        suspicions.see(&event(11, ActorId::Network, Body::Wake), &members);
-        suspicions.untold().iter().flat_map(|untold| untold.who.clone()).collect()
-    }
-
-    #[test]
-    fn a_call_goes_to_everybody_who_has_a_line() {
-        assert_eq!(untold(&[2, 3]), []);
-        assert_eq!(untold(&[3]), [NodeId(2)]);
     }
 
     #[test]

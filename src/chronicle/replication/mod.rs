@@ -58,6 +58,21 @@ struct Holder {
     said: Option<(SimTime, u64)>,
 }
 
+impl Holder {
+    /// Whoever has just begun a reign.
+    fn of(reign: ReignId) -> Self {
+        Holder {
+            reign,
+            copied: None,
+            loading: None,
+            is_paused: false,
+            waiting: Vec::new(),
+            unread: Vec::new(),
+            said: None,
+        }
+    }
+}
+
 impl Replication {
     /// Nothing was seen yet of a cluster with this node timeout.
     pub fn new(node_timeout: SimDuration) -> Self {
@@ -198,16 +213,7 @@ impl Replication {
     fn start(&mut self, node: NodeId, at: SimTime) {
         let before = self.data_of(node, at);
         let reign = self.begin(node, at, Begin::Start { before });
-        let holder = Holder {
-            reign,
-            copied: None,
-            loading: None,
-            is_paused: false,
-            waiting: Vec::new(),
-            unread: Vec::new(),
-            said: None,
-        };
-        self.holders.insert(node, holder);
+        self.holders.insert(node, Holder::of(reign));
         self.silences.begin_anew(node, at);
     }
 
@@ -470,16 +476,7 @@ impl Replication {
 impl Replication {
     /// Adds a reign that no event told of.
     pub fn begin_for_test(&mut self, reign: Reign) {
-        let holder = Holder {
-            reign: ReignId(self.reigns.len()),
-            copied: None,
-            loading: None,
-            is_paused: false,
-            waiting: Vec::new(),
-            unread: Vec::new(),
-            said: None,
-        };
-        self.holders.insert(reign.node, holder);
+        self.holders.insert(reign.node, Holder::of(ReignId(self.reigns.len())));
         self.reigns.push(reign);
     }
 
