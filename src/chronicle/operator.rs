@@ -2,7 +2,7 @@
 
 use crate::event::{Body, Event};
 use crate::id::{ActorId, NodeId};
-use crate::op::{Failover, FailoverMode, Op, OpAction};
+use crate::op::{CLUSTER_READS, Failover, FailoverMode, Op, OpAction};
 use crate::plan::Plan;
 use crate::time::SimTime;
 
@@ -62,7 +62,7 @@ impl Asks {
         let word = |index: usize| words.get(index).map_or("", String::as_str);
         match (word(0), word(1)) {
             ("cluster", "failover") => self.failovers.push((at, node, mode(word(2)))),
-            ("cluster", read) if READS.contains(&read) => {}
+            ("cluster", read) if CLUSTER_READS.contains(&read) => {}
             ("config", "get" | "resetstat") => {}
             ("config", _) if retimes(args.get(2..).unwrap_or_default()) => {
                 self.retimed_at = self.retimed_at.or(Some(at))
@@ -97,23 +97,6 @@ impl Asks {
         self.retimed_at.is_some()
     }
 }
-
-/// Subcommands of `CLUSTER` that change nothing.
-const READS: [&str; 13] = [
-    "info",
-    "nodes",
-    "shards",
-    "slots",
-    "links",
-    "myid",
-    "myshardid",
-    "keyslot",
-    "slot-stats",
-    "countkeysinslot",
-    "getkeysinslot",
-    "replicas",
-    "help",
-];
 
 /// Whether settings that are set make the cluster slower, or change how it judges.
 fn retimes(pairs: &[String]) -> bool {

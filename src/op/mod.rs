@@ -32,6 +32,7 @@ mod set_config_epoch;
 mod setslot;
 mod shutdown;
 mod sign;
+mod slots_at;
 pub mod timing;
 
 use std::borrow::Cow;
@@ -45,7 +46,7 @@ pub use bumpepoch::Bumpepoch;
 pub use catalogue::{OpAction, abouts, draw, read, steps_of_entry};
 pub use client_kill::ClientKill;
 pub use client_pause::ClientPause;
-pub use command::{Command, is_shutdown};
+pub use command::{CLUSTER_READS, Command, is_shutdown};
 pub use configuration_change::ConfigurationChange;
 pub use delslots::Delslots;
 pub use expect::Expect;
@@ -65,6 +66,7 @@ pub use set_config_epoch::SetConfigEpoch;
 pub use setslot::Setslot;
 pub use shutdown::Shutdown;
 pub use sign::{Sign, Slots};
+pub use slots_at::SlotsAt;
 
 use crate::id::{NodeId, ShardId};
 use crate::language::target::Target;
