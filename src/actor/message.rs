@@ -7,7 +7,9 @@ mod body;
 use std::net::SocketAddrV4;
 
 use crate::event::{BusSummary, ChildState, Replicated};
-use crate::fault::{Channel, Direction, FaultId, LatencyRange, Signal, Target};
+use crate::fault::{
+    Affliction, Channel, Direction, FaultId, FileCall, FileClass, LatencyRange, Remains, Signal, Target,
+};
 use crate::id::{ActorId, Host, NodeId};
 use crate::op::OpId;
 
@@ -137,6 +139,12 @@ pub enum NodeMessage {
     Log { line: String },
     /// A child of the process came or went.
     Child { pid: u32, state: ChildState },
+    /// The process made a call that concerns a file.
+    File { call: FileCall, file: FileClass },
+    /// Something is wrong with the machine from now on; without an affliction, what the fault did is undone.
+    Afflict { fault: FaultId, affliction: Option<Affliction> },
+    /// The machine loses its power.
+    LosePower { remains: Remains },
     /// From now on nothing is drawn.
     Cease,
 }
@@ -163,8 +171,8 @@ pub enum ChaosMessage {
     /// Whom the targets of a fault are right now, in the order asked, as the operator looked them up; nothing for a
     /// role that nobody has.
     Resolved { fault: FaultId, nodes: Vec<Option<NodeId>> },
-    /// A node's process ended.
-    NodeExited { node: NodeId },
+    /// A node's process ended, by what it was told to or not.
+    NodeExited { node: NodeId, expected: bool },
     /// The operator starts a node that is down, with an empty data directory or with what it left there.
     StartNode { node: NodeId, empty: bool },
     /// A timer of chaos's own.

@@ -15,6 +15,7 @@ pub mod session;
 pub mod validator;
 
 use crate::event::Body;
+use crate::fault::{Affliction, FaultId, Remains};
 use crate::id::{ActorId, NodeId};
 use crate::invariant::evidence::Findings;
 use crate::time::{SimDuration, SimTime};
@@ -47,6 +48,10 @@ pub enum Act {
     Mark { node: NodeId, signal: crate::fault::Signal },
     /// Send a signal to the node's server.
     Signal { node: NodeId, signal: crate::fault::Signal },
+    /// Something is wrong with the node's machine from now on; without an affliction, what the fault did is undone.
+    Afflict { node: NodeId, fault: FaultId, affliction: Option<Affliction> },
+    /// The node's machine loses its power, and has so much on its disk.
+    LosePower { node: NodeId, remains: Remains },
     /// Tell the validator what stands in the node's `nodes.conf`, whether the node lives or not.
     ReadNodesConf { node: NodeId },
     /// Here is what the validator found; it is judged with the log when the run ends.

@@ -13,7 +13,7 @@ use super::message::{
     Arrived, ChaosMessage, Message, NetworkMessage, NodeMessage, OperatorMessage, ValidatorMessage,
 };
 use super::{Act, Actor, Out};
-use crate::fault::Signal;
+use crate::fault::{POWER_LOST, Signal};
 use crate::id::{ActorId, NodeId};
 use crate::time::SimTime;
 
@@ -101,9 +101,9 @@ impl Node {
 
     fn exited(&mut self, status: String, out: &mut Out) {
         self.state = State::Down;
-        let (node, expected) = (self.id, self.end_expected);
+        let (node, expected) = (self.id, self.end_expected || status == POWER_LOST);
         out.send(ActorId::Network, Message::Network(NetworkMessage::Gone { node }));
-        out.send(ActorId::Chaos, Message::Chaos(ChaosMessage::NodeExited { node }));
+        out.send(ActorId::Chaos, Message::Chaos(ChaosMessage::NodeExited { node, expected }));
         self.tell_life(false, out);
         let ended = ValidatorMessage::NodeExited { node, status, expected };
         out.send(ActorId::Validator, Message::Validator(ended));
@@ -127,8 +127,15 @@ impl Actor for Node {
             Message::Node(NodeMessage::Cease) => self.orders.cease(),
             Message::Node(NodeMessage::Livelock { .. }) => self.exited("livelock".to_owned(), out),
             Message::Node(NodeMessage::Deadlock { .. }) => self.exited("deadlock".to_owned(), out),
+            Message::Node(NodeMessage::Afflict { fault, affliction }) => {
+                out.act(Act::Afflict { node: self.id, fault, affliction });
+            }
+            Message::Node(NodeMessage::LosePower { remains }) => {
+                out.act(Act::LosePower { node: self.id, remains });
+            }
             // The log has them; that is all there is to do.
-            Message::Node(NodeMessage::Log { .. } | NodeMessage::Child { .. }) => {}
+            Message::Node(NodeMessage::Log { .. } | NodeMessage::Child { .. } | NodeMessage::File { .. }) => {
+            }
             other => unreachable!("no message {other:?} is for a node"),
         }
     }

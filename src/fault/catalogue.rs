@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Aim, Effect, Fault, FaultId, FaultKind, NetworkLatency, NetworkPartition, ProcessKill, ProcessPause,
-    Signal, Swarm, Target, Ties, trigger,
+    Affliction, Aim, Clock, Disk, DiskCrash, Effect, Fault, FaultId, FaultKind, FileRule, FileVerdict, NetworkLatency, NetworkPartition,
+    ProcessKill, ProcessPause, Signal, Swarm, Target, Ties, trigger,
 };
 use crate::id::{NodeId, ShardId};
 use crate::language::target;
@@ -138,6 +138,13 @@ macro_rules! catalogue {
                 }
             }
 
+            /// Whether a server that ends while this lasts, with these as its last words, ends by a rule of its own.
+            pub fn excuses_end(&self, last_words: &str) -> bool {
+                match self {
+                    $(FaultAction::$kind(kind) => kind.excuses_end(last_words),)*
+                }
+            }
+
             fn aim(&self) -> Aim {
                 match self {
                     $(FaultAction::$kind(_) => $kind::AIM,)*
@@ -152,6 +159,9 @@ catalogue! {
     ProcessPause,
     NetworkPartition,
     NetworkLatency,
+    Disk,
+    DiskCrash,
+    Clock,
 }
 
 impl FaultAction {
@@ -164,8 +174,22 @@ impl FaultAction {
     pub fn ends_process(&self) -> Option<(Signal, Option<SimDuration>)> {
         match self.effect() {
             Effect::Signal { signal, restart_after } => Some((signal, restart_after)),
-            Effect::Pause | Effect::Links { .. } => None,
+            Effect::Crash { restart_after, .. } => Some((Signal::Kill, restart_after)),
+            Effect::Pause | Effect::Links { .. } | Effect::Afflict(_) => None,
         }
+    }
+
+    /// How much longer synchronising takes with it; zero if it does nothing to that.
+    pub fn slows_disk_by(&self) -> SimDuration {
+        match self.effect() {
+            Effect::Afflict(Affliction::Files(FileRule { verdict: FileVerdict::Slow(by), .. })) => by,
+            _ => SimDuration::ZERO,
+        }
+    }
+
+    /// Whether it takes a machine's power away, so that what is on its disk for sure matters.
+    pub fn loses_power(&self) -> bool {
+        matches!(self.effect(), Effect::Crash { .. })
     }
 
     /// The shard it is aimed at, as far as the cluster is as it was laid out.

@@ -3,7 +3,11 @@
 //! A fault that lasts carries its duration, and the heal at its end is part of it, so that no plan can forget to heal. A new
 //! kind is a file that implements [`FaultKind`] and a line of the catalogue; what it does is said as an [`Effect`].
 
+mod affliction;
 mod catalogue;
+mod clock;
+mod disk;
+mod disk_crash;
 mod effect;
 mod network_latency;
 mod network_partition;
@@ -15,7 +19,14 @@ pub mod trigger;
 use serde::{Deserialize, Serialize};
 
 pub use crate::language::target::Target;
+pub use affliction::{
+    Affliction, FileCall, FileClass, FileRule, FileVerdict, Moment as SideOfCall, POWER_LOST, Remains, Step,
+    WallClock,
+};
 pub use catalogue::{FaultAction, abouts, draw, read};
+pub use clock::Clock;
+pub use disk::Disk;
+pub use disk_crash::DiskCrash;
 pub use effect::{Effect, Links};
 pub use network_latency::NetworkLatency;
 pub use network_partition::{Direction, NetworkPartition};
@@ -91,6 +102,11 @@ pub trait FaultKind: Sized {
     /// Whether a scenario has words for whom it hits.
     fn can_be_said(&self) -> bool {
         self.targets().iter().all(|target| *target != Target::Clients)
+    }
+
+    /// Whether a server that ends while this lasts, with these as its last words, ends by a rule of its own because of it.
+    fn excuses_end(&self, _last_words: &str) -> bool {
+        false
     }
 
     /// Those of the nodes it hit that cannot serve meanwhile: their shards need another primary.

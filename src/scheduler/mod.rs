@@ -271,6 +271,14 @@ impl<W: World> Scheduler<W> {
                     self.after_turn(node, event, turn);
                 }
             }
+            Act::Afflict { node, fault, affliction } => {
+                self.world.afflict(node, fault, affliction.as_ref(), now);
+            }
+            Act::LosePower { node, remains } => {
+                if let Some(turn) = self.world.lose_power(node, remains, now)? {
+                    self.after_turn(node, event, turn);
+                }
+            }
             Act::ReadNodesConf { node } => {
                 let text = self.world.nodes_conf(node)?;
                 let message = ValidatorMessage::NodesConf { node, text };

@@ -8,7 +8,7 @@ use std::net::SocketAddrV4;
 
 use super::{Next, Seen, Turn, World, WorldError};
 use crate::actor::message::{Arrival, Chunk};
-use crate::fault::Signal;
+use crate::fault::{Affliction, FaultId, POWER_LOST, Remains, Signal};
 use crate::id::{Host, NodeId};
 use crate::time::{SimDuration, SimTime};
 
@@ -165,6 +165,19 @@ impl World for Fake {
         if let Some(script) = self.scripts.get_mut(&node) {
             script.marked = Some(signal);
         }
+    }
+
+    fn afflict(&mut self, _node: NodeId, _fault: FaultId, _affliction: Option<&Affliction>, _now: SimTime) {}
+
+    fn lose_power(
+        &mut self,
+        node: NodeId,
+        _remains: Remains,
+        now: SimTime,
+    ) -> Result<Option<Turn>, WorldError> {
+        let turn = self.signal(node, Signal::Kill, now)?;
+        let next = Next::Exited(POWER_LOST.to_owned());
+        Ok(turn.map(|turn| Turn { next, ..turn }))
     }
 
     fn nodes_conf(&self, _node: NodeId) -> Result<Option<String>, WorldError> {

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use crate::actor::message::{Arrival, Chunk, End, Message, NetworkMessage, NodeMessage};
 use crate::event::ChildState;
-use crate::fault::Signal;
+use crate::fault::{Affliction, FaultId, FileCall, FileClass, Remains, Signal};
 use crate::id::{ActorId, NodeId};
 use crate::time::SimTime;
 
@@ -35,6 +35,8 @@ pub enum Seen {
     Log { line: String },
     /// A child came or went.
     Child { pid: u32, state: ChildState },
+    /// It made a call that concerns a file.
+    File { call: FileCall, file: FileClass },
 }
 
 impl Seen {
@@ -45,6 +47,9 @@ impl Seen {
             Seen::Log { line } => return (ActorId::Node(node), Message::Node(NodeMessage::Log { line })),
             Seen::Child { pid, state } => {
                 return (ActorId::Node(node), Message::Node(NodeMessage::Child { pid, state }));
+            }
+            Seen::File { call, file } => {
+                return (ActorId::Node(node), Message::Node(NodeMessage::File { call, file }));
             }
             Seen::Listen { port } => NetworkMessage::Listen { node, port },
             Seen::Unlisten { port } => NetworkMessage::Unlisten { node, port },
@@ -175,6 +180,18 @@ pub trait World {
 
     /// Notes a signal that the node's server takes with its next turn.
     fn mark(&mut self, node: NodeId, signal: Signal);
+
+    /// Something is wrong with the node's machine from now on, or, where nothing is given, what a fault did to it is undone.
+    fn afflict(&mut self, node: NodeId, fault: FaultId, affliction: Option<&Affliction>, now: SimTime);
+
+    /// The node's machine loses its power, and its disk has what is said of what was written; `None` where there is no
+    /// process.
+    fn lose_power(
+        &mut self,
+        node: NodeId,
+        remains: Remains,
+        now: SimTime,
+    ) -> Result<Option<Turn>, WorldError>;
 
     /// What stands in the node's `nodes.conf`, bytes that are not UTF-8 replaced; `None` where there is no such file.
     fn nodes_conf(&self, node: NodeId) -> Result<Option<String>, WorldError>;

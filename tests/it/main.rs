@@ -9,6 +9,7 @@ mod conformity;
 mod corpus;
 mod deadlock;
 mod determinism;
+mod disk;
 mod format;
 mod formation;
 mod freedom;

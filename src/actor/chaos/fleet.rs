@@ -20,11 +20,13 @@ struct Process {
     incarnation: u32,
     /// How many faults pause it.
     pauses: u32,
+    /// It ended by itself, and was not started since.
+    fell: bool,
 }
 
 impl Fleet {
     pub fn new(plan: &Plan) -> Self {
-        let process = || Process { alive: true, incarnation: 1, pauses: 0 };
+        let process = || Process { alive: true, incarnation: 1, pauses: 0, fell: false };
         let clients = plan.workload.as_ref().map_or(0, |workload| workload.clients);
         Fleet { nodes: plan.cluster.nodes().map(|node| (node, process())).collect(), clients }
     }
@@ -42,18 +44,25 @@ impl Fleet {
     }
 
     /// A process ended; what paused it ended with it.
-    pub fn ended(&mut self, node: NodeId) {
+    pub fn ended(&mut self, node: NodeId, expected: bool) {
         let process = self.process(node);
         process.alive = false;
         process.pauses = 0;
+        process.fell = !expected;
     }
 
     /// A process is started again; gives its incarnation.
     pub fn started(&mut self, node: NodeId) -> u32 {
         let process = self.process(node);
         process.alive = true;
+        process.fell = false;
         process.incarnation += 1;
         process.incarnation
+    }
+
+    /// Whether the process ended by itself, and nobody started it since.
+    pub fn has_fallen(&self, node: NodeId) -> bool {
+        self.nodes.get(&node).is_some_and(|process| process.fell)
     }
 
     /// One more fault pauses the process; says whether it ran before.

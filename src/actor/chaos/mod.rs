@@ -88,7 +88,7 @@ impl Chaos {
             ChaosMessage::BusStep { op, step } => self.stepped(op, step, out),
             ChaosMessage::OperationEnded { op } => self.ended(op, out),
             ChaosMessage::Resolved { fault, nodes } => self.resolved(fault, nodes, out),
-            ChaosMessage::NodeExited { node } => self.exited(node, out),
+            ChaosMessage::NodeExited { node, expected } => self.exited(node, expected, out),
             ChaosMessage::StartNode { node, empty } => self.start_node(node, empty, out),
             ChaosMessage::Tick { token } => self.ticked(token, out),
             ChaosMessage::Cease => self.cease(out),
@@ -191,10 +191,11 @@ impl Chaos {
         }
     }
 
-    fn exited(&mut self, node: NodeId, out: &mut Out) {
-        self.fleet.ended(node);
+    fn exited(&mut self, node: NodeId, expected: bool, out: &mut Out) {
+        self.fleet.ended(node, expected);
         for case in self.cases.values_mut() {
-            if matches!(case.state, State::Lasting(Hit::Dying(dying)) if dying == node) {
+            if matches!(case.state, State::Lasting(Hit::Dying(dying) | Hit::Awaited(dying)) if dying == node)
+            {
                 let hit = strike::died(&case.fault, node, out);
                 case.state = hit.map_or(State::Over, State::Lasting);
             }

@@ -7,7 +7,7 @@ use super::{disturbed, words};
 use crate::actor::Out;
 use crate::actor::message::{ChaosMessage, Message, NetworkMessage, NodeMessage, Rule, ValidatorMessage};
 use crate::event::Body;
-use crate::fault::{Effect, Fault, FaultId, Links, Signal, Target};
+use crate::fault::{Affliction, Effect, Fault, FaultId, Links, Remains, Signal, Step, Target};
 use crate::id::{ActorId, Host, NodeId};
 use crate::time::SimDuration;
 
@@ -25,6 +25,10 @@ pub(super) enum Hit {
     Paused(NodeId, u32),
     /// The network has a rule.
     Ruled,
+    /// The machine is to lose its power at a step.
+    Awaited(NodeId),
+    /// The machine has an affliction.
+    Afflicted(NodeId),
 }
 
 /// What there is to do, once it is clear whom it hits.
@@ -50,6 +54,9 @@ pub(super) fn fire(fault: &Fault, nodes: &[Option<NodeId>], fleet: &mut Fleet, o
 
 /// A process that was sent a signal ended; gives what is to be undone, if anything is.
 pub(super) fn died(fault: &Fault, node: NodeId, out: &mut Out) -> Option<Hit> {
+    if matches!(fault.action.effect(), Effect::Crash { step: Some(_), .. }) {
+        relieve(node, fault.id, out);
+    }
     let (_, Some(delay)) = fault.action.ends_process()? else { return None };
     let restart = ChaosMessage::Restart { fault: fault.id, node };
     out.send_after(delay, ActorId::Chaos, Message::Chaos(restart));
@@ -69,6 +76,14 @@ pub(super) fn heal(fault: FaultId, hit: Hit, fleet: &mut Fleet, out: &mut Out) {
             format!("{node} is started again")
         }
         Hit::Paused(node, incarnation) => unpause(node, incarnation, fleet, out),
+        Hit::Awaited(node) => {
+            relieve(node, fault, out);
+            format!("the step has not come: {node} keeps its power")
+        }
+        Hit::Afflicted(node) => {
+            relieve(node, fault, out);
+            raise(node, fleet, out)
+        }
         Hit::Ruled => {
             out.send(ActorId::Network, Message::Network(NetworkMessage::ClearRule { fault }));
             "links are as before".to_owned()
@@ -76,6 +91,22 @@ pub(super) fn heal(fault: FaultId, hit: Hit, fleet: &mut Fleet, out: &mut Out) {
     };
     disturbed(text.clone(), out);
     out.note(Body::Heal { fault, text });
+}
+
+/// What a fault did to a machine is undone.
+fn relieve(node: NodeId, fault: FaultId, out: &mut Out) {
+    let message = NodeMessage::Afflict { fault, affliction: None };
+    out.send(ActorId::Node(node), Message::Node(message));
+}
+
+/// Starts a server that ended by itself, as whoever looks after it does once its machine is in order.
+fn raise(node: NodeId, fleet: &mut Fleet, out: &mut Out) -> String {
+    if !fleet.has_fallen(node) {
+        return format!("{node}'s machine is in order");
+    }
+    let incarnation = fleet.started(node);
+    out.send(ActorId::Node(node), Message::Node(NodeMessage::Start { incarnation }));
+    format!("{node}'s machine is in order, and it is started again")
 }
 
 fn unpause(node: NodeId, incarnation: u32, fleet: &mut Fleet, out: &mut Out) -> String {
@@ -103,6 +134,10 @@ impl Strike<'_> {
                 self.kill(signal, restart_after.is_some(), fleet, out)
             }
             Effect::Pause => self.pause(fleet, out),
+            Effect::Afflict(affliction) => self.afflict(affliction, out),
+            Effect::Crash { step, leaves, restart_after } => {
+                self.crash(step, leaves, restart_after.is_some(), fleet, out)
+            }
             Effect::Links { first, links: Links::Cut { direction, channels } } => {
                 let extent = words::extent(direction, &channels);
                 let rule = |a, b| Rule::Cut { a, b, direction, channels };
@@ -139,6 +174,46 @@ impl Strike<'_> {
         Ok((text, Some(Hit::Paused(node, fleet.incarnation(node)))))
     }
 
+    fn afflict(&self, affliction: Affliction, out: &mut Out) -> Performed {
+        let node = self.node()?;
+        let duration = self.fault.action.lasts();
+        self.heal_after(duration, out);
+        let text = format!("{} at {} for {}", affliction.in_words(), self.who(), words::seconds(duration));
+        self.tell(node, affliction, out);
+        Ok((text, Some(Hit::Afflicted(node))))
+    }
+
+    /// The power goes at once, or at a step that the machine is told of.
+    fn crash(
+        &self,
+        step: Option<Step>,
+        leaves: Remains,
+        restarts: bool,
+        fleet: &Fleet,
+        out: &mut Out,
+    ) -> Performed {
+        let node = self.living(fleet)?;
+        let Some(step) = step else {
+            let message = NodeMessage::LosePower { remains: leaves };
+            out.send(ActorId::Node(node), Message::Node(message));
+            return Ok((format!("power of {} lost", self.who()), restarts.then_some(Hit::Dying(node))));
+        };
+        self.tell(node, Affliction::Files(step.rule(leaves)), out);
+        self.heal_after(self.fault.action.lasts(), out);
+        let text = format!("{} loses its power {}", self.who(), step.in_words());
+        Ok((text, Some(Hit::Awaited(node))))
+    }
+
+    fn tell(&self, node: NodeId, affliction: Affliction, out: &mut Out) {
+        let message = NodeMessage::Afflict { fault: self.fault.id, affliction: Some(affliction) };
+        out.send(ActorId::Node(node), Message::Node(message));
+    }
+
+    /// The one node that is hit, whether it has a process or not.
+    fn node(&self) -> Result<NodeId, String> {
+        self.nodes.first().copied().flatten().ok_or_else(|| words::nobody(self.targets[0]))
+    }
+
     /// Sets a rule for the links between the first targets and the others; `text` says it of whom and for how long.
     fn links(
         &self,
@@ -166,7 +241,7 @@ impl Strike<'_> {
 
     /// The one node that is hit, if it has a process.
     fn living(&self, fleet: &Fleet) -> Result<NodeId, String> {
-        let node = self.nodes.first().copied().flatten().ok_or_else(|| words::nobody(self.targets[0]))?;
+        let node = self.node()?;
         if fleet.is_alive(node) { Ok(node) } else { Err(format!("{} is down already", self.who())) }
     }
 

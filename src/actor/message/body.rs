@@ -6,6 +6,7 @@ use super::{
     OperatorMessage, ValidatorMessage,
 };
 use crate::event::{Body, LinkState, Told};
+use crate::fault::POWER_LOST;
 
 impl Arrived {
     fn body(&self) -> Body {
@@ -37,6 +38,11 @@ impl NodeMessage {
             NodeMessage::Deadlock { detail } => Body::Deadlock { detail: detail.clone() },
             NodeMessage::Log { line } => Body::Log { line: line.clone() },
             NodeMessage::Child { pid, state } => Body::Child { pid: *pid, state: *state },
+            NodeMessage::File { call, file } => Body::File { call: *call, file: *file },
+            NodeMessage::Afflict { fault, affliction } => {
+                Body::Rule { fault: *fault, on: affliction.is_some() }
+            }
+            NodeMessage::LosePower { .. } => Body::Signal { signal: POWER_LOST.to_owned() },
             NodeMessage::Cease => Body::Tell { message: Told::Cease },
         }
     }
@@ -76,7 +82,7 @@ impl ChaosMessage {
             ChaosMessage::BusStep { op, step } => Told::BusStep { op: *op, step: *step },
             ChaosMessage::OperationEnded { op } => Told::OperationEnded { op: *op },
             ChaosMessage::Resolved { fault, nodes } => Told::Resolved { fault: *fault, nodes: nodes.clone() },
-            ChaosMessage::NodeExited { node } => {
+            ChaosMessage::NodeExited { node, .. } => {
                 Told::NodeExited { node: *node, status: None, expected: None }
             }
             ChaosMessage::StartNode { node, empty } => Told::StartNode { node: *node, empty: *empty },

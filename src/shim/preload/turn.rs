@@ -169,6 +169,19 @@ pub fn report_sent(handle: u64, bytes: &[u8]) {
     }
 }
 
+/// Reports a file call: what the record's numbers are (`handle`, `value`, `extra`), and its one or two paths.
+pub fn report_file([handle, value, extra]: [u64; 3], [path, other]: [&[u8]; 2]) {
+    let mut text = [0; 2048];
+    let separator: &[u8] = if other.is_empty() { b"" } else { b"\0" };
+    let mut len = 0;
+    for part in [path, separator, other] {
+        let taken = part.len().min(text.len() - len);
+        text[len..len + taken].copy_from_slice(&part[..taken]);
+        len += taken;
+    }
+    append(Record { kind: record::FILE, len: len as u32, handle, value, extra }, &text[..len]);
+}
+
 /// Tells the scheduler that this process will never go on, and why; it ends the process.
 pub fn deadlock(reason: &[u8]) {
     leave_text(reason);

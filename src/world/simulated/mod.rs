@@ -2,8 +2,10 @@
 
 mod arguments;
 mod children;
+mod disk;
 mod log_tail;
 pub mod lone;
+mod machine;
 mod node;
 mod page;
 mod seat;
@@ -11,22 +13,27 @@ mod sockets;
 mod spawn;
 mod watchdog;
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::PathBuf;
+use std::rc::Rc;
 
 pub use seat::{Seat, with_counter};
 
+use self::disk::Disk;
 use self::log_tail::LogTail;
+use self::machine::Machine;
 use self::node::{Process, Setting, system};
 use self::page::SharedPage;
 use self::spawn::{Launch, Stage};
 use super::{Next, Seen, Turn, World, WorldError};
 use crate::actor::message::Arrival;
-use crate::fault::Signal;
+use crate::fault::{Affliction, FaultId, POWER_LOST, Remains, Signal};
 use crate::id::NodeId;
 use crate::plan::{Formation, Plan};
+use crate::rng::Stream;
 use crate::scratch::ScratchFolder;
 use crate::servers::Server;
 use crate::time::SimTime;
@@ -48,6 +55,9 @@ pub struct Options<'a> {
 pub struct Simulated {
     // The processes end before the folder they live in goes.
     processes: BTreeMap<NodeId, Process>,
+    machines: BTreeMap<NodeId, Machine>,
+    /// Whether what is on disks for sure is kept account of.
+    keeps_account: bool,
     stage: Stage,
     folder: ScratchFolder,
     /// What nodes start with that are members of a cluster already.
@@ -69,6 +79,8 @@ impl Simulated {
         let stage = Stage::new(folder.path(), options.server).map_err(|e| system("lay out the server", e))?;
         Ok(Simulated {
             processes: BTreeMap::new(),
+            machines: BTreeMap::new(),
+            keeps_account: options.plan.faults.iter().any(|fault| fault.action.loses_power()),
             stage,
             folder,
             preset: (cluster.formation == Formation::Preset).then(|| Preset::of(cluster, options.plan.seed)),
@@ -82,7 +94,7 @@ impl Simulated {
         })
     }
 
-    fn launch(&self, setting: Setting) -> Result<Process, WorldError> {
+    fn launch(&mut self, setting: Setting) -> Result<Process, WorldError> {
         let name = setting.node.to_string();
         let (directory, logs) = (self.folder.path().join(&name), self.logs.join(&name));
         for folder in [&directory, &logs] {
@@ -98,11 +110,19 @@ impl Simulated {
             fs::write(directory.join(arguments::CLUSTER_FILE), text)
                 .map_err(|e| system("write a node's nodes.conf", e))?;
         }
+        let machine = self.machines.entry(setting.node).or_default();
+        if self.keeps_account && machine.disk.is_none() {
+            let draws = Stream::new(self.seed, &name, "disk");
+            let disk = Disk::of(&directory, draws).map_err(|e| system("look at a node's folder", e))?;
+            machine.disk = Some(Rc::new(RefCell::new(disk)));
+        }
+        machine.install(page.get(), self.epoch_ns);
         let launch =
             Launch { directory: &directory, arguments: &self.arguments, output: &output, page: page.fd() };
         let leader = self.stage.launch(&launch).map_err(|e| system("start the server", e))?;
         let mut process = Process::greet(setting.node, page, leader, log)?;
         process.stack_file = logs.join("stack.txt");
+        process.disk.clone_from(&self.machines.entry(setting.node).or_default().disk);
         Ok(process)
     }
 
@@ -110,12 +130,30 @@ impl Simulated {
     fn after(&mut self, node: NodeId, turn: Turn) -> Result<Turn, WorldError> {
         if !matches!(turn.next, Next::Blocked(_)) {
             tracing::info!(%node, next = ?turn.next, "server gone");
-            self.processes.remove(&node);
+            self.bury(node, &turn.next)?;
         }
-        // Disks do not fail in this world: a server that has no room has met the host's.
-        match turn.seen.iter().any(laments_room) {
+        // Unless its disk is full by a fault, a server that has no room has met the host's.
+        let is_hosts = !self.machines.get(&node).is_some_and(|machine| machine.has_been_full);
+        match is_hosts && turn.seen.iter().any(laments_room) {
             true => Err(WorldError::Full(self.folder.path().to_owned())),
             false => Ok(turn),
+        }
+    }
+}
+
+impl Simulated {
+    /// Takes a node's process away; its machine stays, with what a loss of power left on its disk.
+    fn bury(&mut self, node: NodeId, next: &Next) -> Result<(), WorldError> {
+        let machine = self.machines.entry(node).or_default();
+        if let Some(mut process) = self.processes.remove(&node) {
+            machine.read_back(process.page());
+        }
+        match next {
+            Next::Exited(status) if status == POWER_LOST => {
+                let remains = machine.crashed();
+                machine.lose_power(remains).map_err(|e| system("leave a disk as it is after a crash", e))
+            }
+            _ => Ok(()),
         }
     }
 }
@@ -152,6 +190,9 @@ impl World for Simulated {
 
     fn wipe(&mut self, node: NodeId) -> Result<(), WorldError> {
         let directory = self.folder.path().join(node.to_string());
+        if let Some(machine) = self.machines.get_mut(&node) {
+            machine.disk = None;
+        }
         fs::remove_dir_all(&directory)
             .map_err(|e| system(&format!("empty a node's folder {}", directory.display()), e))
     }
@@ -188,6 +229,32 @@ impl World for Simulated {
         if let Some(process) = self.processes.get_mut(&node) {
             process.mark_signal(number(signal));
         }
+    }
+
+    fn afflict(&mut self, node: NodeId, fault: FaultId, affliction: Option<&Affliction>, now: SimTime) {
+        let machine = self.machines.entry(node).or_default();
+        match self.processes.get_mut(&node) {
+            Some(process) => {
+                machine.read_back(process.page());
+                machine.set(fault, affliction, now);
+                machine.install(process.page(), self.epoch_ns);
+            }
+            None => machine.set(fault, affliction, now),
+        }
+    }
+
+    fn lose_power(
+        &mut self,
+        node: NodeId,
+        remains: Remains,
+        now: SimTime,
+    ) -> Result<Option<Turn>, WorldError> {
+        let Some(process) = self.processes.get_mut(&node) else {
+            return Ok(None);
+        };
+        let turn = Turn { next: Next::Exited(POWER_LOST.to_owned()), ..process.kill(now)? };
+        self.machines.entry(node).or_default().leaves = Some(remains);
+        self.after(node, turn).map(Some)
     }
 
     fn nodes_conf(&self, node: NodeId) -> Result<Option<String>, WorldError> {

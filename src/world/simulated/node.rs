@@ -1,9 +1,11 @@
 //! One node's processes: started, given turns, signalled, buried.
 
+use std::cell::RefCell;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Child, ExitStatus};
+use std::rc::Rc;
 use std::sync::Once;
 use std::time::Duration;
 
@@ -11,14 +13,17 @@ use nix::sys::signal::{self, Signal as UnixSignal};
 use nix::unistd::Pid;
 
 use super::children::Children;
+use super::disk::{Called, Disk};
 use super::log_tail::LogTail;
+use super::machine;
 use super::page::{Reported, SharedPage};
 use super::sockets::Sockets;
 use super::watchdog;
 use crate::actor::message::Arrival;
+use crate::fault::POWER_LOST;
 use crate::id::NodeId;
 use crate::rng::Stream;
-use crate::shim::page::{self, PARTICIPANTS, record, state};
+use crate::shim::page::{self, PARTICIPANTS, Page, record, state, watch};
 use crate::stop;
 use crate::time::SimTime;
 use crate::world::{Next, Seen, Turn, WorldError};
@@ -66,6 +71,8 @@ pub struct Process {
     resting: Option<usize>,
     /// Where a stack is left if the server never blocks again.
     pub stack_file: PathBuf,
+    /// What is on the machine's disk for sure, where that is kept account of.
+    pub disk: Option<Rc<RefCell<Disk>>>,
 }
 
 /// How a process gave its turn up.
@@ -84,7 +91,8 @@ pub fn prepare(page: &mut SharedPage, setting: Setting) {
     fixed.version = page::VERSION;
     fixed.flags = if setting.check { page::FLAG_CHECK } else { 0 };
     fixed.seed = [identity.bits(), identity.bits(), identity.bits(), identity.bits() | 1];
-    fixed.epoch_ns = setting.epoch_ns;
+    fixed.wall.shown_ns = setting.epoch_ns;
+    fixed.wall.rate_ppm = page::RATE_PPM;
     fixed.monotonic_base_ns = identity.range(1_000_000_000_000..=900_000_000_000_000);
     fixed.times_slower = setting.times_slower;
     fixed.now_ns = setting.now.as_ns();
@@ -112,6 +120,7 @@ impl Process {
             seen: Vec::new(),
             resting: None,
             stack_file,
+            disk: None,
         };
         process.await_hello()?;
         Ok(process)
@@ -148,6 +157,11 @@ impl Process {
     /// The process id that the host knows: for a debugger.
     pub fn id(&self) -> u32 {
         self.leader.id()
+    }
+
+    /// The page that it shares with its processes.
+    pub fn page(&mut self) -> &mut Page {
+        self.page.get()
     }
 
     /// Lets something happen at one of the node's sockets.
@@ -246,7 +260,7 @@ impl Process {
             self.await_first(participant)?;
             self.page.hand_over(participant);
             let pause = self.await_pause(participant)?;
-            self.take_records();
+            self.take_records()?;
             match pause {
                 Pause::Died if participant == 0 => return self.buried().map(Some),
                 Pause::Died => return self.child_died(participant).map(|()| None),
@@ -258,6 +272,9 @@ impl Process {
                 }
                 Pause::Blocked if self.page.participant(participant).state == state::DEADLOCK => {
                     return self.deadlock(participant).map(Some);
+                }
+                Pause::Blocked if self.page.participant(participant).state == state::CRASHED => {
+                    return self.power_lost().map(Some);
                 }
                 Pause::Blocked => return Ok(None),
             }
@@ -334,10 +351,24 @@ impl Process {
         })
     }
 
-    fn take_records(&mut self) {
+    fn take_records(&mut self) -> Result<(), WorldError> {
         for Reported { record, payload } in self.page.take_records() {
-            self.take_record(record, payload);
+            match record.kind {
+                record::FILE => self.take_file_call(record, &payload)?,
+                _ => self.take_record(record, payload),
+            }
         }
+        Ok(())
+    }
+
+    fn take_file_call(&mut self, record: page::Record, path: &[u8]) -> Result<(), WorldError> {
+        let (call, class) = ((record.value & 0xffff) as u32, (record.value >> 16) as u32);
+        let called = Called { call, class, node: record.extra, written: record.handle, path };
+        if self.page.get().files_watched & watch::TELL != 0 {
+            self.seen.extend(machine::told(call, class).map(|(call, file)| Seen::File { call, file }));
+        }
+        let account = self.disk.as_ref().map_or(Ok(()), |disk| disk.borrow_mut().called(called));
+        account.map_err(|e| system("keep account of a node's disk", e))
     }
 
     fn take_record(&mut self, record: page::Record, payload: Vec<u8>) {
@@ -404,6 +435,13 @@ impl Process {
         self.kill_all();
         self.bury()?;
         Ok(Next::Deadlock(detail))
+    }
+
+    /// The machine lost its power at a step of its files.
+    fn power_lost(&mut self) -> Result<Next, WorldError> {
+        self.kill_all();
+        self.bury()?;
+        Ok(Next::Exited(POWER_LOST.to_owned()))
     }
 
     /// Processes that are awake for ever, turn after turn, which is the same in every run.
