@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Affliction, Aim, Clock, Disk, DiskCrash, Effect, Fault, FaultId, FaultKind, FileRule, FileVerdict, NetworkLatency, NetworkPartition,
-    ProcessKill, ProcessPause, Signal, Swarm, Target, Ties, trigger,
+    Affliction, Aim, BusMessages, Clock, Disk, DiskCrash, Effect, Fault, FaultId, FaultKind, FileRule,
+    FileVerdict, NetworkLatency, NetworkPartition, ProcessKill, ProcessPause, Signal, StaleLink, Swarm,
+    Target, Ties, trigger,
 };
 use crate::id::{NodeId, ShardId};
 use crate::language::target;
@@ -162,6 +163,8 @@ catalogue! {
     Disk,
     DiskCrash,
     Clock,
+    BusMessages,
+    StaleLink,
 }
 
 impl FaultAction {
@@ -170,12 +173,17 @@ impl FaultAction {
         self.aim() == Aim::Links
     }
 
+    /// Whether it is a rule for messages, so that what it hit is what they were.
+    pub fn is_of_messages(&self) -> bool {
+        matches!(self.effect(), Effect::Bus { .. })
+    }
+
     /// How it ends a process, and how long after the end the process is started again; nothing if it ends none.
     pub fn ends_process(&self) -> Option<(Signal, Option<SimDuration>)> {
         match self.effect() {
             Effect::Signal { signal, restart_after } => Some((signal, restart_after)),
             Effect::Crash { restart_after, .. } => Some((Signal::Kill, restart_after)),
-            Effect::Pause | Effect::Links { .. } | Effect::Afflict(_) => None,
+            Effect::Pause | Effect::Links { .. } | Effect::Bus { .. } | Effect::Afflict(_) => None,
         }
     }
 

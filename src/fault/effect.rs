@@ -2,7 +2,7 @@
 //!
 //! The injector of faults knows these few effects and how each is undone, and not a single kind of fault.
 
-use super::{Affliction, Channel, Direction, LatencyRange, Remains, Signal, Step};
+use super::{Affliction, BusRule, Channel, Direction, LatencyRange, Remains, Signal, Step};
 use crate::time::SimDuration;
 
 /// What is done to those that a fault hits, and undone at its end.
@@ -35,6 +35,15 @@ pub enum Effect {
         first: usize,
         /// What becomes of the links.
         links: Links,
+    },
+    /// Messages of the bus are treated by a rule until the heal.
+    Bus {
+        /// How many of the targets send them; the others receive them. Whoever is not named is anybody.
+        from: usize,
+        /// Also those from the second side to the first.
+        both_ways: bool,
+        /// Which messages, and what becomes of them.
+        rule: BusRule,
     },
 }
 

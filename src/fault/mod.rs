@@ -4,6 +4,8 @@
 //! kind is a file that implements [`FaultKind`] and a line of the catalogue; what it does is said as an [`Effect`].
 
 mod affliction;
+mod bus_messages;
+mod bus_rule;
 mod catalogue;
 mod clock;
 mod disk;
@@ -14,6 +16,7 @@ mod network_partition;
 mod process_kill;
 mod process_pause;
 mod sides;
+mod stale_link;
 pub mod trigger;
 
 use serde::{Deserialize, Serialize};
@@ -23,6 +26,8 @@ pub use affliction::{
     Affliction, FileCall, FileClass, FileRule, FileVerdict, Moment as SideOfCall, POWER_LOST, Remains, Step,
     WallClock,
 };
+pub use bus_messages::BusMessages;
+pub use bus_rule::{Age, BusAct, BusRule, Dialler, Says};
 pub use catalogue::{FaultAction, abouts, draw, read};
 pub use clock::Clock;
 pub use disk::Disk;
@@ -32,6 +37,7 @@ pub use network_latency::NetworkLatency;
 pub use network_partition::{Direction, NetworkPartition};
 pub use process_kill::{ProcessKill, Signal};
 pub use process_pause::ProcessPause;
+pub use stale_link::StaleLink;
 pub use trigger::{Moment, Tie, Ties, Trigger};
 
 use crate::id::NodeId;
