@@ -307,14 +307,14 @@ fn a_generated_scenario_reads_like_one_a_person_wrote() {
           timing: delayed
           delay: 3.8
         chaos:
-        - type: process_kill
-          signal: SIGTERM
-          target: primary
+        - type: network_latency
+          target: replica
           shard: 2
-          restart_after: 6.7
-          coordination: during_operation
-          operation: 2
-          delay: 0.209
+          latency_ms:
+            min: 50.0
+            max: 300.0
+          duration: 6.4
+          at: 10.5
         workload:
           enabled: true
           pattern: read_heavy
