@@ -4,6 +4,7 @@
 //! kind is a file that implements [`FaultKind`] and a line of the catalogue; what it does is said as an [`Effect`].
 
 mod catalogue;
+pub mod cue;
 mod effect;
 mod network_latency;
 mod network_partition;
@@ -15,7 +16,8 @@ pub mod trigger;
 use serde::{Deserialize, Serialize};
 
 pub use crate::language::target::Target;
-pub use catalogue::{FaultAction, abouts, draw, read};
+pub use catalogue::{FaultAction, abouts, draw, never_seen, read};
+pub use cue::Cue;
 pub use effect::{Effect, Links};
 pub use network_latency::NetworkLatency;
 pub use network_partition::{Direction, NetworkPartition};
