@@ -144,6 +144,3 @@ impl Cue {
         (waits_for_heal && stays).then_some("that fault is never healed")
     }
 }
-
-#[cfg(test)]
-mod tests;

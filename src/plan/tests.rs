@@ -343,4 +343,5 @@ proptest! {
     }
 }
 
+mod cues;
 mod round_trip;

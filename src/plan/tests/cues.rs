@@ -1,6 +1,9 @@
 //! Cues as they are written, and those that nobody ever sees.
 
-use super::*;
+use crate::event::MessageType;
+use crate::fault::FaultId;
+use crate::fault::cue::{Becoming, Cue, FaultStep, MigrationState, Sight, SlotStep, SyncStep};
+use crate::id::NodeId;
 use crate::plan::resolve::resolve;
 use crate::scenario;
 
