@@ -149,8 +149,9 @@ impl Cues {
     /// A node is called failing no more (`clearNodeFailureIfNeeded`).
     fn recovered(&mut self, line: &str, members: &Members) {
         if let Some((_, rest)) = line.split_once("Clear FAIL state for node ") {
-            let node = rest.get(..40).and_then(|id| members.named(id));
-            node.map(|node| self.failing.remove(&node));
+            if let Some(node) = rest.get(..40).and_then(|id| members.named(id)) {
+                self.failing.remove(&node);
+            }
         }
     }
 }

@@ -110,8 +110,9 @@ impl Cue {
 
     /// Gives the nodes that it names the numbers that they have in a smaller cluster.
     pub fn renumber(&mut self, new: &dyn Renumber) {
-        let renumbered = |node: &mut NodeId| *node = new.node(*node);
-        self.node.as_mut().map(renumbered);
+        if let Some(node) = &mut self.node {
+            *node = new.node(*node);
+        }
         if let Sight::Bus { to: Some(to), .. } = &mut self.sight {
             *to = new.node(*to);
         }

@@ -57,7 +57,9 @@ impl Plan {
 fn name_anew(faults: &mut [Fault], names: &BTreeMap<FaultId, FaultId>) {
     for cue in faults.iter_mut().filter_map(|fault| fault.trigger.cue_mut()) {
         let new = cue.fault().and_then(|old| names.iter().find(|(_, name)| **name == old));
-        new.map(|(new, _)| cue.wait_for(*new));
+        if let Some((new, _)) = new {
+            cue.wait_for(*new);
+        }
     }
 }
 
