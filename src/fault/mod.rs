@@ -8,6 +8,7 @@ mod bus_messages;
 mod bus_rule;
 mod catalogue;
 mod clock;
+pub mod cue;
 mod disk;
 mod disk_crash;
 mod effect;
@@ -28,8 +29,9 @@ pub use affliction::{
 };
 pub use bus_messages::BusMessages;
 pub use bus_rule::{Age, BusAct, BusRule, Dialler, Says};
-pub use catalogue::{FaultAction, abouts, draw, read};
+pub use catalogue::{FaultAction, abouts, draw, never_seen, read};
 pub use clock::Clock;
+pub use cue::Cue;
 pub use disk::Disk;
 pub use disk_crash::DiskCrash;
 pub use effect::{Effect, Links};
