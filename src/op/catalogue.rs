@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Addslots, Bgrewriteaof, Bgsave, Bumpepoch, ClientKill, ClientPause, Command, ConfigurationChange,
-    Delslots, Expect, Failover, Flushslots, Forget, Meet, Op, OpId, OpKind, Rebalance, Replicate, Reset,
-    Reshard, Restart, RestartEmpty, RollingRestart, Save, SetConfigEpoch, Setslot, Shutdown, Steps, Typed,
-    timing,
+    AddReplica, Addslots, Bgrewriteaof, Bgsave, Bumpepoch, ClientKill, ClientPause, Command,
+    ConfigurationChange, Delslots, Expect, Failover, Flushslots, Forget, FullResync, Meet, Op, OpId, OpKind,
+    Rebalance, RemoveReplica, Replicate, Reset, Reshard, Restart, RestartEmpty, RollingRestart, Save,
+    ScaleIn, SetConfigEpoch, Setslot, Shutdown, Steps, Typed, timing,
 };
 use crate::id::{NodeId, ShardId};
 use crate::language::target::Target;
@@ -213,6 +213,10 @@ catalogue! {
     RollingRestart,
     Reshard,
     Rebalance,
+    FullResync,
+    RemoveReplica,
+    AddReplica,
+    ScaleIn,
 }
 
 impl OpAction {

@@ -4,6 +4,7 @@
 //! room, a file with all that is known of it: a new kind is a file that implements [`OpKind`] and a line of the catalogue.
 //! How an operation goes about its work is the operator's (`actor::operator`, a file of the same name).
 
+mod add_replica;
 mod addslots;
 mod bgrewriteaof;
 mod bgsave;
@@ -18,9 +19,11 @@ mod expect;
 mod failover;
 mod flushslots;
 mod forget;
+mod full_resync;
 mod meet;
 mod rebalance;
 mod recipients;
+mod remove_replica;
 mod replicate;
 mod reset;
 mod reshard;
@@ -28,6 +31,7 @@ mod restart;
 mod restart_empty;
 mod rolling_restart;
 mod save;
+mod scale_in;
 mod set_config_epoch;
 mod setslot;
 mod shutdown;
@@ -38,6 +42,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+pub use add_replica::AddReplica;
 pub use addslots::Addslots;
 pub use bgrewriteaof::Bgrewriteaof;
 pub use bgsave::Bgsave;
@@ -52,8 +57,10 @@ pub use expect::Expect;
 pub use failover::{Failover, FailoverMode};
 pub use flushslots::Flushslots;
 pub use forget::Forget;
+pub use full_resync::FullResync;
 pub use meet::Meet;
 pub use rebalance::Rebalance;
+pub use remove_replica::RemoveReplica;
 pub use replicate::Replicate;
 pub use reset::Reset;
 pub use reshard::{Method, Reshard, Which};
@@ -61,9 +68,10 @@ pub use restart::Restart;
 pub use restart_empty::RestartEmpty;
 pub use rolling_restart::RollingRestart;
 pub use save::Save;
+pub use scale_in::ScaleIn;
 pub use set_config_epoch::SetConfigEpoch;
 pub use setslot::Setslot;
-pub use shutdown::Shutdown;
+pub use shutdown::{Shutdown, ShutdownOption};
 pub use sign::{Sign, Slots};
 
 use crate::id::{NodeId, ShardId};
