@@ -8,12 +8,14 @@
 mod about;
 mod bus;
 mod replicated;
+mod said;
 mod told;
 mod view;
 mod words;
 
 pub use bus::{BusSummary, Claim, Gossiped, MessageType};
 pub use replicated::{Answer, Command, Commands, Position, Replicated};
+pub use said::{Said, Topic};
 pub use told::Told;
 pub use view::{Doubt, Member, ViewRole, ViewRow, ViewState};
 pub use words::{Body, What};

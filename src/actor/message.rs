@@ -226,6 +226,8 @@ pub enum ValidatorMessage {
     NodeStarted { node: NodeId },
     /// A node's process does not run for a while.
     NodePaused { node: NodeId, paused: bool },
+    /// What stands in a node's `nodes.conf` right now, if there is one.
+    NodesConf { node: NodeId, text: Option<String> },
     /// A timer of the validator's own.
     Tick { token: u64 },
 }

@@ -47,6 +47,8 @@ pub enum Act {
     Mark { node: NodeId, signal: crate::fault::Signal },
     /// Send a signal to the node's server.
     Signal { node: NodeId, signal: crate::fault::Signal },
+    /// Tell the validator what stands in the node's `nodes.conf`, whether the node lives or not.
+    ReadNodesConf { node: NodeId },
     /// Here is what the validator found; it is judged with the log when the run ends.
     Present { findings: Box<Findings> },
     /// End the run after this event; nothing if all phases are through, else why not.

@@ -25,6 +25,9 @@ pub struct Message {
     pub to: NodeId,
     /// The connection that it went through.
     pub conn: u64,
+    /// It was made when it was sent: the connection had carried something of its sender's at an earlier instant. What waits for a
+    /// connection goes out with its first word.
+    pub prompt: bool,
     /// Its type.
     pub r#type: MessageType,
     /// What its sender said of itself; absent if the header is a light one, or the log is too old to tell.
@@ -68,6 +71,8 @@ pub struct Heard {
 pub(super) struct Bus {
     under_way: BTreeMap<(u64, NodeId), VecDeque<UnderWay>>,
     said: BTreeMap<NodeId, Said>,
+    /// When connections carried something for the first time, by who sent it.
+    opened_at: BTreeMap<(u64, NodeId), SimTime>,
 }
 
 #[derive(Clone, Debug)]
@@ -100,6 +105,7 @@ impl Bus {
             Body::Closed { from: ActorId::Node(node), conn, .. } => {
                 // What was on its way to whoever is gone arrives nowhere.
                 self.under_way.remove(&(*conn, *node));
+                self.opened_at.remove(&(*conn, *node));
                 None
             }
             Body::Start { .. } => {
@@ -122,6 +128,7 @@ impl Bus {
             from,
             to,
             conn,
+            prompt: *self.opened_at.entry((conn, from)).or_insert(event.at) < event.at,
             r#type: bus.r#type,
             header: self.header(from, bus),
             about: bus.about.clone(),
@@ -211,6 +218,11 @@ mod tests {
         let mut bus = Bus::default();
         let first = bus.sent(&sent(1, Some(ping(Some(claim()), Some(5))))).expect("a message");
         let again = bus.sent(&sent(2, Some(ping(None, None)))).expect("a message");
+        assert_eq!((first.prompt, again.prompt), (false, true));
+        let waited = Event { at: first.at, ..sent(2, Some(ping(None, None))) };
+        let (mut fresh, open) = (Bus::default(), sent(1, Some(ping(Some(claim()), None))));
+        let waited = fresh.sent(&open).and_then(|_| fresh.sent(&waited)).expect("a message");
+        assert!(!waited.prompt, "it went out with the first");
         assert_eq!((&again.header, again.header.as_ref().map(|h| h.offset)), (&first.header, Some(5)));
         bus.sent(&event(3, ActorId::Node(A), None, Body::Start { incarnation: 2 }));
         let fresh = bus.sent(&sent(4, Some(ping(None, None)))).expect("a message");

@@ -33,6 +33,12 @@ impl Members {
         Members { nodes, ids: BTreeMap::new() }
     }
 
+    /// Nobody.
+    #[cfg(test)]
+    pub(super) fn empty() -> Self {
+        Members { nodes: BTreeMap::new(), ids: BTreeMap::new() }
+    }
+
     pub(super) fn see(&mut self, event: &Event) {
         let Some(node) = event.actor.node() else {
             return;
@@ -59,6 +65,14 @@ impl Members {
     /// The node that once said this cluster id was its own.
     pub fn named(&self, id: &str) -> Option<NodeId> {
         self.ids.get(id).copied()
+    }
+
+    /// The node whose cluster id this is now, as it said last.
+    pub fn current(&self, id: &str) -> Option<NodeId> {
+        let is_it = |node: &NodeId| {
+            self.get(*node).and_then(Member::header).is_some_and(|header| header.claim.id == id)
+        };
+        self.named(id).filter(is_it)
     }
 
     /// A node as it is now.

@@ -8,17 +8,36 @@
 //! when it was delivered; every timeline takes both.
 
 mod bus;
+mod elections;
+mod epochs;
+mod handover;
 mod members;
+mod operator;
 pub mod replication;
+#[cfg(test)]
+pub(crate) mod sample;
+mod service;
+mod state;
+mod suspicion;
+mod views;
 
 pub use bus::{Header, Heard, Message};
+pub use elections::{Elections, Request, Takeover, Vote};
+pub use epochs::{Epochs, Setback, Wrong};
+pub use handover::{Handovers, Moved};
 pub use members::{Member, Members};
+pub use operator::Asks;
+pub use service::{Accepted, Refusal, Service};
+pub use state::{Contradiction, States, Why};
+pub use suspicion::{FailCall, Suspicions, Unfounded};
+pub use views::{Owners, Views};
 
 use std::sync::Arc;
 
 use self::bus::Bus;
+use self::elections::Known;
 use self::replication::Replication;
-use crate::event::Event;
+use crate::event::{Body, Event};
 use crate::plan::Plan;
 use crate::time::{SimDuration, SimTime};
 
@@ -30,6 +49,22 @@ pub struct Chronicle {
     tells_claims: bool,
     /// Every node, as it lived and as it spoke of itself last.
     pub members: Members,
+    /// What the operator asked of whom.
+    pub asks: Asks,
+    /// What each node was told of the others.
+    pub views: Views,
+    /// Reports of failure, and who was called failing.
+    pub suspicions: Suspicions,
+    /// Manual hand-overs.
+    pub handovers: Handovers,
+    /// Requests, votes and takeovers.
+    pub elections: Elections,
+    /// Epochs that went wrong.
+    pub epochs: Epochs,
+    /// What nodes said of the cluster as a whole.
+    pub states: States,
+    /// Writes that had to be refused.
+    pub service: Service,
     /// Which node had executed which command when.
     pub replication: Replication,
 }
@@ -42,13 +77,28 @@ impl Chronicle {
             bus: Bus::default(),
             tells_claims: false,
             members: Members::new(plan),
+            asks: Asks::new(plan),
+            views: Views::default(),
+            suspicions: Suspicions::new(node_timeout),
+            handovers: Handovers::default(),
+            elections: Elections::default(),
+            epochs: Epochs::default(),
+            states: States::default(),
+            service: Service::new(node_timeout),
             replication: Replication::new(node_timeout),
         }
     }
 
     /// Takes the next event.
     pub fn see(&mut self, event: &Event) {
+        self.resumed(event);
         self.members.see(event);
+        self.asks.see(event);
+        self.epochs.see(event);
+        self.handovers.see(event);
+        self.suspicions.see(event);
+        self.states.see(event);
+        self.service.see(event, (&self.members, &self.views, &self.asks));
         self.replication.see(event);
         if let Some(message) = self.bus.sent(event) {
             self.said(&message);
@@ -67,8 +117,30 @@ impl Chronicle {
         self.tells_claims
     }
 
+    fn resumed(&mut self, event: &Event) {
+        let node = event.actor.node().filter(|_| matches!(event.body, Body::Pause { paused: false }));
+        let paused_at = node.and_then(|node| self.members.get(node)?.paused_at);
+        if let (Some(node), Some(paused_at)) = (node, paused_at) {
+            self.suspicions.resumed(node, paused_at, event.at);
+        }
+    }
+
     fn said(&mut self, message: &Arc<Message>) {
         self.tells_claims |= message.header.is_some();
+        let known = Known {
+            members: &self.members,
+            views: &self.views,
+            suspicions: &self.suspicions,
+            handovers: &self.handovers,
+            asks: &self.asks,
+        };
+        self.elections.said(message, &known);
+        self.epochs.said(message);
+        self.handovers.said(message);
+        let steady_since = self.service.steady_since(message.from);
+        self.suspicions.said(message, (&self.members, &self.views), steady_since);
+        self.states.said(message, &self.members, &self.views);
+        self.service.said(message);
         self.members.said(message);
         if let Some(header) = &message.header {
             self.replication.said(message.from, message.at, header.offset, header.claim.is_primary());
@@ -76,10 +148,23 @@ impl Chronicle {
     }
 
     fn heard(&mut self, heard: &Heard) {
+        self.elections.heard(heard, &self.members, &self.views);
+        self.handovers.heard(heard);
+        self.suspicions.heard(heard, &self.members);
+        self.states.heard(heard);
+        self.views.heard(heard);
         let message = &heard.message;
         let claim = message.header.as_ref().map(|header| &header.claim);
         // A replica's header has its primary's slots.
         let slots = claim.map(|claim| if claim.is_primary() { claim.slots.as_slice() } else { &[] });
         self.replication.heard((message.to, message.from), [message.at, heard.at], slots);
+    }
+
+    /// Takes something that was said and heard at once.
+    #[cfg(test)]
+    pub(crate) fn take(&mut self, message: Message) {
+        let (event, at, message) = (message.event, message.at, Arc::new(message));
+        self.said(&message);
+        self.heard(&Heard { event, at, message });
     }
 }

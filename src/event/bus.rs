@@ -118,12 +118,16 @@ pub struct MessageType(pub u16);
 impl MessageType {
     /// A node asks whether another is there.
     pub const PING: MessageType = MessageType(0);
+    /// The answer to a PING, or news for everyone.
+    pub const PONG: MessageType = MessageType(1);
     /// Somebody is called failing.
     pub const FAIL: MessageType = MessageType(3);
     /// A replica asks for votes.
     pub const FAILOVER_AUTH_REQUEST: MessageType = MessageType(5);
     /// A primary votes.
     pub const FAILOVER_AUTH_ACK: MessageType = MessageType(6);
+    /// Somebody else owns slots that the receiver claims.
+    pub const UPDATE: MessageType = MessageType(7);
     /// A replica asks its primary to hand over.
     pub const MFSTART: MessageType = MessageType(8);
 

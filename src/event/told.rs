@@ -92,6 +92,12 @@ pub enum Told {
     NodeStarted { node: NodeId },
     /// To the validator: a node's process does not run for a while, or runs again.
     NodePaused { node: NodeId, paused: bool },
+    /// To the validator: what stands in a node's `nodes.conf` right now; absent if there is none.
+    NodesConf {
+        node: NodeId,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        text: Option<String>,
+    },
 
     /// To the director: the cluster is formed.
     Formed,

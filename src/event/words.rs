@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::about::{About, conn_of};
 use super::{
-    BusSummary, ChildState, Closing, Kind, LinkState, Member, Phase, Replicated, Role, Told, ViewRow,
-    ViewState,
+    BusSummary, ChildState, Closing, Kind, LinkState, Member, Phase, Replicated, Role, Said, Told, Topic,
+    ViewRow, ViewState,
 };
 use crate::fault::{Channel, FaultId};
 use crate::history::{Outcome, Request};
@@ -198,6 +198,8 @@ words! {
         #[serde(skip_serializing_if = "Vec::is_empty", default)]
         gone: Vec<Member>,
     };
+    /// What a node said of itself when it was read out at the end; a later answer on the same topic replaces it.
+    Observation Noted "account" Account { node: NodeId, topic: Topic, said: Said };
 
     /// An invariant was judged.
     Verdict Noted "verdict" Verdict { invariant: String, verdict: String, detail: String };

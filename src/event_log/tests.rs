@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::event::{
     Body, BusSummary, ChildState, Claim, Closing, Doubt, Event, Gossiped, LinkState, Member, MessageType,
-    Phase, Told, ViewRole, ViewRow, ViewState,
+    Phase, Said, Told, Topic, ViewRole, ViewRow, ViewState,
 };
 use crate::fault::{Channel, FaultId, LatencyRange};
 use crate::history::{Outcome, Request};
@@ -71,6 +71,12 @@ fn rows(node: NodeId, epoch: u64, text: String, flag: bool) -> Vec<ViewRow> {
 
 fn gone(text: String, flag: bool) -> Vec<Member> {
     flag.then(|| Member::from(text)).into_iter().collect()
+}
+
+/// A list of everything that can be said, or an error.
+fn said(number: u64, text: String, flag: bool) -> Said {
+    let list = vec![Said::Nothing, Said::Number(number as i64), Said::Text(text.clone())];
+    if flag { Said::List(list) } else { Said::Error { error: text } }
 }
 
 fn claim(small: u16, text: &str) -> Claim {
@@ -146,6 +152,7 @@ fn bodies(number: u64, small: u16, flag: bool, text: &str, host: Host) -> Vec<Bo
             rows: rows(node, number, text(), flag),
             gone: gone(text(), flag),
         },
+        Body::Account { node, topic: Topic::Slots, said: said(number, text(), flag) },
         Body::Verdict { invariant: text(), verdict: text(), detail: text() },
     ]
 }
@@ -283,7 +290,8 @@ fn the_format_is_these_bytes() {
             {"i":33,"at":330,"actor":"network","kind":"observation","cause":32,"what":"complete","sequence":7,"outcome":{"fail":"a \"text\"\n"},"node":null}
             {"i":34,"at":340,"actor":"network","kind":"observation","cause":33,"what":"complete","sequence":7,"outcome":{"info":"a \"text\"\n"},"node":null}
             {"i":35,"at":350,"actor":"network","kind":"observation","cause":34,"what":"probe","node":3,"state":"unknown","rows":[{"member":"node-3","role":"primary","epoch":7,"slots":[[0,3]],"doubt":"pfail"},{"member":"a \"text\"\n","role":"replica","of":"a \"text\"\n"}],"gone":["a \"text\"\n"]}
-            {"i":36,"at":360,"actor":"network","kind":"verdict","cause":35,"what":"verdict","invariant":"a \"text\"\n","verdict":"a \"text\"\n","detail":"a \"text\"\n"}
+            {"i":36,"at":360,"actor":"network","kind":"observation","cause":35,"what":"account","node":3,"topic":"slots","said":[null,7,"a \"text\"\n"]}
+            {"i":37,"at":370,"actor":"network","kind":"verdict","cause":36,"what":"verdict","invariant":"a \"text\"\n","verdict":"a \"text\"\n","detail":"a \"text\"\n"}
         "#]],
     );
 }
@@ -313,7 +321,7 @@ fn what_was_pushed_is_read_and_the_digest_is_the_one_of_the_bytes() {
     let log = sink.bytes();
     assert_eq!(log, log_of(&events));
     assert_eq!((summary.events, summary.bytes), (events.len() as u64, log.len() as u64));
-    check(&summary.sha256, expect!["7ceeea416ce3de33425edc5218b2351b7df7b8c3467b87b65528991fc569edff"]);
+    check(&summary.sha256, expect!["8239be9c1b4b621e364810288fbb0d88f34ab0e7c34e3a50073da2ba27dd9434"]);
     let reader = LogReader::new(&log[..]).expect("a log");
     assert_eq!(reader.header(), &header());
     assert_eq!(reader.map(|event| event.expect("an event")).collect::<Vec<_>>(), events);
@@ -364,10 +372,10 @@ fn a_line_that_a_crash_cut_off_is_left_out_and_told() {
     check(
         &[read(&log), read(&log[..last]), read(&log[..last - 1]), read(&log[..last - 80])].join("\n"),
         expect![[r#"
-            37 events, truncated: false, error: none
-            37 events, truncated: false, error: none
-            36 events, truncated: true, error: none
-            36 events, truncated: true, error: none"#]],
+            38 events, truncated: false, error: none
+            38 events, truncated: false, error: none
+            37 events, truncated: true, error: none
+            37 events, truncated: true, error: none"#]],
     );
 }
 
@@ -417,11 +425,11 @@ fn what_is_no_log_is_refused_by_name() {
             9 events, truncated: false, error: line 11 of the event log: time goes back from 80 ns to 79 ns
             9 events, truncated: false, error: line 11 of the event log: event 9 names event 9 as its cause
             0 events, truncated: false, error: line 2 of the event log: the kind of event 0 does not fit what happened
-            8 events, truncated: false, error: line 10 of the event log is no event: unknown variant `sleep`, expected one of `latency`, `held`, `picked`, `gap`, `split`, `order`, `phase`, `start`, `wake`, `deliver`, `link`, `signal`, `pause`, `rule`, `timer`, `fault`, `heal`, `operation`, `tell`, `dial`, `listen`, `sent`, `closed`, `log`, `exited`, `child`, `livelock`, `deadlock`, `reply`, `operation_ended`, `invoke`, `complete`, `probe`, `verdict` at column 74
+            8 events, truncated: false, error: line 10 of the event log is no event: unknown variant `sleep`, expected one of `latency`, `held`, `picked`, `gap`, `split`, `order`, `phase`, `start`, `wake`, `deliver`, `link`, `signal`, `pause`, `rule`, `timer`, `fault`, `heal`, `operation`, `tell`, `dial`, `listen`, `sent`, `closed`, `log`, `exited`, `child`, `livelock`, `deadlock`, `reply`, `operation_ended`, `invoke`, `complete`, `probe`, `account`, `verdict` at column 74
             0 events, truncated: false, error: line 2 of the event log is no event: `node-0` names no participant at column 30
             5 events, truncated: false, error: line 7 of the event log is no event: EOF while parsing a value at column 0
             5 events, truncated: false, error: line 7 of the event log is no event: invalid type: sequence, expected struct Event at column 0
-            36 events, truncated: false, error: line 38 of the event log is not UTF-8"#]],
+            37 events, truncated: false, error: line 39 of the event log is not UTF-8"#]],
     );
 }
 

@@ -287,7 +287,7 @@ mod tests {
             typed(&mut evidence, 1, (5, 6), text);
             let end = format!("and {text} to node-1 destroyed it at 5.000000s");
             match check(&Case::of(&evidence)) {
-                Verdict::Violated { detail, first_event_hint } => {
+                Verdict::Violated { detail, first_event_hint, .. } => {
                     assert!(first_event_hint == at(5) && detail.ends_with(&end), "{detail}");
                 }
                 other => panic!("{other:?}"),

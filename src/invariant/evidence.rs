@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::account::Account;
 use crate::chronicle::Chronicle;
 use crate::fault::FaultId;
 use crate::history;
@@ -15,6 +16,7 @@ use crate::id::{NodeId, ShardId};
 use crate::op::{Ending, OpId};
 use crate::plan::Plan;
 use crate::time::{SimDuration, SimTime};
+use crate::wire::cluster_file::NodesConf;
 
 /// Everything that is known about a run when it is judged.
 #[derive(Clone, Debug)]
@@ -27,6 +29,12 @@ pub struct Evidence {
     pub settle_began_at: Option<SimTime>,
     /// Every node of the plan, in order, as the last probe found it.
     pub nodes: Vec<NodeEvidence>,
+    /// What nodes said of themselves at the end, each in one go; empty where it was not asked.
+    pub accounts: BTreeMap<NodeId, Account>,
+    /// What stood in `nodes.conf` when a process had ended, in order of `at`.
+    pub files: Vec<FileReport>,
+    /// Votes that were given, in order of `at`.
+    pub votes: Vec<Vote>,
     /// Slots that the plan's own commands moved to another shard, and to which.
     pub moved: BTreeMap<u16, ShardId>,
     /// What was seen on the cluster bus, as timelines.
@@ -288,6 +296,28 @@ pub struct ExitReport {
     pub reason: Option<String>,
     /// When it was started again; `None` if it was not.
     pub restarted_at: Option<SimTime>,
+}
+
+/// A primary gave its vote away: `FAILOVER_AUTH_ACK` left it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Vote {
+    /// Whose.
+    pub node: NodeId,
+    /// When.
+    pub at: SimTime,
+    /// In which epoch.
+    pub epoch: u64,
+}
+
+/// What a process left in its `nodes.conf`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileReport {
+    /// Whose.
+    pub node: NodeId,
+    /// When it had ended.
+    pub at: SimTime,
+    /// The file, or why it is none that a server starts with; `None` if there is no file.
+    pub file: Option<Result<NodesConf, String>>,
 }
 
 /// What a server did with its disk, by its own log.

@@ -10,7 +10,7 @@ use super::Evidence;
 use super::evidence::OperationReport;
 use super::expectation::{before, is_calm, moments, primary_at, quorum};
 use crate::id::{NodeId, ShardId};
-use crate::op::{Failover, FailoverMode, Op};
+use crate::op::{CLUSTER_READS, Failover, FailoverMode, Op};
 use crate::time::{SimDuration, SimTime};
 
 /// When a server gives a manual failover up (`CLUSTER_MF_TIMEOUT`, later `cluster-manual-failover-timeout`).
@@ -157,21 +157,3 @@ fn meddles(args: &[String]) -> bool {
         _ => false,
     }
 }
-
-/// Subcommands of `CLUSTER` that only read.
-const CLUSTER_READS: [&str; 14] = [
-    "info",
-    "nodes",
-    "shards",
-    "slots",
-    "links",
-    "myid",
-    "myshardid",
-    "keyslot",
-    "slot-stats",
-    "help",
-    "countkeysinslot",
-    "getkeysinslot",
-    "replicas",
-    "count-failure-reports",
-];

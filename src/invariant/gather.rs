@@ -3,6 +3,7 @@
 //! It needs the events once and in order, and keeps no more than the evidence does, so that it works beside a run as
 //! well as over its log. It judges nothing.
 
+mod accounts;
 mod actions;
 mod disk;
 mod processes;
@@ -11,12 +12,13 @@ mod takeovers;
 
 use std::collections::BTreeMap;
 
+use self::accounts::Accounts;
 use self::actions::Actions;
 use self::disk::Disk;
 use self::processes::Processes;
 use self::takeovers::Takeovers;
 use super::Evidence;
-use super::evidence::{Findings, NodeEvidence, Resyncs};
+use super::evidence::{Findings, NodeEvidence, PrimaryChange, Resyncs};
 use super::layout;
 use crate::chronicle::Chronicle;
 use crate::event::{Body, Event, Phase};
@@ -34,6 +36,7 @@ pub struct Gatherer {
     /// The run is over; what processes do now is the harness's doing.
     done: bool,
     history: History,
+    accounts: Accounts,
     actions: Actions,
     processes: Processes,
     disk: Disk,
@@ -58,6 +61,7 @@ impl Gatherer {
             last_at: SimTime::ZERO,
             done: false,
             history: History::default(),
+            accounts: Accounts::default(),
             actions: Actions::default(),
             processes: Processes::default(),
             disk: Disk::default(),
@@ -90,6 +94,10 @@ impl Gatherer {
             (ActorId::Client(client), Body::Complete { sequence, outcome, node }) => {
                 self.history.complete((client, *sequence), outcome, (event.at, *node));
             }
+            (_, Body::Sent { from: ActorId::Node(node), bus: Some(bus), .. }) => {
+                self.accounts.sent(*node, event.at, bus);
+            }
+            (ActorId::Validator, body) => self.accounts.see(event.at, body),
             (ActorId::Operator, Body::Picked { node, .. }) => self.actions.picked(*node),
             (ActorId::Node(node), body) if !self.done => {
                 self.processes.see(node, event.at, body);
@@ -120,11 +128,16 @@ impl Gatherer {
         let findings = findings.unwrap_or_else(|| self.no_findings());
         self.chronicle.end(findings.ended_at);
         let ids = findings.nodes.iter().filter_map(|n| Some((n.node_id.clone()?, n.node))).collect();
+        let primary_changes = self.primary_changes(&ids);
         let starts = self.processes.starts();
+        let Accounts { heard: accounts, left: files, votes, .. } = self.accounts;
         let mut evidence = Evidence {
             ended_at: findings.ended_at,
             settle_began_at: findings.settle_began_at,
             nodes: findings.nodes,
+            accounts,
+            files,
+            votes,
             moved: BTreeMap::new(),
             agreement: findings.agreement,
             lag_samples: findings.lag_samples,
@@ -132,7 +145,7 @@ impl Gatherer {
             disturbances: self.actions.disturbances(&self.plan, starts),
             faults: self.actions.faults(&self.plan, starts),
             operations: self.actions.operations(&self.plan),
-            primary_changes: self.takeovers.changes(&self.plan.cluster, &ids),
+            primary_changes,
             log_tail: self.processes.log_tail(),
             chronicle: self.chronicle,
             resyncs: self.resyncs,
@@ -146,6 +159,18 @@ impl Gatherer {
         };
         evidence.moved = layout::moved(&evidence);
         evidence
+    }
+
+    /// Who became the primary of a shard. Whether that was a hand-over is what the bus shows; only a log that tells nothing of
+    /// it is believed the servers' own words.
+    fn primary_changes(&self, ids: &BTreeMap<String, NodeId>) -> Vec<PrimaryChange> {
+        let mut changes = self.takeovers.changes(&self.plan.cluster, ids);
+        if self.chronicle.tells_claims() {
+            for change in &mut changes {
+                change.coordinated = self.chronicle.elections.was_handed_over(change.to, change.at);
+            }
+        }
+        changes
     }
 
     fn no_findings(&self) -> Findings {

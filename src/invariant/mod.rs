@@ -3,30 +3,47 @@
 //! They know nothing of actors, servers or logs, so that any world that fills an [`Evidence`] can be judged, and
 //! every verdict can be tested without one. A new invariant is one file, one line in [`CATALOGUE`] and two tests.
 
+pub mod account;
+pub mod attached_replicas;
 pub mod availability;
+pub mod config_epochs;
 pub mod convergence_time;
 pub mod data_consistency;
+pub mod elections;
+pub mod epochs;
 pub mod evidence;
 mod excuse;
 pub mod expectation;
+pub mod failure_calls;
 pub mod gather;
+pub mod hand_over;
+pub mod isolation;
 pub mod layout;
+pub mod links;
 mod loss;
+pub mod membership;
 pub mod no_crash;
 pub mod no_deadlock;
 pub mod no_livelock;
+pub mod one_story;
+pub mod open_slots;
 pub mod operations;
+pub mod persistence;
 pub mod reads;
 pub mod replica_sync;
 pub mod replication_lag;
 pub mod replication_stream;
+pub mod roles;
 #[cfg(test)]
 pub(crate) mod sample;
 mod settings;
+pub mod shard_ids;
 pub mod single_owner;
 pub mod slot_coverage;
+pub mod stray_keys;
 pub mod verdict;
 pub mod views_agree;
+pub mod votes;
 mod writers;
 
 pub use evidence::Evidence;
@@ -80,7 +97,7 @@ pub struct Judged {
 }
 
 /// Every invariant, in the order of the report.
-pub static CATALOGUE: [Invariant; 14] = [
+pub static CATALOGUE: [Invariant; 30] = [
     slot_coverage::INVARIANT,
     replica_sync::INVARIANT,
     data_consistency::INVARIANT,
@@ -92,6 +109,22 @@ pub static CATALOGUE: [Invariant; 14] = [
     availability::INVARIANT,
     single_owner::INVARIANT,
     views_agree::INVARIANT,
+    open_slots::INVARIANT,
+    roles::INVARIANT,
+    shard_ids::INVARIANT,
+    config_epochs::INVARIANT,
+    membership::INVARIANT,
+    links::INVARIANT,
+    one_story::INVARIANT,
+    attached_replicas::INVARIANT,
+    stray_keys::INVARIANT,
+    persistence::INVARIANT,
+    votes::INVARIANT,
+    elections::INVARIANT,
+    epochs::INVARIANT,
+    failure_calls::INVARIANT,
+    hand_over::INVARIANT,
+    isolation::INVARIANT,
     no_crash::INVARIANT,
     no_livelock::INVARIANT,
     no_deadlock::INVARIANT,

@@ -4,13 +4,14 @@
 //! REPLICATE` does, and is a violation. The server's own replica migration (`clusterHandleReplicaMigration`: a
 //! primary that lost all its replicas gets one from a primary that has two or more) is legal and is recognised.
 
-use super::evidence::{NodeEvidence, Role};
+use super::evidence::{Evidence, NodeEvidence, Role};
 use super::expectation::Fate;
 use super::layout::{is_emptied, shard_served};
 use super::settings::Settings;
 use super::verdict::Findings;
 use super::{Applies, Case, Invariant, Verdict};
 use crate::id::{NodeId, ShardId};
+use crate::op::Typed;
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "replica_sync",
@@ -101,21 +102,36 @@ fn offsets(case: &Case, node: &NodeEvidence, primary: &NodeEvidence, findings: &
     findings.wrong(case.evidence.ended_at, text);
 }
 
-/// Whether the server itself may have moved a replica to another shard: replica migration is on, the replica's old
-/// primary had another one, somebody of the other shard was out of order, and nobody typed `CLUSTER REPLICATE`.
+/// Whether the server itself may have moved a node to another shard, and nobody typed `CLUSTER REPLICATE`: as a replica
+/// for a primary that had none, or as an old primary behind who took its last slots.
 fn migration_is_legal(case: &Case, node: NodeId, to: ShardId) -> bool {
-    let cluster = &case.evidence.plan.cluster;
-    let typed = case
-        .evidence
-        .plan
-        .operations
-        .iter()
-        .any(|op| op.action.types(|typed| typed.node == node && is_replicate(&typed.args)));
+    let types = |typed: &Typed| typed.node == node && is_replicate(&typed.args);
+    let typed = case.evidence.plan.operations.iter().any(|op| op.action.types(types));
+    !typed && (may_fill_in(case, node, to) || may_follow_slots(case.evidence, node, to))
+}
+
+/// Replica migration is on, the node's shard had a replica to spare, and somebody of the other shard was out of order
+/// (`clusterHandleReplicaMigration`).
+fn may_fill_in(case: &Case, node: NodeId, to: ShardId) -> bool {
+    let (evidence, cluster) = (case.evidence, &case.evidence.plan.cluster);
     let hurt = |n: &NodeId| cluster.shard_of(*n) == to;
-    let orphaned = case.evidence.faults.iter().flat_map(|f| &f.hit).any(hurt)
-        || case.evidence.exits.iter().map(|e| &e.node).any(hurt);
-    let on = Settings::at(case.evidence, node, case.evidence.ended_at).migrates_replicas();
-    on && cluster.replicas >= 2 && orphaned && !typed
+    let orphaned = evidence.faults.iter().flat_map(|f| &f.hit).any(hurt)
+        || evidence.exits.iter().map(|e| &e.node).any(hurt);
+    let home = cluster.shard_of(node);
+    let is_guest = |n: &NodeEvidence| cluster.shard_of(n.node) != home && shard_served(evidence, n) == home;
+    let spare = cluster.replicas >= 2 || evidence.seen().any(is_guest);
+    Settings::at(evidence, node, evidence.ended_at).migrates_replicas() && spare && orphaned
+}
+
+/// A primary that learns after an absence that all its slots are others' follows who took the last of them
+/// (`clusterUpdateSlotsConfigWith`): after a reshard that may be another shard than its own.
+fn may_follow_slots(evidence: &Evidence, node: NodeId, to: ShardId) -> bool {
+    let cluster = &evidence.plan.cluster;
+    let home = cluster.shard_of(node);
+    let was_deposed =
+        evidence.primary_changes.iter().any(|change| change.from == node && change.shard == home);
+    let took = |(slot, shard): (&u16, &ShardId)| *shard == to && cluster.shard_of_slot(*slot) == home;
+    was_deposed && evidence.moved.iter().any(took)
 }
 
 fn is_replicate(args: &[String]) -> bool {
@@ -128,11 +144,7 @@ mod tests {
     use super::*;
 
     fn violation(change: impl FnOnce(&mut super::super::Evidence)) -> String {
-        let mut evidence = healthy();
-        change(&mut evidence);
-        let verdict = check(&Case::of(&evidence));
-        assert!(verdict.is_violated(), "{verdict:?}");
-        verdict.detail().to_owned()
+        super::super::sample::violation(check, change)
     }
 
     #[test]
@@ -166,6 +178,16 @@ mod tests {
         replicate(&mut evidence, NodeId(2), NodeId(4));
         assert!(check(&Case::of(&evidence)).is_violated());
         hit(&mut evidence, NodeId(5), 10, Some(20));
+        assert_eq!(check(&Case::of(&evidence)).name(), "holds");
+    }
+
+    #[test]
+    fn a_deposed_primary_may_follow_the_slots_that_were_moved_away() {
+        let mut evidence = healthy();
+        promote(&mut evidence, NodeId(2), 20, false);
+        replicate(&mut evidence, NodeId(1), NodeId(3));
+        assert!(check(&Case::of(&evidence)).is_violated());
+        evidence.moved = [(0, ShardId(2))].into();
         assert_eq!(check(&Case::of(&evidence)).name(), "holds");
     }
 

@@ -1,12 +1,17 @@
 //! Small builders of evidence for the tests: a healthy cluster, and what can happen to it. Instants are in seconds.
 
+mod accounts;
+
 use std::collections::BTreeMap;
 
+pub use self::accounts::tell;
 use super::evidence::{
     Agreement, Content, Disturbance, Evidence, ExitReport, FaultReport, LagSample, NodeEvidence,
     OperationReport, PrimaryChange, Role, SlotAnswer, ViewEntry,
 };
+use super::{Case, Verdict};
 use crate::chronicle::Chronicle;
+use crate::chronicle::sample::{Says, message};
 use crate::fault::{FaultId, LatencyRange};
 use crate::history::{Entry, Outcome, Request};
 use crate::id::{ClientId, NodeId};
@@ -14,6 +19,15 @@ use crate::op::{Ending, Op, OpAction, OpId};
 use crate::plan::{ClusterPlan, Limits, NetworkPlan, Plan};
 use crate::time::{SimDuration, SimTime};
 use crate::wire::resp::key_slot;
+
+/// How an invariant is violated by a healthy cluster that was changed.
+pub fn violation(check: fn(&Case) -> Verdict, change: impl FnOnce(&mut Evidence)) -> String {
+    let mut evidence = healthy();
+    change(&mut evidence);
+    let verdict = check(&Case::of(&evidence));
+    assert!(verdict.is_violated(), "{verdict:?}");
+    verdict.detail().to_owned()
+}
 
 /// An instant.
 pub fn at(s: u64) -> SimTime {
@@ -29,12 +43,15 @@ pub fn healthy() -> Evidence {
 pub fn healthy_of(shards: u16, replicas: u16) -> Evidence {
     let plan = plan(shards, replicas);
     let nodes = plan.cluster.nodes().map(|node| healthy_node(&plan.cluster, node)).collect();
-    Evidence {
-        chronicle: Chronicle::new(&plan),
+    let mut evidence = Evidence {
+        chronicle: chronicle(&plan),
         plan,
         ended_at: at(100),
         settle_began_at: Some(at(60)),
         nodes,
+        accounts: BTreeMap::new(),
+        files: vec![],
+        votes: vec![],
         moved: BTreeMap::new(),
         history: vec![],
         disturbances: vec![],
@@ -51,7 +68,19 @@ pub fn healthy_of(shards: u16, replicas: u16) -> Evidence {
         log_tail: vec![],
         resyncs: BTreeMap::new(),
         notable: BTreeMap::new(),
+    };
+    tell(&mut evidence);
+    evidence
+}
+
+/// Every primary has spoken once, of its shard's number as its epoch.
+fn chronicle(plan: &Plan) -> Chronicle {
+    let mut chronicle = Chronicle::new(plan);
+    for shard in plan.cluster.shards() {
+        let (node, slots) = (plan.cluster.first_primary(shard), plan.cluster.slots_of(shard));
+        chronicle.take(message(Says::primary(node.0, u64::from(shard.0), slots), 99, 0));
     }
+    chronicle
 }
 
 fn plan(shards: u16, replicas: u16) -> Plan {

@@ -51,6 +51,11 @@ impl<'e> Settings<'e> {
         self.is_on(&["cluster-allow-replica-migration"], true)
     }
 
+    /// Whether clients may write to it while it is a replica.
+    pub fn is_read_only(&self) -> bool {
+        self.is_on(&["replica-read-only", "slave-read-only"], true)
+    }
+
     /// Whether keys without an expiry are evicted when memory is short: there is a limit, and a policy for all keys.
     pub fn evicts_any_key(&self) -> bool {
         let limit = self.text(&["maxmemory"]).and_then(|text| bytes(&text)).unwrap_or(0);
@@ -97,6 +102,30 @@ impl<'e> Settings<'e> {
         let typed = op.action.typed().into_iter().find(|typed| typed.node == self.node && report.done)?;
         Some((report.ended_at?, Step::Typed(typed.args)))
     }
+}
+
+/// A command that was typed at a node, and that was done.
+#[derive(Clone, Debug)]
+pub(super) struct Done<'e> {
+    /// Where.
+    pub node: NodeId,
+    /// Its words.
+    pub args: Cow<'e, [String]>,
+}
+
+impl Done<'_> {
+    /// Whether it begins with these words, in any case.
+    pub fn is(&self, words: &[&str]) -> bool {
+        let same = |(arg, word): (&String, &&str)| arg.eq_ignore_ascii_case(word);
+        self.args.len() >= words.len() && self.args.iter().zip(words).all(same)
+    }
+}
+
+/// Every command that the plan had typed and that was done, in the plan's order.
+pub(super) fn typed(evidence: &Evidence) -> impl Iterator<Item = Done<'_>> {
+    let pairs = evidence.plan.operations.iter().zip(&evidence.operations).filter(|(_, report)| report.done);
+    let typed = pairs.flat_map(|(op, _)| op.action.typed());
+    typed.map(|typed| Done { node: typed.node, args: typed.args })
 }
 
 /// Something that settings depend on.

@@ -29,6 +29,8 @@ pub enum Verdict {
         detail: String,
         /// When it first was wrong as far as the evidence tells: the place in the log to look at.
         first_event_hint: SimTime,
+        /// The event that broke it, where that is known exactly.
+        event: Option<u64>,
     },
 }
 
@@ -45,7 +47,12 @@ impl Verdict {
 
     /// It is not so, first at `at`.
     pub fn violated(at: SimTime, detail: impl Into<String>) -> Self {
-        Verdict::Violated { detail: detail.into(), first_event_hint: at }
+        Verdict::Violated { detail: detail.into(), first_event_hint: at, event: None }
+    }
+
+    /// It is not so, and this event broke it.
+    pub fn broken_by((at, event): (SimTime, u64), detail: impl Into<String>) -> Self {
+        Verdict::Violated { detail: detail.into(), first_event_hint: at, event: Some(event) }
     }
 
     /// The reason.
@@ -93,9 +100,9 @@ impl Verdict {
         let detail = detail.into_iter().filter(|d| !d.is_empty()).collect::<Vec<_>>().join("; ");
         match (self, other) {
             (
-                Verdict::Violated { first_event_hint: a, .. },
-                Verdict::Violated { first_event_hint: b, .. },
-            ) => Verdict::violated(a.min(b), detail),
+                Verdict::Violated { first_event_hint: a, event: x, .. },
+                Verdict::Violated { first_event_hint: b, event: y, .. },
+            ) => Verdict::Violated { detail, first_event_hint: a.min(b), event: if b < a { y } else { x } },
             (Verdict::Unknown { .. }, _) => Verdict::unknown(detail),
             _ => Verdict::holds(detail),
         }
@@ -110,7 +117,7 @@ impl Verdict {
 /// Reasons collected while something is checked: what is wrong, and what could not be seen.
 #[derive(Debug, Default)]
 pub(super) struct Findings {
-    wrong: Vec<(SimTime, String)>,
+    wrong: Vec<(SimTime, Option<u64>, String)>,
     missing: Vec<String>,
 }
 
@@ -120,7 +127,12 @@ const SPELLED_OUT: usize = 5;
 impl Findings {
     /// Something is not as it must be, since `at`.
     pub fn wrong(&mut self, at: SimTime, what: impl Into<String>) {
-        self.wrong.push((at, what.into()));
+        self.wrong.push((at, None, what.into()));
+    }
+
+    /// Something is not as it must be, and this event broke it.
+    pub fn broken_by(&mut self, (at, event): (SimTime, u64), what: impl Into<String>) {
+        self.wrong.push((at, Some(event), what.into()));
     }
 
     /// Something could not be checked.
@@ -130,8 +142,10 @@ impl Findings {
 
     /// The verdict over everything collected; `otherwise` says what was measured if nothing was.
     pub fn verdict(self, otherwise: impl FnOnce() -> String) -> Verdict {
-        if let Some(first) = self.wrong.iter().map(|(at, _)| *at).min() {
-            return Verdict::violated(first, listed(self.wrong.into_iter().map(|(_, what)| what)));
+        let first = self.wrong.iter().map(|(at, event, _)| (*at, *event)).min_by_key(|(at, _)| *at);
+        if let Some((first_event_hint, event)) = first {
+            let detail = listed(self.wrong.into_iter().map(|(.., what)| what));
+            return Verdict::Violated { detail, first_event_hint, event };
         }
         if !self.missing.is_empty() {
             return Verdict::unknown(listed(self.missing.into_iter()));

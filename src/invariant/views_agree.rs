@@ -29,7 +29,11 @@ fn check(case: &Case) -> Verdict {
     }
     states(case, &mut findings);
     for node in case.evidence.seen() {
-        open_slots(case, node, &mut findings);
+        let open = open_slots(node);
+        if !open.is_empty() {
+            let what = format!("{} has open slots {open}", node.node);
+            findings.wrong(case.evidence.broken_since(), what);
+        }
     }
     agreement(case, &mut findings);
     let count = case.evidence.seen().count();
@@ -61,18 +65,17 @@ fn states(case: &Case, findings: &mut Findings) {
     }
 }
 
-fn open_slots(case: &Case, node: &NodeEvidence, findings: &mut Findings) {
+/// The slots that a node has half moved, as printed.
+fn open_slots(node: &NodeEvidence) -> String {
     let open = node.view.iter().flat_map(|row| &row.open_slots).cloned().collect::<Vec<_>>();
-    if !open.is_empty() {
-        findings
-            .wrong(case.evidence.broken_since(), format!("{} has open slots {}", node.node, open.join(" ")));
-    }
+    open.join(" ")
 }
 
-/// Whether all live nodes of one look answered, say the cluster is ok, and describe the same cluster: what an
-/// [`Agreement`](super::evidence::Agreement) records, by the same measure that judges the end.
+/// Whether all live nodes of one look answered, say the cluster is ok, have no slot half moved, and describe the same
+/// cluster: what an [`Agreement`](super::evidence::Agreement) records, by the same measure that judges the end.
 pub fn agree(nodes: &[NodeEvidence]) -> bool {
-    let ok = |n: &NodeEvidence| n.reachable && !n.view.is_empty() && n.cluster_state_ok == Some(true);
+    let answers = |n: &NodeEvidence| n.reachable && !n.view.is_empty() && n.cluster_state_ok == Some(true);
+    let ok = |n: &NodeEvidence| answers(n) && open_slots(n).is_empty();
     nodes.iter().filter(|n| n.is_live()).all(ok) && disagreements(nodes).is_empty()
 }
 

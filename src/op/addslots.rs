@@ -2,22 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::recipients::{self, ONE_NODE};
-use super::{OpKind, SLOTS, Sign, Slots, Typed, slot_words};
-use crate::id::NodeId;
+use super::recipients::ONE_NODE;
+use super::slots_at::SlotsAt;
+use super::{OpKind, SLOTS, Sign, Typed};
 use crate::language::target::Target;
-use crate::language::{Entry, Form, Key, Reader, Renumber, slots_value};
+use crate::language::{Entry, Form, Key, Reader, Renumber};
 
 /// A node is told of slots.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Addslots {
-    /// The node.
-    pub node: NodeId,
-    /// The slots, first and last of each range.
-    pub slots: Slots,
-    /// Whether it is told of ranges, instead of single slots.
-    pub ranges: bool,
-}
+#[serde(transparent)]
+pub struct Addslots(pub SlotsAt);
 
 impl OpKind for Addslots {
     const NAME: &'static str = "addslots";
@@ -35,30 +29,22 @@ impl OpKind for Addslots {
     const EXPECTS: bool = true;
 
     fn read(reader: &mut Reader) -> Option<Self> {
-        let node = recipients::read_one(reader, "node");
-        if !reader.has("slots") {
-            reader.wrong("it is not said which slots", "add `slots: [0, 100-200]`, say");
-        }
-        let ranges = reader.flag("ranges").unwrap_or(false);
-        Some(Addslots { node: node?, slots: reader.slots("slots")?, ranges })
+        SlotsAt::read(reader).map(Addslots)
     }
 
     fn write(&self) -> Entry {
-        let own = Entry::default().with("node", self.node).with("slots", slots_value(&self.slots));
-        own.with("ranges", self.ranges)
+        self.0.write()
     }
 
     fn targets(&self) -> Vec<Target> {
-        vec![Target::Node(self.node)]
+        vec![Target::Node(self.0.node)]
     }
 
     fn renumber(&mut self, new: &dyn Renumber) {
-        self.node = new.node(self.node);
+        self.0.node = new.node(self.0.node);
     }
 
     fn typed(&self) -> Vec<Typed<'_>> {
-        let verb = if self.ranges { "ADDSLOTSRANGE" } else { "ADDSLOTS" };
-        let typed = Typed::of(self.node, &["CLUSTER", verb]).with(slot_words(&self.slots, self.ranges));
-        vec![typed.shown_by(Sign::Owns(self.slots.clone()))]
+        self.0.typed("ADDSLOTS", Sign::Owns)
     }
 }

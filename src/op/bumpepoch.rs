@@ -2,12 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::recipients::{self, NODE, NODES};
-use super::{OpKind, Typed};
+use super::recipients::AtNodes;
 use crate::id::NodeId;
-use crate::language::target::Target;
-use crate::language::{Entry, Key, Layout, Reader, Renumber};
-use crate::rng::Stream;
 
 /// Nodes are told to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,38 +12,17 @@ pub struct Bumpepoch {
     pub nodes: Vec<NodeId>,
 }
 
-impl OpKind for Bumpepoch {
+impl AtNodes for Bumpepoch {
     const NAME: &'static str = "bumpepoch";
     const ABOUT: &'static str = "`CLUSTER BUMPEPOCH` at one, some or all nodes, without anybody's agreement. The answer says whether the epoch was raised.";
-    const KEYS: &'static [Key] = &[NODE, NODES];
     const EXAMPLE: &'static str = "type: bumpepoch\nnode: 3\ndelay: 1";
-    const EXPECTS: bool = true;
+    const ARGS: &'static [&'static str] = &["CLUSTER", "BUMPEPOCH"];
 
-    fn read(reader: &mut Reader) -> Option<Self> {
-        Some(Bumpepoch { nodes: recipients::read(reader) })
+    fn at(nodes: Vec<NodeId>) -> Self {
+        Bumpepoch { nodes }
     }
 
-    fn write(&self) -> Entry {
-        recipients::write(&self.nodes)
-    }
-
-    fn weight(_layout: Layout) -> u64 {
-        1
-    }
-
-    fn draw(stream: &mut Stream, layout: Layout) -> Entry {
-        Entry::default().with("node", stream.range(1..=u64::from(layout.node_count())))
-    }
-
-    fn targets(&self) -> Vec<Target> {
-        self.nodes.iter().copied().map(Target::Node).collect()
-    }
-
-    fn renumber(&mut self, new: &dyn Renumber) {
-        self.nodes = recipients::renumbered(&self.nodes, new);
-    }
-
-    fn typed(&self) -> Vec<Typed<'_>> {
-        self.nodes.iter().map(|node| Typed::of(*node, &["CLUSTER", "BUMPEPOCH"])).collect()
+    fn nodes(&self) -> &[NodeId] {
+        &self.nodes
     }
 }

@@ -179,6 +179,12 @@ macro_rules! catalogue {
                 }
             }
 
+            fn own_wipes(&self) -> Vec<NodeId> {
+                match self {
+                    $(OpAction::$kind(kind) => kind.wipes(),)*
+                }
+            }
+
             fn own_stops(&self) -> Vec<NodeId> {
                 match self {
                     $(OpAction::$kind(kind) => kind.stops(),)*
@@ -246,6 +252,12 @@ impl OpAction {
     pub fn stops(&self) -> Vec<NodeId> {
         let of_parts = self.parts().into_iter().flat_map(|part| part.stops());
         self.own_stops().into_iter().chain(of_parts).collect()
+    }
+
+    /// The nodes whose data directories it or its parts wipe.
+    pub fn wipes(&self) -> Vec<NodeId> {
+        let of_parts = self.parts().into_iter().flat_map(|part| part.wipes());
+        self.own_wipes().into_iter().chain(of_parts).collect()
     }
 
     /// Whether one of the commands that it types as they stand is such a one.

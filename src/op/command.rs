@@ -33,6 +33,24 @@ const DRAWN: [&[&str]; 9] = [
     &["CONFIG", "SET", "hz", "20"],
 ];
 
+/// Subcommands of `CLUSTER` that only read.
+pub const CLUSTER_READS: [&str; 14] = [
+    "info",
+    "nodes",
+    "shards",
+    "slots",
+    "links",
+    "myid",
+    "myshardid",
+    "keyslot",
+    "slot-stats",
+    "help",
+    "countkeysinslot",
+    "getkeysinslot",
+    "replicas",
+    "count-failure-reports",
+];
+
 impl OpKind for Command {
     const NAME: &'static str = "command";
     const ABOUT: &'static str = "Any command to one node. `{node-3}` in an argument stands for what node 3 calls itself in the cluster.";

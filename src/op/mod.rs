@@ -36,6 +36,7 @@ mod set_config_epoch;
 mod setslot;
 mod shutdown;
 mod sign;
+mod slots_at;
 pub mod timing;
 
 use std::borrow::Cow;
@@ -50,7 +51,7 @@ pub use bumpepoch::Bumpepoch;
 pub use catalogue::{OpAction, abouts, draw, read, steps_of_entry};
 pub use client_kill::ClientKill;
 pub use client_pause::ClientPause;
-pub use command::{Command, is_shutdown};
+pub use command::{CLUSTER_READS, Command, is_shutdown};
 pub use configuration_change::ConfigurationChange;
 pub use delslots::Delslots;
 pub use expect::Expect;
@@ -73,6 +74,7 @@ pub use set_config_epoch::SetConfigEpoch;
 pub use setslot::Setslot;
 pub use shutdown::{Shutdown, ShutdownOption};
 pub use sign::{Sign, Slots};
+pub use slots_at::SlotsAt;
 
 use crate::id::{NodeId, ShardId};
 use crate::language::target::Target;
@@ -273,6 +275,11 @@ pub trait OpKind: Sized {
     /// The first version of the server that can do it, if older ones cannot.
     fn since(&self) -> Option<&'static str> {
         None
+    }
+
+    /// The nodes whose data directories it wipes, so that they come back as others.
+    fn wipes(&self) -> Vec<NodeId> {
+        Vec::new()
     }
 
     /// The nodes whose processes it ends on purpose.

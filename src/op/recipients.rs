@@ -1,8 +1,10 @@
 //! The nodes that a command is typed at: one, some, or all that were laid out.
 
-use super::OpKind;
+use super::{OpKind, Typed};
 use crate::id::NodeId;
-use crate::language::{Entry, Form, Key, Reader, Renumber, Value};
+use crate::language::target::Target;
+use crate::language::{Entry, Form, Key, Layout, Reader, Renumber, Value};
+use crate::rng::Stream;
 
 /// The keys that name them.
 pub(super) const NODE: Key = Key::new("node", Form::Node, "the node at which it is typed");
@@ -10,6 +12,59 @@ pub(super) const NODES: Key =
     Key::new("nodes", Form::Nodes, "several nodes instead of one; all if neither is there");
 /// The key of a kind that is typed at one node only.
 pub(super) const ONE_NODE: Key = Key::new("node", Form::Node, "the node at which it is typed. Must be there");
+
+/// A kind that is nothing but one command, the same at every node that it names, of which the answer alone counts.
+pub trait AtNodes: Sized {
+    /// As [`OpKind::NAME`].
+    const NAME: &'static str;
+    /// As [`OpKind::ABOUT`].
+    const ABOUT: &'static str;
+    /// As [`OpKind::EXAMPLE`].
+    const EXAMPLE: &'static str;
+    /// The command.
+    const ARGS: &'static [&'static str];
+
+    /// The command at these nodes.
+    fn at(nodes: Vec<NodeId>) -> Self;
+    /// Where it is typed.
+    fn nodes(&self) -> &[NodeId];
+}
+
+impl<K: AtNodes> OpKind for K {
+    const NAME: &'static str = K::NAME;
+    const ABOUT: &'static str = K::ABOUT;
+    const KEYS: &'static [Key] = &[NODE, NODES];
+    const EXAMPLE: &'static str = K::EXAMPLE;
+    const EXPECTS: bool = true;
+
+    fn read(reader: &mut Reader) -> Option<Self> {
+        Some(K::at(read(reader)))
+    }
+
+    fn write(&self) -> Entry {
+        write(self.nodes())
+    }
+
+    fn weight(_layout: Layout) -> u64 {
+        1
+    }
+
+    fn draw(stream: &mut Stream, layout: Layout) -> Entry {
+        Entry::default().with("node", stream.range(1..=u64::from(layout.node_count())))
+    }
+
+    fn targets(&self) -> Vec<Target> {
+        self.nodes().iter().copied().map(Target::Node).collect()
+    }
+
+    fn renumber(&mut self, new: &dyn Renumber) {
+        *self = K::at(renumbered(self.nodes(), new));
+    }
+
+    fn typed(&self) -> Vec<Typed<'_>> {
+        self.nodes().iter().map(|node| Typed::of(*node, K::ARGS)).collect()
+    }
+}
 
 /// Reads one node or several.
 pub(super) fn read(reader: &mut Reader) -> Vec<NodeId> {

@@ -46,6 +46,10 @@ impl OpKind for RestartEmpty {
         self.node = new.node(self.node);
     }
 
+    fn wipes(&self) -> Vec<NodeId> {
+        vec![self.node]
+    }
+
     fn stops(&self) -> Vec<NodeId> {
         vec![self.node]
     }

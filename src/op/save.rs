@@ -2,12 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::recipients::{self, NODE, NODES};
-use super::{OpKind, Typed};
+use super::recipients::AtNodes;
 use crate::id::NodeId;
-use crate::language::target::Target;
-use crate::language::{Entry, Key, Layout, Reader, Renumber};
-use crate::rng::Stream;
 
 /// Nodes are told to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,38 +12,17 @@ pub struct Save {
     pub nodes: Vec<NodeId>,
 }
 
-impl OpKind for Save {
+impl AtNodes for Save {
     const NAME: &'static str = "save";
     const ABOUT: &'static str = "`SAVE`: nodes write their data to disk, and serve nobody meanwhile.";
-    const KEYS: &'static [Key] = &[NODE, NODES];
     const EXAMPLE: &'static str = "type: save\nnode: 1";
-    const EXPECTS: bool = true;
+    const ARGS: &'static [&'static str] = &["SAVE"];
 
-    fn read(reader: &mut Reader) -> Option<Self> {
-        Some(Save { nodes: recipients::read(reader) })
+    fn at(nodes: Vec<NodeId>) -> Self {
+        Save { nodes }
     }
 
-    fn write(&self) -> Entry {
-        recipients::write(&self.nodes)
-    }
-
-    fn weight(_layout: Layout) -> u64 {
-        1
-    }
-
-    fn draw(stream: &mut Stream, layout: Layout) -> Entry {
-        Entry::default().with("node", stream.range(1..=u64::from(layout.node_count())))
-    }
-
-    fn targets(&self) -> Vec<Target> {
-        self.nodes.iter().copied().map(Target::Node).collect()
-    }
-
-    fn renumber(&mut self, new: &dyn Renumber) {
-        self.nodes = recipients::renumbered(&self.nodes, new);
-    }
-
-    fn typed(&self) -> Vec<Typed<'_>> {
-        self.nodes.iter().map(|node| Typed::of(*node, &["SAVE"])).collect()
+    fn nodes(&self) -> &[NodeId] {
+        &self.nodes
     }
 }

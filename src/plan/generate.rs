@@ -4,9 +4,13 @@
 //! stream per purpose: a new kind of fault moves no cluster size. Each seed switches some kinds of faults off
 //! altogether (swarm testing: Groce and others, ISSTA 2012), because kinds hide each other's bugs.
 
+mod settings;
+
+use std::collections::BTreeMap;
+
 use crate::language::Layout;
 use crate::rng::Stream;
-use crate::scenario::{Cluster, Head, Intensity, LatencyMs, Network, Pattern, Scenario, Workload};
+use crate::scenario::{Cluster, Formation, Head, Intensity, LatencyMs, Network, Pattern, Scenario, Workload};
 use crate::{fault, op};
 
 /// What a caller fixes instead of leaving it to the seed.
@@ -39,16 +43,17 @@ pub(super) fn name_of_seed(seed: u64) -> String {
     format!("seed-{seed}")
 }
 
-/// The size of the generated cluster.
-#[derive(Clone, Copy)]
-struct Size {
+/// The generated cluster.
+struct Shape {
     shards: u64,
     replicas: u64,
     node_timeout_ms: Option<u64>,
+    formation: Option<Formation>,
+    config: BTreeMap<String, String>,
 }
 
-impl Size {
-    fn layout(self) -> Layout {
+impl Shape {
+    fn layout(&self) -> Layout {
         Layout { shards: self.shards as u16, replicas: self.replicas as u16 }
     }
 
@@ -57,6 +62,8 @@ impl Size {
             shards: Some(self.shards),
             replicas: Some(self.replicas),
             node_timeout_ms: self.node_timeout_ms,
+            formation: self.formation,
+            config: self.config,
             ..Cluster::default()
         }
     }
@@ -67,17 +74,28 @@ fn stream(seed: u64, purpose: &str) -> Stream {
 }
 
 /// Small clusters more often: they run faster, and most bugs need no more.
-fn cluster(seed: u64, overrides: Overrides) -> Size {
+fn cluster(seed: u64, overrides: Overrides) -> Shape {
     let mut sizes = stream(seed, "shards");
     let (least, most) =
         sizes.weighted(&[(45, (3, 3)), (25, (4, 5)), (18, (6, 8)), (9, (9, 12)), (3, (13, 16))]);
     let shards = sizes.range(least..=most);
     let replicas = stream(seed, "replicas").weighted(&[(15, 0), (55, 1), (30, 2)]);
-    let timeout = [(70, None), (15, Some(2_000)), (10, Some(1_000)), (5, Some(10_000))];
-    Size {
+    let timeouts = [
+        (60, None),
+        (18, Some(2_000)),
+        (10, Some(1_000)),
+        (3, Some(500)),
+        (6, Some(10_000)),
+        (3, Some(15_000)),
+    ];
+    // Where a cluster comes from is seldom what breaks it, and to form one takes a tenth of a campaign.
+    let formations = [(1, None), (1, Some(Formation::Preset))];
+    Shape {
         shards: overrides.shards.map_or(shards, u64::from),
         replicas: overrides.replicas.map_or(replicas, u64::from),
-        node_timeout_ms: stream(seed, "node timeout").weighted(&timeout),
+        node_timeout_ms: stream(seed, "node timeout").weighted(&timeouts),
+        formation: stream(seed, "formation").weighted(&formations),
+        config: settings::settings(seed),
     }
 }
 
@@ -94,7 +112,8 @@ fn network(seed: u64) -> Network {
 fn workload(seed: u64) -> Workload {
     let patterns = [(2, Pattern::Mixed), (1, Pattern::ReadHeavy), (1, Pattern::WriteHeavy)];
     let intensities = [(5, Intensity::Low), (4, Intensity::Medium), (1, Intensity::High)];
-    let key_counts = [(2, None), (1, Some(20)), (1, Some(5_000))];
+    // A million keys: none is written twice, so that each loss is one that a later write cannot hide.
+    let key_counts = [(4, None), (2, Some(20)), (1, Some(5_000)), (1, Some(1_000_000))];
     Workload {
         enabled: Some(true),
         pattern: Some(stream(seed, "pattern").weighted(&patterns)),

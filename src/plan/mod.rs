@@ -150,6 +150,15 @@ pub struct Limits {
     pub replica_sync: bool,
     /// Replicas hold what their primaries hold, and acknowledged writes are there.
     pub data_consistency: bool,
+    /// Every live node knows every other, and tells one story of the cluster.
+    #[serde(skip_serializing_if = "is_true")]
+    pub membership: bool,
+    /// Roles, shards and epochs fit together, whoever is asked.
+    #[serde(skip_serializing_if = "is_true")]
+    pub roles: bool,
+    /// What is on disk is what is in memory, and survives restarts.
+    #[serde(skip_serializing_if = "is_true")]
+    pub persistence: bool,
     /// Operations that nothing excuses are done.
     pub operations: bool,
     /// How long after the last fault or operation all live nodes agree at the latest.
@@ -167,6 +176,11 @@ pub struct Limits {
     pub max_lost_writes: Option<u64>,
 }
 
+/// For keys that stand in a plan only where they switch something off.
+fn is_true(asked: &bool) -> bool {
+    *asked
+}
+
 impl Default for Limits {
     /// What holds where a scenario says nothing.
     fn default() -> Self {
@@ -174,6 +188,9 @@ impl Default for Limits {
             slot_coverage: true,
             replica_sync: true,
             data_consistency: true,
+            membership: true,
+            roles: true,
+            persistence: true,
             operations: true,
             max_convergence_ns: SimDuration::from_secs(30),
             max_replication_lag_ns: SimDuration::from_secs(5),

@@ -82,11 +82,19 @@ fn command(command: &ClientCommand) -> Command {
     Command { client: command.client.0.into(), at: command.at_ns.as_secs_f64(), set, get, value }
 }
 
+/// What is on unless it is said to be off is written only then.
+fn unless_on(asked: bool) -> Option<bool> {
+    (!asked).then_some(false)
+}
+
 fn validation(limits: &Limits) -> Validation {
     Validation {
         slot_coverage: Some(limits.slot_coverage),
         replica_sync: Some(limits.replica_sync),
         data_consistency: Some(limits.data_consistency),
+        membership: unless_on(limits.membership),
+        roles: unless_on(limits.roles),
+        persistence: unless_on(limits.persistence),
         max_convergence_time: seconds(limits.max_convergence_ns),
         max_replication_lag: seconds(limits.max_replication_lag_ns),
         operations: Some(limits.operations),

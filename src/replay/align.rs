@@ -51,7 +51,7 @@ impl Meaning {
             | Body::Timer { .. }
             | Body::Tell { .. } => return None,
             Body::Listen { .. } | Body::Closed { .. } | Body::Log { .. } => return None,
-            Body::Reply { .. } | Body::Probe { .. } => return None,
+            Body::Reply { .. } | Body::Probe { .. } | Body::Account { .. } => return None,
             other => format!("{actor} {}", other.word()),
         };
         Some(Meaning(text))

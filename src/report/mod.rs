@@ -213,6 +213,7 @@ impl fmt::Display for Status {
 impl Validation {
     fn of(judged: &Judged, event_at: impl Fn(SimTime) -> Option<u64>) -> Self {
         let first_event = match judged.verdict {
+            Verdict::Violated { event: Some(event), .. } => Some(event),
             Verdict::Violated { first_event_hint, .. } => event_at(first_event_hint),
             _ => None,
         };

@@ -111,6 +111,22 @@ fn a_run_that_passed_is_summed_up() {
             ✓ Reads: 0 values read, all of them written before
             ✓ Single Owner: No slot has two owners
             ✓ Views Agree: 6 nodes agree
+            ✓ Open Slots: no slot is half moved
+            ✓ Roles: 6 nodes have one role each
+            ✓ Shard Ids: 6 nodes agree
+            ✓ Config Epochs: no two primaries have the same epoch
+            ✓ Membership: 6 members to everybody
+            ✓ Links: 30 links in both directions
+            ✓ One Story: 6 nodes say the same in all their words
+            ✓ Attached Replicas: 3 replicas attached
+            ✓ Stray Keys: no key is where it does not belong
+            ✓ Persistence: 6 files as in memory, 0 left whole by processes that ended
+            ✓ Votes: 0 votes in 0 elections
+            ✓ Elections: 0 elections and 0 takeovers
+            ✓ Epochs: No epoch went back
+            ✓ Failure Calls: 0 calls
+            ✓ Hand-Over: 0 hand-overs
+            ✓ Isolation: Nobody served that must not
             ✓ No Crash: No unexpected exit (0 expected)
             ✓ No Livelock: No server spun
             ✓ No Deadlock: No server waited for itself
@@ -243,6 +259,102 @@ fn the_json_report_has_every_measured_value() {
                   "statement": "all live nodes describe the same cluster, agree on its state and have no slot half migrated",
                   "verdict": "holds",
                   "detail": "6 nodes agree"
+                },
+                "open_slots": {
+                  "title": "Open Slots",
+                  "statement": "no slot is half moved, no slot migration is under way, and no replica owns slots",
+                  "verdict": "holds",
+                  "detail": "no slot is half moved"
+                },
+                "roles": {
+                  "title": "Roles",
+                  "statement": "a node has one role and one primary, whoever is asked, and its primary is a primary",
+                  "verdict": "holds",
+                  "detail": "6 nodes have one role each"
+                },
+                "shard_ids": {
+                  "title": "Shard Ids",
+                  "statement": "shard ids agree on all nodes, replicas have their primary's, and each has one primary with slots",
+                  "verdict": "holds",
+                  "detail": "6 nodes agree"
+                },
+                "config_epochs": {
+                  "title": "Config Epochs",
+                  "statement": "no two live primaries have the same config epoch, and a replica has its primary's",
+                  "verdict": "holds",
+                  "detail": "no two primaries have the same epoch"
+                },
+                "membership": {
+                  "title": "Membership",
+                  "statement": "all live nodes have the same members, and nobody is in handshake or without an address",
+                  "verdict": "holds",
+                  "detail": "6 members to everybody"
+                },
+                "links": {
+                  "title": "Links",
+                  "statement": "all live nodes are connected with each other in both directions, and suspect none of each other",
+                  "verdict": "holds",
+                  "detail": "30 links in both directions"
+                },
+                "one_story": {
+                  "title": "One Story",
+                  "statement": "what a node says in CLUSTER NODES, SLOTS, SHARDS, INFO and LINKS fits together",
+                  "verdict": "holds",
+                  "detail": "6 nodes say the same in all their words"
+                },
+                "attached_replicas": {
+                  "title": "Attached Replicas",
+                  "statement": "a primary lists exactly its live replicas, online and with its history, and they are read-only",
+                  "verdict": "holds",
+                  "detail": "3 replicas attached"
+                },
+                "stray_keys": {
+                  "title": "Stray Keys",
+                  "statement": "no node has keys of slots that its shard does not own, and copies of a key expire when it does",
+                  "verdict": "holds",
+                  "detail": "no key is where it does not belong"
+                },
+                "persistence": {
+                  "title": "Persistence",
+                  "statement": "nodes.conf is what the node has in memory, votes are in it, and a restart keeps who the node is",
+                  "verdict": "holds",
+                  "detail": "6 files as in memory, 0 left whole by processes that ended"
+                },
+                "votes": {
+                  "title": "Votes",
+                  "statement": "a primary with slots votes once in an epoch, for a replica that asked, whose primary is called failing or who asks by force, and whose slots it knows in no newer epoch",
+                  "verdict": "holds",
+                  "detail": "0 votes in 0 elections"
+                },
+                "elections": {
+                  "title": "Elections",
+                  "statement": "a replica asks for votes only when its primary is called failing or the operator wants it to take over, and leads only with the votes of a majority in the epoch it asked for, or by the operator's own word; no two win in an epoch",
+                  "verdict": "holds",
+                  "detail": "0 elections and 0 takeovers"
+                },
+                "epochs": {
+                  "title": "Epochs",
+                  "statement": "the epochs that a node claims never go back, restarts included, and no config epoch is above the current one",
+                  "verdict": "holds",
+                  "detail": "No epoch went back"
+                },
+                "failure_calls": {
+                  "title": "Failure Calls",
+                  "statement": "a node is doubted only after a node timeout without a word of it, and called failing only by one that has the young reports of a majority of the primaries with slots",
+                  "verdict": "holds",
+                  "detail": "0 calls"
+                },
+                "hand_over": {
+                  "title": "Hand-Over",
+                  "statement": "a primary that has stopped its clients for a hand-over executes nothing more, and who takes over has all of it",
+                  "verdict": "holds",
+                  "detail": "0 hand-overs"
+                },
+                "isolation": {
+                  "title": "Isolation",
+                  "statement": "nobody serves that must not: cut off from the majority, just come back, as a replica, or with slots it knows lost",
+                  "verdict": "holds",
+                  "detail": "Nobody served that must not"
                 },
                 "no_crash": {
                   "title": "No Crash",

@@ -179,6 +179,9 @@ pub struct Validation {
     pub slot_coverage: Option<bool>,
     pub replica_sync: Option<bool>,
     pub data_consistency: Option<bool>,
+    pub membership: Option<bool>,
+    pub roles: Option<bool>,
+    pub persistence: Option<bool>,
     pub operations: Option<bool>,
     /// Seconds.
     pub max_convergence_time: Option<f64>,

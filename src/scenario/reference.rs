@@ -113,6 +113,9 @@ What must hold in the end, as one map or a list of maps.
 | `slot_coverage` | `true` or `false` | every slot has one live owner in every live node's view |
 | `replica_sync` | `true` or `false` | replicas are linked to their primaries, with equal offsets once quiet |
 | `data_consistency` | `true` or `false` | replicas hold what their primaries hold, and acknowledged writes are there |
+| `membership` | `true` or `false` | live nodes have the same members, linked and unsuspected, and each tells one story of the cluster |
+| `roles` | `true` or `false` | roles, shard ids and config epochs fit together, whoever is asked |
+| `persistence` | `true` or `false` | `nodes.conf` is what is in memory, votes are in it, and a restart keeps who a node is |
 | `operations` | `true` or `false` | operations that nothing excuses are done |
 | `max_convergence_time` | seconds | how long after the last disturbance all live nodes agree at the latest; 30 if absent |
 | `max_replication_lag` | seconds | the longest replication lag once nothing is wrong; 5 if absent |

@@ -72,7 +72,7 @@ fn unknown_keys_are_named_with_the_nearest_one() {
         "validation:\n  - slot_coverage: true\n  - max_convergence: 3\n",
         expect![[r#"
             x.yaml:4:5: validation[1]: the key `max_convergence` is not known here
-              did you mean `max_convergence_time`? here can stand: slot_coverage, replica_sync, data_consistency, operations, max_convergence_time, max_replication_lag, max_write_gap, min_success_rate, max_lost_writes"#]],
+              did you mean `max_convergence_time`? here can stand: slot_coverage, replica_sync, data_consistency, membership, roles, persistence, operations, max_convergence_time, max_replication_lag, max_write_gap, min_success_rate, max_lost_writes"#]],
     );
 }
 

@@ -142,6 +142,9 @@ fn merge<E: Error>(whole: &mut Validation, more: Validation) -> Result<(), E> {
     join("slot_coverage", &mut whole.slot_coverage, more.slot_coverage)?;
     join("replica_sync", &mut whole.replica_sync, more.replica_sync)?;
     join("data_consistency", &mut whole.data_consistency, more.data_consistency)?;
+    join("membership", &mut whole.membership, more.membership)?;
+    join("roles", &mut whole.roles, more.roles)?;
+    join("persistence", &mut whole.persistence, more.persistence)?;
     join("operations", &mut whole.operations, more.operations)?;
     join("max_write_gap", &mut whole.max_write_gap, more.max_write_gap)?;
     join("min_success_rate", &mut whole.min_success_rate, more.min_success_rate)?;

@@ -21,6 +21,7 @@ use crate::actor::director::Director;
 use crate::actor::host::{Delivery, Handled, Host, Record};
 use crate::actor::message::{
     ChaosMessage, ClientMessage, DirectorMessage, Message, NetworkMessage, NodeMessage, OperatorMessage,
+    ValidatorMessage,
 };
 use crate::actor::network::Network;
 use crate::actor::node::{Node, Order};
@@ -269,6 +270,11 @@ impl<W: World> Scheduler<W> {
                 if let Some(turn) = self.world.signal(node, signal, now)? {
                     self.after_turn(node, event, turn);
                 }
+            }
+            Act::ReadNodesConf { node } => {
+                let text = self.world.nodes_conf(node)?;
+                let message = ValidatorMessage::NodesConf { node, text };
+                self.push(now, ActorId::Validator, Some(event), Message::Validator(message));
             }
             Act::Present { findings } => self.findings = Some(*findings),
             Act::Finish { unfinished } => self.finished = Some(unfinished),

@@ -199,6 +199,17 @@ impl NodeEntry {
         self.flags.contains(flag)
     }
 
+    /// Whether this is the entry of the node that was asked.
+    pub fn is_myself(&self) -> bool {
+        self.has(&NodeFlag::Myself)
+    }
+
+    /// Its shard id, which `nodes.conf` tells and `CLUSTER NODES` does not.
+    pub fn shard_id(&self) -> Option<&str> {
+        let mut further = self.address.further.iter();
+        further.find(|(name, _)| name == "shard-id").map(|(_, id)| id.as_str())
+    }
+
     /// Its role; nothing if the viewer does not know it.
     pub fn role(&self) -> Option<Role> {
         match (self.has(&NodeFlag::Primary), self.has(&NodeFlag::Replica)) {

@@ -5,7 +5,11 @@
 //! Nothing here knows connections or actors.
 
 pub mod cluster_bus;
+pub mod cluster_file;
+pub mod cluster_links;
 pub mod cluster_nodes;
+pub mod cluster_shards;
+pub mod cluster_slots;
 pub mod info;
 pub mod nodes_conf;
 pub mod replication;

@@ -10,33 +10,43 @@ use crate::id::{BUS_PORT, CLIENT_PORT, Host, NodeId, ShardId};
 use crate::plan::ClusterPlan;
 use crate::rng::Stream;
 
-/// The file of `node`, in the cluster that the seed names.
-pub fn preset(cluster: &ClusterPlan, seed: u64, node: NodeId) -> String {
-    let mut text = String::new();
-    for other in cluster.nodes() {
-        let _ = writeln!(text, "{}", line(cluster, seed, other, node == other));
-    }
-    let _ = writeln!(text, "vars currentEpoch {} lastVoteEpoch 0", cluster.node_count());
-    text
+/// The configuration of a formed cluster: one for all its nodes, but for which of them is told.
+pub struct Preset {
+    /// Each node with its line, in two parts: a node's own line has a flag between them.
+    lines: Vec<(NodeId, [String; 2])>,
 }
 
-fn line(cluster: &ClusterPlan, seed: u64, node: NodeId, is_self: bool) -> String {
+impl Preset {
+    /// That of the cluster that the seed names.
+    pub fn of(cluster: &ClusterPlan, seed: u64) -> Self {
+        Preset { lines: cluster.nodes().map(|node| (node, line(cluster, seed, node))).collect() }
+    }
+
+    /// The file of `node`.
+    pub fn file(&self, node: NodeId) -> String {
+        let mut text = String::new();
+        for (other, [who, what]) in &self.lines {
+            let flag = if node == *other { "myself," } else { "" };
+            let _ = writeln!(text, "{who} {flag}{what}");
+        }
+        let _ = writeln!(text, "vars currentEpoch {} lastVoteEpoch 0", self.lines.len());
+        text
+    }
+}
+
+fn line(cluster: &ClusterPlan, seed: u64, node: NodeId) -> [String; 2] {
     let shard = cluster.shard_of(node);
     let primary = cluster.first_primary(shard);
-    let (role, of, slots) = match node == primary {
-        true => {
-            let (first, last) = cluster.slots_of(shard);
-            ("master", "-".to_owned(), format!(" {first}-{last}"))
-        }
-        false => ("slave", node_name(seed, primary), String::new()),
+    let (name, address) = (node_name(seed, node), Host::Node(node).address());
+    let who = format!("{name} {address}:{CLIENT_PORT}@{BUS_PORT},,shard-id={}", shard_name(seed, shard));
+    let epoch = primary.0;
+    let what = if node == primary {
+        let (first, last) = cluster.slots_of(shard);
+        format!("master - 0 0 {epoch} connected {first}-{last}")
+    } else {
+        format!("slave {} 0 0 {epoch} connected", node_name(seed, primary))
     };
-    let (name, address, shard_name) =
-        (node_name(seed, node), Host::Node(node).address(), shard_name(seed, shard));
-    let (flags, epoch) = (if is_self { "myself," } else { "" }, primary.0);
-    format!(
-        "{name} {address}:{CLIENT_PORT}@{BUS_PORT},,shard-id={shard_name} {flags}{role} {of} 0 0 {epoch} \
-         connected{slots}"
-    )
+    [who, what]
 }
 
 fn node_name(seed: u64, node: NodeId) -> String {
@@ -63,7 +73,8 @@ mod tests {
     #[test]
     fn every_node_starts_with_the_same_cluster_and_knows_which_one_it_is() {
         let cluster = ClusterPlan::of(3, 1);
-        let text = preset(&cluster, 7, NodeId(2));
+        let preset = Preset::of(&cluster, 7);
+        let text = preset.file(NodeId(2));
         expect_test::expect![[r#"
             46e88058b9412b4e13416edca9559b68b02a08c9 10.0.0.1:6379@16379,,shard-id=759d754e2d012cb561bdf427d702f0fce6f3f83c master - 0 0 1 connected 0-5460
             923d3e74a3c80a0ea913ce8077d2f1fd55ba72d3 10.0.0.2:6379@16379,,shard-id=759d754e2d012cb561bdf427d702f0fce6f3f83c myself,slave 46e88058b9412b4e13416edca9559b68b02a08c9 0 0 1 connected
@@ -75,13 +86,14 @@ mod tests {
         "#]].assert_eq(&text);
         let rows = ClusterNodes::parse(&text).expect("a server could have written it");
         assert_eq!(rows.nodes.len(), 6);
-        let others = preset(&cluster, 7, NodeId(1));
+        let others = preset.file(NodeId(1));
         assert_eq!(text.replace("myself,", ""), others.replace("myself,", ""));
     }
 
     #[test]
     fn another_seed_names_other_nodes() {
         let cluster = ClusterPlan::of(3, 0);
-        assert_ne!(preset(&cluster, 7, NodeId(1)), preset(&cluster, 8, NodeId(1)));
+        let file = |seed| Preset::of(&cluster, seed).file(NodeId(1));
+        assert_ne!(file(7), file(8));
     }
 }

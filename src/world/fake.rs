@@ -167,6 +167,10 @@ impl World for Fake {
         }
     }
 
+    fn nodes_conf(&self, _node: NodeId) -> Result<Option<String>, WorldError> {
+        Ok(None)
+    }
+
     fn process_id(&self, _node: NodeId) -> Option<u32> {
         None
     }

@@ -176,6 +176,9 @@ pub trait World {
     /// Notes a signal that the node's server takes with its next turn.
     fn mark(&mut self, node: NodeId, signal: Signal);
 
+    /// What stands in the node's `nodes.conf`, bytes that are not UTF-8 replaced; `None` where there is no such file.
+    fn nodes_conf(&self, node: NodeId) -> Result<Option<String>, WorldError>;
+
     /// The process that a debugger would attach to.
     fn process_id(&self, node: NodeId) -> Option<u32>;
 

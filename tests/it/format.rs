@@ -197,7 +197,7 @@ fn the_kept_log_of_format_1_is_read_whole() {
     }
     assert!(!reader.truncated());
     let mut words: BTreeSet<_> = counts.keys().cloned().collect();
-    for later in ["gap", "split", "order", "deadlock"] {
+    for later in ["gap", "split", "order", "deadlock", "account"] {
         assert!(words.insert(later.to_owned()), "format 1 has no {later}");
     }
     assert_eq!(words, variants::<Body>(r#"{"what":"?"}"#));

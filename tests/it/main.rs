@@ -23,6 +23,7 @@ mod reduce;
 mod repeat;
 mod replay;
 mod sabotage;
+mod sabotage_settled;
 mod settle;
 mod show;
 mod silence;

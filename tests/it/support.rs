@@ -10,7 +10,7 @@ use valkey_fuzzer::cli;
 use valkey_fuzzer::commands::servers::{find_server, options};
 use valkey_fuzzer::plan::Plan;
 use valkey_fuzzer::plan::resolve::resolve;
-use valkey_fuzzer::report::{RunReport, Validation};
+use valkey_fuzzer::report::{RunReport, Status, Validation};
 use valkey_fuzzer::scenario::{self, Scenario};
 use valkey_fuzzer::servers::{self, Server};
 use valkey_fuzzer::simulation::{Outcome, Simulation};
@@ -74,6 +74,14 @@ pub fn run(plan: &Plan, server: &Server) -> Ran {
     .run(&AtomicBool::new(false), &mut |_| {})
     .expect("the world works");
     Ran { report, unfinished, folder }
+}
+
+/// The run is violated in `invariant`, and its detail says why in these words.
+pub fn assert_violates(ran: &Ran, invariant: &str, why: &str) {
+    let verdict = &ran.validation(invariant).verdict;
+    assert_eq!(verdict.name(), "violated", "{invariant}: {}", verdict.detail());
+    assert!(verdict.detail().contains(why), "{invariant}: {}", verdict.detail());
+    assert!(matches!(ran.report.status, Status::Failed));
 }
 
 /// Two busy loops, as long as it lives: a quiet machine hides races.

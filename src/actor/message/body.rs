@@ -131,6 +131,7 @@ impl ValidatorMessage {
             ValidatorMessage::NodePaused { node, paused } => {
                 Told::NodePaused { node: *node, paused: *paused }
             }
+            ValidatorMessage::NodesConf { node, text } => Told::NodesConf { node: *node, text: text.clone() },
             ValidatorMessage::Tick { token } => Told::Tick { token: *token },
         }
     }

@@ -9,8 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use redis::Value;
 
 use super::super::session::{Answer, SessionError};
+use super::census;
 use super::line::Scene;
 use super::survey::text_of;
+use crate::event::{Body, Said, Topic};
 use crate::id::NodeId;
 use crate::invariant::evidence::{Content, Functions, NodeEvidence};
 use crate::wire::info::Info;
@@ -28,6 +30,10 @@ pub(super) struct KeyReader {
     found: BTreeMap<String, Content>,
     functions: Option<Functions>,
     evicted_keys: Option<u64>,
+    /// Whether it says that some of its keys expire.
+    has_volatile: bool,
+    /// Keys that expire and their instants, in turn; absent until they are asked for.
+    expiries: Option<Vec<Said>>,
     state: State,
     /// Whether anything was answered since it was last asked about.
     moved: bool,
@@ -46,6 +52,10 @@ enum Ask {
     Prepare,
     Stats,
     Functions,
+    Keyspace,
+    Expiry {
+        key: Vec<u8>,
+    },
     Scan,
     Get {
         key: Vec<u8>,
@@ -70,6 +80,8 @@ impl KeyReader {
             found: BTreeMap::new(),
             functions: None,
             evicted_keys: None,
+            has_volatile: false,
+            expiries: None,
             state: State::Reading,
             moved: true,
         };
@@ -78,6 +90,7 @@ impl KeyReader {
         reader.open.insert(scene.ask(node, &["READONLY"]), Ask::Prepare);
         reader.open.insert(scene.ask(node, &["INFO", "stats"]), Ask::Stats);
         reader.open.insert(scene.ask(node, &["FUNCTION", "LIST", "WITHCODE"]), Ask::Functions);
+        reader.open.insert(scene.ask(node, &["INFO", "keyspace"]), Ask::Keyspace);
         reader.scan(scene);
         reader
     }
@@ -122,6 +135,11 @@ impl KeyReader {
                 let info = text_of(result).map(|text| Info::parse(&text));
                 self.evicted_keys = info.and_then(|info| info.number("evicted_keys").ok());
             }
+            (Ask::Keyspace, result) if answer.is_reply() => {
+                let text = text_of(result).unwrap_or_default();
+                self.has_volatile = text.contains("expires=") && !text.contains("expires=0,");
+            }
+            (Ask::Expiry { key }, result) if answer.is_reply() => self.expiry(&key, &census::said(result)),
             (Ask::Functions, result) if answer.is_reply() => self.functions = functions_of(result),
             (Ask::Scan, Ok(page)) => self.page(page, scene)?,
             (Ask::Get { key }, result) => self.value(key, result, scene)?,
@@ -179,10 +197,35 @@ impl KeyReader {
     }
 
     fn turn_page(&mut self, scene: &mut Scene) {
-        if self.cursor == b"0" {
-            self.state = State::Read;
-        } else {
+        if self.cursor != b"0" {
             self.scan(scene);
+        } else if self.has_volatile && self.expiries.is_none() {
+            self.ask_expiries(scene);
+        } else {
+            let node = self.node;
+            let said = self.expiries.take().map(Said::List);
+            let note = |said| scene.out.note(Body::Account { node, topic: Topic::Expiries, said });
+            said.into_iter().for_each(note);
+            self.state = State::Read;
+        }
+    }
+
+    fn ask_expiries(&mut self, scene: &mut Scene) {
+        self.expiries = Some(Vec::new());
+        let asks = self.seen.iter().map(|key| vec![b"PEXPIRETIME".to_vec(), key.clone()]).collect();
+        let tags = scene.ask_all(self.node, asks);
+        let keys = self.seen.iter().map(|key| Ask::Expiry { key: key.clone() });
+        self.open.extend(tags.into_iter().zip(keys));
+        if self.open.is_empty() {
+            self.turn_page(scene);
+        }
+    }
+
+    /// A key that does not expire, or is gone, says less than nothing.
+    fn expiry(&mut self, key: &[u8], said: &Said) {
+        if said.number().is_some_and(|at| at >= 0) {
+            let pair = [Said::Text(printable(key)), said.clone()];
+            self.expiries.iter_mut().for_each(|all| all.extend(pair.clone()));
         }
     }
 

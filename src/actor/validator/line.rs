@@ -21,6 +21,8 @@ pub(super) enum Timer {
     SurveyOverdue,
     /// The next look at the offsets.
     Offsets,
+    /// The next census.
+    Census,
     /// The replicas' turn to be asked for their offsets.
     Replicas,
     /// The look at the offsets has waited long enough.
@@ -37,6 +39,7 @@ impl Timer {
             Timer::Survey => "survey",
             Timer::SurveyOverdue => "survey overdue",
             Timer::Offsets => "offsets",
+            Timer::Census => "census",
             Timer::Replicas => "offsets of replicas",
             Timer::OffsetsOverdue => "offsets overdue",
             Timer::SettleOverdue => "settling overdue",

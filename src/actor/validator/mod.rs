@@ -3,6 +3,7 @@
 //! It speaks to nodes as a client could, from a host that no fault touches, and only asks: but for one setting in the
 //! very end, nothing it does changes a server's state. It judges nothing; what it found goes to the invariants.
 
+mod census;
 mod journal;
 mod keys;
 mod lag;
@@ -73,14 +74,26 @@ impl Validator {
             ValidatorMessage::Begin => self.begin(now, out),
             ValidatorMessage::Disturbed { .. } => self.unsettle(now, out),
             ValidatorMessage::Settle => self.settle(now, out),
-            ValidatorMessage::NodeExited { node, .. } => self.life(now, (node, false), out),
+            ValidatorMessage::NodeExited { node, .. } => {
+                // It stands in the log, where it is held against what the node said.
+                out.act(Act::ReadNodesConf { node });
+                self.life(now, (node, false), out);
+            }
             ValidatorMessage::NodeStarted { node } => self.life(now, (node, true), out),
             ValidatorMessage::NodePaused { node, paused } => {
                 self.members.set_paused(node, paused);
                 self.unsettle(now, out);
             }
-            // Both are in the log, from which they are judged.
+            ValidatorMessage::NodesConf { node, text } => self.read(now, (node, text), out),
             ValidatorMessage::Tick { token } => self.ticked(now, token, out),
+        }
+    }
+
+    /// A node's file was read, which the last look may wait for.
+    fn read(&mut self, now: SimTime, (node, text): (NodeId, Option<String>), out: &mut Out) {
+        if let Phase::Reading(reading) = &mut self.phase {
+            reading.read(node, text, &mut scene(now, &mut self.members, &mut self.line, out));
+            self.take(now, &[], out);
         }
     }
 
@@ -128,6 +141,7 @@ impl Validator {
         match (timer, &mut self.phase) {
             (Timer::SettleOverdue, Phase::Settling) => self.read_out(asides),
             (_, Phase::Reading(reading)) => match timer {
+                Timer::Census => reading.ask_again(scene),
                 Timer::Replicas => reading.ask_replicas(scene),
                 Timer::ReadOut | Timer::OffsetsOverdue => return reading.overdue(scene),
                 _ => {}

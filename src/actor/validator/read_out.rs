@@ -1,12 +1,13 @@
 //! The last look: what every live node says and stores, one question after the other, each with its time limit.
 //!
-//! First views, then offsets, then whether claimed slots are served, then the keys: reading keys changes a setting,
+//! First views, then what each node says of itself in one go, then offsets, then whether claimed slots are served, then the keys: reading keys changes a setting,
 //! and so comes last. A node that does not answer is given up and has no more to say.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 
 use super::super::session::Answer;
+use super::census::Census;
 use super::keys::KeyReader;
 use super::line::{Scene, Timer};
 use super::round::{Round, pause, primary_of};
@@ -21,14 +22,20 @@ use crate::wire;
 const PATIENCE: SimDuration = SimDuration::from_secs(2);
 /// How long all of it may take.
 const TOTAL: SimDuration = SimDuration::from_secs(120);
+/// How long links may take to be there in both directions: several node timeouts of the usual length.
+const LINKING: SimDuration = SimDuration::from_secs(30);
+/// How long after a census in which they were not the next one is held.
+const CENSUS_AGAIN: SimDuration = SimDuration::from_secs(1);
 
 /// A read-out under way.
 #[derive(Debug)]
 pub(super) struct ReadOut {
     until: SimTime,
+    linked_by: SimTime,
     pause: SimDuration,
     replicas: BTreeSet<NodeId>,
     survey: Option<Survey>,
+    census: Option<Census>,
     round: Option<Round>,
     slots: Option<SlotReader>,
     keys: Option<BTreeMap<NodeId, KeyReader>>,
@@ -39,14 +46,28 @@ impl ReadOut {
     pub fn begin(replicas: BTreeSet<NodeId>, latency_max: SimDuration, scene: &mut Scene) -> Self {
         let survey = Some(Survey::ask(scene));
         scene.set(Timer::ReadOut, PATIENCE);
-        let (until, pause) = (scene.now + TOTAL, pause(latency_max));
-        ReadOut { until, pause, replicas, survey, round: None, slots: None, keys: None }
+        let (until, linked_by) = (scene.now + TOTAL, scene.now + LINKING);
+        let pause = pause(latency_max);
+        ReadOut {
+            until,
+            linked_by,
+            pause,
+            replicas,
+            survey,
+            census: None,
+            round: None,
+            slots: None,
+            keys: None,
+        }
     }
 
     /// Takes an answer to one of its questions; others are passed over.
     pub fn answered(&mut self, answer: &Answer, scene: &mut Scene) {
         if let Some(survey) = &mut self.survey {
             survey.answered(answer, scene.members);
+        }
+        if let Some(census) = &mut self.census {
+            census.answered(answer, scene);
         }
         if let Some(round) = &mut self.round {
             round.answered(answer);
@@ -59,6 +80,13 @@ impl ReadOut {
         }
     }
 
+    /// A node's `nodes.conf` was read.
+    pub fn read(&mut self, node: NodeId, text: Option<String>, scene: &mut Scene) {
+        if let Some(census) = &mut self.census {
+            census.read(node, text, scene);
+        }
+    }
+
     /// Asks what comes next once the question before is answered. True if nothing is left to ask.
     pub fn go_on(&mut self, scene: &mut Scene) -> bool {
         if let Some(keys) = &self.keys {
@@ -66,6 +94,17 @@ impl ReadOut {
         }
         if self.is_waiting(scene) {
             return false;
+        }
+        match &self.census {
+            None => {
+                self.census = Some(Census::begin(scene));
+                return self.go_on(scene);
+            }
+            Some(census) if !census.is_calm() && scene.now < self.linked_by => {
+                scene.set(Timer::Census, CENSUS_AGAIN);
+                return false;
+            }
+            Some(_) => {}
         }
         match (&mut self.round, &self.slots) {
             (None, _) => self.round = Some(Round::ask(&self.replicas, scene)),
@@ -79,13 +118,20 @@ impl ReadOut {
 
     fn is_waiting(&self, scene: &Scene) -> bool {
         self.survey.as_ref().is_some_and(|survey| !survey.is_done())
+            || self.census.as_ref().is_some_and(|census| !census.is_done())
             || self.round.as_ref().is_some_and(|round| !round.is_wave_done())
             || scene.line.runs(Timer::Replicas)
+            || scene.line.runs(Timer::Census)
             || self.slots.as_ref().is_some_and(|slots| !slots.is_done())
     }
 
     fn views(&self, scene: &Scene) -> Vec<NodeEvidence> {
         self.survey.iter().flat_map(|survey| survey.evidence(scene.members)).collect()
+    }
+
+    /// Holds the census once more.
+    pub fn ask_again(&mut self, scene: &mut Scene) {
+        self.census = Some(Census::begin(scene));
     }
 
     /// The replicas' turn to be asked for their offsets.
@@ -100,6 +146,7 @@ impl ReadOut {
     pub fn overdue(&mut self, scene: &mut Scene) -> Vec<Answer> {
         let mut late = BTreeSet::new();
         late.extend(self.survey.iter().flat_map(Survey::unanswered));
+        late.extend(self.census.iter().flat_map(Census::unanswered));
         late.extend(self.round.iter().flat_map(Round::unanswered));
         late.extend(self.slots.iter().flat_map(SlotReader::unanswered));
         let over = scene.now >= self.until;

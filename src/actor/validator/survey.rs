@@ -107,6 +107,17 @@ pub(super) fn agreed(nodes: &[NodeEvidence]) -> bool {
     nodes.iter().any(NodeEvidence::is_live) && views_agree::agree(nodes) && !awaits_failover(nodes)
 }
 
+/// Whether nothing in the views of live nodes is about to change by itself: nobody is in handshake, and live nodes are
+/// linked and unsuspected. What is judged at the end waits for that, and convergence does not.
+pub(super) fn is_calm(nodes: &[NodeEvidence]) -> bool {
+    let live: BTreeSet<NodeId> = nodes.iter().filter(|n| n.is_live()).map(|n| n.node).collect();
+    let calm = |row: &ViewEntry| match row.node.filter(|node| live.contains(node)) {
+        Some(_) => !row.pfail && !row.fail && row.link_up,
+        None => !row.is_stranger(),
+    };
+    nodes.iter().filter(|n| n.is_live()).all(|n| n.view.iter().all(calm))
+}
+
 /// Whether a view gives slots to a node that does not run and either does not know that it failed, or knows a live
 /// replica that could take over. Both pass.
 fn awaits_failover(nodes: &[NodeEvidence]) -> bool {

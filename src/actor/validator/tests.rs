@@ -111,6 +111,31 @@ fn what_a_healthy_cluster_holds_is_read_out() {
     assert_eq!(findings.lag_samples.iter().filter(|sample| sample.node == NodeId(2)).count(), 3);
 }
 
+fn accounts(fake: &Fake, of: &str) -> usize {
+    fake.notes.iter().filter(|note| note.contains("Account") && note.contains(of)).count()
+}
+
+#[test]
+fn every_node_gives_an_account_of_itself_between_two_looks_into_its_file() {
+    let mut fake = three();
+    fake.node(2).saves = 2;
+    settle(&mut fake);
+    fake.findings(5);
+    assert_eq!((fake.node(1).files_read, fake.node(2).files_read), (2, 3));
+    assert_eq!([1, 2, 3].map(|node| accounts(&fake, &format!("NodeId({node})"))), [10, 20, 10]);
+}
+
+#[test]
+fn expiring_keys_are_asked_for_their_instants_and_others_are_not() {
+    let mut fake = three();
+    fake.node(1).keys.insert("key:1".to_owned(), "x".to_owned());
+    fake.node(3).keyspace = "# Keyspace\r\ndb0:keys=1,expires=1,avg_ttl=7\r\n";
+    settle(&mut fake);
+    fake.findings(5);
+    let asked = fake.commands.iter().filter(|(_, command)| command.starts_with("PEXPIRETIME")).count();
+    assert_eq!((asked, accounts(&fake, "Expiries")), (0, 1));
+}
+
 #[test]
 fn all_pages_of_keys_are_read_with_what_they_hold() {
     let mut fake = three();

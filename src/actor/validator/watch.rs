@@ -5,7 +5,7 @@ use std::mem;
 use super::super::session::Answer;
 use super::journal::Journal;
 use super::line::{Scene, Timer};
-use super::survey::{Survey, agreed};
+use super::survey::{Survey, agreed, is_calm};
 use crate::invariant::evidence::Agreement;
 use crate::plan::ClusterPlan;
 use crate::time::{SimDuration, SimTime};
@@ -23,7 +23,7 @@ pub(super) struct Watch {
     interval: SimDuration,
     survey: Option<Survey>,
     asked_at: Option<SimTime>,
-    /// How many surveys in a row agreed.
+    /// How many surveys in a row agreed and were calm.
     streak: u32,
     /// When the first of them was asked for.
     agreed_since: SimTime,
@@ -105,7 +105,7 @@ impl Watch {
         if self.streak == 0 {
             self.agreed_since = survey.asked_at;
         }
-        self.streak = if agreed { self.streak + 1 } else { 0 };
+        self.streak = if agreed && is_calm(&nodes) { self.streak + 1 } else { 0 };
         if self.agreement.last().is_none_or(|last| last.agreed != agreed) {
             self.agreement.push(Agreement { at: survey.asked_at, agreed });
         }

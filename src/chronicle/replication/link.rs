@@ -19,7 +19,9 @@ pub(super) struct Link {
     pub asked: Option<i64>,
     /// The last offset that the replica acknowledged on this connection.
     pub acked: u64,
-    /// The data set takes another connection; what arrives here meanwhile waits for it.
+    /// The data set takes another connection, so that what the replica may go on with here is that one.
+    pub is_beside_data: bool,
+    /// That data set is not there; what arrives here meanwhile waits for it.
     pub waits_for_data: bool,
     /// The position of the data set that is being sent.
     pub data_set: Option<(ReignId, u64, SimTime)>,
@@ -47,6 +49,7 @@ impl Link {
             primary,
             asked: None,
             acked: 0,
+            is_beside_data: false,
             waits_for_data: false,
             data_set: None,
             sent: 0,
@@ -54,6 +57,11 @@ impl Link {
             under_way: VecDeque::new(),
             waiting: None,
         }
+    }
+
+    /// The data set is to take another connection.
+    pub fn expect_data(&mut self) {
+        (self.is_beside_data, self.waits_for_data) = (true, true);
     }
 
     /// The primary sends so many bytes.
@@ -118,7 +126,7 @@ mod tests {
     #[test]
     fn a_stream_waits_for_the_data_set_of_another_connection() {
         let mut link = Link::new(NodeId(2), NodeId(1));
-        link.waits_for_data = true;
+        link.expect_data();
         link.send(30);
         link.mark(20, stream(10));
         link.mark(0, stream(30));

@@ -48,12 +48,29 @@ struct Holder {
     reign: ReignId,
     /// What it got of another one since.
     copied: Option<(ReignId, Copied)>,
+    /// A data set that is there and not loaded yet; until then the node has what it had before.
+    loading: Option<(ReignId, Copied)>,
     /// Its process is stopped; what reaches it waits.
     is_paused: bool,
     waiting: Vec<Step>,
     unread: Vec<ReignId>,
     /// When its last full header was sent that called it a primary, and the offset in it.
     said: Option<(SimTime, u64)>,
+}
+
+impl Holder {
+    /// Whoever has just begun a reign.
+    fn of(reign: ReignId) -> Self {
+        Holder {
+            reign,
+            copied: None,
+            loading: None,
+            is_paused: false,
+            waiting: Vec::new(),
+            unread: Vec::new(),
+            said: None,
+        }
+    }
 }
 
 impl Replication {
@@ -98,11 +115,11 @@ impl Replication {
             Body::Start { .. } => self.start(node, at),
             Body::Pause { paused } => self.pause(node, at, *paused),
             Body::Deliver { conn, len } => self.deliver(node, *conn, *len),
-            Body::Log { line } if self.holders.contains_key(&node) => {
-                if let Some(Said::Elected | Said::TookOver) = server_log::read(line) {
-                    self.take_over(node, at);
-                }
-            }
+            Body::Log { line } if self.holders.contains_key(&node) => match server_log::read(line) {
+                Some(Said::Elected | Said::TookOver) => self.take_over(node, at),
+                Some(Said::Synced) => self.load(node),
+                _ => {}
+            },
             _ => {}
         }
     }
@@ -112,15 +129,26 @@ impl Replication {
         let Some(holder) = self.holders.get_mut(&node) else {
             return;
         };
-        match &mut holder.copied {
-            Some((_, copied)) if !is_primary && offset <= copied.high => copied.low = copied.low.max(offset),
-            _ if is_primary => holder.said = Some((at, offset)),
-            _ => {}
+        if !is_primary {
+            holder.said = None;
+            let copied = holder.copied.as_mut().filter(|(_, copied)| offset <= copied.high);
+            copied.into_iter().for_each(|(_, copied)| copied.low = copied.low.max(offset));
+            return;
         }
-        if is_primary && holder.copied.is_none() {
-            let reign = holder.reign;
-            self.fix(reign, at, offset);
+        let (before, reign) = (holder.said.replace((at, offset)), holder.reign);
+        match holder.copied {
+            None => self.fix(reign, at, offset),
+            // It did not take over, and is a primary all the same: it was reset.
+            Some(_) if before.is_some_and(|(before, _)| before < at) => self.reset(node, at),
+            Some(_) => {}
         }
+    }
+
+    /// A replica is a primary without having taken over (`CLUSTER RESET`): it has nothing of what it had.
+    fn reset(&mut self, node: NodeId, at: SimTime) {
+        let reign = self.begin(node, at, Begin::Start { before: None });
+        let holder = self.holders.get_mut(&node).expect("the caller found it");
+        (holder.reign, holder.copied, holder.loading) = (reign, None, None);
     }
 
     /// `node` hears from `from`, with what that claims to own as a primary, if it says so.
@@ -185,26 +213,29 @@ impl Replication {
     fn start(&mut self, node: NodeId, at: SimTime) {
         let before = self.data_of(node, at);
         let reign = self.begin(node, at, Begin::Start { before });
-        let holder = Holder {
-            reign,
-            copied: None,
-            is_paused: false,
-            waiting: Vec::new(),
-            unread: Vec::new(),
-            said: None,
-        };
-        self.holders.insert(node, holder);
+        self.holders.insert(node, Holder::of(reign));
         self.silences.begin_anew(node, at);
     }
 
     fn take_over(&mut self, node: NodeId, at: SimTime) {
         let data = self.data_of(node, at).expect("it was started");
         let reign = self.begin(node, at, Begin::Takeover(data));
+        self.reigns[reign.0].others = self.copies_beside(node);
         let holder = self.holders.get_mut(&node).expect("it was started");
-        (holder.reign, holder.copied) = (reign, None);
+        (holder.reign, holder.copied, holder.loading) = (reign, None, None);
         if let Some((said_at, offset)) = holder.said {
             self.fix(reign, said_at, offset);
         }
+    }
+
+    /// What all nodes but one have copied.
+    fn copies_beside(&self, node: NodeId) -> Vec<(NodeId, Cut)> {
+        let others = self.holders.iter().filter(|(other, _)| **other != node);
+        let copies = others.filter_map(|(other, holder)| {
+            let (of, copied) = holder.copied?;
+            Some((*other, Cut { of, extent: Extent::Copied(copied) }))
+        });
+        copies.collect()
     }
 
     /// A new primary says in the very turn in which it took over up to where it had got.
@@ -246,9 +277,10 @@ impl Replication {
         let Some(holder) = self.holders.get_mut(&node) else {
             return;
         };
-        match (step, &mut holder.copied) {
-            (Step::Whole { reign, offset, since }, copied) => {
-                *copied = Some((reign, Copied::from(offset, since)));
+        let loading = holder.loading.is_some();
+        match (step, if loading { &mut holder.loading } else { &mut holder.copied }) {
+            (Step::Whole { reign, offset, since }, _) => {
+                holder.loading = Some((reign, Copied::from(offset, since)));
                 self.data_is_there(node);
             }
             (Step::Continues { reign, offset }, copied) => {
@@ -260,6 +292,17 @@ impl Replication {
             }
             // It is none that follows anybody.
             (Step::Stream { .. }, None) => {}
+        }
+    }
+
+    /// A replica has loaded the data set that had reached it; it says so, or acknowledges what came after it. From 9.0 on a
+    /// thread of its own writes the data set to disk first, so that this may take a while.
+    fn load(&mut self, node: NodeId) {
+        let holder = self.holders.get_mut(&node);
+        if let Some((holder, loaded)) =
+            holder.and_then(|holder| holder.loading.take().map(|data| (holder, data)))
+        {
+            holder.copied = Some(loaded);
         }
     }
 
@@ -281,6 +324,11 @@ impl Replication {
         if let Some(asks) = said.and_then(|said| said.asks.as_ref()) {
             let link = self.links.entry(conn).or_insert_with(|| Link::new(from, to));
             link.asked = Some(asks.offset).filter(|offset| *offset >= 0);
+            // Whoever asks anew has given up what it was about to load, unless the stream is to come beside the data set, which
+            // may be there by then.
+            if !link.is_beside_data {
+                self.holders.get_mut(&from).into_iter().for_each(|holder| holder.loading = None);
+            }
         }
         // On the connection for the data set alone nothing is asked for that names a history.
         let begins = said.is_some_and(|said| matches!(said.answer, Some(Answer::Snapshot(_))));
@@ -304,6 +352,7 @@ impl Replication {
         let link = self.links.get_mut(&conn).expect("the caller found it");
         let (replica, primary, before) = (link.replica, link.primary, link.acked);
         link.acked = acked;
+        self.load(replica);
         let mut breach = |what| self.breaches.push(Breach { at, replica, primary, what });
         if acked < before {
             breach(What::AcksBack { acked, before });
@@ -330,7 +379,7 @@ impl Replication {
                 let offset = u64::try_from(position.offset).unwrap_or(0);
                 self.link(conn).data_set = Some((reign, offset, at));
             }
-            Some(Answer::Dual) => self.link(conn).waits_for_data = true,
+            Some(Answer::Dual) => self.link(conn).expect_data(),
             Some(Answer::Continue(_)) => {
                 if let Some(offset) = asked.and_then(|asked| u64::try_from(asked - 1).ok()) {
                     self.go_on(at, (conn, said), reign, offset);
@@ -383,9 +432,9 @@ impl Replication {
     /// A primary lets a replica go on behind an offset: both must have the same up to there.
     fn go_on(&mut self, at: SimTime, (conn, said): (u64, &Replicated), reign: ReignId, from: u64) {
         let link = self.link(conn);
-        let (replica, primary, waits) = (link.replica, link.primary, link.waits_for_data);
+        let (replica, primary, is_beside_data) = (link.replica, link.primary, link.is_beside_data);
         link.mark(behind(said), Step::Continues { reign, offset: from });
-        let what = if waits { None } else { self.misplaced(replica, (reign, from), at) };
+        let what = if is_beside_data { None } else { self.misplaced(replica, (reign, from), at) };
         self.breaches.extend(what.map(|what| Breach { at, replica, primary, what }));
     }
 
@@ -427,15 +476,7 @@ impl Replication {
 impl Replication {
     /// Adds a reign that no event told of.
     pub fn begin_for_test(&mut self, reign: Reign) {
-        let holder = Holder {
-            reign: ReignId(self.reigns.len()),
-            copied: None,
-            is_paused: false,
-            waiting: Vec::new(),
-            unread: Vec::new(),
-            said: None,
-        };
-        self.holders.insert(reign.node, holder);
+        self.holders.insert(reign.node, Holder::of(ReignId(self.reigns.len())));
         self.reigns.push(reign);
     }
 

@@ -22,6 +22,8 @@ pub struct Reign {
     pub by: Begin,
     /// When somebody heard from the node first that it reigns, by the time at which he could read it.
     pub heard: Vec<(NodeId, SimTime)>,
+    /// What other nodes had copied when its node took over.
+    pub others: Vec<(NodeId, Cut)>,
     /// The commands that any replica was sent, in order of their offsets.
     commands: Vec<Executed>,
 }
@@ -88,7 +90,7 @@ pub struct Differs {
 impl Reign {
     /// One that begins now.
     pub fn new(node: NodeId, began_at: SimTime, by: Begin) -> Self {
-        Reign { node, began_at, by, heard: Vec::new(), commands: Vec::new() }
+        Reign { node, began_at, by, heard: Vec::new(), others: Vec::new(), commands: Vec::new() }
     }
 
     /// What it grew out of, if that is known.

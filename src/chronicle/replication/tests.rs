@@ -33,7 +33,12 @@ impl Wire {
         wire.answer(1, PRIMARY, REPLICA, Answer::Full(Position { id: "x".to_owned(), offset: 100 }));
         wire.says(1, PRIMARY, REPLICA, 10, Replicated { whole: Some(true), ..Replicated::default() });
         wire.deliver(1, REPLICA, 11);
+        wire.loaded();
         wire
+    }
+
+    fn loaded(&mut self) {
+        self.node(2, Body::Log { line: "PRIMARY <-> REPLICA sync: Finished with success".to_owned() });
     }
 
     fn event(&mut self, actor: ActorId, body: Body) {
@@ -226,8 +231,56 @@ fn with_two_channels_the_stream_counts_once_the_data_set_is_there() {
     assert_eq!(wire.copied(REPLICA), None);
     wire.says(2, PRIMARY, REPLICA, 10, Replicated { whole: Some(true), ..Replicated::default() });
     wire.deliver(2, REPLICA, 11);
+    wire.loaded();
     assert_eq!(wire.copied(REPLICA), Some((0, 50, 60)));
     assert_eq!(wire.breaches(), []);
+}
+
+#[test]
+fn with_two_channels_the_data_set_may_be_there_before_the_stream_goes_on() {
+    let mut wire = Wire::synchronised();
+    wire.ask(3, REPLICA, PRIMARY, 101);
+    wire.answer(3, PRIMARY, REPLICA, Answer::Dual);
+    wire.answer(4, PRIMARY, REPLICA, Answer::Snapshot(Position { id: "y".to_owned(), offset: 50 }));
+    wire.says(4, PRIMARY, REPLICA, 10, Replicated { whole: Some(true), ..Replicated::default() });
+    wire.deliver(4, REPLICA, 11);
+    wire.ask(3, REPLICA, PRIMARY, 51);
+    wire.answer(3, PRIMARY, REPLICA, Answer::Continue("y".to_owned()));
+    wire.stream(3, PRIMARY, REPLICA, 60, &[1]);
+    wire.deliver(3, REPLICA, 12);
+    assert_eq!(wire.copied(REPLICA), Some((0, 100, 100)), "it is not loaded");
+    wire.loaded();
+    assert_eq!(wire.copied(REPLICA), Some((0, 50, 60)));
+    assert_eq!(wire.breaches(), []);
+}
+
+#[test]
+fn a_data_set_counts_once_it_is_loaded_and_not_at_all_if_it_is_given_up() {
+    let mut wire = Wire::synchronised();
+    wire.answer(1, PRIMARY, REPLICA, Answer::Full(Position { id: "y".to_owned(), offset: 500 }));
+    wire.says(1, PRIMARY, REPLICA, 10, Replicated { whole: Some(true), ..Replicated::default() });
+    wire.deliver(1, REPLICA, 11);
+    wire.stream(1, PRIMARY, REPLICA, 510, &[1]);
+    wire.deliver(1, REPLICA, 10);
+    assert_eq!(wire.copied(REPLICA), Some((0, 100, 100)));
+    let mut given_up = Wire { seen: wire.seen.clone(), at: wire.at };
+    wire.acknowledge(510);
+    assert_eq!(wire.copied(REPLICA), Some((0, 510, 510)));
+    given_up.ask(2, REPLICA, PRIMARY, 101);
+    given_up.loaded();
+    assert_eq!(given_up.copied(REPLICA), Some((0, 100, 100)));
+    assert_eq!((wire.breaches(), given_up.breaches()), (vec![], vec![]));
+}
+
+#[test]
+fn a_replica_that_calls_itself_a_primary_without_a_takeover_was_reset() {
+    let mut wire = Wire::synchronised();
+    wire.seen.said(REPLICA, at(5), 100, true);
+    assert_eq!(wire.copied(REPLICA), Some((0, 100, 100)), "it may say in this turn that it took over");
+    wire.seen.said(REPLICA, at(6), 100, true);
+    assert_eq!(wire.copied(REPLICA), None);
+    let (_, reign) = wire.seen.reigns().last().expect("it began anew");
+    assert_eq!((reign.node, reign.parent()), (REPLICA, None));
 }
 
 #[test]

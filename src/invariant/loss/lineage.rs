@@ -18,6 +18,7 @@
 use std::cell::OnceCell;
 
 use super::super::evidence::{Evidence, ExitReport, PrimaryChange};
+use super::super::layout::shard_served;
 use super::windows::kept;
 use crate::chronicle::replication::{Begin, Copied, Cut, Extent, Reign, ReignId, Replication};
 use crate::history::{Entry, Request, write_digest};
@@ -90,6 +91,16 @@ impl<'e> Lineage<'e> {
         let rulings = self.places(write).into_iter().map(|place| self.along(&chain, place, write));
         // Where it may stand in several places, the one counts that cannot accuse the server wrongly.
         rulings.min_by_key(Ruling::severity).unwrap_or(Ruling::Unknown)
+    }
+
+    /// What is to be said of an acknowledged write whose slot nobody owns in the end: what is to be said of it by the data of
+    /// each member of its shard that lives, the strictest of it.
+    pub fn of_orphan(&self, write: &Entry) -> Ruling {
+        let shard = self.evidence.shard_of_slot(key_slot(write.request.key().as_bytes()));
+        let members = self.evidence.live().filter(|node| shard_served(self.evidence, node) == shard);
+        let rulings = members.map(|node| self.of_write(write, node.node));
+        let known = rulings.filter(|ruling| *ruling != Ruling::Unknown);
+        known.max_by_key(Ruling::severity).unwrap_or(Ruling::Unknown)
     }
 
     /// Whether a node had an acknowledged write at an instant, and went on with the same data until another one.
@@ -209,20 +220,31 @@ impl<'e> Lineage<'e> {
             return match (within(chain[at].extent, place, write), chain.get(at + 1)) {
                 (Within::Yes, next) => Ruling::Owed(self.had(chain[at], next)),
                 (_, Some(next)) => self.left_out(next.of, place, write),
-                (_, None) => Ruling::Unknown,
+                (_, None) => self.not_followed(place),
             };
         }
         // It stands in a branch that came to nothing.
         let mut earlier = self.replication.reign(place.reign).parent();
         while let Some(cut) = earlier {
             if let Some(at) = is_in(cut.of) {
-                return chain
-                    .get(at + 1)
-                    .map_or(Ruling::Unknown, |next| self.left_out(next.of, place, write));
+                let next = chain.get(at + 1);
+                return next
+                    .map_or_else(|| self.not_followed(place), |next| self.left_out(next.of, place, write));
             }
             earlier = self.replication.reign(cut.of).parent();
         }
         chain.first().map_or(Ruling::Unknown, |first| self.left_out(first.of, place, write))
+    }
+
+    /// What is to be said of a write that stands where nobody went on from.
+    fn not_followed(&self, place: Place) -> Ruling {
+        let node = self.replication.reign(place.reign).node;
+        match self.evidence.is_live(node) {
+            true => Ruling::Unknown,
+            false => {
+                Ruling::Excused(format!("only {node} had it, which is gone, and nobody took over from it"))
+            }
+        }
     }
 
     /// Who had a write, in words.
@@ -271,11 +293,15 @@ impl<'e> Lineage<'e> {
 
     fn by_takeover(&self, reign: &Reign, place: Place, write: &Entry) -> Ruling {
         let change = self.change(reign);
-        let excused = || match change {
-            Some(PrimaryChange { at, shard, from, to, .. }) => {
-                Ruling::Excused(format!("{to} took {shard} over from {from} at {at}"))
-            }
-            None => Ruling::Excused(format!("{} took over at {}", reign.node, reign.began_at)),
+        let excused = || {
+            let why = match change {
+                Some(PrimaryChange { at, shard, from, to, .. }) => {
+                    format!("{to} took {shard} over from {from} at {at}")
+                }
+                None => format!("{} took over at {}", reign.node, reign.began_at),
+            };
+            let better = self.better(reign, place, write);
+            Ruling::Excused(better.map_or(why.clone(), |other| format!("{why}, though {other} had more")))
         };
         if completed(write) > reign.began_at {
             return self.too_late(reign, place, write).map_or_else(excused, Ruling::Owed);
@@ -286,6 +312,16 @@ impl<'e> Lineage<'e> {
             }
             _ => excused(),
         }
+    }
+
+    /// A replica that had a write when another one took over without it. The server's rank lets the one with more ask for votes
+    /// earlier, and promises no more than that; so this is told, and it is no violation by itself.
+    fn better(&self, reign: &Reign, place: Place, write: &Entry) -> Option<NodeId> {
+        let has = |cut: &Cut| {
+            let chain = self.chain(*cut);
+            chain.iter().any(|cut| cut.of == place.reign && within(cut.extent, place, write) == Within::Yes)
+        };
+        reign.others.iter().find(|(_, cut)| has(cut)).map(|(node, _)| *node)
     }
 
     /// Why an old primary must not have acknowledged a write any more, if it must not.

@@ -28,7 +28,11 @@ impl<'a> Excuses<'a> {
 
     /// What is to be said of an acknowledged write that `owner`, the last one of its slot, does not have.
     pub fn of_write(&self, write: &Entry, owner: Option<NodeId>) -> Ruling {
-        match owner.map_or(Ruling::Unknown, |owner| self.lineage.of_write(write, owner)) {
+        let by_lineage = match owner {
+            Some(owner) => self.lineage.of_write(write, owner),
+            None => self.lineage.of_orphan(write),
+        };
+        match by_lineage {
             Ruling::Unknown => {
                 let why = self.windows.of_write(write).map(str::to_owned);
                 why.map_or(Ruling::Unknown, Ruling::Excused)

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::view::view;
 use super::word::{clean, word};
-use crate::event::{Body, BusSummary, Event, Kind, Told};
+use crate::event::{Body, BusSummary, Event, Kind, Said, Told, Topic};
 use crate::fault::Channel;
 use crate::history::{Outcome, Request};
 use crate::id::NodeId;
@@ -99,9 +99,19 @@ fn seen(body: &Body) -> String {
             format!("#{sequence} {}{by}", told(outcome))
         }
         Body::Probe { node, state, rows, gone } => format!("{node}: {}", view(*state, rows, gone)),
+        Body::Account { node, topic, said } => account(*node, *topic, said),
         Body::Verdict { invariant, verdict, detail } => format!("{invariant} {verdict}: {detail}"),
         _ => fields(body),
     }
+}
+
+/// A text's lines stand below it; anything else is told as the log has it.
+fn account(node: NodeId, topic: Topic, said: &Said) -> String {
+    let answer = match said {
+        Said::Text(text) => text.trim_end().replace(['\r', '\n'], " "),
+        other => serde_json::to_string(other).unwrap_or_default(),
+    };
+    format!("{node}, {}: {answer}", word(&topic))
 }
 
 /// The details of a statement that needs no words of its own: the value of its one field, or `name value` of each.

@@ -1,7 +1,7 @@
 //! The calls that work on descriptors of any kind: each is handed to the kind it is for, or to the kernel.
 
 use crate::descriptor::{self, Kind, entry};
-use crate::life::alive;
+use crate::life::{alive, real};
 use crate::page::Socket;
 use crate::sys::{self, kernel, reported, sys};
 use crate::transfer::{each_vector, written};
@@ -36,6 +36,11 @@ fn let_go(fd: i32) {
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn read(fd: i32, buffer: *mut u8, len: usize) -> isize {
+    if !alive() {
+        // The C library's own function, in which a thread can be cancelled.
+        // SAFETY: the caller owns `len` bytes at `buffer`.
+        return unsafe { real!("read" as fn(i32, *mut u8, usize) -> isize)(fd, buffer, len) };
+    }
     let entry = entry(fd);
     // SAFETY: the caller owns `len` bytes at `buffer`.
     unsafe {

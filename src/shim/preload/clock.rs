@@ -285,8 +285,10 @@ unsafe extern "C" fn clock_nanosleep(
     remaining: *mut Timespec,
 ) -> i32 {
     if !alive() {
+        // The C library's own function, in which a thread can be cancelled.
+        let next = real!("clock_nanosleep" as fn(i32, i32, *const Timespec, *mut Timespec) -> i32);
         // SAFETY: the caller's arguments, handed on as they are.
-        return -(unsafe { sys!(libc::SYS_clock_nanosleep, id, flags, time, remaining) }) as i32;
+        return unsafe { next(id, flags, time, remaining) };
     }
     // SAFETY: the caller's time.
     let time = unsafe { &*time };

@@ -52,6 +52,23 @@ impl Commands {
         self.start += self.bytes[self.start..].iter().take_while(is_end).count();
     }
 
+    /// What is written as words in a line at the place of the next command; nothing if there is a command there, or no
+    /// whole line. A replica asks for the data set alone in that way.
+    pub fn take_line(&mut self) -> Option<String> {
+        let waiting = &self.bytes[self.start..];
+        let end = waiting.iter().take(LINE_BYTES_MAX).position(|byte| *byte == b'\n');
+        let end = end.filter(|_| waiting.first() != Some(&b'*'))?;
+        let line = String::from_utf8_lossy(&waiting[..end]).trim_end().to_owned();
+        self.start += end + 1;
+        Some(line)
+    }
+
+    /// Whether a line of words has begun and is not whole.
+    pub fn is_within_line(&self) -> bool {
+        let waiting = &self.bytes[self.start..];
+        waiting.first().is_some_and(|first| *first != b'*') && waiting.len() < LINE_BYTES_MAX
+    }
+
     /// How many bytes of an unfinished command there are.
     pub fn rest(&self) -> u64 {
         (self.bytes.len() - self.start) as u64

@@ -85,6 +85,13 @@ impl Questions {
         loop {
             // With empty lines a replica shows that it lives while it loads.
             self.commands.skip_empty_lines();
+            if let Some(line) = self.commands.take_line() {
+                line.eq_ignore_ascii_case("SYNC").then_some(Question::Sync).into_iter().for_each(&mut see);
+                continue;
+            }
+            if self.commands.is_within_line() {
+                return;
+            }
             match self.commands.pop() {
                 Ok(Some(command)) => question(&command).into_iter().for_each(&mut see),
                 Ok(None) => return,
@@ -128,6 +135,16 @@ mod tests {
     }
 
     #[test]
+    fn the_data_set_alone_is_asked_for_in_a_line() {
+        let mut end = LinkEnd::accepted();
+        end.arrived(&pack(&["REPLCONF", "rdb-channel", "1"]));
+        b"SYNC\r\n".iter().for_each(|byte| end.arrived(&[*byte]));
+        let said = end.sent(b"$ENDOFF:7 abc 0 23\r\n").expect("it is the answer");
+        let position = Position { id: "abc".to_owned(), offset: 7 };
+        assert_eq!(said.answer, Some(Answer::Snapshot(position)));
+    }
+
+    #[test]
     fn signs_of_life_between_commands_are_passed_over() {
         let mut end = LinkEnd::dialled();
         assert_eq!(end.sent(b"\n\n"), None);
@@ -150,7 +167,7 @@ mod tests {
     #[test]
     fn another_connection_of_a_node_says_nothing() {
         let mut end = LinkEnd::accepted();
-        end.arrived(b"GET k\r\n");
+        end.arrived(&[0x16; 80]);
         end.arrived(&pack(&["PSYNC", "x", "5"]));
         assert_eq!(end.sent(b"+CONTINUE\r\n"), None);
         let mut end = LinkEnd::dialled();

@@ -13,6 +13,7 @@ mod watchdog;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::path::PathBuf;
 
 pub use seat::{Seat, with_counter};
@@ -25,11 +26,11 @@ use super::{Next, Seen, Turn, World, WorldError};
 use crate::actor::message::Arrival;
 use crate::fault::Signal;
 use crate::id::NodeId;
-use crate::plan::{ClusterPlan, Formation, Plan};
+use crate::plan::{Formation, Plan};
 use crate::scratch::ScratchFolder;
 use crate::servers::Server;
 use crate::time::SimTime;
-use crate::wire::nodes_conf;
+use crate::wire::nodes_conf::Preset;
 
 /// What a simulated world is made from.
 pub struct Options<'a> {
@@ -49,7 +50,8 @@ pub struct Simulated {
     processes: BTreeMap<NodeId, Process>,
     stage: Stage,
     folder: ScratchFolder,
-    cluster: ClusterPlan,
+    /// What nodes start with that are members of a cluster already.
+    preset: Option<Preset>,
     arguments: Vec<String>,
     logs: PathBuf,
     seed: u64,
@@ -62,14 +64,15 @@ pub struct Simulated {
 impl Simulated {
     /// A world without servers yet.
     pub fn new(options: &Options) -> Result<Self, WorldError> {
+        let cluster = &options.plan.cluster;
         let folder = ScratchFolder::in_memory().map_err(|e| system("make the run's folder", e))?;
         let stage = Stage::new(folder.path(), options.server).map_err(|e| system("lay out the server", e))?;
         Ok(Simulated {
             processes: BTreeMap::new(),
             stage,
             folder,
-            cluster: options.plan.cluster.clone(),
-            arguments: arguments::of(&options.plan.cluster),
+            preset: (cluster.formation == Formation::Preset).then(|| Preset::of(cluster, options.plan.seed)),
+            arguments: arguments::of(cluster),
             logs: options.logs.clone(),
             seed: options.plan.seed,
             epoch_ns: options.plan.epoch_us * 1_000,
@@ -90,8 +93,8 @@ impl Simulated {
         let log = LogTail::at_end(&output).map_err(|e| system("open a node's log", e))?;
         let mut page = SharedPage::new().map_err(|e| system("make a node's page", e))?;
         node::prepare(&mut page, setting);
-        if setting.incarnation == 1 && self.cluster.formation == Formation::Preset {
-            let text = nodes_conf::preset(&self.cluster, self.seed, setting.node);
+        if let Some(preset) = self.preset.as_ref().filter(|_| setting.incarnation == 1) {
+            let text = preset.file(setting.node);
             fs::write(directory.join(arguments::CLUSTER_FILE), text)
                 .map_err(|e| system("write a node's nodes.conf", e))?;
         }
@@ -184,6 +187,15 @@ impl World for Simulated {
     fn mark(&mut self, node: NodeId, signal: Signal) {
         if let Some(process) = self.processes.get_mut(&node) {
             process.mark_signal(number(signal));
+        }
+    }
+
+    fn nodes_conf(&self, node: NodeId) -> Result<Option<String>, WorldError> {
+        let path = self.folder.path().join(node.to_string()).join(arguments::CLUSTER_FILE);
+        match fs::read(path) {
+            Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(system(&format!("read {node}'s {}", arguments::CLUSTER_FILE), error)),
         }
     }
 

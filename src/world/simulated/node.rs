@@ -121,7 +121,7 @@ impl Process {
         let mut waited = Duration::ZERO;
         while !(self.page.await_ready(0, LOOK) && self.page.await_turn(0, LOOK).is_some()) {
             waited += LOOK;
-            self.leave_if_asked()?;
+            self.leave_if_asked(waited)?;
             if waited == SILENCE {
                 tracing::warn!(node = %self.node, pid = self.leader.id(), "waiting for the server to start");
             }
@@ -269,7 +269,7 @@ impl Process {
         let mut waited = Duration::ZERO;
         while !self.page.await_ready(participant, LOOK) {
             waited += LOOK;
-            self.leave_if_asked()?;
+            self.leave_if_asked(waited)?;
             if waited > HELLO {
                 return Err(self.no_hello("a forked child never came alive".to_owned()));
             }
@@ -279,6 +279,7 @@ impl Process {
 
     fn await_pause(&mut self, participant: usize) -> Result<Pause, WorldError> {
         let mut watch = watchdog::Watch::new(self.page.participant(participant).real_pid);
+        let mut waited = Duration::ZERO;
         loop {
             if let Some(word) = self.page.await_turn(participant, LOOK) {
                 let died = word & page::TURN_DIED != 0;
@@ -287,7 +288,8 @@ impl Process {
             if participant == 0 && self.has_ended() {
                 return Ok(Pause::Died);
             }
-            self.leave_if_asked()?;
+            waited += LOOK;
+            self.leave_if_asked(waited)?;
             if let Some(state) = watch.is_worth_a_word() {
                 tracing::warn!(node = %self.node, pid = watch.pid(), "waiting for the server, which {state}");
             }
@@ -298,9 +300,15 @@ impl Process {
         }
     }
 
-    /// Whoever asked for the end is not kept waiting by a server that does not go on.
-    fn leave_if_asked(&self) -> Result<(), WorldError> {
-        if stop::is_asked() { Err(WorldError::Left { node: self.node }) } else { Ok(()) }
+    /// Whoever asked for the end is not kept waiting by a server that does not go on; but a turn that is under way comes to
+    /// its end, and the signal that asks cuts a look short.
+    fn leave_if_asked(&self, waited: Duration) -> Result<(), WorldError> {
+        const LOOKS: u32 = 5;
+        if stop::is_asked() && waited >= LOOK * LOOKS {
+            Err(WorldError::Left { node: self.node })
+        } else {
+            Ok(())
+        }
     }
 
     fn has_ended(&self) -> bool {

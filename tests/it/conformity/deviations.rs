@@ -1,7 +1,7 @@
 //! Where the shim's world differs from Linux, check by check, and why.
 //!
 //! Each is on purpose, and argued. A check that comes to differ must be mended or argued here, and one that comes to show
-//! what Linux shows must be struck off: both fail the suite until it is done.
+//! something else than is stated must be struck off: both fail the suite until it is done.
 
 /// A check that deviates.
 pub struct Known {

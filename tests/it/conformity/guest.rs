@@ -1,5 +1,6 @@
 //! A guest: built from its C file, and run natively or under the shim.
 
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::os::unix::process::ExitStatusExt;
@@ -52,8 +53,19 @@ impl Guest {
 }
 
 /// What a check shows on this host's own kernel.
-#[expect(clippy::disallowed_methods, reason = "the guest is run")]
 pub fn natively(guest: &Guest, check: &str) -> String {
+    on_this_host(guest, check, None)
+}
+
+/// The same in a process that the shim is loaded into, and not meant for.
+pub fn beside_the_shim(guest: &Guest, check: &str) -> String {
+    let shim = guest.folder.path().join("shim.so");
+    fs::write(&shim, valkey_fuzzer::shim::OBJECT).expect("there is room for the shim");
+    on_this_host(guest, check, Some(("LD_PRELOAD", shim.as_os_str())))
+}
+
+#[expect(clippy::disallowed_methods, reason = "the guest is run")]
+fn on_this_host(guest: &Guest, check: &str, with: Option<(&str, &OsStr)>) -> String {
     let folder = tempfile::tempdir().expect("there is room for a check");
     let output = folder.path().join("output");
     let directory = folder.path().join("directory");
@@ -66,6 +78,7 @@ pub fn natively(guest: &Guest, check: &str) -> String {
         .current_dir(&directory)
         .env_clear()
         .envs([("TZ", "UTC0"), ("LC_ALL", "C")])
+        .envs(with)
         .stdin(Stdio::null())
         .stdout(open())
         .stderr(open())

@@ -37,6 +37,10 @@ pub struct FakeNode {
     pub keys: BTreeMap<String, String>,
     /// Keys that hold a list.
     pub lists: BTreeSet<String>,
+    /// Its `INFO keyspace`, how often its file was read, and with how many of them it saves anew.
+    pub keyspace: &'static str,
+    pub files_read: u32,
+    pub saves: u32,
     /// Nodes it holds for failed.
     pub failed: BTreeSet<NodeId>,
 }
@@ -57,6 +61,9 @@ impl Fake {
                 state: "ok",
                 keys: BTreeMap::new(),
                 lists: BTreeSet::new(),
+                keyspace: "# Keyspace\r\n",
+                files_read: 0,
+                saves: 0,
                 failed: BTreeSet::new(),
             };
             (node, fake)
@@ -111,7 +118,12 @@ impl Fake {
         }
         self.validator.handle(self.now, message, &mut out);
         self.notes.extend(out.notes.iter().map(|note| format!("{}: {note:?}", self.now)));
-        self.acts.append(&mut out.acts);
+        for act in out.acts {
+            match act {
+                Act::ReadNodesConf { node } => self.read_nodes_conf(node),
+                act => self.acts.push(act),
+            }
+        }
         for (delay, to, message) in out.sends {
             match (to, message) {
                 (ActorId::Network, Message::Network(message)) => self.network(message),
@@ -122,6 +134,14 @@ impl Fake {
                 other => panic!("{other:?}"),
             }
         }
+    }
+
+    /// The file is another one each time that it is read, for as many times as the node was told.
+    fn read_nodes_conf(&mut self, node: NodeId) {
+        let fake = self.nodes.get_mut(&node).expect("a node of the plan");
+        fake.files_read += 1;
+        let text = Some(format!("file {}", fake.files_read.min(fake.saves)));
+        self.push(SimDuration::ZERO, Message::Validator(ValidatorMessage::NodesConf { node, text }));
     }
 
     fn push(&mut self, delay: SimDuration, message: Message) {
@@ -184,6 +204,12 @@ impl Fake {
             ["CLUSTER", "NODES"] => bulk(&self.view(node)),
             ["CLUSTER", "INFO"] => bulk(&info(fake.state)),
             ["INFO", "replication"] => bulk(&self.replication(node)),
+            ["CLUSTER", "MYID"] => bulk(&id(node)),
+            ["CLUSTER", "SLOTS" | "SHARDS" | "LINKS" | "MYSHARDID" | "GETSLOTMIGRATIONS"] | ["ROLE"] => {
+                "-ERR not here\r\n".to_owned()
+            }
+            ["INFO", "keyspace"] => bulk(fake.keyspace),
+            ["PEXPIRETIME", key] => format!(":{}\r\n", key.len()),
             ["CONFIG", "SET", ..] | ["READONLY"] => "+OK\r\n".to_owned(),
             ["INFO", "stats"] => bulk("# Stats\r\nevicted_keys:7\r\n"),
             ["FUNCTION", "LIST", "WITHCODE"] => {

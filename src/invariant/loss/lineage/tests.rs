@@ -184,3 +184,25 @@ fn a_write_of_two_reigns_is_excused_by_either() {
     assert!(is_excused(&ruled(&evidence, 1, (1, 19, 22))));
     assert!(matches!(ruled(&evidence, 1, (1, 22, 23)), Ruling::Owed(_)));
 }
+
+#[test]
+fn a_replica_that_had_more_than_the_winner_is_named() {
+    let mut evidence = failed_over(false);
+    stands_at(&mut evidence, 130);
+    let reign = evidence.chronicle.replication.reign_for_test(ReignId(1));
+    reign.others = vec![(NodeId(4), copied(0, 100, 100)), (NodeId(6), copied(0, 130, 130))];
+    let why = "node-2 took shard 1 over from node-1 at 20.000000s, though node-6 had more";
+    assert_eq!(ruled(&evidence, 2, (1, 15, 16)), Ruling::Excused(why.to_owned()));
+}
+
+#[test]
+fn what_only_a_node_had_that_is_gone_may_be_lost_if_nobody_took_over_from_it() {
+    let mut evidence = failed_over(false);
+    assert_eq!(ruled(&evidence, 1, (2, 25, 26)), Ruling::Unknown);
+    kill(&mut evidence, NodeId(2), 30);
+    assert!(is_excused(&ruled(&evidence, 1, (2, 25, 26))));
+    assert!(!is_excused(&ruled(&evidence, 1, (1, 15, 16))), "node-1 wrote it itself");
+    let orphan = |node, from, to| Lineage::of(&evidence).of_orphan(&ok_at(KEY, "v", node, from, to));
+    assert!(is_excused(&orphan(2, 25, 26)));
+    assert!(matches!(orphan(1, 15, 16), Ruling::Owed(_)), "{:?}", orphan(1, 15, 16));
+}

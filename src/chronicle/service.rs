@@ -1,0 +1,235 @@
+//! Writes that clients were told are done, against what the node that said so was, and whom it could hear.
+//!
+//! Only what is wrong on its face is kept: a replica that executed a write, and a primary that took one though it and
+//! whoever it could hear had been cut off from most owners of slots for longer than it takes to notice.
+
+use std::collections::BTreeMap;
+
+use super::bus::Message;
+use super::members::Members;
+use super::operator::Asks;
+use super::views::Views;
+use crate::event::{Body, Event};
+use crate::history::{Outcome, Request};
+use crate::id::{ActorId, ClientId, NodeId};
+use crate::time::{SimDuration, SimTime};
+
+/// A write that its node had to refuse.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// The event that tells the client.
+    pub event: u64,
+    /// When it was told.
+    pub at: SimTime,
+    /// Who took it.
+    pub node: NodeId,
+    /// When the client asked.
+    pub asked_at: SimTime,
+    /// Why it had to be refused.
+    pub why: Refusal,
+}
+
+/// Why a write had to be refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The node was a replica before the client asked, and still is after it was told.
+    Replica,
+    /// Nothing of most owners of slots had reached it for so long before the client asked.
+    CutOff { for_: SimDuration, heard: usize, owners: usize },
+}
+
+/// How long after the last word of a majority a primary may take writes: a ping is out half a node timeout after the last
+/// answer, and unanswered for a node timeout it makes a suspect (`clusterCron`).
+fn notices_within(node_timeout: SimDuration) -> SimDuration {
+    // A cron at one hertz, once for the ping and once for the verdict.
+    const CRONS: SimDuration = SimDuration::from_secs(2);
+    node_timeout + SimDuration::from_ns(node_timeout.as_ns() / 2) + CRONS
+}
+
+/// A process that writes nothing at all for so long may be busy, and notices later.
+const BUSY: SimDuration = SimDuration::from_secs(1);
+/// How many are kept: more tell nothing new.
+const KEPT: usize = 64;
+
+/// Every such write.
+#[derive(Clone, Debug)]
+pub struct Service {
+    notices_within: SimDuration,
+    accepted: Vec<Accepted>,
+    /// Writes that clients wait for.
+    open: BTreeMap<(ClientId, u64), SimTime>,
+    /// Writes of nodes that said before that they are replicas; their next word decides.
+    doubtful: BTreeMap<NodeId, Accepted>,
+    activity: BTreeMap<NodeId, Activity>,
+}
+
+/// When a process was seen to do anything.
+#[derive(Clone, Copy, Debug)]
+struct Activity {
+    last: SimTime,
+    /// Since when it was never busy or stopped for long.
+    steady_since: SimTime,
+}
+
+impl Service {
+    pub(super) fn new(node_timeout: SimDuration) -> Self {
+        Service {
+            notices_within: notices_within(node_timeout),
+            accepted: Vec::new(),
+            open: BTreeMap::new(),
+            doubtful: BTreeMap::new(),
+            activity: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn see(&mut self, event: &Event, (members, views, asks): (&Members, &Views, &Asks)) {
+        match (event.actor, &event.body) {
+            (ActorId::Client(client), Body::Invoke { sequence, request: Request::Set { .. } }) => {
+                self.open.insert((client, *sequence), event.at);
+            }
+            (ActorId::Client(client), Body::Complete { sequence, outcome, node }) => {
+                let asked_at = self.open.remove(&(client, *sequence));
+                if let (Some(asked_at), Outcome::Ok(_), Some(node)) = (asked_at, outcome, node) {
+                    let accepted =
+                        |why| Accepted { event: event.i, at: event.at, node: *node, asked_at, why };
+                    let why = self.refusal((*node, asked_at), (members, views, asks));
+                    self.keep(why.map(accepted));
+                }
+            }
+            (_, Body::Sent { from: ActorId::Node(node), .. }) => self.acts(*node, event.at),
+            (ActorId::Node(node), Body::Start { .. } | Body::Pause { .. }) => {
+                self.activity.insert(node, Activity { last: event.at, steady_since: event.at });
+            }
+            _ => {}
+        }
+    }
+
+    fn acts(&mut self, node: NodeId, at: SimTime) {
+        let fresh = Activity { last: at, steady_since: at };
+        let activity = self.activity.entry(node).or_insert(fresh);
+        if at.since(activity.last) > BUSY {
+            activity.steady_since = at;
+        }
+        activity.last = at;
+    }
+
+    fn refusal(
+        &self,
+        (node, asked_at): (NodeId, SimTime),
+        (members, views, asks): (&Members, &Views, &Asks),
+    ) -> Option<Refusal> {
+        let last = members.get(node)?.last.as_ref()?;
+        let header = last.header.as_ref()?;
+        if !header.claim.is_primary() {
+            let said_before = last.at < asked_at && !asks.takeover_of(node);
+            return said_before.then_some(Refusal::Replica);
+        }
+        let since = SimTime::from_ns(asked_at.as_ns().checked_sub(self.notices_within.as_ns())?);
+        let is_steady = self.activity.get(&node).is_some_and(|activity| activity.steady_since <= since);
+        if !is_steady || asks.retimed() || asks.reshaped() {
+            return None;
+        }
+        let owners = views.owners(node, Some(last));
+        let reached = views.within_reach(node, since);
+        let heard = owners.nodes().filter(|owner| reached.contains(owner)).count();
+        let (for_, owners_count) = (self.notices_within, owners.count());
+        (heard < owners.quorum()).then_some(Refusal::CutOff { for_, heard, owners: owners_count })
+    }
+
+    fn keep(&mut self, accepted: Option<Accepted>) {
+        match accepted {
+            Some(accepted) if accepted.why == Refusal::Replica => {
+                self.doubtful.entry(accepted.node).or_insert(accepted);
+            }
+            Some(accepted) if self.accepted.len() < KEPT => self.accepted.push(accepted),
+            _ => {}
+        }
+    }
+
+    /// A node says what it is: a replica that had taken a write before was none, or had no right to.
+    pub(super) fn said(&mut self, message: &Message) {
+        let Some(header) = &message.header else {
+            return;
+        };
+        let Some(doubtful) = self.doubtful.remove(&message.from) else {
+            return;
+        };
+        if !header.claim.is_primary() && self.accepted.len() < KEPT {
+            self.accepted.push(doubtful);
+        }
+    }
+
+    /// Since when a process was never busy or stopped for long.
+    pub(super) fn steady_since(&self, node: NodeId) -> Option<SimTime> {
+        self.activity.get(&node).map(|activity| activity.steady_since)
+    }
+
+    /// Every write that had to be refused, in order.
+    pub fn accepted(&self) -> &[Accepted] {
+        &self.accepted
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::sample::{Says, at, event, message};
+    use super::super::{Chronicle, Heard};
+    use super::*;
+    use crate::fault::Channel;
+    use crate::id::Host;
+    use crate::invariant::sample::healthy;
+
+    const CLIENT: ActorId = ActorId::Client(ClientId(1));
+
+    /// Three primaries hear each other until `heard` of the first; it sends something every second until 40.
+    fn chronicle(heard: u64, first: &Says) -> Chronicle {
+        let mut chronicle = Chronicle::new(&healthy().plan);
+        let owner = |node: u16| Says::primary(node, u64::from(node), (node * 10, node * 10 + 9));
+        chronicle.see(&event(1, ActorId::Node(NodeId(1)), Body::Start { incarnation: 1 }));
+        for s in 2..40 {
+            let digest = String::new();
+            let (from, to, channel) = (ActorId::Node(NodeId(1)), Host::Client(ClientId(1)), Channel::Client);
+            let sent = Body::Sent { from, conn: 1, channel, to, len: 1, digest, bus: None, repl: None };
+            chronicle.see(&event(s, ActorId::Network, sent));
+            chronicle.take(message(first.clone(), 2, s));
+            for node in (2..=3).filter(|_| s <= heard) {
+                let message = Arc::new(message(owner(node), 1, s));
+                chronicle.heard(&Heard { event: s, at: at(s), message });
+            }
+        }
+        chronicle
+    }
+
+    fn write(chronicle: &mut Chronicle) -> Vec<Refusal> {
+        let (key, value) = ("k".to_owned(), "v".to_owned());
+        chronicle.see(&event(40, CLIENT, Body::Invoke { sequence: 1, request: Request::Set { key, value } }));
+        let told = Body::Complete { sequence: 1, outcome: Outcome::Ok(None), node: Some(NodeId(1)) };
+        chronicle.see(&event(40, CLIENT, told));
+        chronicle.service.accepted().iter().map(|accepted| accepted.why.clone()).collect()
+    }
+
+    #[test]
+    fn a_primary_that_was_cut_off_for_long_must_refuse() {
+        let primary = Says::primary(1, 1, (10, 19));
+        // 1.5 · 2 s and two crons.
+        let for_ = SimDuration::from_secs(5);
+        let cut_off = Refusal::CutOff { for_, heard: 1, owners: 3 };
+        assert_eq!(write(&mut chronicle(34, &primary)), [cut_off]);
+        assert_eq!(write(&mut chronicle(35, &primary)), []);
+    }
+
+    #[test]
+    fn a_replica_must_refuse_and_is_known_by_its_word_before_and_after() {
+        let replica = Says::replica(1, 2);
+        let mut seen = chronicle(39, &replica);
+        assert_eq!(write(&mut seen), []);
+        seen.take(message(replica.clone(), 2, 41));
+        assert_eq!(seen.service.accepted()[0].why, Refusal::Replica);
+        let mut seen = chronicle(39, &replica);
+        write(&mut seen);
+        seen.take(message(Says::primary(1, 9, (10, 19)), 2, 41));
+        assert_eq!(seen.service.accepted(), []);
+    }
+}

@@ -1,0 +1,205 @@
+//! What nodes say of the cluster as a whole, against what they say of others in the same breath.
+//!
+//! A message that did not wait for its connection was made when it was sent, so its state and its gossip are of one
+//! instant. A state follows what it is computed from within one turn or one cron (`clusterUpdateState`); `SETTLES` is
+//! more than both.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::bus::{Header, Heard, Message};
+use super::members::Members;
+use super::views::Views;
+use crate::event::{Body, Event, Gossiped, MessageType};
+use crate::id::NodeId;
+use crate::time::{SimDuration, SimTime};
+
+/// A node that says `ok`, and why it must not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contradiction {
+    /// The message that says so.
+    pub event: u64,
+    /// When it was sent.
+    pub at: SimTime,
+    /// Who says so.
+    pub node: NodeId,
+    /// Why not.
+    pub why: Why,
+}
+
+/// Why a node must not say that the cluster is ok.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// Its process is a primary since its start, and so young.
+    Young { age: SimDuration },
+    /// It calls an owner of slots failing, since then.
+    FailedOwner { owner: NodeId, since: SimTime },
+    /// It doubts so many of so many owners of slots, since then.
+    Minority { doubted: usize, owners: usize, since: SimTime },
+}
+
+/// How long a primary waits after its start before it serves (`CLUSTER_WRITABLE_DELAY`).
+const WRITABLE_DELAY: SimDuration = SimDuration::from_ms(2_000);
+/// A cron at one hertz, and as much again.
+const SETTLES: SimDuration = SimDuration::from_ms(2_000);
+/// How many contradictions are kept: more tell nothing new.
+const KEPT: usize = 64;
+
+/// Every contradiction.
+#[derive(Clone, Debug, Default)]
+pub struct States {
+    contradictions: Vec<Contradiction>,
+    /// Processes that were nothing but primaries since their start.
+    always_primary: BTreeSet<NodeId>,
+    /// Since when a node calls an owner failing.
+    failed_since: BTreeMap<(NodeId, NodeId), SimTime>,
+    /// Since when a node doubts too many.
+    minority_since: BTreeMap<NodeId, SimTime>,
+}
+
+impl States {
+    pub(super) fn see(&mut self, event: &Event) {
+        match (&event.body, event.actor.node()) {
+            (Body::Start { .. }, Some(node)) => {
+                self.always_primary.insert(node);
+                self.forget(node);
+            }
+            (Body::Pause { .. }, Some(node)) => self.forget(node),
+            _ => {}
+        }
+    }
+
+    fn forget(&mut self, node: NodeId) {
+        self.minority_since.remove(&node);
+        self.failed_since.retain(|(viewer, _), _| *viewer != node);
+    }
+
+    /// An UPDATE says who owns what, and no header need have said so.
+    pub(super) fn heard(&mut self, heard: &Heard) {
+        if heard.message.r#type == MessageType::UPDATE {
+            self.forget(heard.message.to);
+        }
+    }
+
+    pub(super) fn said(&mut self, message: &Arc<Message>, members: &Members, views: &Views) {
+        let Some(header) = &message.header else {
+            return;
+        };
+        if !header.claim.is_primary() {
+            self.always_primary.remove(&message.from);
+        }
+        self.young(message, header, members);
+        if message.prompt && matches!(message.r#type, MessageType::PING | MessageType::PONG) {
+            self.doubts(message, header, (members, views));
+        }
+    }
+
+    fn young(&mut self, message: &Message, header: &Header, members: &Members) {
+        let started_at = members.get(message.from).and_then(|member| member.started_at);
+        let age = started_at.map(|started_at| message.at.since(started_at));
+        let is_judged = header.claim.ok && self.always_primary.contains(&message.from);
+        if let Some(age) = age.filter(|age| is_judged && *age < WRITABLE_DELAY) {
+            self.note(message, Why::Young { age });
+        }
+    }
+
+    fn doubts(&mut self, message: &Arc<Message>, header: &Header, (members, views): (&Members, &Views)) {
+        let (node, at) = (message.from, message.at);
+        let flagged = |flag: u16| {
+            let with = message.gossip.iter().filter(move |gossiped| gossiped.1 & flag != 0);
+            with.filter_map(|gossiped| members.current(&gossiped.0)).collect::<BTreeSet<NodeId>>()
+        };
+        let (doubted, failed) = (flagged(Gossiped::PFAIL | Gossiped::FAIL), flagged(Gossiped::FAIL));
+        if doubted.is_empty() {
+            return self.forget(node);
+        }
+        let owners = views.owners(node, Some(message));
+        self.failed_since.retain(|(viewer, owner), _| *viewer != node || owners.contains(*owner));
+        for owner in failed.into_iter().filter(|owner| owners.contains(*owner)) {
+            let since = *self.failed_since.entry((node, owner)).or_insert(at);
+            if header.claim.ok && at.since(since) > SETTLES {
+                self.note(message, Why::FailedOwner { owner, since });
+            }
+        }
+        let lost = owners.nodes().filter(|owner| doubted.contains(owner)).count();
+        if owners.count() - lost >= owners.quorum() {
+            self.minority_since.remove(&node);
+            return;
+        }
+        let since = *self.minority_since.entry(node).or_insert(at);
+        if header.claim.ok && at.since(since) > SETTLES {
+            self.note(message, Why::Minority { doubted: lost, owners: owners.count(), since });
+        }
+    }
+
+    fn note(&mut self, message: &Message, why: Why) {
+        if self.contradictions.len() < KEPT {
+            let (event, at, node) = (message.event, message.at, message.from);
+            self.contradictions.push(Contradiction { event, at, node, why });
+        }
+    }
+
+    /// Every contradiction, in order.
+    pub fn contradictions(&self) -> &[Contradiction] {
+        &self.contradictions
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{Says, at, event, message};
+    use super::*;
+    use crate::id::ActorId;
+
+    /// Three primaries; the first says so much.
+    fn says(words: &[(Says, u64)]) -> Vec<Why> {
+        let (mut members, mut views, mut states) = (Members::empty(), Views::default(), States::default());
+        let start = event(1, ActorId::Node(NodeId(1)), Body::Start { incarnation: 1 });
+        members.see(&start);
+        states.see(&start);
+        for node in 2..=3 {
+            let message = Arc::new(message(owner(node), 1, 1));
+            members.said(&message);
+            views.heard(&Heard { event: 1, at: at(1), message });
+        }
+        for (says, s) in words {
+            states.said(&Arc::new(message(says.clone(), 2, *s)), &members, &views);
+        }
+        states.contradictions().iter().map(|found| found.why.clone()).collect()
+    }
+
+    fn owner(node: u16) -> Says {
+        Says::primary(node, u64::from(node), (node * 10, node * 10 + 9))
+    }
+
+    fn doubting(gossip: &[(u16, u16)]) -> Says {
+        Says { gossip: gossip.to_vec(), ..owner(1) }
+    }
+
+    #[test]
+    fn a_primary_that_serves_at_once_after_its_start_is_seen() {
+        assert_eq!(says(&[(owner(1), 2)]), [Why::Young { age: SimDuration::from_secs(1) }]);
+        assert_eq!(says(&[(owner(1), 3)]), []);
+        assert_eq!(says(&[(Says { ok: false, ..owner(1) }, 2), (Says::replica(1, 2), 2), (owner(1), 2)]), []);
+    }
+
+    #[test]
+    fn a_failed_owner_forbids_ok_once_the_state_had_its_time() {
+        let failed = doubting(&[(2, 9)]);
+        let words = [(owner(1), 5), (failed.clone(), 6), (failed.clone(), 7), (failed.clone(), 9)];
+        assert_eq!(says(&words), [Why::FailedOwner { owner: NodeId(2), since: at(6) }]);
+        let fails = Says { ok: false, ..failed.clone() };
+        assert_eq!(says(&[(owner(1), 5), (failed, 6), (fails, 9)]), []);
+        let suspects = doubting(&[(2, 5)]);
+        assert_eq!(says(&[(owner(1), 5), (suspects.clone(), 6), (suspects, 9)]), []);
+    }
+
+    #[test]
+    fn a_majority_in_doubt_forbids_ok() {
+        let alone = doubting(&[(2, 5), (3, 5)]);
+        let since = at(6);
+        let words = [(owner(1), 5), (alone.clone(), 6), (alone.clone(), 9)];
+        assert_eq!(says(&words), [Why::Minority { doubted: 2, owners: 3, since }]);
+        assert_eq!(says(&[(owner(1), 5), (alone.clone(), 6), (owner(1), 7), (alone, 9)]), []);
+    }
+}

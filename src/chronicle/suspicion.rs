@@ -1,0 +1,302 @@
+//! Who doubts whom: reports of failure as gossip carries them, and who called whom failing on which of them.
+//!
+//! A report counts for twice the node timeout from when it was read (`clusterNodeCleanupFailureReports`). What is known
+//! here is when it was delivered, which is earlier for a process that is stopped or busy; whoever judges gives room.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::bus::{Header, Heard, Message};
+use super::members::Members;
+use super::views::Views;
+use crate::event::{Body, Event, Gossiped, MessageType};
+use crate::id::{ActorId, NodeId};
+use crate::time::{SimDuration, SimTime};
+
+/// A node called another one failing, for all to hear.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailCall {
+    /// The first message that says so.
+    pub event: u64,
+    /// When it was sent.
+    pub at: SimTime,
+    /// Who says so.
+    pub by: NodeId,
+    /// Of whom.
+    pub about: NodeId,
+    /// The primaries whose reports it had, and its own voice if it has one.
+    pub reports: Vec<NodeId>,
+    /// How many a majority is of the primaries with slots that it knows.
+    pub quorum: usize,
+}
+
+/// A node began to doubt another one that it had heard of within the node timeout.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unfounded {
+    /// The message that says so.
+    pub event: u64,
+    /// When it was sent.
+    pub at: SimTime,
+    /// Who doubts.
+    pub by: NodeId,
+    /// Whom.
+    pub about: NodeId,
+    /// When anything of it had arrived last.
+    pub heard_at: SimTime,
+}
+
+/// How one node hears another.
+#[derive(Clone, Copy, Debug)]
+struct Hearing {
+    last: SimTime,
+    /// When the last silence of a node timeout or more ended.
+    silent_until: Option<SimTime>,
+}
+
+/// One primary's report of another node, as it reached somebody.
+#[derive(Clone, Copy, Debug, Default)]
+struct Report {
+    doubted_at: Option<SimTime>,
+    taken_back_at: Option<SimTime>,
+}
+
+/// All reports and calls.
+#[derive(Clone, Debug)]
+pub struct Suspicions {
+    node_timeout: SimDuration,
+    /// How long a report counts, with the room that a busy process needs.
+    valid: SimDuration,
+    hearing: BTreeMap<(NodeId, NodeId), Hearing>,
+    /// Who says that it suspects whom.
+    doubting: BTreeSet<(NodeId, NodeId)>,
+    unfounded: Vec<Unfounded>,
+    /// By who heard it, about whom, and whose it is.
+    reports: BTreeMap<(NodeId, NodeId, NodeId), Report>,
+    /// When somebody knew last that another one was called failing, by who knew and about whom.
+    known_failed: BTreeMap<(NodeId, NodeId), SimTime>,
+    /// The last calls, to tell one that is repeated to many.
+    last: BTreeMap<(NodeId, NodeId), SimTime>,
+    calls: Vec<FailCall>,
+}
+
+/// How long a process may be busy before it reads what was delivered: the longest synchronous wait of a replica is 5 s
+/// (`repl_syncio_timeout`).
+const BUSY: SimDuration = SimDuration::from_secs(6);
+
+/// Servers count in milliseconds.
+const ROUNDING: SimDuration = SimDuration::from_ms(2);
+
+impl Suspicions {
+    pub(super) fn new(node_timeout: SimDuration) -> Self {
+        Suspicions {
+            node_timeout,
+            hearing: BTreeMap::new(),
+            doubting: BTreeSet::new(),
+            unfounded: Vec::new(),
+            valid: node_timeout + node_timeout + BUSY,
+            reports: BTreeMap::new(),
+            known_failed: BTreeMap::new(),
+            last: BTreeMap::new(),
+            calls: Vec::new(),
+        }
+    }
+
+    pub(super) fn see(&mut self, event: &Event) {
+        if let (ActorId::Node(node), Body::Start { .. }) = (event.actor, &event.body) {
+            self.doubting.retain(|(by, _)| *by != node);
+        }
+    }
+
+    /// `steady_since` is since when the sender was never busy for long.
+    pub(super) fn said(
+        &mut self,
+        message: &Arc<Message>,
+        (members, views): (&Members, &Views),
+        steady_since: Option<SimTime>,
+    ) {
+        for (node, gossiped) in named(&message.gossip, members) {
+            if gossiped.1 & Gossiped::FAIL != 0 {
+                self.known_failed.insert((message.from, node), message.at);
+            }
+            self.doubts(message, (node, gossiped.1), steady_since);
+        }
+        if message.r#type == MessageType::FAIL
+            && let Some(about) = message.about.as_deref().and_then(|id| members.current(id))
+        {
+            self.call(message, about, views);
+            self.known_failed.insert((message.from, about), message.at);
+        }
+    }
+
+    /// A node says whether it suspects another one.
+    fn doubts(&mut self, message: &Message, (about, flags): (NodeId, u16), steady_since: Option<SimTime>) {
+        let (by, at) = (message.from, message.at);
+        if flags & Gossiped::PFAIL == 0 {
+            self.doubting.remove(&(by, about));
+            return;
+        }
+        let begins = self.doubting.insert((by, about));
+        let Some(hearing) = self.hearing.get(&(by, about)).filter(|_| begins && message.prompt) else {
+            return;
+        };
+        // A suspicion is told within seconds of its silence, and ends with the next answer.
+        let window = self.valid + self.node_timeout;
+        let is_steady = steady_since.is_some_and(|since| at.since(since) >= window);
+        let was_silent = at.since(hearing.last) >= self.node_timeout
+            || hearing.silent_until.is_some_and(|until| at.since(until) < window);
+        if is_steady && !was_silent {
+            self.unfounded.push(Unfounded { event: message.event, at, by, about, heard_at: hearing.last });
+        }
+    }
+
+    fn hears(&mut self, heard: &Heard) {
+        let Message { from, to, .. } = &*heard.message;
+        let fresh = Hearing { last: heard.at, silent_until: Some(heard.at) };
+        let hearing = self.hearing.entry((*to, *from)).or_insert(fresh);
+        if heard.at.since(hearing.last) + ROUNDING >= self.node_timeout {
+            hearing.silent_until = Some(heard.at);
+        }
+        hearing.last = heard.at;
+    }
+
+    pub(super) fn heard(&mut self, heard: &Heard, members: &Members) {
+        self.hears(heard);
+        let Message { from, to, header, about, gossip, r#type, .. } = &*heard.message;
+        for (node, gossiped) in named(gossip, members) {
+            let report = self.reports.entry((*to, node, *from)).or_default();
+            match gossiped.is_doubt() {
+                true if header.as_ref().is_some_and(votes) => report.doubted_at = Some(heard.at),
+                true => {}
+                false => report.taken_back_at = Some(heard.at),
+            }
+        }
+        let failing = about.as_deref().filter(|_| *r#type == MessageType::FAIL);
+        if let Some(node) = failing.and_then(|id| members.named(id)) {
+            self.known_failed.insert((*to, node), heard.at);
+        }
+    }
+
+    /// A process that was stopped runs again: what arrived meanwhile is read now.
+    pub(super) fn resumed(&mut self, viewer: NodeId, paused_at: SimTime, now: SimTime) {
+        let all = (viewer, NodeId(u16::MIN), NodeId(u16::MIN))..=(viewer, NodeId(u16::MAX), NodeId(u16::MAX));
+        for (_, report) in self.reports.range_mut(all) {
+            for at in [&mut report.doubted_at, &mut report.taken_back_at] {
+                *at = at.map(|at| if at >= paused_at { now } else { at });
+            }
+        }
+    }
+
+    fn call(&mut self, message: &Arc<Message>, about: NodeId, views: &Views) {
+        let (by, at) = (message.from, message.at);
+        let last = self.last.insert((by, about), at);
+        // A link that is still being made carries its copy later.
+        if last.is_some_and(|last| at.since(last) < self.valid) {
+            return;
+        }
+        let owners = views.owners(by, Some(message));
+        let all = (by, about, NodeId(u16::MIN))..=(by, about, NodeId(u16::MAX));
+        let counted = self.reports.range(all).filter(|(_, report)| report.counts(at, self.valid));
+        let mut reports: Vec<NodeId> = counted.map(|((_, _, reporter), _)| *reporter).collect();
+        if owners.contains(by) && !reports.contains(&by) {
+            reports.push(by);
+        }
+        self.calls.push(FailCall { event: message.event, at, by, about, reports, quorum: owners.quorum() });
+    }
+
+    /// When a node knew last, by its own words or somebody's, that another one was called failing.
+    pub fn known_failed(&self, viewer: NodeId, about: NodeId) -> Option<SimTime> {
+        self.known_failed.get(&(viewer, about)).copied()
+    }
+
+    /// Every doubt without a reason, in order.
+    pub fn unfounded(&self) -> &[Unfounded] {
+        &self.unfounded
+    }
+
+    /// Every call, in order.
+    pub fn calls(&self) -> &[FailCall] {
+        &self.calls
+    }
+}
+
+impl Report {
+    fn counts(&self, now: SimTime, valid: SimDuration) -> bool {
+        let taken_back = self.taken_back_at.filter(|at| self.doubted_at.is_some_and(|doubted| doubted < *at));
+        // What takes it back may not have been read yet.
+        let stands = taken_back.is_none_or(|at| now.since(at) < BUSY);
+        stands && self.doubted_at.is_some_and(|at| now.since(at) <= valid)
+    }
+}
+
+/// Whether whoever says so of itself has a voice.
+fn votes(header: &Header) -> bool {
+    header.claim.is_primary()
+}
+
+fn named<'g>(gossip: &'g [Gossiped], members: &'g Members) -> impl Iterator<Item = (NodeId, &'g Gossiped)> {
+    gossip.iter().filter_map(|gossiped| Some((members.named(&gossiped.0)?, gossiped)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{Says, at, id, message, of_type};
+    use super::*;
+
+    /// A cluster of three primaries; the first two suspect the third, then the first calls it failing.
+    fn calls(reported: &[(u16, u64, bool)], called: u64) -> Vec<FailCall> {
+        let (mut members, mut views) = (Members::empty(), Views::default());
+        let mut suspicions = Suspicions::new(SimDuration::from_secs(2));
+        let says = |node: u16| Says::primary(node, u64::from(node), (node * 10, node * 10 + 9));
+        for node in 1..=3 {
+            let message = Arc::new(message(says(node), 1, 1));
+            members.said(&message);
+            views.heard(&Heard { event: 1, at: at(1), message });
+        }
+        for (node, s, doubts) in reported {
+            let flags = if *doubts { 5 } else { 1 };
+            let message = Arc::new(message(Says { gossip: vec![(3, flags)], ..says(*node) }, 1, *s));
+            suspicions.heard(&Heard { event: *s, at: at(*s), message }, &members);
+        }
+        let about = Some(id(3));
+        let fail = Message { about, ..of_type(MessageType::FAIL, says(1), 2, called) };
+        suspicions.said(&Arc::new(fail), (&members, &views), None);
+        suspicions.calls().to_vec()
+    }
+
+    /// Node 1 hears node 2 until 20 and from 30 on, and doubts it then.
+    fn unfounded(doubts_at: u64, steady_since: u64) -> usize {
+        let (mut members, views) = (Members::empty(), Views::default());
+        let mut suspicions = Suspicions::new(SimDuration::from_secs(2));
+        let second = || Says::primary(2, 2, (20, 29));
+        members.said(&Arc::new(message(second(), 1, 1)));
+        for s in (1..=20).chain(30..doubts_at) {
+            let message = Arc::new(message(second(), 1, s));
+            suspicions.heard(&Heard { event: s, at: at(s), message }, &members);
+        }
+        let doubts = Says { gossip: vec![(2, 5)], ..Says::primary(1, 1, (10, 19)) };
+        let said = Arc::new(message(doubts, 2, doubts_at));
+        suspicions.said(&said, (&members, &views), Some(at(steady_since)));
+        suspicions.unfounded().len()
+    }
+
+    #[test]
+    fn a_doubt_needs_a_silence_of_a_node_timeout() {
+        assert_eq!((unfounded(22, 0), unfounded(32, 0)), (0, 0));
+        assert_eq!((unfounded(50, 0), unfounded(50, 45)), (1, 0));
+    }
+
+    #[test]
+    fn a_call_has_its_own_voice_and_the_young_reports() {
+        for (reported, called, reports) in [
+            (&[(2, 10, true)][..], 11, &[2, 1][..]),
+            (&[], 11, &[1]),
+            (&[(2, 10, true)], 30, &[1]),
+            (&[(2, 10, true), (2, 11, false)], 18, &[1]),
+            (&[(2, 10, true), (2, 11, false)], 12, &[2, 1]),
+        ] {
+            let found = calls(reported, called);
+            let expected: Vec<NodeId> = reports.iter().map(|node| NodeId(*node)).collect();
+            assert_eq!((found.len(), found[0].quorum, &found[0].reports), (1, 2, &expected), "{reported:?}");
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! What each node can know of the others: the last header of each that reached it.
+//!
+//! A node also learns from UPDATE messages and from its own `nodes.conf`, so this is what it has at least been told. What a
+//! process heard is kept when it ends: the file keeps it too.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::bus::{Heard, Message};
+use crate::id::NodeId;
+use crate::time::SimTime;
+use crate::wire::SLOT_COUNT;
+
+/// Who heard what of whom.
+#[derive(Clone, Debug, Default)]
+pub struct Views {
+    /// The newest header, by who heard it and who sent it.
+    headers: BTreeMap<(NodeId, NodeId), Heard>,
+    /// When anything was heard last, by who heard it and who sent it.
+    heard_at: BTreeMap<(NodeId, NodeId), SimTime>,
+}
+
+/// Who owns slots, and in which epoch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Owners(BTreeMap<NodeId, u64>);
+
+impl Views {
+    pub(super) fn heard(&mut self, heard: &Heard) {
+        let Message { from, to, header, .. } = &*heard.message;
+        self.heard_at.insert((*to, *from), heard.at);
+        let Some(header) = header else {
+            return;
+        };
+        // The two connections of a pair may overtake each other.
+        let known = self.headers.get(&(*to, *from)).and_then(|known| known.message.header.as_ref());
+        if known.is_none_or(|known| known.current_epoch <= header.current_epoch) {
+            self.headers.insert((*to, *from), heard.clone());
+        }
+    }
+
+    /// When a node heard anything of another one last.
+    pub fn heard_at(&self, viewer: NodeId, speaker: NodeId) -> Option<SimTime> {
+        self.heard_at.get(&(viewer, speaker)).copied()
+    }
+
+    /// The newest headers that reached a node.
+    pub fn of(&self, viewer: NodeId) -> impl Iterator<Item = &Heard> {
+        let all = (viewer, NodeId(u16::MIN))..=(viewer, NodeId(u16::MAX));
+        self.headers.range(all).map(|(_, heard)| heard)
+    }
+
+    /// The primaries that own slots, as a node can know it: of several that claim a slot, the one with the highest epoch has
+    /// it (`clusterUpdateSlotsConfigWith`). `own` is what it says of itself.
+    pub fn owners(&self, viewer: NodeId, own: Option<&Arc<Message>>) -> Owners {
+        Owners::of(self.of(viewer).map(|heard| &heard.message).chain(own))
+    }
+
+    /// The nodes of which something reached `node` since an instant, through others or at once; itself included.
+    pub fn within_reach(&self, node: NodeId, since: SimTime) -> BTreeSet<NodeId> {
+        let mut reached = BTreeSet::from([node]);
+        let mut open = vec![node];
+        while let Some(viewer) = open.pop() {
+            let all = (viewer, NodeId(u16::MIN))..=(viewer, NodeId(u16::MAX));
+            let fresh = self.heard_at.range(all).filter(|(_, at)| **at >= since);
+            open.extend(fresh.map(|((_, speaker), _)| *speaker).filter(|speaker| reached.insert(*speaker)));
+        }
+        reached
+    }
+}
+
+impl Owners {
+    /// Those among the senders of some headers.
+    pub fn of<'m>(messages: impl Iterator<Item = &'m Arc<Message>>) -> Self {
+        let claims = messages.filter_map(|message| Some((message.from, message.header.as_ref()?)));
+        let mut claims: Vec<_> = claims.filter(|(_, header)| header.claim.owns_slots()).collect();
+        claims.sort_by_key(|(_, header)| std::cmp::Reverse(header.config_epoch));
+        let mut taken = vec![false; usize::from(SLOT_COUNT)];
+        let mut owners = BTreeMap::new();
+        for (node, header) in claims {
+            let slots = header.claim.slots.iter().flat_map(|(first, last)| *first..=*last);
+            // Every slot is taken, so `count` and not `any`.
+            let free = slots.filter(|slot| !std::mem::replace(&mut taken[usize::from(*slot)], true)).count();
+            if free > 0 {
+                owners.insert(node, header.config_epoch);
+            }
+        }
+        Owners(owners)
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// How many of them are a majority.
+    pub fn quorum(&self) -> usize {
+        self.count() / 2 + 1
+    }
+
+    /// Whether a node is one of them.
+    pub fn contains(&self, node: NodeId) -> bool {
+        self.0.contains_key(&node)
+    }
+
+    /// All of them.
+    pub fn nodes(&self) -> impl Iterator<Item = NodeId> {
+        self.0.keys().copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{Says, at, message};
+    use super::*;
+
+    fn hear(views: &mut Views, to: u16, says: Says, s: u64) {
+        let message = Arc::new(message(says, to, s));
+        views.heard(&Heard { event: s, at: at(s), message });
+    }
+
+    #[test]
+    fn who_has_the_higher_epoch_owns_what_two_claim() {
+        let mut views = Views::default();
+        hear(&mut views, 9, Says::primary(1, 1, (0, 99)), 1);
+        hear(&mut views, 9, Says::primary(2, 2, (100, 199)), 1);
+        hear(&mut views, 9, Says::primary(3, 7, (0, 99)), 2);
+        hear(&mut views, 9, Says::replica(4, 2), 2);
+        let owners = views.owners(NodeId(9), None);
+        assert_eq!((owners.nodes().collect::<Vec<_>>(), owners.quorum()), (vec![NodeId(2), NodeId(3)], 2));
+    }
+
+    #[test]
+    fn a_header_that_was_overtaken_changes_nothing() {
+        let mut views = Views::default();
+        hear(&mut views, 9, Says::primary(1, 5, (0, 99)), 1);
+        hear(&mut views, 9, Says { epochs: (4, 4), ..Says::replica(1, 2) }, 2);
+        assert!(views.owners(NodeId(9), None).contains(NodeId(1)));
+    }
+
+    #[test]
+    fn reach_goes_through_others_and_ends_where_nothing_new_was_heard() {
+        let mut views = Views::default();
+        hear(&mut views, 1, Says::primary(2, 2, (0, 9)), 20);
+        hear(&mut views, 2, Says::primary(3, 3, (10, 19)), 21);
+        hear(&mut views, 1, Says::primary(4, 4, (20, 29)), 9);
+        let reached = views.within_reach(NodeId(1), at(10));
+        assert_eq!(reached, BTreeSet::from([NodeId(1), NodeId(2), NodeId(3)]));
+    }
+}

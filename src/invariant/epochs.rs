@@ -1,0 +1,62 @@
+//! Epochs never go back: not on a connection, not from one to the next, and not with a restart.
+//!
+//! Source: `clusterHandleConfigEpochCollision`, `clusterBumpConfigEpochWithoutConsensus`, `clusterLoadConfig`; only `CLUSTER RESET`
+//! lowers one, and a hard reset gives the node another id.
+
+use super::verdict::Findings;
+use super::{Applies, Case, Invariant, Verdict, always_asked};
+use crate::chronicle::{Setback, Wrong};
+
+pub(super) const INVARIANT: Invariant = Invariant {
+    name: "epochs",
+    title: "Epochs",
+    statement: "the epochs that a node claims never go back, restarts included, and no config epoch is above the current one",
+    applies: Applies::Always,
+    asked: always_asked,
+    check,
+};
+
+fn check(case: &Case) -> Verdict {
+    let chronicle = &case.evidence.chronicle;
+    if !chronicle.tells_claims() {
+        return Verdict::unknown("the log tells nothing of who claims what on the cluster bus");
+    }
+    let mut findings = Findings::default();
+    for setback in chronicle.epochs.setbacks() {
+        // A soft reset makes a replica a primary of its own old epoch.
+        let is_lawful = matches!(setback.what, Wrong::Config { .. }) && chronicle.asks.reshaped();
+        if !is_lawful {
+            findings.broken_by((setback.at, setback.event), words(setback));
+        }
+    }
+    findings.verdict(|| "No epoch went back".to_owned())
+}
+
+fn words(setback: &Setback) -> String {
+    let node = setback.node;
+    match setback.what {
+        Wrong::Current { from, to } => format!("{node} went back from current epoch {from} to {to}"),
+        Wrong::Config { from, to } => format!("{node} went back from config epoch {from} to {to}"),
+        Wrong::Above { config, current } => {
+            format!("{node} claims config epoch {config} in current epoch {current}")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::healthy;
+    use super::*;
+    use crate::chronicle::sample::{Says, at, message};
+
+    #[test]
+    fn an_epoch_that_goes_back_is_a_violation() {
+        let says = |epoch| Says::primary(1, epoch, (0, 9));
+        let mut evidence = healthy();
+        evidence.chronicle.take(message(says(7), 2, 3));
+        assert_eq!(check(&Case::of(&evidence)).name(), "holds");
+        evidence.chronicle.take(message(says(6), 2, 4));
+        let broken = Verdict::broken_by((at(4), 4), "node-1 went back from current epoch 7 to 6");
+        assert_eq!(check(&Case::of(&evidence)), broken);
+    }
+}

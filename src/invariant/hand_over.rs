@@ -1,0 +1,104 @@
+//! A hand-over (`CLUSTER FAILOVER`) loses nothing: the old primary stands still at the offset that it announces, and the new
+//! one has it before it stands for election.
+//!
+//! Source: `clusterProcessPacket` (`MFSTART`), `pauseActions`, `clusterHandleManualFailover`.
+
+use super::verdict::Findings;
+use super::{Applies, Case, Invariant, Verdict, always_asked};
+use crate::chronicle::Request;
+use crate::op::FailoverMode;
+
+pub(super) const INVARIANT: Invariant = Invariant {
+    name: "hand_over",
+    title: "Hand-Over",
+    statement: "a primary that has stopped its clients for a hand-over executes nothing more, and who takes over has all of it",
+    applies: Applies::Always,
+    asked: always_asked,
+    check,
+};
+
+fn check(case: &Case) -> Verdict {
+    let chronicle = &case.evidence.chronicle;
+    if !chronicle.tells_claims() {
+        return Verdict::unknown("the log tells nothing of who claims what on the cluster bus");
+    }
+    let mut findings = Findings::default();
+    for moved in chronicle.handovers.moved() {
+        let (node, from, to) = (moved.node, moved.from, moved.to);
+        let what = format!("{node} stopped its clients at offset {from} for a hand-over and went on to {to}");
+        findings.broken_by((moved.at, moved.event), what);
+    }
+    let requests = chronicle.elections.requests().iter().filter(|request| is_hand_over(request));
+    let requests: Vec<_> = requests.collect();
+    for request in &requests {
+        if let Some(announced) = request.announced.filter(|announced| request.offset < *announced) {
+            let (node, offset) = (request.node, request.offset);
+            let what =
+                format!("{node} stands at offset {offset} for a hand-over that was announced at {announced}");
+            findings.broken_by((request.at, request.event), what);
+        }
+    }
+    findings.verdict(|| format!("{} hand-overs", requests.len()))
+}
+
+/// Whether votes are asked for because the primary hands over: by force, and not because the operator says so.
+fn is_hand_over(request: &Request) -> bool {
+    request.forced && request.asked.is_some_and(|(_, mode)| mode == FailoverMode::Default)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{at, healthy, operation};
+    use super::*;
+    use crate::chronicle::sample::{Says, event, message, of_type};
+    use crate::event::{Body, MessageType};
+    use crate::id::{ActorId, NodeId};
+    use crate::invariant::Evidence;
+    use crate::op::{Command, Ending, OpAction, OpId};
+
+    /// Node 2 asks node 1 to hand over, which announces offset 100.
+    fn announced(command: &str) -> Evidence {
+        let mut evidence = healthy();
+        let args = command.split(' ').map(str::to_owned).collect();
+        operation(&mut evidence, OpAction::Command(Command { node: NodeId(2), args }), (2, 9), Ending::Done);
+        evidence.chronicle = crate::chronicle::Chronicle::new(&evidence.plan);
+        let asked = Body::Operation { op: OpId(1), text: String::new() };
+        evidence.chronicle.see(&event(2, ActorId::Operator, asked));
+        evidence.chronicle.take(message(Says::primary(1, 1, (0, 9)), 2, 1));
+        let mut asks = of_type(MessageType::MFSTART, Says::replica(2, 1), 1, 3);
+        asks.conn = 1002;
+        evidence.chronicle.take(asks);
+        evidence.chronicle.take(message(paused(100), 2, 4));
+        evidence
+    }
+
+    fn paused(offset: u64) -> Says {
+        Says { paused: true, offset, ..Says::primary(1, 1, (0, 9)) }
+    }
+
+    fn stands(evidence: &mut Evidence, offset: u64) {
+        let says = Says { forced: true, offset, ..Says::replica(2, 1) };
+        evidence.chronicle.take(of_type(MessageType::FAILOVER_AUTH_REQUEST, says, 3, 6));
+    }
+
+    #[test]
+    fn a_primary_that_goes_on_after_it_stopped_is_a_violation() {
+        let mut evidence = announced("CLUSTER FAILOVER");
+        stands(&mut evidence, 100);
+        assert_eq!(check(&Case::of(&evidence)), Verdict::holds("1 hand-overs"));
+        evidence.chronicle.take(message(paused(101), 3, 7));
+        let what = "node-1 stopped its clients at offset 100 for a hand-over and went on to 101";
+        assert_eq!(check(&Case::of(&evidence)), Verdict::broken_by((at(7), 7), what));
+    }
+
+    #[test]
+    fn a_successor_that_lacks_something_is_a_violation_unless_it_was_forced() {
+        let mut evidence = announced("CLUSTER FAILOVER");
+        stands(&mut evidence, 99);
+        let what = "node-2 stands at offset 99 for a hand-over that was announced at 100";
+        assert_eq!(check(&Case::of(&evidence)), Verdict::broken_by((at(6), 6), what));
+        let mut evidence = announced("CLUSTER FAILOVER FORCE");
+        stands(&mut evidence, 99);
+        assert_eq!(check(&Case::of(&evidence)), Verdict::holds("0 hand-overs"));
+    }
+}

@@ -1,0 +1,123 @@
+//! Who must not serve does not: a primary that was cut off or has just come back, a replica, and a node that says itself that slots
+//! are lost or that it sees no majority.
+//!
+//! Source: `clusterUpdateState`, `getNodeByQuery`. Every bound is the server's own with the room of two crons at one hertz.
+
+use super::settings::Settings;
+use super::verdict::Findings;
+use super::{Applies, Case, Evidence, Invariant, Verdict, always_asked};
+use crate::chronicle::{Accepted, Contradiction, Refusal, Why};
+
+pub(super) const INVARIANT: Invariant = Invariant {
+    name: "isolation",
+    title: "Isolation",
+    statement: "nobody serves that must not: cut off from the majority, just come back, as a replica, or with slots it knows lost",
+    applies: Applies::Always,
+    asked: always_asked,
+    check,
+};
+
+fn check(case: &Case) -> Verdict {
+    let evidence = case.evidence;
+    let chronicle = &evidence.chronicle;
+    if !chronicle.tells_claims() {
+        return Verdict::unknown("the log tells nothing of who claims what on the cluster bus");
+    }
+    let mut findings = Findings::default();
+    for accepted in chronicle.service.accepted() {
+        findings.broken_by((accepted.at, accepted.event), write(accepted));
+    }
+    for found in chronicle.states.contradictions() {
+        if let Some(what) = contradiction(found, evidence) {
+            findings.broken_by((found.at, found.event), what);
+        }
+    }
+    findings.verdict(|| "Nobody served that must not".to_owned())
+}
+
+fn write(accepted: &Accepted) -> String {
+    let node = accepted.node;
+    match &accepted.why {
+        Refusal::Replica => format!("{node} took a write as a replica"),
+        Refusal::CutOff { for_, heard, owners } => {
+            format!(
+                "{node} took a write that was asked for {for_} after it last heard more than {heard} of {owners} primaries"
+            )
+        }
+    }
+}
+
+fn contradiction(found: &Contradiction, evidence: &Evidence) -> Option<String> {
+    let node = found.node;
+    match &found.why {
+        Why::Young { age } => Some(format!("{node} serves as a primary {age} after its start")),
+        Why::FailedOwner { owner, since } => {
+            let required = Settings::at(evidence, node, found.at).needs_all_slots();
+            (required && !evidence.chronicle.asks.reshaped())
+                .then(|| format!("{node} says ok and calls {owner}, which owns slots, failing since {since}"))
+        }
+        Why::Minority { doubted, owners, since } => (!evidence.chronicle.asks.reshaped())
+            .then(|| format!("{node} says ok and doubts {doubted} of {owners} primaries since {since}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::healthy;
+    use super::*;
+    use crate::chronicle::sample::{Says, at, event, message};
+    use crate::event::Body;
+    use crate::history::{Outcome, Request};
+    use crate::id::{ActorId, ClientId, NodeId};
+
+    fn owner(node: u16) -> Says {
+        Says::primary(node, u64::from(node), (node * 10, node * 10 + 9))
+    }
+
+    /// Three primaries; the first says the rest.
+    fn judged(evidence: &mut Evidence, words: &[(Says, u64)]) -> Verdict {
+        (2..=3).for_each(|node| evidence.chronicle.take(message(owner(node), 1, 1)));
+        for (says, s) in words {
+            evidence.chronicle.take(message(says.clone(), 2, *s));
+        }
+        check(&Case::of(evidence))
+    }
+
+    #[test]
+    fn a_primary_that_serves_at_once_after_its_start_is_a_violation() {
+        let mut evidence = healthy();
+        evidence.chronicle.see(&event(9, ActorId::Node(NodeId(1)), Body::Start { incarnation: 2 }));
+        let what = "node-1 serves as a primary 1.000s after its start";
+        assert_eq!(judged(&mut evidence, &[(owner(1), 10)]), Verdict::broken_by((at(10), 10), what));
+    }
+
+    #[test]
+    fn a_node_that_says_ok_and_knows_better_is_a_violation() {
+        let failed = Says { gossip: vec![(2, 9)], ..owner(1) };
+        let words = [(owner(1), 5), (failed.clone(), 6), (failed.clone(), 9)];
+        let what = "node-1 says ok and calls node-2, which owns slots, failing since 6.000000s";
+        assert_eq!(judged(&mut healthy(), &words), Verdict::broken_by((at(9), 9), what));
+        let mut partial = healthy();
+        let setting = ("cluster-require-full-coverage".to_owned(), "no".to_owned());
+        partial.plan.cluster.config.extend([setting]);
+        assert_eq!(judged(&mut partial, &words).name(), "holds");
+        let alone = Says { gossip: vec![(2, 5), (3, 5)], ..owner(1) };
+        let words = [(owner(1), 5), (alone.clone(), 6), (alone, 9)];
+        let what = "node-1 says ok and doubts 2 of 3 primaries since 6.000000s";
+        assert_eq!(judged(&mut healthy(), &words), Verdict::broken_by((at(9), 9), what));
+    }
+
+    #[test]
+    fn a_write_that_a_replica_took_is_a_violation() {
+        let mut evidence = healthy();
+        let replica = Says::replica(1, 2);
+        judged(&mut evidence, &[(replica.clone(), 5)]);
+        let client = ActorId::Client(ClientId(1));
+        let request = Request::Set { key: "k".to_owned(), value: "v".to_owned() };
+        evidence.chronicle.see(&event(6, client, Body::Invoke { sequence: 1, request }));
+        let (outcome, node) = (Outcome::Ok(None), Some(NodeId(1)));
+        evidence.chronicle.see(&event(7, client, Body::Complete { sequence: 1, outcome, node }));
+        let broken = Verdict::broken_by((at(7), 7), "node-1 took a write as a replica");
+        assert_eq!(judged(&mut evidence, &[(replica, 8)]), broken);
+    }
+}
