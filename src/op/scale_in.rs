@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::recipients::title;
+use super::recipients::{self, title};
 use super::reshard::{Method, Which};
-use super::{ALL_SLOTS, OpAction, OpKind, RemoveReplica, Reshard};
-use crate::id::ShardId;
+use super::{ALL_SLOTS, OpAction, OpKind, Reshard};
+use crate::id::{NodeId, ShardId};
 use crate::language::target::Target;
 use crate::language::{Entry, Form, Key, Layout, Reader, Renumber, Word, names};
 
@@ -18,15 +18,11 @@ pub struct ScaleIn {
     pub to: ShardId,
     /// How slots move.
     pub method: Method,
-    /// How many shards there are.
-    pub shards: u16,
-    /// How many replicas each was laid out with.
-    pub replicas: u16,
 }
 
 impl OpKind for ScaleIn {
     const NAME: &'static str = "scale_in";
-    const ABOUT: &'static str = "A shard gives all of its slots to another one; then its nodes are forgotten by all others, one after the other, and end. It takes long key by key: there are thousands of slots.";
+    const ABOUT: &'static str = "A shard gives all of its slots to another one; then the nodes that were laid out in it and still belong to it are removed as by `remove_replica`, replicas first, and guests become replicas of the other shard. It takes long key by key: there are thousands of slots.";
     const KEYS: &'static [Key] = &[
         Key::new("shard", Form::Shard, "the shard that goes. Must be there"),
         Key::new("to", Form::Shard, "the shard that gets its slots. Must be there"),
@@ -35,18 +31,12 @@ impl OpKind for ScaleIn {
     const EXAMPLE: &'static str = "type: scale_in\nshard: 3\nto: 1\ndelay: 1";
 
     fn read(reader: &mut Reader) -> Option<Self> {
-        for key in ["shard", "to"] {
-            if !reader.has(key) {
-                reader.wrong("it is not said which shard", format!("add `{key}:`"));
-            }
-        }
-        let (shard, to) = (reader.shard("shard")?, reader.shard("to")?);
+        let (shard, to) = (recipients::read_shard(reader, "shard"), recipients::read_shard(reader, "to"));
+        let (shard, to) = (shard?, to?);
         if shard == to {
             reader.wrong_at("to", "the shard goes itself", "name another shard");
         }
-        let Layout { shards, replicas } = reader.layout;
-        let method = reader.word("method").unwrap_or(Method::Any);
-        Some(ScaleIn { shard, to, method, shards, replicas })
+        Some(ScaleIn { shard, to, method: reader.word("method").unwrap_or(Method::Any) })
     }
 
     fn write(&self) -> Entry {
@@ -58,17 +48,19 @@ impl OpKind for ScaleIn {
         format!("{} ({} into {}, {})", title(Self::NAME), self.shard, self.to, self.method.word())
     }
 
-    /// Every shard and node, so that it stands in the way of smaller clusters.
     fn targets(&self) -> Vec<Target> {
-        self.layout().nodes().map(Target::Node).collect()
+        vec![Target::Primary(self.shard), Target::Primary(self.to)]
     }
 
-    fn renumber(&mut self, _new: &dyn Renumber) {}
+    fn renumber(&mut self, new: &dyn Renumber) {
+        (self.shard, self.to) = (new.shard(self.shard), new.shard(self.to));
+    }
 
     fn shard(&self, _layout: Layout) -> Option<ShardId> {
         Some(self.shard)
     }
 
+    /// The first of them; who leaves then is looked up.
     fn parts(&self) -> Vec<OpAction> {
         let drain = Reshard {
             from: self.shard,
@@ -78,20 +70,18 @@ impl OpKind for ScaleIn {
             cancel_after_ns: None,
             abandon_after_ns: None,
         };
-        let layout = self.layout();
-        let nodes = layout.nodes().filter(|node| layout.shard_of(*node) == self.shard);
-        let mut parts = vec![drain.into()];
-        parts.extend(nodes.flat_map(|node| RemoveReplica::among(node, self.shard, layout).parts()));
-        parts
+        vec![drain.into()]
     }
 
     fn since(&self) -> Option<&'static str> {
         (self.method == Method::Atomic).then_some("9.0")
     }
-}
 
-impl ScaleIn {
-    fn layout(&self) -> Layout {
-        Layout { shards: self.shards, replicas: self.replicas }
+    fn shuts_down(&self, layout: Layout) -> Vec<NodeId> {
+        self.sends_away(layout)
+    }
+
+    fn sends_away(&self, layout: Layout) -> Vec<NodeId> {
+        layout.hosts().filter(|node| layout.shard_of(*node) == self.shard).collect()
     }
 }
