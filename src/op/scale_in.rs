@@ -22,7 +22,7 @@ pub struct ScaleIn {
 
 impl OpKind for ScaleIn {
     const NAME: &'static str = "scale_in";
-    const ABOUT: &'static str = "A shard gives all of its slots to another one; then the nodes that were laid out in it and still belong to it are removed as by `remove_replica`, replicas first, and guests become replicas of the other shard. It takes long key by key: there are thousands of slots.";
+    const ABOUT: &'static str = "A shard gives all of its slots to another one; then the nodes that were laid out in it and still belong to it, and spare nodes that do, are removed as by `remove_replica`, replicas first; guests from other shards become replicas of the shard that got the slots. It takes long key by key: there are thousands of slots.";
     const KEYS: &'static [Key] = &[
         Key::new("shard", Form::Shard, "the shard that goes. Must be there"),
         Key::new("to", Form::Shard, "the shard that gets its slots. Must be there"),
@@ -82,6 +82,7 @@ impl OpKind for ScaleIn {
     }
 
     fn sends_away(&self, layout: Layout) -> Vec<NodeId> {
-        layout.hosts().filter(|node| layout.shard_of(*node) == self.shard).collect()
+        let is_own = |node: &NodeId| layout.shard_of(*node) == self.shard || layout.is_spare(*node);
+        layout.hosts().filter(is_own).collect()
     }
 }

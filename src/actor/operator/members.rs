@@ -37,7 +37,8 @@ impl Deferred for ScaleIn {
     fn parts_now(&self, views: &Views, roll: &Roll) -> Result<Vec<OpAction>, String> {
         let parts = roll.parts(views, self.shard).ok_or_else(|| nobody(self.shard))?;
         let of = primary(views, roll, self.to)?;
-        let is_own = |node: &NodeId| roll.cluster.shard_of(*node) == self.shard;
+        let layout = roll.cluster.layout();
+        let is_own = |node: &NodeId| layout.shard_of(*node) == self.shard || layout.is_spare(*node);
         let (own, guests): (Vec<NodeId>, Vec<NodeId>) = parts.replicas.into_iter().partition(is_own);
         let leave = own.into_iter().chain(Some(parts.primary).filter(is_own));
         let drain = crate::op::OpKind::parts(self);
