@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::{Overrides, Plan, generate, resolve};
 use crate::fault::{Moment, Target, Trigger};
-use crate::id::{NodeId, ShardId};
+use crate::id::ShardId;
 use crate::op::{Failover, OpId};
 use crate::scenario::{Scenario, parse_str};
 use crate::time::SimDuration;
