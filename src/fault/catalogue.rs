@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Affliction, Aim, BusMessages, Clock, Disk, DiskCrash, Effect, Fault, FaultId, FaultKind, FileRule,
+    Affliction, Aim, BusMessages, Children, Clock, Disk, DiskCrash, Effect, Fault, FaultId, FaultKind, FileRule,
     FileVerdict, NetworkLatency, NetworkPartition, ProcessKill, ProcessPause, Signal, StaleLink, Swarm,
     Target, Ties, trigger,
 };
@@ -163,6 +163,7 @@ catalogue! {
     Disk,
     DiskCrash,
     Clock,
+    Children,
     BusMessages,
     StaleLink,
 }
