@@ -50,6 +50,13 @@ pub struct WallClock {
 }
 
 impl WallClock {
+    /// How far it is ahead at most, if it goes so for as long as `lasts`.
+    pub fn ahead_at_most(self, lasts: SimDuration) -> SimDuration {
+        let drifted = lasts.as_ns() / 1_000_000 * self.rate_ppm.saturating_sub(1_000_000);
+        let jumped = self.ahead_ns.max(self.strobe_ns).max(0) as u64;
+        SimDuration::from_ns(drifted + jumped)
+    }
+
     /// What it does, for the report.
     pub fn in_words(self) -> String {
         let seconds = |ns: i64| format!("{:+.3} s", ns as f64 / 1e9);

@@ -196,6 +196,14 @@ impl FaultAction {
         }
     }
 
+    /// How far ahead the wall clock is at most that it makes wrong; nothing if it is of no clock.
+    pub fn clock_ahead_by(&self) -> Option<SimDuration> {
+        match self.effect() {
+            Effect::Afflict(Affliction::Clock(clock)) => Some(clock.ahead_at_most(self.lasts())),
+            _ => None,
+        }
+    }
+
     /// Whether it takes a machine's power away, so that what is on its disk for sure matters.
     pub fn loses_power(&self) -> bool {
         matches!(self.effect(), Effect::Crash { .. })
