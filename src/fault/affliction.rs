@@ -18,6 +18,23 @@ pub enum Affliction {
     Files(FileRule),
     /// The wall clock is wrong; it is set right at the end.
     Clock(WallClock),
+    /// Processes that a server forks come to this end.
+    Children(ChildFate),
+}
+
+/// What becomes of the processes that a server forks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChildFate {
+    /// They are killed before they do anything, as by a system that is short of memory.
+    Killed,
+    /// They do not run.
+    Hung,
+}
+
+impl Word for ChildFate {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("killed", ChildFate::Killed), ("hung", ChildFate::Hung)];
 }
 
 /// How a wrong wall clock goes, against what is right, from the moment on at which it becomes wrong.
@@ -34,6 +51,13 @@ pub struct WallClock {
 }
 
 impl WallClock {
+    /// How far it is ahead at most, if it goes so for as long as `lasts`.
+    pub fn ahead_at_most(self, lasts: SimDuration) -> SimDuration {
+        let drifted = lasts.as_ns() / 1_000_000 * self.rate_ppm.saturating_sub(1_000_000);
+        let jumped = self.ahead_ns.max(self.strobe_ns).max(0) as u64;
+        SimDuration::from_ns(drifted + jumped)
+    }
+
     /// What it does, for the report.
     pub fn in_words(self) -> String {
         let seconds = |ns: i64| format!("{:+.3} s", ns as f64 / 1e9);
@@ -53,6 +77,7 @@ impl Affliction {
     pub fn in_words(&self) -> String {
         match self {
             Affliction::Files(rule) => rule.in_words(),
+            Affliction::Children(fate) => format!("children {}", fate.word()),
             Affliction::Clock(clock) => format!("wall clock {}", clock.in_words()),
         }
     }
@@ -106,6 +131,15 @@ pub enum FileClass {
     Rdb,
     /// All of the server's files.
     All,
+}
+
+impl FileClass {
+    /// Whether files of another class belong to this one.
+    pub fn covers(self, other: FileClass) -> bool {
+        use FileClass::{All, Aof, AofBase, AofIncr, AofManifest};
+        let is_of_aof = matches!(other, Aof | AofBase | AofIncr | AofManifest);
+        self == other || self == All || self == Aof && is_of_aof
+    }
 }
 
 impl Word for FileClass {

@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Affliction, Aim, BusMessages, Clock, Disk, DiskCrash, Effect, Fault, FaultId, FaultKind, FileRule,
-    FileVerdict, NetworkLatency, NetworkPartition, ProcessKill, ProcessPause, Signal, StaleLink, Swarm,
-    Target, Ties, trigger,
+    Affliction, Aim, BusMessages, Children, Clock, Disk, DiskCrash, Effect, Fault, FaultId, FaultKind,
+    FileRule, FileVerdict, NetworkLatency, NetworkPartition, ProcessKill, ProcessPause, Signal, StaleLink,
+    Swarm, Target, Ties, trigger,
 };
 use crate::id::{NodeId, ShardId};
 use crate::language::target;
@@ -163,6 +163,7 @@ catalogue! {
     Disk,
     DiskCrash,
     Clock,
+    Children,
     BusMessages,
     StaleLink,
 }
@@ -192,6 +193,14 @@ impl FaultAction {
         match self.effect() {
             Effect::Afflict(Affliction::Files(FileRule { verdict: FileVerdict::Slow(by), .. })) => by,
             _ => SimDuration::ZERO,
+        }
+    }
+
+    /// How far ahead the wall clock is at most that it makes wrong; nothing if it is of no clock.
+    pub fn clock_ahead_by(&self) -> Option<SimDuration> {
+        match self.effect() {
+            Effect::Afflict(Affliction::Clock(clock)) => Some(clock.ahead_at_most(self.lasts())),
+            _ => None,
         }
     }
 

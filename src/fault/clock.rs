@@ -163,10 +163,10 @@ impl FaultKind for Clock {
 
     fn draw(variant: usize, stream: &mut Stream, swarm: &Swarm) -> Entry {
         let (word, how) = Wrong::WORDS[variant];
-        let by = *stream.pick(&[0.5, 2.0, 7.0, 30.0, 600.0]).expect("there are distances");
+        let by = *stream.pick(&[0.5, 1.0, 3.0, 7.0]).expect("there are distances");
         let (way, _) = *stream.pick(Way::WORDS).expect("there are two ways");
         let every = stream.tenths(1..=30);
-        let speed = *stream.pick(&[20_u64, 80, 95, 105, 130, 400]).expect("there are speeds");
+        let speed = *stream.pick(&[20_u64, 80, 95, 105, 130]).expect("there are speeds");
         let (strobes, drifts) = (how == Wrong::Strobe, how == Wrong::Drift);
         let moves = strobes || how == Wrong::Jump;
         let own = Entry::default().with("how", word).maybe("way", moves.then_some(way));

@@ -7,6 +7,7 @@ mod affliction;
 mod bus_messages;
 mod bus_rule;
 mod catalogue;
+mod children;
 mod clock;
 pub mod cue;
 mod disk;
@@ -24,12 +25,13 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::language::target::Target;
 pub use affliction::{
-    Affliction, FileCall, FileClass, FileRule, FileVerdict, Moment as SideOfCall, POWER_LOST, Remains, Step,
-    WallClock,
+    Affliction, ChildFate, FileCall, FileClass, FileRule, FileVerdict, Moment as SideOfCall, POWER_LOST,
+    Remains, Step, WallClock,
 };
 pub use bus_messages::BusMessages;
 pub use bus_rule::{Age, BusAct, BusRule, Dialler, Says};
 pub use catalogue::{FaultAction, abouts, draw, never_seen, read};
+pub use children::Children;
 pub use clock::Clock;
 pub use cue::Cue;
 pub use disk::Disk;

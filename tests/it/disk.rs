@@ -154,3 +154,63 @@ fn crashes_and_clocks_give_one_log() {
         assert_eq!(one.report.meters.log_sha256, other.report.meters.log_sha256);
     }
 }
+
+#[test]
+fn a_server_rewrites_its_configuration_and_starts_with_it() {
+    for server in all_servers() {
+        let ran = run(
+            &plan(
+                "scenario: {name: rewrite, seed: 8}
+operations:
+  - {type: command, node: 2, args: [CONFIG, SET, maxmemory, 77mb], delay: 1}
+  - {type: command, node: 2, args: [CONFIG, REWRITE]}
+  - {type: command, node: 2, args: [CONFIG, GET, maxmemory], delay: 6}
+chaos:
+  - {type: process_kill, node: 2, at: 3, restart_after: 1}
+workload: {duration: 12}",
+            ),
+            &server,
+        );
+        assert_logged(&ran, &["CONFIG REWRITE executed with success.", "80740352"]);
+        assert_holds(&ran);
+    }
+}
+
+#[test]
+fn children_that_are_killed_or_hang_come_to_nothing() {
+    let snapshot = |are: &str| {
+        ran(&format!(
+            "scenario: {{name: children, seed: 9}}
+operations:
+  - {{type: command, node: 1, args: [BGSAVE], delay: 3}}
+chaos:
+  - {{type: children, are: {are}, node: 1, at: 2, duration: 5}}
+workload: {{duration: 12}}"
+        ))
+    };
+    let killed = snapshot("killed");
+    assert_logged(&killed, &["Background saving terminated by signal 9"]);
+    assert_holds(&killed);
+    let hung = snapshot("hung");
+    assert_logged(&hung, &["Background saving terminated with success"]);
+    assert_holds(&hung);
+    let started = |ran: &Ran, text: &str| {
+        let line = ran.log().lines().find(|line| line.contains(text)).map(str::to_owned).expect("it is told");
+        serde_json::from_str::<serde_json::Value>(&line).expect("an event")["at"]
+            .as_u64()
+            .expect("an instant")
+    };
+    let begun = started(&hung, "Background saving started");
+    assert!(started(&hung, "Background saving terminated") > begun + 1_000_000_000);
+}
+
+#[test]
+fn a_fault_can_wait_for_a_call_that_concerns_a_file() {
+    let ran = ran("scenario: {name: cue, seed: 10}
+operations:
+  - {type: failover, shard: 1, delay: 2}
+chaos:
+  - {type: process_pause, node: 3, when: {file: nodes.conf, call: fsync, node: 2}, duration: 1}
+workload: {duration: 10}");
+    assert_logged(&ran, &["\"what\":\"file\",\"call\":\"fsync\",\"file\":\"nodes_conf\"", "pause of node-3"]);
+}

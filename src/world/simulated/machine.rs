@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::disk::Disk;
-use crate::fault::{Affliction, FaultId, FileCall, FileClass, FileRule, FileVerdict, Remains, SideOfCall};
+use crate::fault::{
+    Affliction, ChildFate, FaultId, FileCall, FileClass, FileRule, FileVerdict, Remains, SideOfCall,
+};
 use crate::shim::page::{self, FILE_RULES, Page, file_call, file_class, file_verdict, watch};
 use crate::time::SimTime;
 
@@ -68,7 +70,7 @@ impl Machine {
     fn set_clock(&self, page: &mut Page, epoch_ns: u64) {
         let clocks = self.afflictions.values().filter_map(|(affliction, since)| match affliction {
             Affliction::Clock(clock) => Some((*since, *clock)),
-            Affliction::Files(_) => None,
+            Affliction::Files(_) | Affliction::Children(_) => None,
         });
         page.wall = match clocks.max_by_key(|(since, _)| *since) {
             Some((since, clock)) => page::WallClock {
@@ -86,6 +88,15 @@ impl Machine {
                 every_ns: 0,
             },
         };
+    }
+
+    /// What becomes of children, if that is not what should.
+    pub fn child_fate(&self) -> Option<ChildFate> {
+        let fates = self.afflictions.values().filter_map(|(affliction, since)| match affliction {
+            Affliction::Children(fate) => Some((*since, *fate)),
+            Affliction::Files(_) | Affliction::Clock(_) => None,
+        });
+        fates.max_by_key(|(since, _)| *since).map(|(_, fate)| fate)
     }
 
     fn set_file_rules(&mut self, page: &mut Page) {
@@ -109,7 +120,7 @@ impl Machine {
     fn file_rules(&self) -> impl Iterator<Item = (FaultId, &FileRule)> {
         self.afflictions.iter().filter_map(|(fault, (affliction, _))| match affliction {
             Affliction::Files(rule) => Some((*fault, rule)),
-            Affliction::Clock(_) => None,
+            Affliction::Clock(_) | Affliction::Children(_) => None,
         })
     }
 

@@ -17,7 +17,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 pub use seat::{Seat, with_counter};
@@ -30,7 +30,7 @@ use self::page::SharedPage;
 use self::spawn::{Launch, Stage};
 use super::{Next, Seen, Turn, World, WorldError};
 use crate::actor::message::Arrival;
-use crate::fault::{Affliction, FaultId, POWER_LOST, Remains, Signal};
+use crate::fault::{Affliction, Cue, FaultId, POWER_LOST, Remains, Signal};
 use crate::id::NodeId;
 use crate::plan::{Formation, Plan};
 use crate::rng::Stream;
@@ -58,11 +58,13 @@ pub struct Simulated {
     machines: BTreeMap<NodeId, Machine>,
     /// Whether what is on disks for sure is kept account of.
     keeps_account: bool,
+    /// Whether calls that concern files are told.
+    tells_files: bool,
     stage: Stage,
     folder: ScratchFolder,
     /// What nodes start with that are members of a cluster already.
     preset: Option<Preset>,
-    arguments: Vec<String>,
+    config: String,
     logs: PathBuf,
     seed: u64,
     epoch_ns: u64,
@@ -80,11 +82,16 @@ impl Simulated {
         Ok(Simulated {
             processes: BTreeMap::new(),
             machines: BTreeMap::new(),
+            tells_files: options
+                .plan
+                .faults
+                .iter()
+                .any(|fault| fault.trigger.cue().is_some_and(Cue::is_of_files)),
             keeps_account: options.plan.faults.iter().any(|fault| fault.action.loses_power()),
             stage,
             folder,
             preset: (cluster.formation == Formation::Preset).then(|| Preset::of(cluster, options.plan.seed)),
-            arguments: arguments::of(cluster),
+            config: arguments::of(cluster),
             logs: options.logs.clone(),
             seed: options.plan.seed,
             epoch_ns: options.plan.epoch_us * 1_000,
@@ -105,25 +112,46 @@ impl Simulated {
         let log = LogTail::at_end(&output).map_err(|e| system("open a node's log", e))?;
         let mut page = SharedPage::new().map_err(|e| system("make a node's page", e))?;
         node::prepare(&mut page, setting);
+        self.furnish(setting, &directory)?;
+        let epoch_ns = self.epoch_ns;
+        self.machine(setting.node, &directory)?.install(page.get(), epoch_ns);
+        let arguments = [arguments::CONFIG_FILE.to_owned()];
+        let launch =
+            Launch { directory: &directory, arguments: &arguments, output: &output, page: page.fd() };
+        let leader = self.stage.launch(&launch).map_err(|e| system("start the server", e))?;
+        let mut process = Process::greet(setting.node, page, leader, log)?;
+        process.stack_file = logs.join("stack.txt");
+        let machine = self.machines.entry(setting.node).or_default();
+        process.disk.clone_from(&machine.disk);
+        process.child_fate = machine.child_fate();
+        Ok(process)
+    }
+
+    /// Puts into a node's folder what its server starts with: its configuration, unless it has one that is its own by now,
+    /// and at its first start the cluster that it is a member of already.
+    fn furnish(&self, setting: Setting, directory: &Path) -> Result<(), WorldError> {
+        let config = directory.join(arguments::CONFIG_FILE);
+        if !config.exists() {
+            fs::write(config, &self.config).map_err(|e| system("write a node's configuration", e))?;
+        }
         if let Some(preset) = self.preset.as_ref().filter(|_| setting.incarnation == 1) {
             let text = preset.file(setting.node);
             fs::write(directory.join(arguments::CLUSTER_FILE), text)
                 .map_err(|e| system("write a node's nodes.conf", e))?;
         }
-        let machine = self.machines.entry(setting.node).or_default();
+        Ok(())
+    }
+
+    /// A node's machine, whose disk is taken account of from its first start on.
+    fn machine(&mut self, node: NodeId, directory: &Path) -> Result<&mut Machine, WorldError> {
+        let machine = self.machines.entry(node).or_default();
         if self.keeps_account && machine.disk.is_none() {
-            let draws = Stream::new(self.seed, &name, "disk");
-            let disk = Disk::of(&directory, draws).map_err(|e| system("look at a node's folder", e))?;
+            let draws = Stream::new(self.seed, &node.to_string(), "disk");
+            let disk = Disk::of(directory, draws).map_err(|e| system("look at a node's folder", e))?;
             machine.disk = Some(Rc::new(RefCell::new(disk)));
         }
-        machine.install(page.get(), self.epoch_ns);
-        let launch =
-            Launch { directory: &directory, arguments: &self.arguments, output: &output, page: page.fd() };
-        let leader = self.stage.launch(&launch).map_err(|e| system("start the server", e))?;
-        let mut process = Process::greet(setting.node, page, leader, log)?;
-        process.stack_file = logs.join("stack.txt");
-        process.disk.clone_from(&self.machines.entry(setting.node).or_default().disk);
-        Ok(process)
+        machine.tells = self.tells_files;
+        Ok(machine)
     }
 
     /// Forgets a process whose turn was its last.
@@ -243,6 +271,7 @@ impl World for Simulated {
                 machine.read_back(process.page());
                 machine.set(fault, affliction, now);
                 machine.install(process.page(), self.epoch_ns);
+                process.child_fate = machine.child_fate();
             }
             None => machine.set(fault, affliction, now),
         }

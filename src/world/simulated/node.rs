@@ -20,7 +20,7 @@ use super::page::{Reported, SharedPage};
 use super::sockets::Sockets;
 use super::watchdog;
 use crate::actor::message::Arrival;
-use crate::fault::POWER_LOST;
+use crate::fault::{ChildFate, POWER_LOST};
 use crate::id::NodeId;
 use crate::rng::Stream;
 use crate::shim::page::{self, PARTICIPANTS, Page, record, state, watch};
@@ -73,6 +73,8 @@ pub struct Process {
     pub stack_file: PathBuf,
     /// What is on the machine's disk for sure, where that is kept account of.
     pub disk: Option<Rc<RefCell<Disk>>>,
+    /// What becomes of the processes that it forks, if that is not what should.
+    pub child_fate: Option<ChildFate>,
 }
 
 /// How a process gave its turn up.
@@ -121,6 +123,7 @@ impl Process {
             resting: None,
             stack_file,
             disk: None,
+            child_fate: None,
         };
         process.await_hello()?;
         Ok(process)
@@ -233,6 +236,9 @@ impl Process {
 
     fn is_due(&mut self, participant: usize) -> bool {
         let (now, activity) = (self.page.get().now_ns, self.page.get().pipe_activity);
+        if self.is_hung(participant) {
+            return false;
+        }
         let p = self.page.participant(participant);
         match p.state {
             state::READY => true,
@@ -244,13 +250,20 @@ impl Process {
         }
     }
 
+    /// Whether it is a child, and children do not run.
+    fn is_hung(&self, participant: usize) -> bool {
+        participant > 0 && self.child_fate == Some(ChildFate::Hung)
+    }
+
     /// When the node wants the turn again: at once if its turn was over before it had done all it could.
     fn deadline(&mut self) -> SimTime {
         if self.who_is_due().is_some() {
             return SimTime::from_ns(self.page.get().now_ns);
         }
+        let last = if self.is_hung(1) { 1 } else { PARTICIPANTS };
         let blocked = |p: &&page::Participant| p.state == state::BLOCKED;
-        let earliest = self.page.get().participants.iter().filter(blocked).map(|p| p.deadline_ns).min();
+        let earliest =
+            self.page.get().participants[..last].iter().filter(blocked).map(|p| p.deadline_ns).min();
         SimTime::from_ns(earliest.unwrap_or(u64::MAX))
     }
 
@@ -398,6 +411,10 @@ impl Process {
             record::FORK => {
                 let forked = self.children.forked(&mut self.page, record.value as usize, record.extra as u32);
                 self.seen.push(forked);
+                if self.child_fate == Some(ChildFate::Killed) {
+                    self.page.participant(record.value as usize).signals |= 1 << libc::SIGKILL;
+                    self.children.signalled(record.extra as u32, libc::SIGKILL);
+                }
             }
             // The signal stands in the child's own part of the page; it is due by that.
             record::SIGNAL => self.children.signalled(record.extra as u32, record.value as i32),
