@@ -6,10 +6,12 @@ use crate::fault::{Fault, LatencyRange};
 use crate::history::Request;
 use crate::language::in_millis;
 use crate::op::Op;
-use crate::scenario::{Cluster, Command, Delay, Head, LatencyMs, Network, Scenario, Validation, Workload};
+use crate::scenario::{
+    Cluster, Command, Delay, Guest, GuestExpect, Head, LatencyMs, Network, Scenario, Validation, Workload,
+};
 use crate::time::SimDuration;
 
-use super::{ClientCommand, Limits, LinkDelay, Plan, WorkloadPlan};
+use super::{ClientCommand, GuestPlan, Limits, LinkDelay, Plan, WorkloadPlan};
 
 impl Plan {
     /// The scenario that resolves to this plan.
@@ -33,6 +35,7 @@ impl Plan {
             operations: self.operations.iter().map(Op::write).collect(),
             chaos: self.faults.iter().map(Fault::write).collect(),
             workload: self.workload.as_ref().map_or_else(no_workload, workload),
+            guests: self.guests.iter().map(guest).collect(),
             validation: validation(&self.limits),
         }
     }
@@ -80,6 +83,21 @@ fn command(command: &ClientCommand) -> Command {
         Request::Get { key } => (None, Some(key), None),
     };
     Command { client: command.client.0.into(), at: command.at_ns.as_secs_f64(), set, get, value }
+}
+
+fn guest(plan: &GuestPlan) -> Guest {
+    let expect = GuestExpect { exit: plan.expect.exit, output: plan.expect.output.clone() };
+    Guest {
+        name: plan.name.clone(),
+        run: plan.run.clone(),
+        at: seconds(plan.at_ns),
+        timeout: seconds(plan.timeout_ns),
+        kill_after: plan.kill_after_ns.and_then(seconds),
+        stdin: plan.stdin.clone(),
+        files: plan.files.clone(),
+        environment: plan.environment.clone(),
+        expect: (!plan.expect.is_nothing()).then_some(expect),
+    }
 }
 
 /// What is on unless it is said to be off is written only then.

@@ -13,6 +13,7 @@ mod format;
 mod formation;
 mod freedom;
 mod guard;
+mod guests;
 mod hostile;
 mod judge;
 mod leaving;

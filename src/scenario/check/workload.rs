@@ -26,6 +26,7 @@ impl Finds {
         self.range(&place.key("value_bytes"), workload.value_bytes, 40, MAX_VALUE_BYTES);
         self.duration(&place.key("duration"), workload.duration);
         self.duration(&place.key("timeout"), workload.timeout);
+        self.tool(&place, workload);
         if let Some(commands) = &workload.commands {
             self.script(&place, workload, commands);
         }
