@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Aim, Effect, Fault, FaultId, FaultKind, NetworkLatency, NetworkPartition, ProcessKill, ProcessPause,
-    Signal, Swarm, Target, Ties, trigger,
+    Aim, BusMessages, Effect, Fault, FaultId, FaultKind, NetworkLatency, NetworkPartition, ProcessKill,
+    ProcessPause, Signal, StaleLink, Swarm, Target, Ties, trigger,
 };
 use crate::id::{NodeId, ShardId};
 use crate::language::target;
@@ -152,6 +152,8 @@ catalogue! {
     ProcessPause,
     NetworkPartition,
     NetworkLatency,
+    BusMessages,
+    StaleLink,
 }
 
 impl FaultAction {
@@ -160,11 +162,16 @@ impl FaultAction {
         self.aim() == Aim::Links
     }
 
+    /// Whether it is a rule for messages, so that what it hit is what they were.
+    pub fn is_of_messages(&self) -> bool {
+        matches!(self.effect(), Effect::Bus { .. })
+    }
+
     /// How it ends a process, and how long after the end the process is started again; nothing if it ends none.
     pub fn ends_process(&self) -> Option<(Signal, Option<SimDuration>)> {
         match self.effect() {
             Effect::Signal { signal, restart_after } => Some((signal, restart_after)),
-            Effect::Pause | Effect::Links { .. } => None,
+            Effect::Pause | Effect::Links { .. } | Effect::Bus { .. } => None,
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod bench;
 mod bisect;
+mod bus;
 mod bystander;
 mod campaign;
 mod cli;

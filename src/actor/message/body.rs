@@ -47,6 +47,7 @@ impl NetworkMessage {
     fn body(&self) -> Body {
         let message = match self {
             NetworkMessage::SetRule { fault, .. } => return Body::Rule { fault: *fault, on: true },
+            NetworkMessage::SetBusRule { fault, .. } => return Body::Rule { fault: *fault, on: true },
             NetworkMessage::ClearRule { fault } => return Body::Rule { fault: *fault, on: false },
             NetworkMessage::Listen { host: Host::Node(node), port } => {
                 return Body::Listen { node: *node, port: *port };
@@ -64,6 +65,7 @@ impl NetworkMessage {
             NetworkMessage::Knock { conn } => Told::Knock { conn: *conn },
             NetworkMessage::GiveUp { conn } => Told::GiveUp { conn: *conn },
             NetworkMessage::Retransmit { conn, side } => Told::Retransmit { conn: *conn, side: *side },
+            NetworkMessage::Again { conn, side, .. } => Told::Again { conn: *conn, side: *side },
             NetworkMessage::Gone { host: Host::Node(node) } => Told::Gone { node: *node },
             NetworkMessage::Gone { host } => Told::HostGone { host: *host },
             NetworkMessage::Cease => Told::Cease,

@@ -335,6 +335,27 @@ functions! {
     malloc_usable_size USABLE_SIZE first_usable_size own_malloc_usable_size "rsi" (_memory: *mut u8) -> usize;
 }
 
+/// There is nothing to give back: freed pages of ours went to the kernel already. The C library's own would set up its
+/// heap first if nobody used it yet, and draw a random number for it.
+#[unsafe(no_mangle)]
+extern "C" fn malloc_trim(pad: usize) -> i32 {
+    if alive() {
+        return 0;
+    }
+    // SAFETY: the C library's function, with the caller's argument.
+    unsafe { real!("malloc_trim" as fn(usize) -> i32)(pad) }
+}
+
+/// Every tuning of a heap that is not used succeeds; see `malloc_trim`.
+#[unsafe(no_mangle)]
+extern "C" fn mallopt(option: i32, value: i32) -> i32 {
+    if alive() {
+        return 1;
+    }
+    // SAFETY: the C library's function, with the caller's arguments.
+    unsafe { real!("mallopt" as fn(i32, i32) -> i32)(option, value) }
+}
+
 /// Decides whose functions are used, with the first call of all.
 fn decide() {
     use_own();

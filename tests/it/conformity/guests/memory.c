@@ -108,6 +108,17 @@ static void nothing_is_something_too(void) {
     SHOW(malloc_usable_size(NULL));
 }
 
+/* What there is to give back is the allocator's affair; the memory in use stays as it is. */
+static void a_heap_is_trimmed_and_tuned(void) {
+    unsigned char *memory = malloc(100000);
+    fill(memory, 100000, 3);
+    int trimmed = malloc_trim(0);
+    IS(trimmed == 0 || trimmed == 1);
+    IS(mallopt(M_TRIM_THRESHOLD, 1 << 20) == 1);
+    IS(is_filled(memory, 100000, 3));
+    free(memory);
+}
+
 static void *give_and_take(void *number) {
     for (unsigned i = 0; i < 500; i++) {
         unsigned char *memory = malloc(size_of(i));
@@ -159,6 +170,6 @@ static void the_c_librarys_memory_is_freed_by_its_user(void) {
 }
 
 GUEST(NAMED(blocks_do_not_overlap), NAMED(cleared_memory_is_clear_after_use), NAMED(resizing_keeps_what_there_is),
-      NAMED(alignments_are_kept), NAMED(too_much_is_refused), NAMED(nothing_is_something_too),
+      NAMED(alignments_are_kept), NAMED(too_much_is_refused), NAMED(nothing_is_something_too), NAMED(a_heap_is_trimmed_and_tuned),
       NAMED(threads_share_memory_in_peace), NAMED(a_child_has_memory_of_its_own),
       NAMED(the_c_librarys_memory_is_freed_by_its_user))
