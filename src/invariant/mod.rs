@@ -34,6 +34,7 @@ pub mod reads;
 pub mod replica_sync;
 pub mod replication_lag;
 pub mod replication_stream;
+pub mod replies;
 pub mod roles;
 #[cfg(test)]
 pub(crate) mod sample;
@@ -99,7 +100,7 @@ pub struct Judged {
 }
 
 /// Every invariant, in the order of the report.
-pub static CATALOGUE: [Invariant; 31] = [
+pub static CATALOGUE: [Invariant; 32] = [
     slot_coverage::INVARIANT,
     replica_sync::INVARIANT,
     data_consistency::INVARIANT,
@@ -108,6 +109,7 @@ pub static CATALOGUE: [Invariant; 31] = [
     replication_lag::INVARIANT,
     replication_stream::INVARIANT,
     reads::INVARIANT,
+    replies::INVARIANT,
     availability::INVARIANT,
     single_owner::INVARIANT,
     views_agree::INVARIANT,

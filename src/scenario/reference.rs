@@ -4,6 +4,7 @@
 
 use crate::language::target;
 use crate::language::{sections, table};
+use crate::model::KINDS;
 use crate::{fault, op};
 
 /// The text of `scenarios/README.md`.
@@ -12,8 +13,11 @@ pub fn reference() -> String {
     let faults = sections("chaos", &fault::abouts());
     let (timing, trigger) = (table(op::timing::KEYS), table(fault::trigger::KEYS));
     let target = table(target::KEYS);
+    let kinds =
+        KINDS.iter().map(|kind| format!("| `{}` | {} |\n", kind.name, kind.about)).collect::<String>();
     format!(
-        "{HEAD}
+        "{HEAD}{kinds}
+{TAIL}
 ## `operations`
 
 What the operator does on purpose, in a list. Beside the keys of its type every operation has these:
@@ -102,11 +106,30 @@ The server to run: a version in quotes (`\"8.1\"`), or a path.
 | `keys` | a whole number | how many keys they use; 1000 if absent |
 | `value_bytes` | a whole number | the length of a value; 64 if absent |
 | `timeout` | seconds | how long a client waits for an answer |
-| `commands` | a list of `{client, at, set, get, value}` | everything the clients do; then nothing of it is drawn |
+| `mix` | `{kind: weight}` | how much of what is drawn is of which kind of commands, see below; all of it `plain` if absent |
+| `commands` | a list of commands, see below | everything the clients do; then nothing of it is drawn |
 | `tool` | a program | runs as the guest `workload` in the place of clients: `valkey-benchmark` |
 | `args` | a list of texts | the tool's arguments; `-h 10.0.0.1 -p 6379` comes before them unless they name a host |
 
-## `guests`
+An entry of `commands` has `client` (from 1), `at` (seconds since the workload began; later if the client's command before it is
+still open) and one of these:
+
+| key | value | |
+|---|---|---|
+| `set`, `value` | a key, a text | `SET`; the value tells who wrote it if it is absent |
+| `get` | a key | `GET` |
+| `cmd` | a list of words | any other command: `[INCR, k]` |
+| `pipeline` | a list of commands | several commands in one go |
+| `multi` | a list of commands | several commands between `MULTI` and `EXEC`, in one go |
+
+The kinds of `mix`, whose replies are held against a model of the server, command by command:
+
+| kind | |
+|---|---|
+| `plain` | `SET` and `GET` by `pattern`, on keys and values of their own |
+";
+
+const TAIL: &str = "## `guests`
 
 Unmodified programs of the user's, in a list: each runs under the same virtual time as the cluster, on a host of its own
 (10.3.0.1 is the first guest's; node 1 is at 10.0.0.1, node 256 at 10.0.1.0, all at port 6379). What it writes to its outputs, and the files that
