@@ -13,6 +13,9 @@ use crate::id::{ActorId, ClientId, GuestId, NodeId};
 use crate::plan::Plan;
 use crate::time::{SimDuration, SimTime};
 
+/// How long a run without clients works.
+const WORKING: SimDuration = SimDuration::from_secs(10);
+
 /// The phases of a run.
 pub struct Director {
     nodes: Vec<NodeId>,
@@ -24,6 +27,8 @@ pub struct Director {
     guests: Vec<GuestId>,
     guests_working: usize,
     patience: SimDuration,
+    /// A fault waits for something to be seen.
+    has_cues: bool,
 }
 
 impl Director {
@@ -41,6 +46,7 @@ impl Director {
             operations_done: false,
             faults_done: false,
             patience: patience(plan),
+            has_cues: plan.faults.iter().any(|fault| fault.trigger.cue().is_some()),
         }
     }
 
@@ -72,6 +78,32 @@ impl Director {
         }
         for guest in &self.guests {
             out.send(ActorId::Guest(*guest), Message::Guest(GuestMessage::Begin));
+        }
+        if self.clients.is_empty() && self.guests.is_empty() {
+            self.last_call(WORKING, out);
+        }
+    }
+
+    /// Nobody waits for ever for something to be seen.
+    fn last_call(&self, delay: SimDuration, out: &mut Out) {
+        if self.has_cues {
+            out.send_after(delay, ActorId::Chaos, Message::Chaos(ChaosMessage::LastCall));
+        }
+    }
+
+    fn client_done(&mut self, out: &mut Out) {
+        self.clients_working -= 1;
+        self.last_call_if_idle(out);
+    }
+
+    fn guest_done(&mut self, out: &mut Out) {
+        self.guests_working -= 1;
+        self.last_call_if_idle(out);
+    }
+
+    fn last_call_if_idle(&self, out: &mut Out) {
+        if self.clients_working == 0 && self.guests_working == 0 {
+            self.last_call(SimDuration::ZERO, out);
         }
     }
 
@@ -137,8 +169,8 @@ impl Actor for Director {
             }
             DirectorMessage::OperationsDone => self.operations_done = true,
             DirectorMessage::FaultsDone => self.faults_done = true,
-            DirectorMessage::ClientDone => self.clients_working -= 1,
-            DirectorMessage::GuestDone => self.guests_working -= 1,
+            DirectorMessage::ClientDone => self.client_done(out),
+            DirectorMessage::GuestDone => self.guest_done(out),
             DirectorMessage::Judged => self.finish(None, out),
             DirectorMessage::Overdue => {
                 self.finish(Some(format!("the run was not through after {now} of virtual time")), out);

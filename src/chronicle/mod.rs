@@ -8,6 +8,7 @@
 //! when it was delivered; every timeline takes both.
 
 mod bus;
+pub mod cues;
 mod elections;
 mod epochs;
 mod executions;
@@ -37,6 +38,7 @@ pub use views::{Owners, Views};
 use std::sync::Arc;
 
 use self::bus::Bus;
+use self::cues::Cues;
 use self::elections::Known;
 use self::replication::Replication;
 use crate::event::{Body, Event};
@@ -47,6 +49,8 @@ use crate::time::{SimDuration, SimTime};
 #[derive(Clone, Debug)]
 pub struct Chronicle {
     bus: Bus,
+    /// What faults wait for.
+    pub cues: Cues,
     /// Whether bus messages tell what their senders claim; a log of an older program says nothing of it.
     tells_claims: bool,
     /// Every node, as it lived and as it spoke of itself last.
@@ -79,6 +83,7 @@ impl Chronicle {
         let node_timeout = SimDuration::from_ms(plan.cluster.node_timeout_ms);
         Chronicle {
             bus: Bus::default(),
+            cues: Cues::new(plan),
             tells_claims: false,
             members: Members::new(plan),
             asks: Asks::new(plan),
@@ -111,6 +116,7 @@ impl Chronicle {
         } else if let Some(heard) = self.bus.delivered(event) {
             self.heard(&heard);
         }
+        self.cues.see(event, &self.members);
     }
 
     /// The run is over.

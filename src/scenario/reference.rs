@@ -12,6 +12,7 @@ pub fn reference() -> String {
     let operations = sections("operations", &op::abouts());
     let faults = sections("chaos", &fault::abouts());
     let (timing, trigger) = (table(op::timing::KEYS), table(fault::trigger::KEYS));
+    let cue = table(fault::cue::KEYS);
     let target = table(target::KEYS);
     let kinds =
         KINDS.iter().map(|kind| format!("| `{}` | {} |\n", kind.name, kind.about)).collect::<String>();
@@ -30,6 +31,10 @@ What happens to the cluster against its will, in a list. Every fault is healed a
 every fault has these, which say when it fires:
 
 {trigger}
+Below `when` stands what is to be seen, as in `when: {{bus: failover_auth_request, from: 5, nth: 2}}`. One of the first seven keys
+says what; what is seen counts from the beginning of the workload. A fault whose sight never came is reported as missed:
+
+{cue}
 and most have these, which say whom it hits. Roles are looked up when the moment has come; what is left out is drawn
 from the seed:
 
