@@ -290,8 +290,7 @@ fn of_file(path: &Path, loader: Option<Loader>) -> Result<Program, ProgramError>
 /// The program that the first line of a script names.
 fn interpreter(bytes: &[u8]) -> Option<PathBuf> {
     let line = bytes.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()?;
-    let word = String::from_utf8_lossy(line).split_whitespace().next().map(PathBuf::from);
-    word
+    String::from_utf8_lossy(line).split_whitespace().next().map(PathBuf::from)
 }
 
 #[cfg(test)]

@@ -78,7 +78,7 @@ mod tests {
         assert_eq!(Asked::of(&chunk[..chunk.len() - 3]), Asked { commands: vec![], is_partial: true });
         assert!(Asked::of(b"PING\r\n").is_partial);
         assert!(Asked::of(&pack(&["SET", "k", &"v".repeat(65)])).is_partial);
-        assert!(Asked::of(&pack(&vec!["MSET"; 9])).is_partial);
+        assert!(Asked::of(&pack(&["MSET"; 9])).is_partial);
         assert!(Asked::of(&pack(&["PING"]).repeat(9)).is_partial);
     }
 }
