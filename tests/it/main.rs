@@ -16,6 +16,7 @@ mod format;
 mod formation;
 mod freedom;
 mod guard;
+mod guests;
 mod hostile;
 mod judge;
 mod leaving;

@@ -3,6 +3,7 @@
 mod arguments;
 mod children;
 mod disk;
+mod guests;
 mod log_tail;
 pub mod lone;
 mod machine;
@@ -23,19 +24,20 @@ use std::rc::Rc;
 pub use seat::{Seat, with_counter};
 
 use self::disk::Disk;
+use self::guests::Guests;
 use self::log_tail::LogTail;
 use self::machine::Machine;
-use self::node::{Process, Setting, system};
+use self::node::{Output, Process, Setting, system};
 use self::page::SharedPage;
 use self::spawn::{Launch, Stage};
-use super::{Next, Seen, Turn, World, WorldError};
+use super::{Next, ProgramFile, Seen, Turn, World, WorldError};
 use crate::actor::message::Arrival;
 use crate::fault::{Affliction, Cue, FaultId, POWER_LOST, Remains, Signal};
-use crate::id::NodeId;
+use crate::id::{GuestId, Host, NodeId};
 use crate::plan::{Formation, Plan};
 use crate::rng::Stream;
 use crate::scratch::ScratchFolder;
-use crate::servers::Server;
+use crate::servers::{Program, Server};
 use crate::time::SimTime;
 use crate::wire::nodes_conf::Preset;
 
@@ -47,6 +49,10 @@ pub struct Options<'a> {
     pub server: &'a Server,
     /// Where each node's log is kept: a folder a node.
     pub logs: PathBuf,
+    /// The program of each guest of the plan, in the plan's order.
+    pub programs: &'a [Program],
+    /// Where what guests leave is kept: a folder a guest.
+    pub guests: PathBuf,
     /// Whether calls that go round the shim end the run.
     pub check: bool,
 }
@@ -60,6 +66,7 @@ pub struct Simulated {
     keeps_account: bool,
     /// Whether calls that concern files are told.
     tells_files: bool,
+    guests: Guests,
     stage: Stage,
     folder: ScratchFolder,
     /// What nodes start with that are members of a cluster already.
@@ -79,6 +86,7 @@ impl Simulated {
         let cluster = &options.plan.cluster;
         let folder = ScratchFolder::in_memory().map_err(|e| system("make the run's folder", e))?;
         let stage = Stage::new(folder.path(), options.server).map_err(|e| system("lay out the server", e))?;
+        let guests = Guests::new(options, folder.path());
         Ok(Simulated {
             processes: BTreeMap::new(),
             machines: BTreeMap::new(),
@@ -88,6 +96,7 @@ impl Simulated {
                 .iter()
                 .any(|fault| fault.trigger.cue().is_some_and(Cue::is_of_files)),
             keeps_account: options.plan.faults.iter().any(|fault| fault.action.loses_power()),
+            guests,
             stage,
             folder,
             preset: (cluster.formation == Formation::Preset).then(|| Preset::of(cluster, options.plan.seed)),
@@ -101,8 +110,8 @@ impl Simulated {
         })
     }
 
-    fn launch(&mut self, setting: Setting) -> Result<Process, WorldError> {
-        let name = setting.node.to_string();
+    fn launch(&mut self, node: NodeId, setting: Setting) -> Result<Process, WorldError> {
+        let name = setting.host.to_string();
         let (directory, logs) = (self.folder.path().join(&name), self.logs.join(&name));
         for folder in [&directory, &logs] {
             fs::create_dir_all(folder)
@@ -112,16 +121,16 @@ impl Simulated {
         let log = LogTail::at_end(&output).map_err(|e| system("open a node's log", e))?;
         let mut page = SharedPage::new().map_err(|e| system("make a node's page", e))?;
         node::prepare(&mut page, setting);
-        self.furnish(setting, &directory)?;
+        self.furnish(node, setting.incarnation, &directory)?;
         let epoch_ns = self.epoch_ns;
-        self.machine(setting.node, &directory)?.install(page.get(), epoch_ns);
+        self.machine(node, &directory)?.install(page.get(), epoch_ns);
         let arguments = [arguments::CONFIG_FILE.to_owned()];
         let launch =
             Launch { directory: &directory, arguments: &arguments, output: &output, page: page.fd() };
         let leader = self.stage.launch(&launch).map_err(|e| system("start the server", e))?;
-        let mut process = Process::greet(setting.node, page, leader, log)?;
+        let mut process = Process::greet(setting.host, page, leader, Output { log, errors: None })?;
         process.stack_file = logs.join("stack.txt");
-        let machine = self.machines.entry(setting.node).or_default();
+        let machine = self.machines.entry(node).or_default();
         process.disk.clone_from(&machine.disk);
         process.child_fate = machine.child_fate();
         Ok(process)
@@ -129,13 +138,13 @@ impl Simulated {
 
     /// Puts into a node's folder what its server starts with: its configuration, unless it has one that is its own by now,
     /// and at its first start the cluster that it is a member of already.
-    fn furnish(&self, setting: Setting, directory: &Path) -> Result<(), WorldError> {
+    fn furnish(&self, node: NodeId, incarnation: u32, directory: &Path) -> Result<(), WorldError> {
         let config = directory.join(arguments::CONFIG_FILE);
         if !config.exists() {
             fs::write(config, &self.config).map_err(|e| system("write a node's configuration", e))?;
         }
-        if let Some(preset) = self.preset.as_ref().filter(|_| setting.incarnation == 1) {
-            let text = preset.file(setting.node);
+        if let Some(preset) = self.preset.as_ref().filter(|_| incarnation == 1) {
+            let text = preset.file(node);
             fs::write(directory.join(arguments::CLUSTER_FILE), text)
                 .map_err(|e| system("write a node's nodes.conf", e))?;
         }
@@ -202,7 +211,7 @@ fn number(signal: Signal) -> i32 {
 impl World for Simulated {
     fn start(&mut self, node: NodeId, incarnation: u32, now: SimTime) -> Result<(), WorldError> {
         let setting = Setting {
-            node,
+            host: Host::Node(node),
             incarnation,
             seed: self.seed,
             epoch_ns: self.epoch_ns,
@@ -210,7 +219,7 @@ impl World for Simulated {
             times_slower: self.times_slower,
             check: self.check,
         };
-        let process = self.launch(setting)?;
+        let process = self.launch(node, setting)?;
         tracing::info!(%node, incarnation, pid = process.id(), "server started");
         self.processes.insert(node, process);
         Ok(())
@@ -289,6 +298,22 @@ impl World for Simulated {
         let turn = Turn { next: Next::Exited(POWER_LOST.to_owned()), ..process.kill(now)? };
         self.machines.entry(node).or_default().leaves = Some(remains);
         self.after(node, turn).map(Some)
+    }
+
+    fn start_guest(&mut self, guest: GuestId, now: SimTime) -> Result<ProgramFile, WorldError> {
+        self.guests.start(guest, now)
+    }
+
+    fn resume_guest(&mut self, guest: GuestId, now: SimTime) -> Result<Option<Turn>, WorldError> {
+        self.guests.resume(guest, now, &mut self.turns)
+    }
+
+    fn arrive_guest(&mut self, guest: GuestId, handle: u64, arrival: Arrival) {
+        self.guests.arrive(guest, handle, arrival);
+    }
+
+    fn kill_guest(&mut self, guest: GuestId, now: SimTime) -> Result<Option<Turn>, WorldError> {
+        self.guests.kill(guest, now)
     }
 
     fn nodes_conf(&self, node: NodeId) -> Result<Option<String>, WorldError> {
