@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::candidates::Candidates;
 use super::bus::{Header, Heard, Message};
 use super::handover::Handovers;
 use super::members::Members;
@@ -42,6 +43,10 @@ pub struct Request {
     pub knew_failed: Option<SimTime>,
     /// The failover that the operator asked of it last.
     pub asked: Option<(SimTime, FailoverMode)>,
+    /// When it may ask, by its own words.
+    pub due: Option<SimTime>,
+    /// When it was last on good terms with its primary, at the latest; nothing if its process never was.
+    pub fresh_at: Option<SimTime>,
     /// The offset at which its primary stopped its clients for this hand-over, if it was told.
     pub announced: Option<u64>,
 }
@@ -136,6 +141,7 @@ pub(super) struct Known<'c> {
     pub suspicions: &'c Suspicions,
     pub handovers: &'c Handovers,
     pub asks: &'c Asks,
+    pub candidates: &'c Candidates,
 }
 
 impl Elections {
@@ -196,6 +202,8 @@ impl Elections {
             primary,
             knew_failed: primary.and_then(|primary| known.suspicions.known_failed(node, primary)),
             asked: known.asks.failover_of(node),
+            due: known.candidates.due(node),
+            fresh_at: known.candidates.fresh_at(node),
             announced: primary.and_then(|primary| known.handovers.announced(node, primary, message.at)),
         };
         self.roles.entry(node).or_default().request = Some(self.requests.len());
@@ -256,7 +264,7 @@ impl Elections {
         let votes = request.and_then(|request| self.counted.get(&(node, self.requests[request].epoch)));
         let voters = votes.into_iter().flatten().copied().collect();
         // It counts those that it knew before it took the slots itself.
-        let quorum = known.views.owners(node, None).quorum();
+        let quorum = known.views.owners(node, None).quorum().min(known.members.owners().quorum());
         self.takeovers.push(Takeover {
             event: message.event,
             at: message.at,

@@ -8,6 +8,7 @@
 //! when it was delivered; every timeline takes both.
 
 mod bus;
+mod candidates;
 mod elections;
 mod epochs;
 mod handover;
@@ -22,6 +23,7 @@ mod suspicion;
 mod views;
 
 pub use bus::{Header, Heard, Message};
+pub use candidates::{Candidacy, Candidates};
 pub use elections::{Elections, Request, Takeover, Vote};
 pub use epochs::{Epochs, Setback, Wrong};
 pub use handover::{Handovers, Moved};
@@ -39,7 +41,7 @@ use self::elections::Known;
 use self::replication::Replication;
 use crate::event::{Body, Event};
 use crate::plan::Plan;
-use crate::time::{SimDuration, SimTime};
+use crate::time::SimTime;
 
 /// Everything that was seen so far.
 #[derive(Clone, Debug)]
@@ -57,6 +59,8 @@ pub struct Chronicle {
     pub suspicions: Suspicions,
     /// Manual hand-overs.
     pub handovers: Handovers,
+    /// Replicas that stood for election.
+    pub candidates: Candidates,
     /// Requests, votes and takeovers.
     pub elections: Elections,
     /// Epochs that went wrong.
@@ -72,15 +76,19 @@ pub struct Chronicle {
 impl Chronicle {
     /// Nothing was seen yet of a run of `plan`.
     pub fn new(plan: &Plan) -> Self {
-        let node_timeout = SimDuration::from_ms(plan.cluster.node_timeout_ms);
+        let asks = Asks::new(plan);
+        let (node_timeout, shortest) = asks.node_timeouts();
+        let mut suspicions = Suspicions::new(node_timeout);
+        suspicions.retimed((node_timeout, shortest));
         Chronicle {
             bus: Bus::default(),
             tells_claims: false,
             members: Members::new(plan),
-            asks: Asks::new(plan),
+            asks,
             views: Views::default(),
-            suspicions: Suspicions::new(node_timeout),
+            suspicions,
             handovers: Handovers::default(),
+            candidates: Candidates::default(),
             elections: Elections::default(),
             epochs: Epochs::default(),
             states: States::default(),
@@ -93,8 +101,9 @@ impl Chronicle {
     pub fn see(&mut self, event: &Event) {
         self.resumed(event);
         self.members.see(event);
-        self.asks.see(event);
+        self.asked(event);
         self.epochs.see(event);
+        self.candidates.see(event, (&self.members, &self.views));
         self.handovers.see(event);
         self.suspicions.see(event);
         self.states.see(event);
@@ -117,6 +126,14 @@ impl Chronicle {
         self.tells_claims
     }
 
+    fn asked(&mut self, event: &Event) {
+        if self.asks.see(event) {
+            let timeouts = self.asks.node_timeouts();
+            self.suspicions.retimed(timeouts);
+            self.service.retimed(timeouts.0);
+        }
+    }
+
     fn resumed(&mut self, event: &Event) {
         let node = event.actor.node().filter(|_| matches!(event.body, Body::Pause { paused: false }));
         let paused_at = node.and_then(|node| self.members.get(node)?.paused_at);
@@ -133,6 +150,7 @@ impl Chronicle {
             suspicions: &self.suspicions,
             handovers: &self.handovers,
             asks: &self.asks,
+            candidates: &self.candidates,
         };
         self.elections.said(message, &known);
         self.epochs.said(message);

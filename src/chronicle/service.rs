@@ -82,6 +82,11 @@ impl Service {
         }
     }
 
+    /// The longest node timeout that counted so far.
+    pub(super) fn retimed(&mut self, node_timeout: SimDuration) {
+        self.notices_within = notices_within(node_timeout);
+    }
+
     pub(super) fn see(&mut self, event: &Event, (members, views, asks): (&Members, &Views, &Asks)) {
         match (event.actor, &event.body) {
             (ActorId::Client(client), Body::Invoke { sequence, request: Request::Set { .. } }) => {
@@ -126,14 +131,15 @@ impl Service {
         }
         let since = SimTime::from_ns(asked_at.as_ns().checked_sub(self.notices_within.as_ns())?);
         let is_steady = self.activity.get(&node).is_some_and(|activity| activity.steady_since <= since);
-        if !is_steady || asks.retimed() || asks.reshaped() {
+        if !is_steady || asks.changed_table(node, asked_at) {
             return None;
         }
         let owners = views.owners(node, Some(last));
         let reached = views.within_reach(node, since);
         let heard = owners.nodes().filter(|owner| reached.contains(owner)).count();
         let (for_, owners_count) = (self.notices_within, owners.count());
-        (heard < owners.quorum()).then_some(Refusal::CutOff { for_, heard, owners: owners_count })
+        let quorum = owners.quorum().min(members.owners().quorum());
+        (heard < quorum).then_some(Refusal::CutOff { for_, heard, owners: owners_count })
     }
 
     fn keep(&mut self, accepted: Option<Accepted>) {
@@ -172,10 +178,8 @@ impl Service {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use super::super::sample::{Says, at, event, message};
-    use super::super::{Chronicle, Heard};
+    use super::super::sample::{Says, event, message};
+    use super::super::Chronicle;
     use super::*;
     use crate::fault::Channel;
     use crate::id::Host;
@@ -195,8 +199,7 @@ mod tests {
             chronicle.see(&event(s, ActorId::Network, sent));
             chronicle.take(message(first.clone(), 2, s));
             for node in (2..=3).filter(|_| s <= heard) {
-                let message = Arc::new(message(owner(node), 1, s));
-                chronicle.heard(&Heard { event: s, at: at(s), message });
+                chronicle.take(message(owner(node), 1, s));
             }
         }
         chronicle

@@ -49,15 +49,15 @@ fn write(accepted: &Accepted) -> String {
 
 fn contradiction(found: &Contradiction, evidence: &Evidence) -> Option<String> {
     let node = found.node;
+    let by_hand = evidence.chronicle.asks.changed_table(node, found.at);
     match &found.why {
         Why::Young { age } => Some(format!("{node} serves as a primary {age} after its start")),
         Why::FailedOwner { owner, since } => {
             let required = Settings::at(evidence, node, found.at).needs_all_slots();
-            (required && !evidence.chronicle.asks.reshaped())
+            (required && !by_hand)
                 .then(|| format!("{node} says ok and calls {owner}, which owns slots, failing since {since}"))
         }
-        Why::Minority { doubted, owners, since } => (!evidence.chronicle.asks.reshaped())
-            .then(|| format!("{node} says ok and doubts {doubted} of {owners} primaries since {since}")),
+        Why::Minority { doubted, owners, since } => (!by_hand).then(|| format!("{node} says ok and doubts {doubted} of {owners} primaries since {since}")),
     }
 }
 

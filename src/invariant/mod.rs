@@ -6,6 +6,7 @@
 pub mod account;
 pub mod attached_replicas;
 pub mod availability;
+pub mod candidates;
 pub mod config_epochs;
 pub mod convergence_time;
 pub mod data_consistency;
@@ -97,7 +98,7 @@ pub struct Judged {
 }
 
 /// Every invariant, in the order of the report.
-pub static CATALOGUE: [Invariant; 30] = [
+pub static CATALOGUE: &[Invariant] = &[
     slot_coverage::INVARIANT,
     replica_sync::INVARIANT,
     data_consistency::INVARIANT,
@@ -119,6 +120,7 @@ pub static CATALOGUE: [Invariant; 30] = [
     attached_replicas::INVARIANT,
     stray_keys::INVARIANT,
     persistence::INVARIANT,
+    candidates::INVARIANT,
     votes::INVARIANT,
     elections::INVARIANT,
     epochs::INVARIANT,

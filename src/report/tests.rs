@@ -121,6 +121,7 @@ fn a_run_that_passed_is_summed_up() {
             ✓ Attached Replicas: 3 replicas attached
             ✓ Stray Keys: no key is where it does not belong
             ✓ Persistence: 6 files as in memory, 0 left whole by processes that ended
+            ✓ Candidates: 0 candidacies
             ✓ Votes: 0 votes in 0 elections
             ✓ Elections: 0 elections and 0 takeovers
             ✓ Epochs: No epoch went back
@@ -319,6 +320,12 @@ fn the_json_report_has_every_measured_value() {
                   "statement": "nodes.conf is what the node has in memory, votes are in it, and a restart keeps who the node is",
                   "verdict": "holds",
                   "detail": "6 files as in memory, 0 left whole by processes that ended"
+                },
+                "candidates": {
+                  "title": "Candidates",
+                  "statement": "a replica that stands for election knows its rank by the offsets it was told, waits as long as that says, and was not without its primary for longer than its validity factor allows",
+                  "verdict": "holds",
+                  "detail": "0 candidacies"
                 },
                 "votes": {
                   "title": "Votes",
