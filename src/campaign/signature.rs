@@ -25,6 +25,7 @@ const MOST_TELLING: &[&str] = &[
     "candidates",
     "epochs",
     "failure_calls",
+    "failover_time",
     "hand_over",
     "isolation",
     "reads",

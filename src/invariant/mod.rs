@@ -15,6 +15,7 @@ pub mod epochs;
 pub mod evidence;
 mod excuse;
 pub mod expectation;
+pub mod failover_time;
 pub mod failure_calls;
 pub mod gather;
 pub mod hand_over;
@@ -125,6 +126,7 @@ pub static CATALOGUE: &[Invariant] = &[
     elections::INVARIANT,
     epochs::INVARIANT,
     failure_calls::INVARIANT,
+    failover_time::INVARIANT,
     hand_over::INVARIANT,
     isolation::INVARIANT,
     no_crash::INVARIANT,

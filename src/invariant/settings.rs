@@ -58,6 +58,12 @@ impl<'e> Settings<'e> {
         (factor > 0).then_some(SimDuration::from_secs(ping) + age)
     }
 
+    /// How often timers are looked at (`hz`), at most.
+    pub fn cron_period(&self) -> SimDuration {
+        let hz = self.text(&["hz"]).and_then(|text| text.trim().parse::<u64>().ok()).unwrap_or(10);
+        SimDuration::from_ms(1_000 / hz.clamp(1, 10))
+    }
+
     /// Whether replicas move to primaries that have none.
     pub fn migrates_replicas(&self) -> bool {
         self.is_on(&["cluster-allow-replica-migration"], true)

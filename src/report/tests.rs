@@ -126,6 +126,7 @@ fn a_run_that_passed_is_summed_up() {
             ✓ Elections: 0 elections and 0 takeovers
             ✓ Epochs: No epoch went back
             ✓ Failure Calls: 0 calls
+            ✓ Failover Time: 0 primaries that ended in a calm cluster
             ✓ Hand-Over: 0 hand-overs
             ✓ Isolation: Nobody served that must not
             ✓ No Crash: No unexpected exit (0 expected)
@@ -350,6 +351,12 @@ fn the_json_report_has_every_measured_value() {
                   "statement": "a node is doubted only after a node timeout without a word of it, and called failing only by one that has the young reports of a majority of the primaries with slots",
                   "verdict": "holds",
                   "detail": "0 calls"
+                },
+                "failover_time": {
+                  "title": "Failover Time",
+                  "statement": "a primary that ends in a calm cluster is called failing within two node timeouts, and replaced within what its replicas' ranks make them wait",
+                  "verdict": "holds",
+                  "detail": "0 primaries that ended in a calm cluster"
                 },
                 "hand_over": {
                   "title": "Hand-Over",

@@ -27,6 +27,7 @@ use crate::support::{self, plan, run};
 const BY_UNIT_TESTS: &[(&str, &str)] = &[
     ("votes", "a_second_vote_in_an_epoch_is_a_violation"),
     ("candidates", "data_too_old_may_not_stand"),
+    ("failover_time", "a_death_that_nobody_calls_in_time_is_a_violation"),
     ("elections", "a_winner_without_a_majority_in_its_epoch_is_a_violation"),
     ("epochs", "an_epoch_that_goes_back_is_a_violation"),
     ("isolation", "a_primary_that_serves_at_once_after_its_start_is_a_violation"),
