@@ -7,7 +7,7 @@ mod body;
 use std::net::SocketAddrV4;
 
 use crate::event::{BusSummary, ChildState, Replicated};
-use crate::fault::{Channel, Direction, FaultId, LatencyRange, Signal, Target};
+use crate::fault::{BusRule, Channel, Direction, FaultId, LatencyRange, Signal, Target};
 use crate::id::{ActorId, Host, NodeId};
 use crate::op::OpId;
 
@@ -89,6 +89,10 @@ pub enum NetworkMessage {
     Closed { from: End, reset: bool },
     /// A fault cuts or slows links.
     SetRule { fault: FaultId, rule: Rule },
+    /// A fault sets a rule for messages of the bus.
+    SetBusRule { fault: FaultId, sides: BusSides, rule: Box<BusRule> },
+    /// A message of the bus that one side of a connection sent long since comes once more.
+    Again { conn: u64, side: usize, chunk: Chunk },
     /// A fault heals.
     ClearRule { fault: FaultId },
     /// A dialled connection's request reaches the other host.
@@ -101,6 +105,17 @@ pub enum NetworkMessage {
     Gone { node: NodeId },
     /// From now on nothing is drawn: every latency is the middle of its range.
     Cease,
+}
+
+/// Whom a rule for messages of the bus is about; none means anybody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BusSides {
+    /// Who sends.
+    pub from: Vec<NodeId>,
+    /// Who receives.
+    pub to: Vec<NodeId>,
+    /// Also the other way round.
+    pub both_ways: bool,
 }
 
 /// What a fault makes of links.
@@ -163,6 +178,10 @@ pub enum ChaosMessage {
     /// Whom the targets of a fault are right now, in the order asked, as the operator looked them up; nothing for a
     /// role that nobody has.
     Resolved { fault: FaultId, nodes: Vec<Option<NodeId>> },
+    /// What a fault waits for was seen just now; with whom its targets are, or with nobody at all if the bus does not tell.
+    Seen { fault: FaultId, nodes: Vec<Option<NodeId>> },
+    /// The clients are through: what waits for something to be seen does so only as long as anything is under way.
+    LastCall,
     /// A node's process ended.
     NodeExited { node: NodeId },
     /// The operator starts a node that is down, with an empty data directory or with what it left there.

@@ -3,6 +3,8 @@
 //! It decides when what one end did shows at the other. The bytes of a connection never overtake each other; a cut
 //! link holds them, as TCP does when packets are lost, and gives them up with the first attempt after it healed.
 
+mod bus;
+pub mod bus_rules;
 mod connection;
 mod links;
 mod pieces;
@@ -13,6 +15,7 @@ use std::net::SocketAddrV4;
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use self::bus_rules::BusRules;
 use self::connection::{Connection, ENDS, Held};
 use self::links::Links;
 use self::pieces::Splits;
@@ -41,6 +44,7 @@ pub struct Network {
     next: u64,
     recorded: BTreeMap<u64, VecDeque<SimDuration>>,
     splits: Splits,
+    bus: BusRules,
 }
 
 impl Network {
@@ -49,6 +53,7 @@ impl Network {
         Network {
             links: Links::new(seed, plan),
             splits: Splits::drawn(seed),
+            bus: BusRules::new(seed),
             recorded: BTreeMap::new(),
             listeners: BTreeSet::new(),
             connections: BTreeMap::new(),
@@ -66,6 +71,12 @@ impl Network {
     ) -> Self {
         self.recorded = latencies;
         self.splits = Splits::Recorded(splits);
+        self
+    }
+
+    /// The same, where rules of the bus hit what they hit in an earlier run.
+    pub fn ruled_by(mut self, recorded: bus_rules::Recorded) -> Self {
+        self.bus.guide(recorded);
         self
     }
 
@@ -127,8 +138,11 @@ impl Network {
             // The other host has no such connection any more and says so.
             return self.pass(now, conn, ENDS - 1 - side, Held::Arrival(Arrival::Reset), out);
         }
+        if connection.torn {
+            return;
+        }
         self.credit_for_actor(now, conn, side, chunk.bytes.len() as u64, out);
-        self.pass(now, conn, side, Held::Arrival(Arrival::Data(chunk)), out);
+        self.pass_by_rules(now, conn, side, chunk, out);
     }
 
     /// An actor reads whatever it gets at once: its peer has room again as soon as the bytes are there.
@@ -167,6 +181,9 @@ impl Network {
         if connection.closed.iter().all(|closed| *closed) || connection.ends[1].is_none() {
             return self.forget(conn);
         }
+        if connection.torn {
+            return;
+        }
         let end = if reset { Arrival::Reset } else { Arrival::Eof };
         self.pass(now, conn, side, Held::Arrival(end), out);
     }
@@ -190,7 +207,9 @@ impl Network {
     fn is_blocked(&self, conn: u64, side: usize) -> bool {
         let connection = &self.connections[&conn];
         let (from, to) = (connection.hosts[side], connection.hosts[ENDS - 1 - side]);
-        self.links.is_cut(from, to, connection.channel) || connection.unheard[side] > IN_FLIGHT_BYTES
+        self.links.is_cut(from, to, connection.channel)
+            || connection.unheard[side] > IN_FLIGHT_BYTES
+            || !connection.stalled[side].is_empty()
     }
 
     /// Counts what is sent while its receipt cannot be heard of.
@@ -203,11 +222,25 @@ impl Network {
 
     /// Sends something from one side of a connection to the other, or holds it while the link is cut.
     fn pass(&mut self, now: SimTime, conn: u64, side: usize, what: Held, out: &mut Out) {
+        self.pass_late(now, (conn, side), what, SimDuration::ZERO, out);
+    }
+
+    /// The same, so much later than it would arrive; what has to wait anyway is late enough. Gives its bytes.
+    fn pass_late(
+        &mut self,
+        now: SimTime,
+        (conn, side): (u64, usize),
+        what: Held,
+        late: SimDuration,
+        out: &mut Out,
+    ) -> u64 {
+        let len = what.len();
         self.count_unheard(conn, side, what.len());
         let is_blocked = self.is_blocked(conn, side);
         let connection = self.connections.get_mut(&conn).expect("the caller knows the connection");
         if !is_blocked && connection.held[side].is_empty() {
-            return self.forward(now, conn, side, what, out);
+            self.forward(now, (conn, side), what, late, out);
+            return len;
         }
         out.note(Body::Held { conn, len: what.len() });
         if matches!(what, Held::Knock) {
@@ -215,10 +248,18 @@ impl Network {
             out.send_after(DIAL_PATIENCE, ActorId::Network, patience_ends);
         }
         connection.hold(now, side, what);
+        len
     }
 
     /// Sends something that nothing holds back.
-    fn forward(&mut self, now: SimTime, conn: u64, side: usize, what: Held, out: &mut Out) {
+    fn forward(
+        &mut self,
+        now: SimTime,
+        (conn, side): (u64, usize),
+        what: Held,
+        late: SimDuration,
+        out: &mut Out,
+    ) {
         let connection = &self.connections[&conn];
         let way = [connection.hosts[side], connection.hosts[ENDS - 1 - side]];
         let first = self.splits.first(way, (conn, connection.steps), what.len());
@@ -226,18 +267,26 @@ impl Network {
             (Held::Arrival(Arrival::Data(chunk)), Some(first)) => {
                 out.note(Body::Split { conn, first });
                 for piece in pieces::split(chunk, first) {
-                    self.forward_whole(now, conn, side, Held::Arrival(Arrival::Data(piece)), out);
+                    let piece = Held::Arrival(Arrival::Data(piece));
+                    self.forward_whole(now, (conn, side), piece, late, out);
                 }
             }
-            (what, _) => self.forward_whole(now, conn, side, what, out),
+            (what, _) => self.forward_whole(now, (conn, side), what, late, out),
         }
     }
 
-    fn forward_whole(&mut self, now: SimTime, conn: u64, side: usize, what: Held, out: &mut Out) {
+    fn forward_whole(
+        &mut self,
+        now: SimTime,
+        (conn, side): (u64, usize),
+        what: Held,
+        late: SimDuration,
+        out: &mut Out,
+    ) {
         let connection = self.connections.get_mut(&conn).expect("the caller knows the connection");
         let (from, to) = (connection.hosts[side], connection.hosts[ENDS - 1 - side]);
         connection.steps += 1;
-        let drawn = self.links.draw_latency(from, to);
+        let drawn = self.links.draw_latency(from, to) + late;
         let latency = self.recorded.get_mut(&conn).and_then(VecDeque::pop_front).unwrap_or(drawn);
         let at = connection.arrival(side, now + latency);
         let delay = at.since(now);
@@ -283,6 +332,7 @@ impl Network {
 
     /// A node's process is gone: what it sent into a cut is never sent again.
     fn gone(&mut self, node: NodeId) {
+        self.bus.forget(node);
         for connection in self.connections.values_mut() {
             for side in 0..ENDS {
                 if connection.hosts[side] == Host::Node(node) {
@@ -393,10 +443,14 @@ impl Actor for Network {
                 self.recorded.clear();
                 self.splits = Splits::Recorded(pieces::Recorded::new());
                 self.links.cease();
+                self.bus.cease();
             }
             NetworkMessage::SetRule { fault, rule } => self.links.set(fault, rule),
+            NetworkMessage::SetBusRule { fault, sides, rule } => self.bus.set(fault, sides, *rule),
+            NetworkMessage::Again { conn, side, chunk } => self.again(now, (conn, side), chunk, out),
             NetworkMessage::ClearRule { fault } => {
                 self.links.clear(fault);
+                self.clear_bus_rule(now, fault, out);
                 self.release(now, out);
             }
         }

@@ -24,6 +24,8 @@ pub enum Told {
     GiveUp { conn: u64 },
     /// To the network: what a cut held of one side's (0 is who dialled) is tried again.
     Retransmit { conn: u64, side: usize },
+    /// To the network: a message of the bus of one side's comes once more.
+    Again { conn: u64, side: usize },
     /// To the network: a node's process ended.
     Gone { node: NodeId },
     /// To the network: a node listens no more.
@@ -50,6 +52,14 @@ pub enum Told {
     /// To chaos: whom the targets of a fault are right now.
     Resolved { fault: FaultId, nodes: Vec<Option<NodeId>> },
 
+    /// To chaos: what a fault waits for was seen; with whom its targets are, if the bus told.
+    Seen {
+        fault: FaultId,
+        #[serde(skip_serializing_if = "Vec::is_empty", default)]
+        nodes: Vec<Option<NodeId>>,
+    },
+    /// To chaos: the clients are through.
+    LastCall,
     /// To chaos: the operator starts a node that is down.
     StartNode { node: NodeId, empty: bool },
 

@@ -3,24 +3,32 @@
 //! A fault that lasts carries its duration, and the heal at its end is part of it, so that no plan can forget to heal. A new
 //! kind is a file that implements [`FaultKind`] and a line of the catalogue; what it does is said as an [`Effect`].
 
+mod bus_messages;
+mod bus_rule;
 mod catalogue;
+pub mod cue;
 mod effect;
 mod network_latency;
 mod network_partition;
 mod process_kill;
 mod process_pause;
 mod sides;
+mod stale_link;
 pub mod trigger;
 
 use serde::{Deserialize, Serialize};
 
 pub use crate::language::target::Target;
-pub use catalogue::{FaultAction, abouts, draw, read};
+pub use bus_messages::BusMessages;
+pub use bus_rule::{Age, BusAct, BusRule, Dialler, Says};
+pub use catalogue::{FaultAction, abouts, draw, never_seen, read};
+pub use cue::Cue;
 pub use effect::{Effect, Links};
 pub use network_latency::NetworkLatency;
 pub use network_partition::{Direction, NetworkPartition};
 pub use process_kill::{ProcessKill, Signal};
 pub use process_pause::ProcessPause;
+pub use stale_link::StaleLink;
 pub use trigger::{Moment, Tie, Ties, Trigger};
 
 use crate::id::NodeId;

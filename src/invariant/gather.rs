@@ -21,6 +21,7 @@ use super::Evidence;
 use super::evidence::{Findings, NodeEvidence, PrimaryChange, Resyncs};
 use super::layout;
 use crate::chronicle::Chronicle;
+use crate::chronicle::cues::Met;
 use crate::event::{Body, Event, Phase};
 use crate::history::{Entry, Outcome, Request};
 use crate::id::{ActorId, ClientId, NodeId};
@@ -110,6 +111,11 @@ impl Gatherer {
                 self.actions.see(event.at, body);
             }
         }
+    }
+
+    /// The next fault that waits no longer, as what it waits for was seen.
+    pub fn met(&mut self) -> Option<Met> {
+        self.chronicle.cues.take()
     }
 
     /// A command of the plan's that tells a node to end is as good as a signal.

@@ -35,6 +35,7 @@ pub mod reads;
 pub mod replica_sync;
 pub mod replication_lag;
 pub mod replication_stream;
+pub mod replies;
 pub mod roles;
 #[cfg(test)]
 pub(crate) mod sample;
@@ -52,6 +53,7 @@ pub use evidence::Evidence;
 pub use expectation::Expectation;
 pub use verdict::Verdict;
 
+use crate::fault::{Effect, Fault, FaultId};
 use crate::plan::Limits;
 
 /// When an invariant must hold, and so when nobody can know whether it does.
@@ -108,6 +110,7 @@ pub static CATALOGUE: &[Invariant] = &[
     replication_lag::INVARIANT,
     replication_stream::INVARIANT,
     reads::INVARIANT,
+    replies::INVARIANT,
     availability::INVARIANT,
     single_owner::INVARIANT,
     views_agree::INVARIANT,
@@ -134,6 +137,9 @@ pub static CATALOGUE: &[Invariant] = &[
     no_deadlock::INVARIANT,
 ];
 
+/// What a server owes whatever comes in: it neither ends nor stands still over bytes.
+const HELD_AGAINST_ALL: [&str; 3] = ["no_crash", "no_livelock", "no_deadlock"];
+
 /// Judges a run by every invariant that its plan asks for.
 pub fn judge(evidence: &Evidence) -> Vec<Judged> {
     let case = Case::of(evidence);
@@ -156,6 +162,17 @@ impl<'a> Case<'a> {
         open.map(|d| format!("{} was still under way at the end", d.what))
     }
 
+    /// The first fault that did to messages of the bus what TCP rules out: servers need not bear that.
+    fn tampered(&self) -> Option<FaultId> {
+        let tampers = |fault: &&Fault| match fault.action.effect() {
+            Effect::Bus { rule, .. } => !rule.act.is_lawful(),
+            _ => false,
+        };
+        let fired =
+            |id| self.evidence.faults.iter().any(|report| report.id == id && report.fired_at.is_some());
+        self.evidence.plan.faults.iter().filter(tampers).map(|fault| fault.id).find(|id| fired(*id))
+    }
+
     /// `measured`, with the plan's own losses before it.
     fn with_losses(&self, measured: String) -> String {
         match self.expectation.losses() {
@@ -168,9 +185,16 @@ impl<'a> Case<'a> {
 impl Invariant {
     /// Judges a run, or says why it cannot be judged.
     pub fn judge(&self, case: &Case) -> Verdict {
-        match (self.applies, case.not_healed()) {
+        let verdict = match (self.applies, case.not_healed()) {
             (Applies::OnceHealed, Some(reason)) => Verdict::unknown(reason),
             _ => (self.check)(case),
+        };
+        match case.tampered() {
+            Some(fault) if verdict.is_violated() && !HELD_AGAINST_ALL.contains(&self.name) => {
+                let FaultId(id) = fault;
+                Verdict::unknown(format!("fault {id} tampered with the bus: {}", verdict.detail()))
+            }
+            _ => verdict,
         }
     }
 }

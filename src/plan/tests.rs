@@ -136,7 +136,7 @@ chaos:
   - {type: process_kill, target: primary, shard: 1, coordination: during_operation, operation: 2}",
     );
     let ns = SimDuration::from_ms;
-    let triggers: Vec<Trigger> = plan.faults.iter().map(|fault| fault.trigger).collect();
+    let triggers: Vec<Trigger> = plan.faults.iter().map(|fault| fault.trigger.clone()).collect();
     assert_eq!(
         triggers,
         [
@@ -343,4 +343,5 @@ proptest! {
     }
 }
 
+mod cues;
 mod round_trip;

@@ -2,11 +2,13 @@
 
 mod bench;
 mod bisect;
+mod bus;
 mod bystander;
 mod campaign;
 mod cli;
 mod conformity;
 mod corpus;
+mod cues;
 mod deadlock;
 mod determinism;
 mod format;

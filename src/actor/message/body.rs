@@ -46,6 +46,7 @@ impl NetworkMessage {
     fn body(&self) -> Body {
         let message = match self {
             NetworkMessage::SetRule { fault, .. } => return Body::Rule { fault: *fault, on: true },
+            NetworkMessage::SetBusRule { fault, .. } => return Body::Rule { fault: *fault, on: true },
             NetworkMessage::ClearRule { fault } => return Body::Rule { fault: *fault, on: false },
             NetworkMessage::Listen { node, port } => return Body::Listen { node: *node, port: *port },
             NetworkMessage::Unlisten { node, port } => Told::Unlisten { node: *node, port: *port },
@@ -57,6 +58,7 @@ impl NetworkMessage {
             NetworkMessage::Knock { conn } => Told::Knock { conn: *conn },
             NetworkMessage::GiveUp { conn } => Told::GiveUp { conn: *conn },
             NetworkMessage::Retransmit { conn, side } => Told::Retransmit { conn: *conn, side: *side },
+            NetworkMessage::Again { conn, side, .. } => Told::Again { conn: *conn, side: *side },
             NetworkMessage::Gone { node } => Told::Gone { node: *node },
             NetworkMessage::Cease => Told::Cease,
         };
@@ -76,6 +78,8 @@ impl ChaosMessage {
             ChaosMessage::BusStep { op, step } => Told::BusStep { op: *op, step: *step },
             ChaosMessage::OperationEnded { op } => Told::OperationEnded { op: *op },
             ChaosMessage::Resolved { fault, nodes } => Told::Resolved { fault: *fault, nodes: nodes.clone() },
+            ChaosMessage::Seen { fault, nodes } => Told::Seen { fault: *fault, nodes: nodes.clone() },
+            ChaosMessage::LastCall => Told::LastCall,
             ChaosMessage::NodeExited { node } => {
                 Told::NodeExited { node: *node, status: None, expected: None }
             }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::fault::Target;
+use crate::fault::{Cue, Target};
 use crate::id::{Host, NodeId, ShardId};
 use crate::language::Renumber;
 use crate::plan::{ClusterPlan, Plan};
@@ -45,6 +45,9 @@ impl Named {
         }
         for target in plan.faults.iter().flat_map(|fault| fault.action.targets()) {
             named.target(&plan.cluster, target);
+        }
+        for node in plan.faults.iter().filter_map(|fault| fault.trigger.cue()).flat_map(Cue::nodes) {
+            named.node(&plan.cluster, node);
         }
         for host in plan.network.delays.iter().flat_map(|delay| [delay.from, delay.to]) {
             if let Host::Node(node) = host {
@@ -111,6 +114,9 @@ impl Renumbering {
         }
         for target in plan.faults.iter_mut().flat_map(|fault| fault.action.targets_mut()) {
             *target = target.renumbered(self);
+        }
+        for cue in plan.faults.iter_mut().filter_map(|fault| fault.trigger.cue_mut()) {
+            cue.renumber(self);
         }
         for delay in &mut plan.network.delays {
             (delay.from, delay.to) = (self.host(delay.from), self.host(delay.to));

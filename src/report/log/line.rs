@@ -8,6 +8,7 @@ use crate::event::{Body, BusSummary, Event, Kind, Said, Told, Topic};
 use crate::fault::Channel;
 use crate::history::{Outcome, Request};
 use crate::id::NodeId;
+use crate::language::Word;
 use crate::report::paint::Paint;
 
 /// How many characters of details a line has.
@@ -54,6 +55,9 @@ pub(super) fn details(body: &Body) -> String {
         Body::Tell { message } => told_to_another(message),
         Body::Gap { ns } => format!("next after {:.3} ms", ns.as_ns() as f64 / 1e6),
         Body::Latency { conn, ns } => format!("conn {conn}: {:.3} ms", ns.as_ns() as f64 / 1e6),
+        Body::Ruled { fault, nth, conn, from, to, act } => {
+            format!("fault {}, match {nth}: {} what {from} sent {to}, conn {conn}", fault.0, act.word())
+        }
         Body::Split { conn, first } => format!("conn {conn}: {first} bytes arrive first"),
         Body::Order { turn, draw } => format!("turn {turn}: shuffled by {draw}"),
         Body::Held { conn, len } => format!("conn {conn}: {len} bytes"),
@@ -93,6 +97,9 @@ fn seen(body: &Body) -> String {
         Body::Invoke { sequence, request: Request::Get { key } } => format!("#{sequence} GET {key}"),
         Body::Invoke { sequence, request: Request::Set { key, value } } => {
             format!("#{sequence} SET {key} {value}")
+        }
+        Body::Invoke { sequence, request: request @ Request::Call { .. } } => {
+            format!("#{sequence} {request}")
         }
         Body::Complete { sequence, outcome, node } => {
             let by = node.map_or(String::new(), |node| format!(", by {node}"));
@@ -157,6 +164,7 @@ fn told(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Ok(None) => "ok".to_owned(),
         Outcome::Ok(Some(value)) => format!("ok {value}"),
+        Outcome::Replied(replies) => replies.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
         Outcome::Fail(reason) => format!("fail: {reason}"),
         Outcome::Info(reason) => format!("info: {reason}"),
     }
