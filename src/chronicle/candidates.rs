@@ -42,8 +42,8 @@ struct Link {
 #[derive(Clone, Debug, Default)]
 pub struct Candidates {
     candidacies: Vec<Candidacy>,
-    /// When whoever stands may ask.
-    due: BTreeMap<NodeId, SimTime>,
+    /// When whoever stands may ask, each with since when it says so.
+    due: BTreeMap<NodeId, Vec<(SimTime, SimTime)>>,
     links: BTreeMap<u64, Link>,
     /// When a replica was last on good terms with its primary, at the latest.
     fresh_at: BTreeMap<NodeId, SimTime>,
@@ -95,25 +95,30 @@ impl Candidates {
             Said::Stands { delay_ms, rank, offset } => {
                 let possible = possible((node, offset, at), members, views);
                 let delay = SimDuration::from_ms(delay_ms);
-                self.due.insert(node, at + delay);
+                self.says_due(node, at, at + delay);
                 self.candidacies.push(Candidacy { event: event.i, at, node, rank, possible, delay });
             }
             Said::AsksLater(ms) => {
                 let by = SimDuration::from_ms(ms.unsigned_abs());
-                self.due.entry(node).and_modify(|due| {
-                    *due = if ms > 0 { *due + by } else { SimTime::ZERO + due.since(SimTime::ZERO + by) };
-                });
+                if let Some(due) = self.due(node, at) {
+                    let due = if ms > 0 { due + by } else { SimTime::ZERO + due.since(SimTime::ZERO + by) };
+                    self.says_due(node, at, due);
+                }
             }
-            Said::AsksNow => {
-                self.due.insert(node, at);
-            }
+            Said::AsksNow => self.says_due(node, at, at),
             _ => {}
         }
     }
 
-    /// When a replica that stands may ask for votes, by its own words.
-    pub fn due(&self, node: NodeId) -> Option<SimTime> {
-        self.due.get(&node).copied()
+    fn says_due(&mut self, node: NodeId, at: SimTime, due: SimTime) {
+        self.due.entry(node).or_default().push((at, due));
+    }
+
+    /// When a replica that stood at an instant might ask for votes, by its own words until then. What it logs and what it sends in
+    /// one turn are of one instant.
+    pub fn due(&self, node: NodeId, at: SimTime) -> Option<SimTime> {
+        let said = self.due.get(&node)?;
+        said.iter().rev().find(|(since, _)| *since <= at).map(|(_, due)| *due)
     }
 
     /// When a process was last on good terms with its primary, at the latest; nothing if it never was.

@@ -43,8 +43,6 @@ pub struct Request {
     pub knew_failed: Option<SimTime>,
     /// The failover that the operator asked of it last.
     pub asked: Option<(SimTime, FailoverMode)>,
-    /// When it may ask, by its own words.
-    pub due: Option<SimTime>,
     /// When it was last on good terms with its primary, at the latest; nothing if its process never was.
     pub fresh_at: Option<SimTime>,
     /// The offset at which its primary stopped its clients for this hand-over, if it was told.
@@ -202,7 +200,6 @@ impl Elections {
             primary,
             knew_failed: primary.and_then(|primary| known.suspicions.known_failed(node, primary)),
             asked: known.asks.failover_of(node),
-            due: known.candidates.due(node),
             fresh_at: known.candidates.fresh_at(node),
             announced: primary.and_then(|primary| known.handovers.announced(node, primary, message.at)),
         };

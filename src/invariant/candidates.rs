@@ -40,7 +40,7 @@ fn check(case: &Case) -> Verdict {
         }
     }
     for request in chronicle.elections.requests() {
-        if let Some(why) = too_soon(request).or_else(|| too_old(request, evidence)) {
+        if let Some(why) = too_soon(request, evidence).or_else(|| too_old(request, evidence)) {
             let what = format!("{} asked for votes in epoch {} {why}", request.node, request.epoch);
             findings.broken_by((request.at, request.event), what);
         }
@@ -78,8 +78,9 @@ fn wrong_delay(candidacy: &Candidacy, evidence: &Evidence) -> Option<String> {
     (delay > longest).then(|| format!("waits {delay} with rank {rank}, and {longest} is the most"))
 }
 
-fn too_soon(request: &Request) -> Option<String> {
-    let due = request.due.filter(|due| request.at + TICK < *due)?;
+fn too_soon(request: &Request, evidence: &Evidence) -> Option<String> {
+    let due = evidence.chronicle.candidates.due(request.node, request.at);
+    let due = due.filter(|due| request.at + TICK < *due)?;
     Some(format!("{} before its own time", due.since(request.at)))
 }
 
