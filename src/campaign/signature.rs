@@ -29,6 +29,7 @@ const MOST_TELLING: &[&str] = &[
     "hand_over",
     "isolation",
     "reads",
+    "replies",
     "data_consistency",
     "single_owner",
     "operations",

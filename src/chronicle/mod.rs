@@ -13,6 +13,7 @@ pub mod cues;
 mod elections;
 mod epochs;
 mod executions;
+mod good_replicas;
 mod handover;
 mod members;
 mod operator;
@@ -100,8 +101,8 @@ impl Chronicle {
             candidates: Candidates::default(),
             elections: Elections::default(),
             epochs: Epochs::default(),
-            states: States::default(),
-            service: Service::new(node_timeout),
+            states: States::new(shortest),
+            service: Service::new(plan, node_timeout),
             replication: Replication::new(node_timeout),
             executions: Executions::default(),
         }
@@ -116,7 +117,7 @@ impl Chronicle {
         self.candidates.see(event, (&self.members, &self.views));
         self.handovers.see(event);
         self.suspicions.see(event);
-        self.states.see(event);
+        self.states.see(event, &self.members);
         self.service.see(event, (&self.members, &self.views, &self.asks));
         self.replication.see(event);
         self.executions.see(event);
@@ -143,6 +144,7 @@ impl Chronicle {
             let timeouts = self.asks.node_timeouts();
             self.suspicions.retimed(timeouts);
             self.service.retimed(timeouts.0);
+            self.states.retimed(timeouts.1);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::event::{Body, Event};
 use crate::id::{ActorId, NodeId};
+use crate::language::Layout;
 use crate::op::{ALL_SLOTS, CLUSTER_READS, Failover, FailoverMode, Op, OpAction, Slots};
 use crate::plan::Plan;
 use crate::time::{SimDuration, SimTime};
@@ -10,6 +11,7 @@ use crate::time::{SimDuration, SimTime};
 #[derive(Clone, Debug)]
 pub struct Asks {
     planned: Vec<Op>,
+    layout: Layout,
     /// Whom the operator picked, until it sends what it picked somebody for.
     picked: Option<NodeId>,
     failovers: Vec<(SimTime, NodeId, FailoverMode)>,
@@ -46,6 +48,7 @@ impl Asks {
         let hands_over = plan.cluster.config.iter().any(|(name, value)| hands_over(name, value));
         let mut asks = Asks {
             planned: plan.operations.clone(),
+            layout: plan.cluster.layout(),
             picked: None,
             failovers: Vec::new(),
             hands: Vec::new(),
@@ -81,11 +84,13 @@ impl Asks {
         for typed in action.typed() {
             self.command(at, typed.node, &typed.args);
         }
-        if !action.moves_slots().is_empty() {
+        if action.reshapes(self.layout) {
             self.hands.push(Hand { at, what: Touched::Slots(vec![ALL_SLOTS]) });
         }
-        // Who comes back empty is somebody else.
-        self.hands.extend(action.wipes().into_iter().map(|node| Hand { at, what: Touched::Node(node) }));
+        // Who comes back empty is somebody else, and who comes and goes is made what it is by the operator.
+        let taken_in = action.takes_in().into_iter().map(|(node, _)| node);
+        let changed = action.sends_away(self.layout).into_iter().chain(taken_in);
+        self.hands.extend(changed.map(|node| Hand { at, what: Touched::Node(node) }));
     }
 
     fn command(&mut self, at: SimTime, node: NodeId, args: &[String]) {

@@ -35,6 +35,11 @@ impl<'e> Settings<'e> {
         self.is_on(&["cluster-require-full-coverage"], true)
     }
 
+    /// Whether reads are served while the cluster is down.
+    pub fn reads_when_down(&self) -> bool {
+        self.is_on(&["cluster-allow-reads-when-down"], false)
+    }
+
     /// Whether a replica may stand for election.
     pub fn may_stand(&self) -> bool {
         !self.is_on(&["cluster-replica-no-failover", "cluster-slave-no-failover"], false)

@@ -109,6 +109,7 @@ fn a_run_that_passed_is_summed_up() {
             ✓ Replication Lag: 0.020s average, 0.020s max (1 samples)
             ✓ Replication Stream: 0 commands of 0 histories
             ✓ Reads: 0 values read, all of them written before
+            ✓ Replies: 0 replies explained by the order of execution, 2 not followed
             ✓ Single Owner: No slot has two owners
             ✓ Views Agree: 6 nodes agree
             ✓ Open Slots: no slot is half moved
@@ -249,6 +250,12 @@ fn the_json_report_has_every_measured_value() {
                   "statement": "no read returns a value that nobody wrote, that was refused, or that is older than what its node has",
                   "verdict": "holds",
                   "detail": "0 values read, all of them written before"
+                },
+                "replies": {
+                  "title": "Replies",
+                  "statement": "every reply is what the commands say that its node had executed before, one after the other",
+                  "verdict": "holds",
+                  "detail": "0 replies explained by the order of execution, 2 not followed"
                 },
                 "single_owner": {
                   "title": "Single Owner",

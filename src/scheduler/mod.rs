@@ -358,7 +358,7 @@ fn cast(plan: &Plan, mut decisions: Decisions) -> Vec<(ActorId, Box<dyn Actor>)>
         (ActorId::Operator, Box::new(Operator::new(plan))),
         (ActorId::Validator, Box::new(Validator::new(plan))),
     ];
-    for node in plan.cluster.nodes() {
+    for node in plan.cluster.hosts() {
         let mut actor = Node::new(node, plan.seed);
         if recorded {
             actor = actor.guided_by(decisions.orders.remove(&node).unwrap_or_default());
