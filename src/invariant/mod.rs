@@ -18,6 +18,7 @@ pub mod expectation;
 pub mod failover_time;
 pub mod failure_calls;
 pub mod gather;
+pub mod guests;
 pub mod hand_over;
 pub mod isolation;
 pub mod layout;
@@ -136,6 +137,7 @@ pub static CATALOGUE: &[Invariant] = &[
     no_crash::INVARIANT,
     no_livelock::INVARIANT,
     no_deadlock::INVARIANT,
+    guests::INVARIANT,
 ];
 
 /// What a server owes whatever comes in: it neither ends nor stands still over bytes.
@@ -215,6 +217,7 @@ mod tests {
         let mut evidence = healthy();
         evidence.lag_samples = vec![lag(2, 1, 10, 0)];
         evidence.plan.limits.max_lost_writes = Some(0);
+        evidence.plan.limits.guests = true;
         let judged = judge(&evidence);
         assert!(judged.iter().all(|j| j.verdict.name() == "holds") && judged.len() == CATALOGUE.len());
         evidence.plan.limits.data_consistency = false;
