@@ -139,14 +139,10 @@ impl Candidates {
 }
 
 /// The ranks that a replica with this offset can have by what it was told.
-fn possible(
-    (node, offset, now): (NodeId, u64, SimTime),
-    members: &Members,
-    views: &Views,
-) -> (u64, u64) {
-    let Some((primary, started_at)) = members.get(node).and_then(|member| {
-        Some((member.header()?.claim.of.as_ref()?, member.started_at?))
-    }) else {
+fn possible((node, offset, now): (NodeId, u64, SimTime), members: &Members, views: &Views) -> (u64, u64) {
+    let Some((primary, started_at)) =
+        members.get(node).and_then(|member| Some((member.header()?.claim.of.as_ref()?, member.started_at?)))
+    else {
         return (0, u64::MAX);
     };
     // Offsets that it was told are not on its disk.
@@ -158,7 +154,8 @@ fn possible(
         let stands = claim.of.as_ref() == Some(primary) && claim.flags & Claim::NO_FAILOVER == 0;
         stands.then_some(header.offset)
     };
-    let better = told.iter().filter(is_read).filter(|heard| sibling(heard).is_some_and(|other| other > offset));
+    let better =
+        told.iter().filter(is_read).filter(|heard| sibling(heard).is_some_and(|other| other > offset));
     // Of those that were only gossiped about, and of those that said something newer, nothing is known for certain.
     let not_worse = views.of(node).filter(|heard| {
         now.since(heard.at) <= READ_WITHIN || sibling(heard).is_some_and(|other| other >= offset)
@@ -211,7 +208,8 @@ mod tests {
         see(3, ActorId::Node(NodeId(4)), Body::Deliver { conn: 7, len: 10 });
         see(4, ActorId::Node(NodeId(4)), Body::Deliver { conn: 8, len: 10 });
         assert_eq!(candidates.fresh_at(NodeId(4)), Some(at(3)));
-        candidates.see(&event(9, ActorId::Node(NodeId(4)), Body::Start { incarnation: 2 }), (&members, &views));
+        candidates
+            .see(&event(9, ActorId::Node(NodeId(4)), Body::Start { incarnation: 2 }), (&members, &views));
         assert_eq!(candidates.fresh_at(NodeId(4)), None);
     }
 }

@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::candidates::Candidates;
 use super::bus::{Header, Heard, Message};
+use super::candidates::Candidates;
 use super::handover::Handovers;
 use super::members::Members;
 use super::operator::Asks;

@@ -33,7 +33,8 @@ pub(super) struct GoodReplicas {
 impl GoodReplicas {
     pub fn new(plan: &Plan) -> Self {
         let number = |names: [&str; 2]| {
-            let of_it = |(name, _): &(&String, &String)| names.iter().any(|known| known.eq_ignore_ascii_case(name));
+            let of_it =
+                |(name, _): &(&String, &String)| names.iter().any(|known| known.eq_ignore_ascii_case(name));
             plan.cluster.config.iter().find(of_it).and_then(|(_, value)| value.trim().parse::<u64>().ok())
         };
         let needed = number(["min-replicas-to-write", "min-slaves-to-write"]).unwrap_or(0);
@@ -66,9 +67,8 @@ impl GoodReplicas {
     /// Whether a primary that is asked for a write at an instant can have too few.
     pub fn few(&self, primary: NodeId, asked_at: SimTime) -> Option<Refusal> {
         let (needed, for_) = self.needed?;
-        let good = |link: &&Link| {
-            link.heard.is_some_and(|(by, at)| by == primary && asked_at.since(at) <= for_)
-        };
+        let good =
+            |link: &&Link| link.heard.is_some_and(|(by, at)| by == primary && asked_at.since(at) <= for_);
         let heard = self.links.values().filter(good).count();
         (heard < needed).then_some(Refusal::FewReplicas { heard, needed, for_ })
     }

@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 
 use super::bus::Message;
-use super::members::Members;
 use super::good_replicas::GoodReplicas;
+use super::members::Members;
 use super::operator::Asks;
 use super::views::Views;
 use crate::event::{Body, Event};
@@ -228,8 +228,8 @@ impl Service {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{Says, event, message};
     use super::super::Chronicle;
+    use super::super::sample::{Says, event, message};
     use super::*;
     use crate::fault::Channel;
     use crate::id::Host;

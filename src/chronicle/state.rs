@@ -174,7 +174,10 @@ impl States {
         self.minority_at.insert(node, at);
         let since = *self.minority_since.entry(node).or_insert(at);
         if header.claim.ok && at.since(since) > SETTLES {
-            self.note((message.event, at, node), Why::Minority { doubted: lost, owners: owners.count(), since });
+            self.note(
+                (message.event, at, node),
+                Why::Minority { doubted: lost, owners: owners.count(), since },
+            );
         }
     }
 

@@ -57,7 +57,9 @@ fn wrong_rank(candidacy: &Candidacy, evidence: &Evidence) -> Option<String> {
     let Candidacy { rank, possible: (lowest, highest), .. } = candidacy;
     let wrong = !(lowest..=highest).contains(&rank) && !by_hand(candidacy, evidence);
     wrong.then(|| match lowest {
-        lowest if rank < lowest => format!("stands with rank {rank}, and was told of {lowest} with more data"),
+        lowest if rank < lowest => {
+            format!("stands with rank {rank}, and was told of {lowest} with more data")
+        }
         _ => format!("stands with rank {rank}, and was told of no more than {highest} with as much data"),
     })
 }

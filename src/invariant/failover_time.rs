@@ -86,7 +86,8 @@ fn is_judged(evidence: &Evidence, death: &Death, siblings: &[NodeId]) -> bool {
     let (longest, _) = evidence.chronicle.asks.node_timeouts();
     let from = before(death.at, longest.times(2) + FRESH);
     let until = death.noticed_by + death.replaced_within;
-    let agreed = evidence.agreement.iter().rev().find(|look| look.at <= death.at).is_some_and(|look| look.agreed);
+    let agreed =
+        evidence.agreement.iter().rev().find(|look| look.at <= death.at).is_some_and(|look| look.agreed);
     let is_own = |d: &Disturbance| d.at <= death.at && death.at.since(d.at) <= AT_ONCE;
     let others = evidence.disturbances.iter().filter(|d| !is_own(d));
     let mut overlapping = others.filter(|d| d.at <= until && d.ended_at.is_none_or(|end| end >= from));
@@ -96,8 +97,7 @@ fn is_judged(evidence: &Evidence, death: &Death, siblings: &[NodeId]) -> bool {
     let calm = |node: NodeId| times.iter().filter(|at| **at <= until).all(|at| is_calm(evidence, node, *at));
     let leaders = evidence.plan.cluster.shards().map(|shard| primary_at(evidence, shard, death.at));
     let voters = leaders.filter(|leader| *leader != death.primary && calm(*leader)).count();
-    let may_stand =
-        |node: &NodeId| calm(*node) && Settings::at(evidence, *node, death.at).may_stand();
+    let may_stand = |node: &NodeId| calm(*node) && Settings::at(evidence, *node, death.at).may_stand();
     agreed
         && layout_stands
         && evidence.plan.cluster.cpu == 1
@@ -119,14 +119,21 @@ fn in_step(evidence: &Evidence, primary: NodeId, at: SimTime) -> Vec<NodeId> {
 
 fn slowest_link(evidence: &Evidence) -> SimDuration {
     let network = &evidence.plan.network;
-    network.delays.iter().map(|delay| delay.delay_ns).chain([network.latency.max_ns]).max().unwrap_or_default()
+    network
+        .delays
+        .iter()
+        .map(|delay| delay.delay_ns)
+        .chain([network.latency.max_ns])
+        .max()
+        .unwrap_or_default()
 }
 
 /// What was not done in time, and when it was due.
 fn late(evidence: &Evidence, death: &Death) -> Option<(SimTime, String)> {
     let Death { primary, shard, at, noticed_by, replaced_within } = *death;
     let changes = evidence.primary_changes.iter();
-    let replaced_at = changes.filter(|change| change.shard == shard && change.at >= at).map(|change| change.at).next();
+    let replaced_at =
+        changes.filter(|change| change.shard == shard && change.at >= at).map(|change| change.at).next();
     let calls = evidence.chronicle.suspicions.calls().iter();
     let called_at = calls.filter(|call| call.about == primary && call.at >= at).map(|call| call.at).next();
     let noticed_at = called_at.into_iter().chain(replaced_at).min();
@@ -135,9 +142,9 @@ fn late(evidence: &Evidence, death: &Death) -> Option<(SimTime, String)> {
         return Some((noticed_by, format!("nobody called {primary} failing within {within} of its end")));
     };
     let due = noticed_at + replaced_within;
-    replaced_at.is_none_or(|replaced_at| replaced_at > due).then(|| {
-        (due, format!("nobody leads {shard} {replaced_within} after {primary} was called failing"))
-    })
+    replaced_at
+        .is_none_or(|replaced_at| replaced_at > due)
+        .then(|| (due, format!("nobody leads {shard} {replaced_within} after {primary} was called failing")))
 }
 
 #[cfg(test)]
@@ -146,9 +153,9 @@ mod tests {
     use super::super::sample::healthy;
     use super::*;
     use crate::chronicle::Chronicle;
+    use crate::chronicle::Message;
     use crate::chronicle::sample::{Says, at, id, message, of_type};
     use crate::event::MessageType;
-    use crate::chronicle::Message;
 
     /// Node 1 ends at 100 s, is called failing, and replaced by node 2.
     fn judged(called_at: Option<u64>, replaced_at: Option<u64>, also: Option<Disturbance>) -> Verdict {
@@ -200,7 +207,10 @@ mod tests {
 
     #[test]
     fn a_death_that_nobody_calls_in_time_is_a_violation() {
-        assert!(detail(judged(None, None, None)).is_some_and(|text| text.contains("nobody called node-1 failing")));
+        assert!(
+            detail(judged(None, None, None))
+                .is_some_and(|text| text.contains("nobody called node-1 failing"))
+        );
         assert!(detail(judged(Some(130), Some(131), None)).is_some());
     }
 

@@ -72,7 +72,8 @@ fn contradiction(found: &Contradiction, evidence: &Evidence) -> Option<String> {
         Why::Back { after, delay } => (!by_hand).then(|| {
             format!("{node} serves as a primary {after} after it saw no majority, and must wait {delay}")
         }),
-        Why::Minority { doubted, owners, since } => (!by_hand).then(|| format!("{node} says ok and doubts {doubted} of {owners} primaries since {since}")),
+        Why::Minority { doubted, owners, since } => (!by_hand)
+            .then(|| format!("{node} says ok and doubts {doubted} of {owners} primaries since {since}")),
     }
 }
 

@@ -199,7 +199,8 @@ mod tests {
                 Said::Stands { delay_ms: 612, rank: 1, offset: 4321 },
             ),
             (
-                "Start of election delayed for 0 milliseconds (rank #0, primary rank #2, offset 9).".to_owned(),
+                "Start of election delayed for 0 milliseconds (rank #0, primary rank #2, offset 9)."
+                    .to_owned(),
                 Said::Stands { delay_ms: 0, rank: 0, offset: 9 },
             ),
             (
