@@ -440,6 +440,15 @@ impl Evidence {
         })
     }
 
+    /// When a wall clock was made wrong for the first time.
+    pub fn first_wrong_clock(&self) -> Option<SimTime> {
+        let is_of_clock = |fault: &&FaultReport| {
+            let planned = self.plan.faults.iter().find(|planned| planned.id == fault.id);
+            planned.is_some_and(|planned| planned.action.clock_ahead_by().is_some())
+        };
+        self.faults.iter().filter(is_of_clock).filter_map(|fault| fault.fired_at).min()
+    }
+
     /// Nodes of the cluster whose process exists and runs, whether they answered or not.
     pub fn live(&self) -> impl Iterator<Item = &NodeEvidence> {
         self.nodes.iter().filter(|n| n.is_live())

@@ -143,8 +143,8 @@ impl Simulated {
         if !config.exists() {
             fs::write(config, &self.config).map_err(|e| system("write a node's configuration", e))?;
         }
-        if let Some(preset) = self.preset.as_ref().filter(|_| incarnation == 1) {
-            let text = preset.file(node);
+        let preset = self.preset.as_ref().filter(|_| incarnation == 1);
+        if let Some(text) = preset.and_then(|preset| preset.file(node)) {
             fs::write(directory.join(arguments::CLUSTER_FILE), text)
                 .map_err(|e| system("write a node's nodes.conf", e))?;
         }
