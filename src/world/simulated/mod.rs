@@ -110,7 +110,7 @@ impl Simulated {
         let launch =
             Launch { directory: &directory, arguments: &self.arguments, output: &output, page: page.fd() };
         let leader = self.stage.launch(&launch).map_err(|e| system("start the server", e))?;
-        let mut process = Process::greet(setting.host, page, leader, Output { log, errors: None })?;
+        let mut process = Process::greet(setting.host, page, leader, Output::to(log))?;
         process.stack_file = logs.join("stack.txt");
         Ok(process)
     }
