@@ -12,6 +12,9 @@ use crate::id::{ActorId, ClientId, NodeId};
 use crate::plan::Plan;
 use crate::time::{SimDuration, SimTime};
 
+/// How long a run without clients works.
+const WORKING: SimDuration = SimDuration::from_secs(10);
+
 /// The phases of a run.
 pub struct Director {
     nodes: Vec<NodeId>,
@@ -21,6 +24,8 @@ pub struct Director {
     faults_done: bool,
     clients_working: usize,
     patience: SimDuration,
+    /// A fault waits for something to be seen.
+    has_cues: bool,
 }
 
 impl Director {
@@ -36,6 +41,7 @@ impl Director {
             operations_done: false,
             faults_done: false,
             patience: patience(plan),
+            has_cues: plan.faults.iter().any(|fault| fault.trigger.cue().is_some()),
         }
     }
 
@@ -64,6 +70,23 @@ impl Director {
         out.send(ActorId::Operator, Message::Operator(OperatorMessage::Begin));
         for client in &self.clients {
             out.send(ActorId::Client(*client), Message::Client(ClientMessage::Begin));
+        }
+        if self.clients.is_empty() {
+            self.last_call(WORKING, out);
+        }
+    }
+
+    /// Nobody waits for ever for something to be seen.
+    fn last_call(&self, delay: SimDuration, out: &mut Out) {
+        if self.has_cues {
+            out.send_after(delay, ActorId::Chaos, Message::Chaos(ChaosMessage::LastCall));
+        }
+    }
+
+    fn client_done(&mut self, out: &mut Out) {
+        self.clients_working -= 1;
+        if self.clients_working == 0 {
+            self.last_call(SimDuration::ZERO, out);
         }
     }
 
@@ -125,7 +148,7 @@ impl Actor for Director {
             }
             DirectorMessage::OperationsDone => self.operations_done = true,
             DirectorMessage::FaultsDone => self.faults_done = true,
-            DirectorMessage::ClientDone => self.clients_working -= 1,
+            DirectorMessage::ClientDone => self.client_done(out),
             DirectorMessage::Judged => self.finish(None, out),
             DirectorMessage::Overdue => {
                 self.finish(Some(format!("the run was not through after {now} of virtual time")), out);

@@ -182,6 +182,10 @@ pub enum ChaosMessage {
     /// Whom the targets of a fault are right now, in the order asked, as the operator looked them up; nothing for a
     /// role that nobody has.
     Resolved { fault: FaultId, nodes: Vec<Option<NodeId>> },
+    /// What a fault waits for was seen just now; with whom its targets are, or with nobody at all if the bus does not tell.
+    Seen { fault: FaultId, nodes: Vec<Option<NodeId>> },
+    /// The clients are through: what waits for something to be seen does so only as long as anything is under way.
+    LastCall,
     /// A node's process ended.
     NodeExited { node: NodeId },
     /// The operator starts a node that is down, with an empty data directory or with what it left there.

@@ -8,8 +8,10 @@
 //! when it was delivered; every timeline takes both.
 
 mod bus;
+pub mod cues;
 mod elections;
 mod epochs;
+mod executions;
 mod handover;
 mod members;
 mod operator;
@@ -24,6 +26,7 @@ mod views;
 pub use bus::{Header, Heard, Message};
 pub use elections::{Elections, Request, Takeover, Vote};
 pub use epochs::{Epochs, Setback, Wrong};
+pub use executions::{Execution, Executions, Moment};
 pub use handover::{Handovers, Moved};
 pub use members::{Member, Members};
 pub use operator::Asks;
@@ -35,6 +38,7 @@ pub use views::{Owners, Views};
 use std::sync::Arc;
 
 use self::bus::Bus;
+use self::cues::Cues;
 use self::elections::Known;
 use self::replication::Replication;
 use crate::event::{Body, Event};
@@ -45,6 +49,8 @@ use crate::time::{SimDuration, SimTime};
 #[derive(Clone, Debug)]
 pub struct Chronicle {
     bus: Bus,
+    /// What faults wait for.
+    pub cues: Cues,
     /// Whether bus messages tell what their senders claim; a log of an older program says nothing of it.
     tells_claims: bool,
     /// Every node, as it lived and as it spoke of itself last.
@@ -67,6 +73,8 @@ pub struct Chronicle {
     pub service: Service,
     /// Which node had executed which command when.
     pub replication: Replication,
+    /// Between which turns clients' operations were executed.
+    pub executions: Executions,
 }
 
 impl Chronicle {
@@ -75,6 +83,7 @@ impl Chronicle {
         let node_timeout = SimDuration::from_ms(plan.cluster.node_timeout_ms);
         Chronicle {
             bus: Bus::default(),
+            cues: Cues::new(plan),
             tells_claims: false,
             members: Members::new(plan),
             asks: Asks::new(plan),
@@ -86,6 +95,7 @@ impl Chronicle {
             states: States::default(),
             service: Service::new(node_timeout),
             replication: Replication::new(node_timeout),
+            executions: Executions::default(),
         }
     }
 
@@ -100,11 +110,13 @@ impl Chronicle {
         self.states.see(event);
         self.service.see(event, (&self.members, &self.views, &self.asks));
         self.replication.see(event);
+        self.executions.see(event);
         if let Some(message) = self.bus.sent(event) {
             self.said(&message);
         } else if let Some(heard) = self.bus.delivered(event) {
             self.heard(&heard);
         }
+        self.cues.see(event, &self.members);
     }
 
     /// The run is over.

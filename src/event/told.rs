@@ -52,6 +52,14 @@ pub enum Told {
     /// To chaos: whom the targets of a fault are right now.
     Resolved { fault: FaultId, nodes: Vec<Option<NodeId>> },
 
+    /// To chaos: what a fault waits for was seen; with whom its targets are, if the bus told.
+    Seen {
+        fault: FaultId,
+        #[serde(skip_serializing_if = "Vec::is_empty", default)]
+        nodes: Vec<Option<NodeId>>,
+    },
+    /// To chaos: the clients are through.
+    LastCall,
     /// To chaos: the operator starts a node that is down.
     StartNode { node: NodeId, empty: bool },
 

@@ -6,6 +6,7 @@
 mod bus_messages;
 mod bus_rule;
 mod catalogue;
+pub mod cue;
 mod effect;
 mod lie;
 mod network_latency;
@@ -22,7 +23,8 @@ use serde::{Deserialize, Serialize};
 pub use crate::language::target::Target;
 pub use bus_messages::BusMessages;
 pub use bus_rule::{Age, BusAct, BusRule, Dialler, Says};
-pub use catalogue::{FaultAction, abouts, draw, read};
+pub use catalogue::{FaultAction, abouts, draw, never_seen, read};
+pub use cue::Cue;
 pub use effect::{Effect, Links};
 pub use lie::Lie;
 pub use network_latency::NetworkLatency;

@@ -33,6 +33,7 @@ pub mod reads;
 pub mod replica_sync;
 pub mod replication_lag;
 pub mod replication_stream;
+pub mod replies;
 pub mod roles;
 #[cfg(test)]
 pub(crate) mod sample;
@@ -40,6 +41,7 @@ mod settings;
 pub mod shard_ids;
 pub mod single_owner;
 pub mod slot_coverage;
+pub mod standing;
 pub mod stray_keys;
 pub mod verdict;
 pub mod views_agree;
@@ -98,7 +100,7 @@ pub struct Judged {
 }
 
 /// Every invariant, in the order of the report.
-pub static CATALOGUE: [Invariant; 30] = [
+pub static CATALOGUE: [Invariant; 31] = [
     slot_coverage::INVARIANT,
     replica_sync::INVARIANT,
     data_consistency::INVARIANT,
@@ -107,6 +109,7 @@ pub static CATALOGUE: [Invariant; 30] = [
     replication_lag::INVARIANT,
     replication_stream::INVARIANT,
     reads::INVARIANT,
+    replies::INVARIANT,
     availability::INVARIANT,
     single_owner::INVARIANT,
     views_agree::INVARIANT,

@@ -9,8 +9,11 @@ mod settings;
 use std::collections::BTreeMap;
 
 use crate::language::Layout;
+use crate::model::KINDS;
 use crate::rng::Stream;
-use crate::scenario::{Cluster, Formation, Head, Intensity, LatencyMs, Network, Pattern, Scenario, Workload};
+use crate::scenario::{
+    Cluster, Formation, Head, Intensity, LatencyMs, Network, PLAIN, Pattern, Scenario, Workload,
+};
 use crate::{fault, op};
 
 /// What a caller fixes instead of leaving it to the seed.
@@ -47,6 +50,7 @@ pub(super) fn name_of_seed(seed: u64) -> String {
 struct Shape {
     shards: u64,
     replicas: u64,
+    spares: Option<u64>,
     node_timeout_ms: Option<u64>,
     formation: Option<Formation>,
     config: BTreeMap<String, String>,
@@ -54,13 +58,15 @@ struct Shape {
 
 impl Shape {
     fn layout(&self) -> Layout {
-        Layout { shards: self.shards as u16, replicas: self.replicas as u16 }
+        let spares = self.spares.unwrap_or_default() as u16;
+        Layout { shards: self.shards as u16, replicas: self.replicas as u16, spares }
     }
 
     fn written(self) -> Cluster {
         Cluster {
             shards: Some(self.shards),
             replicas: Some(self.replicas),
+            spares: self.spares,
             node_timeout_ms: self.node_timeout_ms,
             formation: self.formation,
             config: self.config,
@@ -93,6 +99,7 @@ fn cluster(seed: u64, overrides: Overrides) -> Shape {
     Shape {
         shards: overrides.shards.map_or(shards, u64::from),
         replicas: overrides.replicas.map_or(replicas, u64::from),
+        spares: stream(seed, "spares").weighted(&[(4, None), (1, Some(1)), (1, Some(2))]),
         node_timeout_ms: stream(seed, "node timeout").weighted(&timeouts),
         formation: stream(seed, "formation").weighted(&formations),
         config: settings::settings(seed),
@@ -121,6 +128,24 @@ fn workload(seed: u64) -> Workload {
         duration: Some(stream(seed, "workload duration").tenths(100..=300)),
         clients: Some(stream(seed, "clients").range(1..=8)),
         keys: stream(seed, "keys").weighted(&key_counts),
+        mix: mix(seed),
         ..Workload::default()
     }
+}
+
+/// What clients say beside `SET` and `GET`: half of the seeds nothing, the others some of all kinds.
+fn mix(seed: u64) -> BTreeMap<String, u64> {
+    let mut stream = stream(seed, "mix");
+    if stream.chance(1, 2) {
+        return BTreeMap::new();
+    }
+    let drawn = KINDS.iter().filter_map(|kind| {
+        let weight = stream.range(1..=5);
+        stream.chance(1, 2).then(|| (kind.name.to_owned(), weight))
+    });
+    let mut mix: BTreeMap<String, u64> = drawn.collect();
+    // What is lost is best told by keys and values that occur once, so these stay.
+    let others: u64 = mix.values().sum();
+    mix.insert(PLAIN.to_owned(), others.max(1));
+    mix
 }

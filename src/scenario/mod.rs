@@ -76,6 +76,8 @@ pub struct Cluster {
     pub shards: Option<u64>,
     /// How many replicas each shard has, 0 to 5.
     pub replicas: Option<u64>,
+    /// How many nodes stand beside the cluster, to be started when they are asked for, 0 to 16.
+    pub spares: Option<u64>,
     /// `cluster-node-timeout`, at least 100.
     pub node_timeout_ms: Option<u64>,
     /// How it comes about.
@@ -139,6 +141,9 @@ pub enum Pattern {
     WriteHeavy,
 }
 
+/// What `workload.mix` calls `SET` and `GET` by `pattern`.
+pub const PLAIN: &str = "plain";
+
 /// A rate by name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -166,6 +171,9 @@ pub struct Workload {
     pub clients: Option<u64>,
     pub keys: Option<u64>,
     pub value_bytes: Option<u64>,
+    /// How much of what is drawn is of which kind of commands; all of it is plain if absent.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub mix: BTreeMap<String, u64>,
     /// Seconds that a client waits for an answer.
     pub timeout: Option<f64>,
     /// Everything the clients do; then nothing of it is drawn.

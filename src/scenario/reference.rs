@@ -4,6 +4,7 @@
 
 use crate::language::target;
 use crate::language::{sections, table};
+use crate::model::KINDS;
 use crate::{fault, op};
 
 /// The text of `scenarios/README.md`.
@@ -11,9 +12,13 @@ pub fn reference() -> String {
     let operations = sections("operations", &op::abouts());
     let faults = sections("chaos", &fault::abouts());
     let (timing, trigger) = (table(op::timing::KEYS), table(fault::trigger::KEYS));
+    let cue = table(fault::cue::KEYS);
     let target = table(target::KEYS);
+    let kinds =
+        KINDS.iter().map(|kind| format!("| `{}` | {} |\n", kind.name, kind.about)).collect::<String>();
     format!(
-        "{HEAD}
+        "{HEAD}{kinds}
+{TAIL}
 ## `operations`
 
 What the operator does on purpose, in a list. Beside the keys of its type every operation has these:
@@ -26,6 +31,10 @@ What happens to the cluster against its will, in a list. Every fault is healed a
 every fault has these, which say when it fires:
 
 {trigger}
+Below `when` stands what is to be seen, as in `when: {{bus: failover_auth_request, from: 5, nth: 2}}`. One of the first seven keys
+says what; what is seen counts from the beginning of the workload. A fault whose sight never came is reported as missed:
+
+{cue}
 and most have these, which say whom it hits. Roles are looked up when the moment has come; what is left out is drawn
 from the seed:
 
@@ -77,6 +86,7 @@ The server to run: a version in quotes (`\"8.1\"`), or a path.
 |---|---|---|
 | `shards` | 3 to 500 | how many shards; 3 if absent |
 | `replicas` | 0 to 5 | how many replicas each shard has; 1 if absent |
+| `spares` | 0 to 16 | how many nodes stand beside the cluster, numbered after all others, and started when an operation takes them in; none if absent |
 | `node_timeout_ms` | 100 to 3600000 | `cluster-node-timeout`; 5000 if absent |
 | `formation` | `meet` or `preset` | whether the operator introduces the nodes to each other (if absent), or they start with the `nodes.conf` of a formed cluster |
 | `cpu` | 1 to 1000 | how many times slower than a quick machine every node works; 1 if absent |
@@ -102,9 +112,28 @@ The server to run: a version in quotes (`\"8.1\"`), or a path.
 | `keys` | a whole number | how many keys they use; 1000 if absent |
 | `value_bytes` | a whole number | the length of a value; 64 if absent |
 | `timeout` | seconds | how long a client waits for an answer |
-| `commands` | a list of `{client, at, set, get, value}` | everything the clients do; then nothing of it is drawn |
+| `mix` | `{kind: weight}` | how much of what is drawn is of which kind of commands, see below; all of it `plain` if absent |
+| `commands` | a list of commands, see below | everything the clients do; then nothing of it is drawn |
 
-## `validation`
+An entry of `commands` has `client` (from 1), `at` (seconds since the workload began; later if the client's command before it is
+still open) and one of these:
+
+| key | value | |
+|---|---|---|
+| `set`, `value` | a key, a text | `SET`; the value tells who wrote it if it is absent |
+| `get` | a key | `GET` |
+| `cmd` | a list of words | any other command: `[INCR, k]` |
+| `pipeline` | a list of commands | several commands in one go |
+| `multi` | a list of commands | several commands between `MULTI` and `EXEC`, in one go |
+
+The kinds of `mix`, whose replies are held against a model of the server, command by command:
+
+| kind | |
+|---|---|
+| `plain` | `SET` and `GET` by `pattern`, on keys and values of their own |
+";
+
+const TAIL: &str = "## `validation`
 
 What must hold in the end, as one map or a list of maps.
 
@@ -140,7 +169,7 @@ mod tests {
     /// The example of a kind as a scenario.
     fn scenario(list: &str, about: &About) -> String {
         let entry = about.example.trim().replace('\n', "\n    ");
-        format!("scenario: {{name: {}, seed: 1}}\n{list}:\n  - {entry}\n", about.name)
+        format!("scenario: {{name: {}, seed: 1}}\ncluster: {{spares: 2}}\n{list}:\n  - {entry}\n", about.name)
     }
 
     #[test]

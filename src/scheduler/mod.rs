@@ -28,12 +28,13 @@ use crate::actor::node::{Node, Order};
 use crate::actor::operator::Operator;
 use crate::actor::validator::Validator;
 use crate::actor::{Act, Actor, Out};
+use crate::chronicle::cues::Met;
 use crate::event::{Body, Phase};
 use crate::event_log::Decisions;
 use crate::id::{ActorId, ClientId, NodeId};
 use crate::invariant::evidence::Findings;
 use crate::plan::Plan;
-use crate::time::SimTime;
+use crate::time::{SimDuration, SimTime};
 use crate::world::{Next, Turn, World, WorldError};
 
 /// Virtual time, for the tool's own diagnostics only; where several runs go on at once, the latest step of any.
@@ -173,6 +174,7 @@ impl<W: World> Scheduler<W> {
             now = queued.at;
             NOW_NS.store(now.as_ns(), Ordering::Relaxed);
             self.step(queued)?;
+            self.cue(now)?;
             taken += 1;
             if taken.is_multiple_of(2_000) {
                 (watcher.progress)(self.progress(now));
@@ -238,6 +240,22 @@ impl<W: World> Scheduler<W> {
         let host = self.actors.get_mut(&to).expect("only actors of the plan are written to");
         let Handled { event, out } = host.deliver(Delivery { at, cause, message });
         self.perform(at, event, out)
+    }
+
+    /// Tells chaos what was seen that faults wait for; what it does at once goes before everything else.
+    fn cue(&mut self, now: SimTime) -> Result<(), WorldError> {
+        loop {
+            let Some(Met { fault, event, nodes }) = self.log.borrow_mut().met() else { return Ok(()) };
+            let message = Message::Chaos(ChaosMessage::Seen { fault, nodes });
+            let host = self.actors.get_mut(&ActorId::Chaos).expect("there is always chaos");
+            let Handled { event, mut out } = host.deliver(Delivery { at: now, cause: Some(event), message });
+            let is_at_once = |(delay, ..): &mut (SimDuration, ActorId, Message)| *delay == SimDuration::ZERO;
+            let at_once: Vec<_> = out.sends.extract_if(.., is_at_once).collect();
+            for (_, to, message) in at_once {
+                self.queue.push_first(Queued { at: now, to, cause: Some(event), timer: None, message });
+            }
+            self.perform(now, event, out)?;
+        }
     }
 
     fn perform(&mut self, at: SimTime, event: u64, out: Out) -> Result<(), WorldError> {
@@ -341,7 +359,7 @@ fn cast(plan: &Plan, mut decisions: Decisions) -> Vec<(ActorId, Box<dyn Actor>)>
         (ActorId::Operator, Box::new(Operator::new(plan))),
         (ActorId::Validator, Box::new(Validator::new(plan))),
     ];
-    for node in plan.cluster.nodes() {
+    for node in plan.cluster.hosts() {
         let mut actor = Node::new(node, plan.seed);
         if recorded {
             actor = actor.guided_by(decisions.orders.remove(&node).unwrap_or_default());

@@ -32,6 +32,20 @@ pub enum Said<'a> {
     ClusterDown,
     /// The server has what its primary has (`readSyncBulkPayload`, `replicationResurrectCachedPrimary`'s callers).
     Synced,
+    /// A replica reached its primary and asks for what it lacks (`connectWithPrimary`).
+    SyncStarted,
+    /// A replica has to take everything anew (`replicaProcessPsyncReply`).
+    FullSync,
+    /// A replica lost its primary (`freeClient`).
+    PrimaryLost,
+    /// The server opened a slot to get it (`clusterCommandSetSlot`).
+    Imports(u16),
+    /// The server opened a slot to give it away.
+    Migrates(u16),
+    /// The server was told whose a slot is.
+    Assigned(u16),
+    /// A job of an atomic slot migration came to this state (`updateSlotMigrationJobState`, 9.0 and later).
+    MigrationState(&'a str),
     /// The server or a sanitizer found it broken (`_serverAssert`, `_serverPanic`, `sigsegvHandler`,
     /// `serverOutOfMemoryHandler`).
     Broken,
@@ -60,6 +74,16 @@ const PHRASES: &[Phrase] = &[
     Phrase("Cluster state changed: fail", |_| Some(Said::ClusterDown)),
     Phrase(" <-> REPLICA sync: Finished with success", |_| Some(Said::Synced)),
     Phrase("Successful partial resynchronization with ", |_| Some(Said::Synced)),
+    Phrase(" <-> REPLICA sync started", |_| Some(Said::SyncStarted)),
+    Phrase("Full resync from ", |_| Some(Said::FullSync)),
+    Phrase("Connection with primary lost.", |_| Some(Said::PrimaryLost)),
+    Phrase("Connection with master lost.", |_| Some(Said::PrimaryLost)),
+    Phrase("Importing slot ", |line| slot_after(line, "Importing slot ").map(Said::Imports)),
+    Phrase("Migrating slot ", |line| slot_after(line, "Migrating slot ").map(Said::Migrates)),
+    Phrase("Assigning slot ", |line| slot_after(line, "Assigning slot ").map(Said::Assigned)),
+    Phrase(" state transition: ", |line| {
+        line.split_once(" -> ").map(|(_, to)| Said::MigrationState(to.trim_end()))
+    }),
     Phrase("ASSERTION FAILED", |_| Some(Said::Broken)),
     Phrase("Guru Meditation", |_| Some(Said::Broken)),
     Phrase("crashed by signal", |_| Some(Said::Broken)),
@@ -89,6 +113,11 @@ fn id_after<'a>(line: &'a str, text: &str) -> Option<&'a str> {
 /// The cluster id that follows a text, perhaps after one more word.
 fn id_soon_after<'a>(line: &'a str, text: &str) -> Option<&'a str> {
     line.split_once(text)?.1.split_ascii_whitespace().take(2).find(|word| is_id(word))
+}
+
+/// The slot that follows a text at once.
+fn slot_after(line: &str, text: &str) -> Option<u16> {
+    line.split_once(text)?.1.split_ascii_whitespace().next()?.parse().ok()
 }
 
 const ID_LENGTH: usize = 40;
@@ -136,6 +165,16 @@ mod tests {
             ("1:M # Cluster state changed: fail".to_owned(), Said::ClusterDown),
             ("1:S * MASTER <-> REPLICA sync: Finished with success".to_owned(), Said::Synced),
             ("1:S * Successful partial resynchronization with primary.".to_owned(), Said::Synced),
+            ("1:S * PRIMARY <-> REPLICA sync started".to_owned(), Said::SyncStarted),
+            ("1:S * Full resync from primary: 5f4b:14".to_owned(), Said::FullSync),
+            ("1:S * Connection with primary lost.".to_owned(), Said::PrimaryLost),
+            (format!("1:M * Importing slot 100 from node {ID} ()"), Said::Imports(100)),
+            (format!("1:M * Migrating slot 16383 to node {ID} ()"), Said::Migrates(16_383)),
+            (format!("1:M * Assigning slot 0 to node {ID} () in shard {other}"), Said::Assigned(0)),
+            (
+                "1:M * Slot migration a1 state transition: streaming -> waiting-to-pause".to_owned(),
+                Said::MigrationState("waiting-to-pause"),
+            ),
             ("=== REDIS BUG REPORT START: Cut & paste".to_owned(), Said::Broken),
         ];
         for (line, said) in lines {

@@ -80,6 +80,8 @@ impl ChaosMessage {
             ChaosMessage::BusStep { op, step } => Told::BusStep { op: *op, step: *step },
             ChaosMessage::OperationEnded { op } => Told::OperationEnded { op: *op },
             ChaosMessage::Resolved { fault, nodes } => Told::Resolved { fault: *fault, nodes: nodes.clone() },
+            ChaosMessage::Seen { fault, nodes } => Told::Seen { fault: *fault, nodes: nodes.clone() },
+            ChaosMessage::LastCall => Told::LastCall,
             ChaosMessage::NodeExited { node } => {
                 Told::NodeExited { node: *node, status: None, expected: None }
             }

@@ -158,8 +158,13 @@ impl World for Simulated {
 
     fn wipe(&mut self, node: NodeId) -> Result<(), WorldError> {
         let directory = self.folder.path().join(node.to_string());
-        fs::remove_dir_all(&directory)
-            .map_err(|e| system(&format!("empty a node's folder {}", directory.display()), e))
+        match fs::remove_dir_all(&directory) {
+            // A spare node that was never started has none.
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+            removed => {
+                removed.map_err(|e| system(&format!("empty a node's folder {}", directory.display()), e))
+            }
+        }
     }
 
     fn resume(&mut self, node: NodeId, now: SimTime, order: u64) -> Result<Option<Turn>, WorldError> {
