@@ -63,6 +63,7 @@ struct Report {
 /// All reports and calls.
 #[derive(Clone, Debug)]
 pub struct Suspicions {
+    /// The shortest that counted so far.
     node_timeout: SimDuration,
     /// How long a report counts, with the room that a busy process needs.
     valid: SimDuration,
@@ -101,6 +102,11 @@ impl Suspicions {
         }
     }
 
+    /// Other node timeouts counted by now; this is the longest and the shortest of all.
+    pub(super) fn retimed(&mut self, (longest, shortest): (SimDuration, SimDuration)) {
+        (self.valid, self.node_timeout) = (longest + longest + BUSY, shortest);
+    }
+
     pub(super) fn see(&mut self, event: &Event) {
         if let (ActorId::Node(node), Body::Start { .. }) = (event.actor, &event.body) {
             self.doubting.retain(|(by, _)| *by != node);
@@ -123,7 +129,7 @@ impl Suspicions {
         if message.r#type == MessageType::FAIL
             && let Some(about) = message.about.as_deref().and_then(|id| members.current(id))
         {
-            self.call(message, about, views);
+            self.call(message, about, (members, views));
             self.known_failed.insert((message.from, about), message.at);
         }
     }
@@ -186,7 +192,7 @@ impl Suspicions {
         }
     }
 
-    fn call(&mut self, message: &Arc<Message>, about: NodeId, views: &Views) {
+    fn call(&mut self, message: &Arc<Message>, about: NodeId, (members, views): (&Members, &Views)) {
         let (by, at) = (message.from, message.at);
         let last = self.last.insert((by, about), at);
         // A link that is still being made carries its copy later.
@@ -200,7 +206,9 @@ impl Suspicions {
         if owners.contains(by) && !reports.contains(&by) {
             reports.push(by);
         }
-        self.calls.push(FailCall { event: message.event, at, by, about, reports, quorum: owners.quorum() });
+        // Slots that moved are known to their owners first.
+        let quorum = owners.quorum().min(members.owners().quorum());
+        self.calls.push(FailCall { event: message.event, at, by, about, reports, quorum });
     }
 
     /// When a node knew last, by its own words or somebody's, that another one was called failing.

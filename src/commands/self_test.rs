@@ -62,7 +62,7 @@ fn word(verdict: Verdict) -> &'static str {
 /// as well.
 fn matrix(tried: &[(&Saboteur, Tried)]) -> String {
     let mut text = String::new();
-    for (number, invariant) in (1..).zip(&CATALOGUE) {
+    for (number, invariant) in (1..).zip(CATALOGUE) {
         let _ = writeln!(text, "{number:>3} {}", invariant.name);
     }
     let _ = writeln!(text);

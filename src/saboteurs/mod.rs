@@ -117,14 +117,15 @@ mod tests {
     use super::*;
     use crate::invariant::CATALOGUE;
 
-    /// Only a program that is no server was ever seen to wait for itself (`tests/it/deadlock.rs`).
-    const BY_GUESTS_ONLY: &str = "no_deadlock";
+    /// What no saboteur breaks: only programs that are no servers were ever seen to wait for themselves (`tests/it/deadlock.rs`) or to
+    /// fail as guests, and the others are shown to be violated by their unit tests alone.
+    const UNBROKEN: [&str; 5] = ["no_deadlock", "guests", "replies", "candidates", "failover_time"];
 
     #[test]
     fn every_invariant_is_hit_and_every_saboteur_has_a_plan() {
         let known: BTreeSet<&str> = CATALOGUE.iter().map(|invariant| invariant.name).collect();
         let hit: BTreeSet<&str> = all().flat_map(|saboteur| saboteur.catches).copied().collect();
-        let missing: Vec<_> = known.difference(&hit).filter(|name| **name != BY_GUESTS_ONLY).collect();
+        let missing: Vec<_> = known.difference(&hit).filter(|name| !UNBROKEN.contains(name)).collect();
         assert!(missing.is_empty(), "nobody hits {missing:?}");
         assert!(hit.is_subset(&known), "{hit:?}");
         let names: BTreeSet<&str> = all().map(|saboteur| saboteur.name).collect();
