@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 
-use super::service::Refusal;
 use crate::event::{Body, Event};
 use crate::id::{ActorId, NodeId};
 use crate::op::OpAction;
@@ -20,6 +19,14 @@ struct Link {
     replica: NodeId,
     /// Who had last read something of it, and when.
     heard: Option<(NodeId, SimTime)>,
+}
+
+/// A primary that can have too few: how many it heard within which time, and how many it needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Few {
+    pub heard: usize,
+    pub needed: usize,
+    pub for_: SimDuration,
 }
 
 /// Replicas as their primaries hear them.
@@ -65,12 +72,12 @@ impl GoodReplicas {
     }
 
     /// Whether a primary that is asked for a write at an instant can have too few.
-    pub fn few(&self, primary: NodeId, asked_at: SimTime) -> Option<Refusal> {
+    pub fn few(&self, primary: NodeId, asked_at: SimTime) -> Option<Few> {
         let (needed, for_) = self.needed?;
         let good =
             |link: &&Link| link.heard.is_some_and(|(by, at)| by == primary && asked_at.since(at) <= for_);
         let heard = self.links.values().filter(good).count();
-        (heard < needed).then_some(Refusal::FewReplicas { heard, needed, for_ })
+        (heard < needed).then_some(Few { heard, needed, for_ })
     }
 }
 
@@ -84,7 +91,7 @@ mod tests {
     use super::*;
     use crate::invariant::sample::healthy;
 
-    fn few(asked_at: u64) -> Option<Refusal> {
+    fn few(asked_at: u64) -> Option<Few> {
         let mut plan = healthy().plan;
         plan.cluster.config.insert("min-replicas-to-write".to_owned(), "1".to_owned());
         plan.cluster.config.insert("min-replicas-max-lag".to_owned(), "2".to_owned());
@@ -99,7 +106,7 @@ mod tests {
     fn a_replica_counts_until_its_last_word_is_too_old() {
         assert_eq!(few(16), None);
         let for_ = SimDuration::from_secs(6);
-        assert_eq!(few(17), Some(Refusal::FewReplicas { heard: 0, needed: 1, for_ }));
+        assert_eq!(few(17), Some(Few { heard: 0, needed: 1, for_ }));
     }
 
     #[test]

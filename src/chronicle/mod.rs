@@ -117,7 +117,7 @@ impl Chronicle {
         self.candidates.see(event, (&self.members, &self.views));
         self.handovers.see(event);
         self.suspicions.see(event);
-        self.states.see(event, &self.members);
+        self.states.see(event, (&self.members, &self.views, &self.suspicions));
         self.service.see(event, (&self.members, &self.views, &self.asks));
         self.replication.see(event);
         self.executions.see(event);

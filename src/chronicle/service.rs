@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::bus::Message;
-use super::good_replicas::GoodReplicas;
+use super::good_replicas::{Few, GoodReplicas};
 use super::members::Members;
 use super::operator::Asks;
 use super::views::Views;
@@ -48,7 +48,7 @@ pub enum Refusal {
 
 /// How long after the last word of a majority a primary may take writes: a ping is out half a node timeout after the last
 /// answer, and unanswered for a node timeout it makes a suspect (`clusterCron`).
-fn notices_within(node_timeout: SimDuration) -> SimDuration {
+pub(super) fn notices_within(node_timeout: SimDuration) -> SimDuration {
     // A cron at one hertz, once for the ping and once for the verdict.
     const CRONS: SimDuration = SimDuration::from_secs(2);
     node_timeout + SimDuration::from_ns(node_timeout.as_ns() / 2) + CRONS
@@ -184,12 +184,10 @@ impl Service {
     }
 
     fn few_replicas(&self, node: NodeId, asked_at: SimTime) -> Option<Refusal> {
-        let few = self.good_replicas.few(node, asked_at)?;
-        let Refusal::FewReplicas { for_, .. } = few else {
-            return None;
-        };
+        let Few { heard, needed, for_ } = self.good_replicas.few(node, asked_at)?;
         let steady_since = self.activity.get(&node).map(|activity| activity.steady_since);
-        steady_since.is_some_and(|since| asked_at.since(since) > for_).then_some(few)
+        let is_steady = steady_since.is_some_and(|since| asked_at.since(since) > for_);
+        is_steady.then_some(Refusal::FewReplicas { heard, needed, for_ })
     }
 
     fn keep(&mut self, accepted: Option<Accepted>) {

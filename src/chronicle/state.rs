@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::bus::{Header, Heard, Message};
 use super::members::{Member, Members};
+use super::suspicion::Suspicions;
 use super::views::Views;
 use crate::event::{Body, Event, Gossiped, MessageType};
 use crate::id::NodeId;
@@ -37,7 +38,7 @@ pub enum Why {
     FailedOwner { owner: NodeId, since: SimTime },
     /// It doubts so many of so many owners of slots, since then.
     Minority { doubted: usize, owners: usize, since: SimTime },
-    /// It doubted most owners of slots so shortly before that it must wait for so long.
+    /// It saw no majority of the owners of slots so shortly before, and must wait for so long.
     Back { after: SimDuration, delay: SimDuration },
 }
 
@@ -64,8 +65,6 @@ pub struct States {
     failed_since: BTreeMap<(NodeId, NodeId), SimTime>,
     /// Since when a node doubts too many.
     minority_since: BTreeMap<NodeId, SimTime>,
-    /// When a node said last that it doubts too many.
-    minority_at: BTreeMap<NodeId, SimTime>,
     /// When an UPDATE reached a node last.
     updated_at: BTreeMap<NodeId, SimTime>,
     /// How long a primary waits that is back among the majority.
@@ -84,15 +83,14 @@ impl States {
         self.rejoin_delay = node_timeout.clamp(REJOIN_DELAY.0, REJOIN_DELAY.1);
     }
 
-    pub(super) fn see(&mut self, event: &Event, members: &Members) {
+    pub(super) fn see(&mut self, event: &Event, known: (&Members, &Views, &Suspicions)) {
         match (&event.body, event.actor.node()) {
             (Body::Start { .. }, Some(node)) => {
                 self.always_primary.insert(node);
-                self.minority_at.remove(&node);
                 self.forget(node);
             }
             (Body::Log { line }, Some(node)) if server_log::read(line) == Some(Said::ClusterOk) => {
-                self.back(event, node, members);
+                self.back(event, node, known);
             }
             (Body::Pause { .. }, Some(node)) => self.forget(node),
             _ => {}
@@ -100,10 +98,23 @@ impl States {
     }
 
     /// A node serves again: a primary that had seen no majority must have waited.
-    fn back(&mut self, event: &Event, node: NodeId, members: &Members) {
-        let header = members.get(node).and_then(Member::header);
-        let is_primary = header.is_some_and(|header| header.claim.owns_slots());
-        let after = self.minority_at.get(&node).map(|at| event.at.since(*at));
+    fn back(
+        &mut self,
+        event: &Event,
+        node: NodeId,
+        (members, views, suspicions): (&Members, &Views, &Suspicions),
+    ) {
+        let member = members.get(node);
+        let started_at = member.and_then(|member| member.started_at);
+        let is_primary = member.and_then(Member::header).is_some_and(|header| header.claim.owns_slots());
+        let owners = views.owners(node, member.and_then(|member| member.last.as_ref()));
+        let suspected = owners.nodes().filter_map(|owner| suspicions.suspected_until(node, owner));
+        let mut until: Vec<SimTime> =
+            suspected.filter(|until| started_at.is_some_and(|at| at < *until)).collect();
+        until.sort_unstable_by_key(|until| std::cmp::Reverse(*until));
+        // As long as so many were suspected, the others were no majority.
+        let too_many = owners.count() - owners.quorum().min(owners.count());
+        let after = until.get(too_many).map(|until| event.at.since(*until));
         let delay = self.rejoin_delay;
         if let Some(after) = after.filter(|after| is_primary && *after + TICK < delay) {
             self.note((event.i, event.at, node), Why::Back { after, delay });
@@ -171,7 +182,6 @@ impl States {
             self.minority_since.remove(&node);
             return;
         }
-        self.minority_at.insert(node, at);
         let since = *self.minority_since.entry(node).or_insert(at);
         if header.claim.ok && at.since(since) > SETTLES {
             self.note(
@@ -204,7 +214,8 @@ mod tests {
         let (mut members, mut views, mut states) = (Members::empty(), Views::default(), States::default());
         let start = event(1, ActorId::Node(NodeId(1)), Body::Start { incarnation: 1 });
         members.see(&start);
-        states.see(&start, &members);
+        let suspicions = Suspicions::new(SimDuration::from_secs(2));
+        states.see(&start, (&members, &views, &suspicions));
         for node in 2..=3 {
             let message = Arc::new(message(owner(node), 1, 1));
             members.said(&message);
@@ -249,5 +260,24 @@ mod tests {
         let words = [(owner(1), 5), (alone.clone(), 6), (alone.clone(), 9)];
         assert_eq!(says(&words), [Why::Minority { doubted: 2, owners: 3, since }]);
         assert_eq!(says(&[(owner(1), 5), (alone.clone(), 6), (owner(1), 7), (alone, 9)]), []);
+    }
+
+    #[test]
+    fn a_primary_that_saw_no_majority_waits_before_it_serves() {
+        let plan = crate::invariant::sample::healthy().plan;
+        let back = |s: u64| {
+            let mut chronicle = super::super::Chronicle::new(&plan);
+            chronicle.see(&event(0, ActorId::Node(NodeId(1)), Body::Start { incarnation: 1 }));
+            chronicle.take(message(owner(1), 2, 5));
+            for heard_at in [5, 100] {
+                (2..=3).for_each(|node| chronicle.take(message(owner(node), 1, heard_at)));
+            }
+            let line = "1:M # Cluster state changed: ok".to_owned();
+            chronicle.see(&event(s, ActorId::Node(NodeId(1)), Body::Log { line }));
+            chronicle.states.contradictions().iter().map(|found| found.why.clone()).collect::<Vec<_>>()
+        };
+        let (after, delay) = (SimDuration::from_secs(1), SimDuration::from_secs(2));
+        assert_eq!(back(101), [Why::Back { after, delay }]);
+        assert_eq!(back(102), []);
     }
 }
