@@ -40,7 +40,7 @@ impl Liar {
     }
 
     /// What the validator is told in the place of an answer.
-    pub(super) fn to_validator(&mut self, bytes: &[u8]) -> Option<Vec<u8>> {
+    pub(super) fn tells_validator(&self, bytes: &[u8]) -> Option<Vec<u8>> {
         match self.lie {
             Lie::SizeLie => replaced(bytes, b"cluster_size:3", b"cluster_size:2"),
             Lie::SlotsLie => replaced(bytes, b":5460\r\n", b":5459\r\n"),

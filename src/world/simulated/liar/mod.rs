@@ -85,8 +85,8 @@ impl Liar {
     /// What goes out in the place of other bytes; nothing if the liar lets them be.
     pub fn sent(&mut self, place: Place, bytes: &[u8]) -> Option<Vec<u8>> {
         let out = match place.peer {
-            Some(Host::Node(_)) => self.to_node(bytes),
-            Some(Host::Validator) => self.to_validator(bytes),
+            Some(Host::Node(_)) => self.tells_node(bytes),
+            Some(Host::Validator) => self.tells_validator(bytes),
             _ => None,
         }?;
         Some(self.lied(out))

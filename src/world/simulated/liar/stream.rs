@@ -14,7 +14,7 @@ const TOO_MUCH: u64 = 10_000;
 const HONEST: u64 = 3;
 
 impl Liar {
-    pub(super) fn to_node(&mut self, bytes: &[u8]) -> Option<Vec<u8>> {
+    pub(super) fn tells_node(&mut self, bytes: &[u8]) -> Option<Vec<u8>> {
         match self.lie {
             Lie::SwallowStream | Lie::RepeatStream | Lie::AlterStream => self.write(bytes),
             Lie::AckMore | Lie::AckBack => self.receipt(bytes),
