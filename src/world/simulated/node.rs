@@ -17,7 +17,8 @@ use super::sockets::Sockets;
 use super::watchdog;
 use crate::actor::message::Arrival;
 use crate::event::OutputStream;
-use crate::id::Host;
+use crate::fault::Lie;
+use crate::id::{Host, NodeId};
 use crate::rng::Stream;
 use crate::shim::page::{self, PARTICIPANTS, record, state};
 use crate::stop;
@@ -182,6 +183,11 @@ impl Process {
         self.sockets.arrive(&mut self.page, handle, arrival);
     }
 
+    /// From now on the node lies, about another one if there is one.
+    pub fn lie(&mut self, lie: Lie, about: Option<NodeId>) {
+        self.sockets.lie(lie, about);
+    }
+
     /// Marks a signal; its handler runs when the process next has the turn.
     pub fn mark_signal(&mut self, number: i32) {
         self.page.participant(0).signals |= 1 << number;
@@ -220,6 +226,7 @@ impl Process {
         };
         self.warn_if_unguarded();
         self.read_log()?;
+        self.seen.extend(self.sockets.lied());
         let ended_at = SimTime::from_ns(self.page.get().now_ns);
         let shuffled = self.page.get().order != order;
         Ok(Turn { ended_at, seen: std::mem::take(&mut self.seen), next, shuffled })
@@ -383,7 +390,7 @@ impl Process {
                 self.seen.push(Seen::Dial { handle, local_port: record.extra as u16, to });
             }
             record::SEND => {
-                let chunks = self.sockets.sent(handle, payload);
+                let chunks = self.sockets.sent(&mut self.page, handle, payload);
                 self.seen.extend(chunks.into_iter().map(|chunk| Seen::Sent { handle, chunk }));
             }
             record::CONSUMED => {
