@@ -8,8 +8,8 @@ use std::net::SocketAddrV4;
 
 use crate::event::{BusSummary, ChildState, OutputStream, Replicated};
 use crate::fault::{
-    Affliction, BusRule, Channel, Direction, FaultId, FileCall, FileClass, LatencyRange, Remains, Signal,
-    Target,
+    Affliction, BusRule, Channel, Direction, FaultId, FileCall, FileClass, LatencyRange, Lie, Remains,
+    Signal, Target,
 };
 use crate::id::{ActorId, Host, NodeId};
 use crate::op::OpId;
@@ -153,6 +153,10 @@ pub enum NodeMessage {
     Deadlock { detail: String },
     /// The process wrote a line to its log.
     Log { line: String },
+    /// Lie from now on, about another node if there is one.
+    Lie { lie: Lie, about: Option<NodeId> },
+    /// A lie was told for the first time.
+    Lied { lie: Lie },
     /// A child of the process came or went.
     Child { pid: u32, state: ChildState },
     /// The process made a call that concerns a file.

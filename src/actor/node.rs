@@ -133,9 +133,14 @@ impl Actor for Node {
             Message::Node(NodeMessage::LosePower { remains }) => {
                 out.act(Act::LosePower { node: self.id, remains });
             }
+            Message::Node(NodeMessage::Lie { lie, about }) => out.act(Act::Lie { node: self.id, lie, about }),
             // The log has them; that is all there is to do.
-            Message::Node(NodeMessage::Log { .. } | NodeMessage::Child { .. } | NodeMessage::File { .. }) => {
-            }
+            Message::Node(
+                NodeMessage::Lied { .. }
+                | NodeMessage::Log { .. }
+                | NodeMessage::Child { .. }
+                | NodeMessage::File { .. },
+            ) => {}
             other => unreachable!("no message {other:?} is for a node"),
         }
     }

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Affliction, Aim, BusMessages, Children, Clock, Disk, DiskCrash, Effect, Fault, FaultId, FaultKind,
-    FileRule, FileVerdict, NetworkLatency, NetworkPartition, ProcessKill, ProcessPause, Signal, StaleLink,
-    Swarm, Target, Ties, trigger,
+    FileRule, FileVerdict, NetworkLatency, NetworkPartition, ProcessKill, ProcessPause, Sabotage, Signal,
+    StaleLink, Swarm, Target, Ties, trigger,
 };
 use crate::id::{NodeId, ShardId};
 use crate::language::target;
@@ -166,12 +166,18 @@ catalogue! {
     Children,
     BusMessages,
     StaleLink,
+    Sabotage,
 }
 
 impl FaultAction {
     /// Whether it changes links and no node by itself.
     pub fn is_of_links(&self) -> bool {
         self.aim() == Aim::Links
+    }
+
+    /// Whether a node lies, which excuses nothing.
+    pub fn lies(&self) -> bool {
+        matches!(self.effect(), Effect::Lie(_))
     }
 
     /// Whether it is a rule for messages, so that what it hit is what they were.
@@ -184,7 +190,11 @@ impl FaultAction {
         match self.effect() {
             Effect::Signal { signal, restart_after } => Some((signal, restart_after)),
             Effect::Crash { restart_after, .. } => Some((Signal::Kill, restart_after)),
-            Effect::Pause | Effect::Links { .. } | Effect::Bus { .. } | Effect::Afflict(_) => None,
+            Effect::Pause
+            | Effect::Links { .. }
+            | Effect::Bus { .. }
+            | Effect::Afflict(_)
+            | Effect::Lie(_) => None,
         }
     }
 

@@ -44,6 +44,8 @@ impl NodeMessage {
                 Body::Rule { fault: *fault, on: affliction.is_some() }
             }
             NodeMessage::LosePower { .. } => Body::Signal { signal: POWER_LOST.to_owned() },
+            NodeMessage::Lie { lie, about } => Body::Tell { message: Told::Lie { lie: *lie, about: *about } },
+            NodeMessage::Lied { lie } => Body::Tell { message: Told::Lied { lie: *lie } },
             NodeMessage::Cease => Body::Tell { message: Told::Cease },
         }
     }

@@ -102,7 +102,7 @@ fn expires(asks: &[Ask]) -> bool {
         let word = word.to_ascii_uppercase();
         WORDS.contains(&word.as_str()) || word.ends_with("EXPIRE") || word.ends_with("EXPIREAT")
     };
-    asks.iter().flat_map(|ask| ask.commands.iter()).flatten().any(|word| says(word))
+    asks.iter().flat_map(|ask| ask.commands.iter()).flat_map(|command| command.iter()).any(|word| says(word))
 }
 
 /// When an operation first may have moved slots that were given to a shard.
@@ -111,7 +111,8 @@ fn moved_at(evidence: &Evidence, shard: ShardId) -> Option<SimTime> {
     let moves = sent.filter(|(op, _)| {
         op.action.moves_slots().contains(&shard) || op.action.types(|typed| assigns_slots(&typed.args))
     });
-    moves.filter_map(|(_, report)| report.sent_at).min()
+    let by_guest = evidence.guest_keys.moved_slots.then(|| evidence.first_guest_at()).flatten();
+    moves.filter_map(|(_, report)| report.sent_at).chain(by_guest).min()
 }
 
 /// Whether a command says of a slot whose it is, or makes a node forget what it has.
