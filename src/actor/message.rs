@@ -7,7 +7,7 @@ mod body;
 use std::net::SocketAddrV4;
 
 use crate::event::{BusSummary, ChildState, Replicated};
-use crate::fault::{Channel, Direction, FaultId, LatencyRange, Signal, Target};
+use crate::fault::{FaultId, Links, Signal, Target};
 use crate::id::{ActorId, Host, NodeId};
 use crate::op::OpId;
 
@@ -99,17 +99,19 @@ pub enum NetworkMessage {
     Retransmit { conn: u64, side: usize },
     /// A node's process ended.
     Gone { node: NodeId },
+    /// A node's machine is gone, or is back.
+    Machine { node: NodeId, lost: bool },
     /// From now on nothing is drawn: every latency is the middle of its range.
     Cease,
 }
 
 /// What a fault makes of links.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Rule {
-    /// Bytes from `a` to `b` (and back, if `direction` says so) are held.
-    Cut { a: Vec<Host>, b: Vec<Host>, direction: Direction, channels: Vec<Channel> },
-    /// Links between `a` and `b` have another latency.
-    Slow { a: Vec<Host>, b: Vec<Host>, latency: LatencyRange },
+pub struct Rule {
+    /// Between which groups of hosts, the first group of each first.
+    pub seams: Vec<(Vec<Host>, Vec<Host>)>,
+    /// What becomes of their traffic.
+    pub links: Links,
 }
 
 /// A message to a node.

@@ -26,6 +26,8 @@ pub enum Told {
     Retransmit { conn: u64, side: usize },
     /// To the network: a node's process ended.
     Gone { node: NodeId },
+    /// To the network: a node's machine is gone, or is back.
+    Machine { node: NodeId, lost: bool },
     /// To the network: a node listens no more.
     Unlisten { node: NodeId, port: u16 },
     /// To the network: something of an end that has no connection (any more).

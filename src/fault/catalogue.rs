@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Aim, Effect, Fault, FaultId, FaultKind, NetworkLatency, NetworkPartition, ProcessKill, ProcessPause,
-    Signal, Swarm, Target, Ties, trigger,
+    Aim, ConnectionRefused, ConnectionReset, Effect, Fault, FaultId, FaultKind, MachineLoss, NetworkBandwidth,
+    NetworkJam, NetworkLatency, NetworkLoss, NetworkPartition, NetworkSplit, NetworkSwizzle, NetworkTail,
+    ProcessKill, ProcessPause, Signal, Swarm, Target, Ties, compound, trigger,
 };
 use crate::id::{NodeId, ShardId};
 use crate::language::target;
@@ -152,6 +153,15 @@ catalogue! {
     ProcessPause,
     NetworkPartition,
     NetworkLatency,
+    NetworkSplit,
+    NetworkJam,
+    NetworkSwizzle,
+    NetworkLoss,
+    NetworkTail,
+    NetworkBandwidth,
+    ConnectionReset,
+    ConnectionRefused,
+    MachineLoss,
 }
 
 impl FaultAction {
@@ -164,6 +174,7 @@ impl FaultAction {
     pub fn ends_process(&self) -> Option<(Signal, Option<SimDuration>)> {
         match self.effect() {
             Effect::Signal { signal, restart_after } => Some((signal, restart_after)),
+            Effect::Machine { restart_after } => Some((Signal::Kill, restart_after)),
             Effect::Pause | Effect::Links { .. } => None,
         }
     }
@@ -241,7 +252,21 @@ pub fn draw(seed: u64, layout: Layout, failovers: &[bool]) -> Vec<Value> {
         let trigger = seen(number).unwrap_or_else(|| trigger::draw(&mut stream, failovers));
         Entry::of(name).and(action).and(trigger).written()
     };
-    (1..=count).map(fault).collect()
+    // One in six is a unit of faults that belong together, if the cluster has room for it.
+    let unit = |number: u64, first: u64| {
+        let mut stream = stream(&format!("fault {number} unit"));
+        let is_drawn = stream.chance(1, 6);
+        is_drawn.then(|| compound::draw(compound::Draw { stream: &mut stream, layout, failovers, first }))
+    };
+    let mut drawn = Vec::new();
+    for number in 1..=count {
+        let unit = unit(number, drawn.len() as u64 + 1).unwrap_or_default();
+        if unit.is_empty() {
+            drawn.push(fault(number));
+        }
+        drawn.extend(unit);
+    }
+    drawn
 }
 
 /// What one seed does at all.

@@ -3,13 +3,26 @@
 //! A fault that lasts carries its duration, and the heal at its end is part of it, so that no plan can forget to heal. A new
 //! kind is a file that implements [`FaultKind`] and a line of the catalogue; what it does is said as an [`Effect`].
 
+mod between;
 mod catalogue;
+mod compound;
+mod connection_refused;
+mod connection_reset;
 pub mod cue;
 mod effect;
+mod link_fault;
+mod machine_loss;
+mod network_bandwidth;
+mod network_jam;
 mod network_latency;
+mod network_loss;
 mod network_partition;
+mod network_split;
+mod network_swizzle;
+mod network_tail;
 mod process_kill;
 mod process_pause;
+mod shape;
 mod sides;
 pub mod trigger;
 
@@ -18,9 +31,18 @@ use serde::{Deserialize, Serialize};
 pub use crate::language::target::Target;
 pub use catalogue::{FaultAction, abouts, draw, never_seen, read};
 pub use cue::Cue;
-pub use effect::{Effect, Links};
+pub use connection_refused::ConnectionRefused;
+pub use connection_reset::ConnectionReset;
+pub use effect::{Effect, Links, Seam, Stage, Trouble};
+pub use machine_loss::MachineLoss;
+pub use network_bandwidth::NetworkBandwidth;
+pub use network_jam::NetworkJam;
 pub use network_latency::NetworkLatency;
+pub use network_loss::NetworkLoss;
 pub use network_partition::{Direction, NetworkPartition};
+pub use network_split::NetworkSplit;
+pub use network_swizzle::NetworkSwizzle;
+pub use network_tail::NetworkTail;
 pub use process_kill::{ProcessKill, Signal};
 pub use process_pause::ProcessPause;
 pub use trigger::{Moment, Tie, Ties, Trigger};

@@ -20,11 +20,13 @@ struct Process {
     incarnation: u32,
     /// How many faults pause it.
     pauses: u32,
+    /// Its machine is gone.
+    lost: bool,
 }
 
 impl Fleet {
     pub fn new(plan: &Plan) -> Self {
-        let process = || Process { alive: true, incarnation: 1, pauses: 0 };
+        let process = || Process { alive: true, incarnation: 1, pauses: 0, lost: false };
         let clients = plan.workload.as_ref().map_or(0, |workload| workload.clients);
         Fleet { nodes: plan.cluster.nodes().map(|node| (node, process())).collect(), clients }
     }
@@ -54,6 +56,16 @@ impl Fleet {
         process.alive = true;
         process.incarnation += 1;
         process.incarnation
+    }
+
+    /// The machine of a process goes.
+    pub fn lose(&mut self, node: NodeId) {
+        self.process(node).lost = true;
+    }
+
+    /// The machine is there; says whether it was gone.
+    pub fn find_again(&mut self, node: NodeId) -> bool {
+        std::mem::take(&mut self.process(node).lost)
     }
 
     /// One more fault pauses the process; says whether it ran before.

@@ -58,6 +58,7 @@ impl NetworkMessage {
             NetworkMessage::GiveUp { conn } => Told::GiveUp { conn: *conn },
             NetworkMessage::Retransmit { conn, side } => Told::Retransmit { conn: *conn, side: *side },
             NetworkMessage::Gone { node } => Told::Gone { node: *node },
+            NetworkMessage::Machine { node, lost } => Told::Machine { node: *node, lost: *lost },
             NetworkMessage::Cease => Told::Cease,
         };
         Body::Tell { message }

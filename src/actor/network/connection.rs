@@ -44,6 +44,10 @@ pub struct Connection {
     pub held: [VecDeque<Held>; ENDS],
     /// When the first of it was sent.
     pub held_since: [SimTime; ENDS],
+    /// A fault reset it: nothing goes through any more.
+    pub torn: bool,
+    /// The machine at the end was lost, and knows nothing of the connection if it is back.
+    pub lost: [bool; ENDS],
     /// Bytes under way whose receipt a cut way back keeps the sender from hearing of.
     pub unheard: [u64; ENDS],
     /// Bytes sent to an actor since its last credit.
@@ -64,6 +68,8 @@ impl Connection {
             closed: [false; ENDS],
             held: [VecDeque::new(), VecDeque::new()],
             held_since: [SimTime::ZERO; ENDS],
+            torn: false,
+            lost: [false; ENDS],
             unheard: [0; ENDS],
             unread: [0; ENDS],
             steps: 0,
