@@ -7,7 +7,7 @@ mod body;
 use std::net::SocketAddrV4;
 
 use crate::event::{BusSummary, ChildState, Replicated};
-use crate::fault::{FaultId, Links, Signal, Target};
+use crate::fault::{BusRule, FaultId, Links, Signal, Target};
 use crate::id::{ActorId, Host, NodeId};
 use crate::op::OpId;
 
@@ -89,6 +89,10 @@ pub enum NetworkMessage {
     Closed { from: End, reset: bool },
     /// A fault cuts or slows links.
     SetRule { fault: FaultId, rule: Rule },
+    /// A fault sets a rule for messages of the bus.
+    SetBusRule { fault: FaultId, sides: BusSides, rule: Box<BusRule> },
+    /// A message of the bus that one side of a connection sent long since comes once more.
+    Again { conn: u64, side: usize, chunk: Chunk },
     /// A fault heals.
     ClearRule { fault: FaultId },
     /// A dialled connection's request reaches the other host.
@@ -103,6 +107,17 @@ pub enum NetworkMessage {
     Machine { node: NodeId, lost: bool },
     /// From now on nothing is drawn: every latency is the middle of its range.
     Cease,
+}
+
+/// Whom a rule for messages of the bus is about; none means anybody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BusSides {
+    /// Who sends.
+    pub from: Vec<NodeId>,
+    /// Who receives.
+    pub to: Vec<NodeId>,
+    /// Also the other way round.
+    pub both_ways: bool,
 }
 
 /// What a fault makes of links.

@@ -3,18 +3,21 @@
 //! It decides when what one end did shows at the other. The bytes of a connection never overtake each other; a cut
 //! link holds them, as TCP does when packets are lost, and gives them up with the first attempt after it healed.
 
+mod bus;
+pub mod bus_rules;
 mod connection;
 mod links;
 mod machines;
 mod pieces;
-mod rules;
 mod retransmission;
+mod rules;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddrV4;
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use self::bus_rules::BusRules;
 use self::connection::{Connection, ENDS, Held};
 use self::links::Links;
 use self::pieces::Splits;
@@ -45,6 +48,7 @@ pub struct Network {
     splits: Splits,
     /// Nodes whose machines are gone.
     lost: BTreeSet<NodeId>,
+    bus: BusRules,
 }
 
 impl Network {
@@ -54,6 +58,7 @@ impl Network {
             links: Links::new(seed, plan),
             splits: Splits::drawn(seed),
             lost: BTreeSet::new(),
+            bus: BusRules::new(seed),
             recorded: BTreeMap::new(),
             listeners: BTreeSet::new(),
             connections: BTreeMap::new(),
@@ -71,6 +76,12 @@ impl Network {
     ) -> Self {
         self.recorded = latencies;
         self.splits = Splits::Recorded(splits);
+        self
+    }
+
+    /// The same, where rules of the bus hit what they hit in an earlier run.
+    pub fn ruled_by(mut self, recorded: bus_rules::Recorded) -> Self {
+        self.bus.guide(recorded);
         self
     }
 
@@ -143,8 +154,11 @@ impl Network {
             // The other host has no such connection any more and says so.
             return self.pass(now, conn, ENDS - 1 - side, Held::Arrival(Arrival::Reset), out);
         }
+        if connection.torn {
+            return;
+        }
         self.credit_for_actor(now, conn, side, chunk.bytes.len() as u64, out);
-        self.pass(now, conn, side, Held::Arrival(Arrival::Data(chunk)), out);
+        self.pass_by_rules(now, conn, side, chunk, out);
     }
 
     /// An actor reads whatever it gets at once: its peer has room again as soon as the bytes are there.
@@ -183,7 +197,7 @@ impl Network {
         if connection.closed.iter().all(|closed| *closed) || connection.ends[1].is_none() {
             return self.forget(conn);
         }
-        if connection.lost[side] {
+        if connection.lost[side] || connection.torn {
             return;
         }
         let end = if reset { Arrival::Reset } else { Arrival::Eof };
@@ -212,6 +226,7 @@ impl Network {
         self.links.is_cut(from, to, connection.channel)
             || self.is_lost(conn, ENDS - 1 - side)
             || connection.unheard[side] > IN_FLIGHT_BYTES
+            || !connection.stalled[side].is_empty()
     }
 
     /// Counts what is sent while its receipt cannot be heard of.
@@ -224,14 +239,28 @@ impl Network {
 
     /// Sends something from one side of a connection to the other, or holds it while the link is cut.
     fn pass(&mut self, now: SimTime, conn: u64, side: usize, what: Held, out: &mut Out) {
+        self.pass_late(now, (conn, side), what, SimDuration::ZERO, out);
+    }
+
+    /// The same, so much later than it would arrive; what has to wait anyway is late enough. Gives its bytes.
+    fn pass_late(
+        &mut self,
+        now: SimTime,
+        (conn, side): (u64, usize),
+        what: Held,
+        late: SimDuration,
+        out: &mut Out,
+    ) -> u64 {
+        let len = what.len();
         if self.connections.get(&conn).is_some_and(|connection| connection.torn) {
-            return;
+            return len;
         }
         self.count_unheard(conn, side, what.len());
         let is_blocked = self.is_blocked(conn, side) || self.waits_for_its_turn(now, conn, side, out);
         let connection = self.connections.get_mut(&conn).expect("the caller knows the connection");
         if !is_blocked && connection.held[side].is_empty() {
-            return self.forward(now, conn, side, what, out);
+            self.forward(now, (conn, side), what, late, out);
+            return len;
         }
         out.note(Body::Held { conn, len: what.len() });
         if matches!(what, Held::Knock) {
@@ -239,10 +268,18 @@ impl Network {
             out.send_after(DIAL_PATIENCE, ActorId::Network, patience_ends);
         }
         connection.hold(now, side, what);
+        len
     }
 
     /// Sends something that nothing holds back.
-    fn forward(&mut self, now: SimTime, conn: u64, side: usize, what: Held, out: &mut Out) {
+    fn forward(
+        &mut self,
+        now: SimTime,
+        (conn, side): (u64, usize),
+        what: Held,
+        late: SimDuration,
+        out: &mut Out,
+    ) {
         let connection = &self.connections[&conn];
         let way = [connection.hosts[side], connection.hosts[ENDS - 1 - side]];
         let first = self.splits.first(way, (conn, connection.steps), what.len());
@@ -250,20 +287,28 @@ impl Network {
             (Held::Arrival(Arrival::Data(chunk)), Some(first)) => {
                 out.note(Body::Split { conn, first });
                 for piece in pieces::split(chunk, first) {
-                    self.forward_whole(now, conn, side, Held::Arrival(Arrival::Data(piece)), out);
+                    let piece = Held::Arrival(Arrival::Data(piece));
+                    self.forward_whole(now, (conn, side), piece, late, out);
                 }
             }
-            (what, _) => self.forward_whole(now, conn, side, what, out),
+            (what, _) => self.forward_whole(now, (conn, side), what, late, out),
         }
     }
 
-    fn forward_whole(&mut self, now: SimTime, conn: u64, side: usize, what: Held, out: &mut Out) {
+    fn forward_whole(
+        &mut self,
+        now: SimTime,
+        (conn, side): (u64, usize),
+        what: Held,
+        late: SimDuration,
+        out: &mut Out,
+    ) {
         let connection = self.connections.get_mut(&conn).expect("the caller knows the connection");
         let (from, to) = (connection.hosts[side], connection.hosts[ENDS - 1 - side]);
         connection.steps += 1;
         let is_knock = matches!(what, Held::Knock);
-        let drawn = self.links.draw_latency(from, to)
-            + self.links.lateness((from, to), connection.channel, is_knock);
+        let troubled = self.links.lateness((from, to), connection.channel, is_knock);
+        let drawn = self.links.draw_latency(from, to) + late + troubled;
         self.links.occupy((from, to), connection.channel, now, what.len());
         let latency = self.recorded.get_mut(&conn).and_then(VecDeque::pop_front).unwrap_or(drawn);
         let at = connection.arrival(side, now + latency);
@@ -324,6 +369,7 @@ impl Network {
 
     /// A node's process is gone: what it sent into a cut is never sent again.
     fn gone(&mut self, node: NodeId) {
+        self.bus.forget(node);
         for connection in self.connections.values_mut() {
             for side in 0..ENDS {
                 if connection.hosts[side] == Host::Node(node) {
@@ -434,12 +480,16 @@ impl Actor for Network {
                 self.recorded.clear();
                 self.splits = Splits::Recorded(pieces::Recorded::new());
                 self.links.cease();
+                self.bus.cease();
             }
             NetworkMessage::Machine { node, lost: true } => self.lose(node),
             NetworkMessage::Machine { node, lost: false } => self.find_again(now, node, out),
             NetworkMessage::SetRule { fault, rule } => self.set_rule(now, fault, rule, out),
+            NetworkMessage::SetBusRule { fault, sides, rule } => self.bus.set(fault, sides, *rule),
+            NetworkMessage::Again { conn, side, chunk } => self.again(now, (conn, side), chunk, out),
             NetworkMessage::ClearRule { fault } => {
                 let gone = self.links.clear(fault);
+                self.clear_bus_rule(now, fault, out);
                 self.release(now, gone.as_ref(), out);
             }
         }

@@ -102,6 +102,10 @@ impl Bus {
                 self.under_way.entry((*conn, to)).or_default().push_back(under_way);
                 message
             }
+            Body::Ruled { conn, to, act, .. } if act.loses() => {
+                self.lost((*conn, *to), event.cause);
+                None
+            }
             Body::Closed { from: ActorId::Node(node), conn, .. } => {
                 // What was on its way to whoever is gone arrives nowhere.
                 self.under_way.remove(&(*conn, *node));
@@ -113,6 +117,13 @@ impl Bus {
                 None
             }
             _ => None,
+        }
+    }
+
+    /// A rule made away with the message that an event says was sent.
+    fn lost(&mut self, way: (u64, NodeId), event: Option<u64>) {
+        if let Some(queue) = self.under_way.get_mut(&way) {
+            queue.retain(|under_way| Some(under_way.event) != event);
         }
     }
 

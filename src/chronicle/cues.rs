@@ -148,10 +148,10 @@ impl Cues {
 
     /// A node is called failing no more (`clearNodeFailureIfNeeded`).
     fn recovered(&mut self, line: &str, members: &Members) {
-        if let Some((_, rest)) = line.split_once("Clear FAIL state for node ") {
-            if let Some(node) = rest.get(..40).and_then(|id| members.named(id)) {
-                self.failing.remove(&node);
-            }
+        if let Some((_, rest)) = line.split_once("Clear FAIL state for node ")
+            && let Some(node) = rest.get(..40).and_then(|id| members.named(id))
+        {
+            self.failing.remove(&node);
         }
     }
 }

@@ -4,7 +4,7 @@ use crate::event::{
     BusSummary, ChildState, Closing, LinkState, Member, Phase, Replicated, Said, Told, Topic, ViewRow,
     ViewState,
 };
-use crate::fault::{Channel, FaultId};
+use crate::fault::{BusAct, Channel, FaultId};
 use crate::history::{Outcome, Request};
 use crate::id::{ActorId, Host, NodeId};
 use crate::op::{Ending, OpId};
@@ -53,7 +53,7 @@ macro_rules! about_no_node {
 
 about_no_node! {
     bool, u8, u16, u32, u64, String, SimDuration, FaultId, OpId, Ending, Channel, Phase, LinkState, BusSummary, Request,
-    Outcome, Closing, ChildState, Told, ViewState, ViewRow, Member, Topic, Said, Box<Replicated>,
+    Outcome, Closing, ChildState, BusAct, Told, ViewState, ViewRow, Member, Topic, Said, Box<Replicated>,
 }
 
 /// The connection that a field names: the one with the name `conn` does.

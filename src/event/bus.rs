@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::language::Word;
+
 /// What the first bytes of a cluster bus message say.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BusSummary {
@@ -151,6 +153,18 @@ impl MessageType {
         // A type we do not know may be anything.
         matches!(self.0, 4 | 9 | 10..)
     }
+}
+
+impl Word for MessageType {
+    const WORDS: &'static [(&'static str, Self)] = &{
+        let mut words = [("", MessageType::PING); Self::NAMES.len()];
+        let mut n = 0;
+        while n < words.len() {
+            words[n] = (Self::NAMES[n], MessageType(n as u16));
+            n += 1;
+        }
+        words
+    };
 }
 
 impl fmt::Display for MessageType {

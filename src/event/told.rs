@@ -24,6 +24,8 @@ pub enum Told {
     GiveUp { conn: u64 },
     /// To the network: what a cut held of one side's (0 is who dialled) is tried again.
     Retransmit { conn: u64, side: usize },
+    /// To the network: a message of the bus of one side's comes once more.
+    Again { conn: u64, side: usize },
     /// To the network: a node's process ended.
     Gone { node: NodeId },
     /// To the network: a node's machine is gone, or is back.

@@ -11,7 +11,7 @@ use super::{
     BusSummary, ChildState, Closing, Kind, LinkState, Member, Phase, Replicated, Role, Said, Told, Topic,
     ViewRow, ViewState,
 };
-use crate::fault::{Channel, FaultId};
+use crate::fault::{BusAct, Channel, FaultId};
 use crate::history::{Outcome, Request};
 use crate::id::{ActorId, Host, NodeId};
 use crate::op::{Ending, OpId};
@@ -101,6 +101,8 @@ words! {
     Decision Noted "picked" Picked { node: NodeId, why: String };
     /// How long after this operation of a client the next one is due.
     Decision Noted "gap" Gap { ns: SimDuration };
+    /// A rule decides on a message of the bus, the n-th that it matches, from 1.
+    Decision Noted "ruled" Ruled { fault: FaultId, nth: u64, conn: u64, from: NodeId, to: NodeId, act: BusAct };
     /// A chunk arrives in two pieces, the first of so many bytes.
     Decision Noted "split" Split { conn: u64, first: u64 };
     /// In this turn of the node, counted from 1, what was ready was reported in an order shuffled by this seed.

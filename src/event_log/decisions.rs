@@ -3,7 +3,7 @@
 //! A replay takes them from here instead of drawing, so that a log can be run again when streams are long derived in
 //! another way. What was chosen before the run is in the header's plan.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::BufRead;
 
 use super::error::ReadError;
@@ -11,6 +11,7 @@ use super::format::Format;
 use super::glance::{Glance, Sight};
 use super::lines::Lines;
 use crate::event::{Body, Event, Told};
+use crate::fault::FaultId;
 use crate::history::Request;
 use crate::id::{ActorId, ClientId, NodeId};
 use crate::time::{SimDuration, SimTime};
@@ -23,6 +24,8 @@ pub struct Decisions {
     /// Bytes of the first piece of each chunk that was split, by the connection's number and by how many latencies it had
     /// had before.
     pub splits: BTreeMap<(u64, u64), u64>,
+    /// Which messages of the bus a rule hit, by its fault and by the number of the match.
+    pub ruled: BTreeSet<(FaultId, u64)>,
     /// What the order of each node's turns was shuffled by, by the turn's number.
     pub orders: BTreeMap<NodeId, BTreeMap<u64, u64>>,
     /// What each client drew.
@@ -109,6 +112,9 @@ impl Decisions {
             (_, Body::Split { conn, first }) => {
                 let step = self.latencies.get(&conn).map_or(0, VecDeque::len) as u64;
                 self.splits.insert((conn, step), first);
+            }
+            (_, Body::Ruled { fault, nth, .. }) => {
+                self.ruled.insert((fault, nth));
             }
             (ActorId::Node(node), Body::Order { turn, draw }) => {
                 self.orders.entry(node).or_default().insert(turn, draw);

@@ -12,7 +12,7 @@ use crate::event::{
     Body, BusSummary, ChildState, Claim, Closing, Doubt, Event, Gossiped, LinkState, Member, MessageType,
     Phase, Said, Told, Topic, ViewRole, ViewRow, ViewState,
 };
-use crate::fault::{Channel, FaultId, LatencyRange};
+use crate::fault::{BusAct, Channel, FaultId, LatencyRange};
 use crate::history::{Outcome, Request};
 use crate::id::{ActorId, ClientId, Host, NodeId};
 use crate::op::{Ending, OpId};
@@ -107,6 +107,7 @@ fn bodies(number: u64, small: u16, flag: bool, text: &str, host: Host) -> Vec<Bo
         Body::Picked { node, why: text() },
         Body::Gap { ns: SimDuration::from_ns(number) },
         Body::Split { conn, first: len },
+        Body::Ruled { fault, nth: number, conn, from: node, to: node, act: BusAct::Lie },
         Body::Order { turn: len, draw: number },
         Body::Phase { phase: Phase::Settle },
         Body::Start { incarnation: number as u32 },
@@ -259,39 +260,40 @@ fn the_format_is_these_bytes() {
             {"i":2,"at":20,"actor":"network","kind":"decision","cause":1,"what":"picked","node":3,"why":"a \"text\"\n"}
             {"i":3,"at":30,"actor":"network","kind":"decision","cause":2,"what":"gap","ns":7}
             {"i":4,"at":40,"actor":"network","kind":"decision","cause":3,"what":"split","conn":7,"first":3}
-            {"i":5,"at":50,"actor":"network","kind":"decision","cause":4,"what":"order","turn":3,"draw":7}
-            {"i":6,"at":60,"actor":"network","kind":"effect","cause":5,"what":"phase","phase":"settle"}
-            {"i":7,"at":70,"actor":"network","kind":"effect","cause":6,"what":"start","incarnation":7}
-            {"i":8,"at":80,"actor":"network","kind":"effect","cause":7,"what":"wake"}
-            {"i":9,"at":90,"actor":"network","kind":"effect","cause":8,"what":"deliver","conn":7,"len":3}
-            {"i":10,"at":100,"actor":"network","kind":"effect","cause":9,"what":"link","conn":7,"state":"timed_out"}
-            {"i":11,"at":110,"actor":"network","kind":"effect","cause":10,"what":"signal","signal":"a \"text\"\n"}
-            {"i":12,"at":120,"actor":"network","kind":"effect","cause":11,"what":"pause","paused":true}
-            {"i":13,"at":130,"actor":"network","kind":"effect","cause":12,"what":"rule","fault":3,"on":true}
-            {"i":14,"at":140,"actor":"network","kind":"effect","cause":13,"what":"timer","purpose":"a \"text\"\n"}
-            {"i":15,"at":150,"actor":"network","kind":"effect","cause":14,"what":"fault","fault":3,"text":"a \"text\"\n"}
-            {"i":16,"at":160,"actor":"network","kind":"effect","cause":15,"what":"heal","fault":3,"text":"a \"text\"\n"}
-            {"i":17,"at":170,"actor":"network","kind":"effect","cause":16,"what":"operation","op":3,"text":"a \"text\"\n"}
-            {"i":18,"at":180,"actor":"network","kind":"effect","cause":17,"what":"tell","message":"words","text":"a \"text\"\n"}
-            {"i":19,"at":190,"actor":"network","kind":"observation","cause":18,"what":"dial","from":"operator","conn":7,"to":"operator","port":3}
-            {"i":20,"at":200,"actor":"network","kind":"observation","cause":19,"what":"listen","node":3,"port":3}
-            {"i":21,"at":210,"actor":"network","kind":"observation","cause":20,"what":"sent","from":"node-3","conn":7,"channel":"bus","to":"operator","len":3,"digest":"a \"text\"\n","bus":{"type":"fail","current_epoch":7,"config_epoch":7,"paused":true,"forced":true,"offset":7,"claim":{"id":"a \"text\"\n","flags":3,"of":"a \"text\"\n","slots":[[3,3]],"ok":false},"about":"a \"text\"\n","gossip":[["a \"text\"\n",3]]}}
-            {"i":22,"at":220,"actor":"network","kind":"observation","cause":21,"what":"closed","from":"node-3","conn":7,"how":"half-closed"}
-            {"i":23,"at":230,"actor":"network","kind":"observation","cause":22,"what":"log","line":"a \"text\"\n"}
-            {"i":24,"at":240,"actor":"network","kind":"observation","cause":23,"what":"exited","status":"a \"text\"\n"}
-            {"i":25,"at":250,"actor":"network","kind":"observation","cause":24,"what":"child","pid":7,"state":"forked"}
-            {"i":26,"at":260,"actor":"network","kind":"observation","cause":25,"what":"livelock","detail":"a \"text\"\n"}
-            {"i":27,"at":270,"actor":"network","kind":"observation","cause":26,"what":"deadlock","detail":"a \"text\"\n"}
-            {"i":28,"at":280,"actor":"network","kind":"observation","cause":27,"what":"reply","op":3,"text":"a \"text\"\n","total":7}
-            {"i":29,"at":290,"actor":"network","kind":"observation","cause":28,"what":"operation_ended","op":3,"done":true,"text":"a \"text\"\n","ending":"done"}
-            {"i":30,"at":300,"actor":"network","kind":"observation","cause":29,"what":"invoke","sequence":7,"request":{"set":{"key":"a \"text\"\n","value":"a \"text\"\n"}}}
-            {"i":31,"at":310,"actor":"network","kind":"observation","cause":30,"what":"invoke","sequence":7,"request":{"get":{"key":"a \"text\"\n"}}}
-            {"i":32,"at":320,"actor":"network","kind":"observation","cause":31,"what":"complete","sequence":7,"outcome":{"ok":"a \"text\"\n"},"node":3}
-            {"i":33,"at":330,"actor":"network","kind":"observation","cause":32,"what":"complete","sequence":7,"outcome":{"fail":"a \"text\"\n"},"node":null}
-            {"i":34,"at":340,"actor":"network","kind":"observation","cause":33,"what":"complete","sequence":7,"outcome":{"info":"a \"text\"\n"},"node":null}
-            {"i":35,"at":350,"actor":"network","kind":"observation","cause":34,"what":"probe","node":3,"state":"unknown","rows":[{"member":"node-3","role":"primary","epoch":7,"slots":[[0,3]],"doubt":"pfail"},{"member":"a \"text\"\n","role":"replica","of":"a \"text\"\n"}],"gone":["a \"text\"\n"]}
-            {"i":36,"at":360,"actor":"network","kind":"observation","cause":35,"what":"account","node":3,"topic":"slots","said":[null,7,"a \"text\"\n"]}
-            {"i":37,"at":370,"actor":"network","kind":"verdict","cause":36,"what":"verdict","invariant":"a \"text\"\n","verdict":"a \"text\"\n","detail":"a \"text\"\n"}
+            {"i":5,"at":50,"actor":"network","kind":"decision","cause":4,"what":"ruled","fault":3,"nth":7,"conn":7,"from":3,"to":3,"act":"lie"}
+            {"i":6,"at":60,"actor":"network","kind":"decision","cause":5,"what":"order","turn":3,"draw":7}
+            {"i":7,"at":70,"actor":"network","kind":"effect","cause":6,"what":"phase","phase":"settle"}
+            {"i":8,"at":80,"actor":"network","kind":"effect","cause":7,"what":"start","incarnation":7}
+            {"i":9,"at":90,"actor":"network","kind":"effect","cause":8,"what":"wake"}
+            {"i":10,"at":100,"actor":"network","kind":"effect","cause":9,"what":"deliver","conn":7,"len":3}
+            {"i":11,"at":110,"actor":"network","kind":"effect","cause":10,"what":"link","conn":7,"state":"timed_out"}
+            {"i":12,"at":120,"actor":"network","kind":"effect","cause":11,"what":"signal","signal":"a \"text\"\n"}
+            {"i":13,"at":130,"actor":"network","kind":"effect","cause":12,"what":"pause","paused":true}
+            {"i":14,"at":140,"actor":"network","kind":"effect","cause":13,"what":"rule","fault":3,"on":true}
+            {"i":15,"at":150,"actor":"network","kind":"effect","cause":14,"what":"timer","purpose":"a \"text\"\n"}
+            {"i":16,"at":160,"actor":"network","kind":"effect","cause":15,"what":"fault","fault":3,"text":"a \"text\"\n"}
+            {"i":17,"at":170,"actor":"network","kind":"effect","cause":16,"what":"heal","fault":3,"text":"a \"text\"\n"}
+            {"i":18,"at":180,"actor":"network","kind":"effect","cause":17,"what":"operation","op":3,"text":"a \"text\"\n"}
+            {"i":19,"at":190,"actor":"network","kind":"effect","cause":18,"what":"tell","message":"words","text":"a \"text\"\n"}
+            {"i":20,"at":200,"actor":"network","kind":"observation","cause":19,"what":"dial","from":"operator","conn":7,"to":"operator","port":3}
+            {"i":21,"at":210,"actor":"network","kind":"observation","cause":20,"what":"listen","node":3,"port":3}
+            {"i":22,"at":220,"actor":"network","kind":"observation","cause":21,"what":"sent","from":"node-3","conn":7,"channel":"bus","to":"operator","len":3,"digest":"a \"text\"\n","bus":{"type":"fail","current_epoch":7,"config_epoch":7,"paused":true,"forced":true,"offset":7,"claim":{"id":"a \"text\"\n","flags":3,"of":"a \"text\"\n","slots":[[3,3]],"ok":false},"about":"a \"text\"\n","gossip":[["a \"text\"\n",3]]}}
+            {"i":23,"at":230,"actor":"network","kind":"observation","cause":22,"what":"closed","from":"node-3","conn":7,"how":"half-closed"}
+            {"i":24,"at":240,"actor":"network","kind":"observation","cause":23,"what":"log","line":"a \"text\"\n"}
+            {"i":25,"at":250,"actor":"network","kind":"observation","cause":24,"what":"exited","status":"a \"text\"\n"}
+            {"i":26,"at":260,"actor":"network","kind":"observation","cause":25,"what":"child","pid":7,"state":"forked"}
+            {"i":27,"at":270,"actor":"network","kind":"observation","cause":26,"what":"livelock","detail":"a \"text\"\n"}
+            {"i":28,"at":280,"actor":"network","kind":"observation","cause":27,"what":"deadlock","detail":"a \"text\"\n"}
+            {"i":29,"at":290,"actor":"network","kind":"observation","cause":28,"what":"reply","op":3,"text":"a \"text\"\n","total":7}
+            {"i":30,"at":300,"actor":"network","kind":"observation","cause":29,"what":"operation_ended","op":3,"done":true,"text":"a \"text\"\n","ending":"done"}
+            {"i":31,"at":310,"actor":"network","kind":"observation","cause":30,"what":"invoke","sequence":7,"request":{"set":{"key":"a \"text\"\n","value":"a \"text\"\n"}}}
+            {"i":32,"at":320,"actor":"network","kind":"observation","cause":31,"what":"invoke","sequence":7,"request":{"get":{"key":"a \"text\"\n"}}}
+            {"i":33,"at":330,"actor":"network","kind":"observation","cause":32,"what":"complete","sequence":7,"outcome":{"ok":"a \"text\"\n"},"node":3}
+            {"i":34,"at":340,"actor":"network","kind":"observation","cause":33,"what":"complete","sequence":7,"outcome":{"fail":"a \"text\"\n"},"node":null}
+            {"i":35,"at":350,"actor":"network","kind":"observation","cause":34,"what":"complete","sequence":7,"outcome":{"info":"a \"text\"\n"},"node":null}
+            {"i":36,"at":360,"actor":"network","kind":"observation","cause":35,"what":"probe","node":3,"state":"unknown","rows":[{"member":"node-3","role":"primary","epoch":7,"slots":[[0,3]],"doubt":"pfail"},{"member":"a \"text\"\n","role":"replica","of":"a \"text\"\n"}],"gone":["a \"text\"\n"]}
+            {"i":37,"at":370,"actor":"network","kind":"observation","cause":36,"what":"account","node":3,"topic":"slots","said":[null,7,"a \"text\"\n"]}
+            {"i":38,"at":380,"actor":"network","kind":"verdict","cause":37,"what":"verdict","invariant":"a \"text\"\n","verdict":"a \"text\"\n","detail":"a \"text\"\n"}
         "#]],
     );
 }
@@ -321,7 +323,7 @@ fn what_was_pushed_is_read_and_the_digest_is_the_one_of_the_bytes() {
     let log = sink.bytes();
     assert_eq!(log, log_of(&events));
     assert_eq!((summary.events, summary.bytes), (events.len() as u64, log.len() as u64));
-    check(&summary.sha256, expect!["8239be9c1b4b621e364810288fbb0d88f34ab0e7c34e3a50073da2ba27dd9434"]);
+    check(&summary.sha256, expect!["e13bea5eee32d96cf5cbefe05c3c71a385896905f4c62008df93886fef016917"]);
     let reader = LogReader::new(&log[..]).expect("a log");
     assert_eq!(reader.header(), &header());
     assert_eq!(reader.map(|event| event.expect("an event")).collect::<Vec<_>>(), events);
@@ -372,10 +374,10 @@ fn a_line_that_a_crash_cut_off_is_left_out_and_told() {
     check(
         &[read(&log), read(&log[..last]), read(&log[..last - 1]), read(&log[..last - 80])].join("\n"),
         expect![[r#"
-            38 events, truncated: false, error: none
-            38 events, truncated: false, error: none
-            37 events, truncated: true, error: none
-            37 events, truncated: true, error: none"#]],
+            39 events, truncated: false, error: none
+            39 events, truncated: false, error: none
+            38 events, truncated: true, error: none
+            38 events, truncated: true, error: none"#]],
     );
 }
 
@@ -425,11 +427,11 @@ fn what_is_no_log_is_refused_by_name() {
             9 events, truncated: false, error: line 11 of the event log: time goes back from 80 ns to 79 ns
             9 events, truncated: false, error: line 11 of the event log: event 9 names event 9 as its cause
             0 events, truncated: false, error: line 2 of the event log: the kind of event 0 does not fit what happened
-            8 events, truncated: false, error: line 10 of the event log is no event: unknown variant `sleep`, expected one of `latency`, `held`, `picked`, `gap`, `split`, `order`, `phase`, `start`, `wake`, `deliver`, `link`, `signal`, `pause`, `rule`, `timer`, `fault`, `heal`, `operation`, `tell`, `dial`, `listen`, `sent`, `closed`, `log`, `exited`, `child`, `livelock`, `deadlock`, `reply`, `operation_ended`, `invoke`, `complete`, `probe`, `account`, `verdict` at column 74
+            9 events, truncated: false, error: line 11 of the event log is no event: unknown variant `sleep`, expected one of `latency`, `held`, `picked`, `gap`, `ruled`, `split`, `order`, `phase`, `start`, `wake`, `deliver`, `link`, `signal`, `pause`, `rule`, `timer`, `fault`, `heal`, `operation`, `tell`, `dial`, `listen`, `sent`, `closed`, `log`, `exited`, `child`, `livelock`, `deadlock`, `reply`, `operation_ended`, `invoke`, `complete`, `probe`, `account`, `verdict` at column 74
             0 events, truncated: false, error: line 2 of the event log is no event: `node-0` names no participant at column 30
             5 events, truncated: false, error: line 7 of the event log is no event: EOF while parsing a value at column 0
             5 events, truncated: false, error: line 7 of the event log is no event: invalid type: sequence, expected struct Event at column 0
-            37 events, truncated: false, error: line 39 of the event log is not UTF-8"#]],
+            38 events, truncated: false, error: line 40 of the event log is not UTF-8"#]],
     );
 }
 

@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Aim, ConnectionRefused, ConnectionReset, Effect, Fault, FaultId, FaultKind, MachineLoss, NetworkBandwidth,
-    NetworkJam, NetworkLatency, NetworkLoss, NetworkPartition, NetworkSplit, NetworkSwizzle, NetworkTail,
-    ProcessKill, ProcessPause, Signal, Swarm, Target, Ties, compound, trigger,
+    Aim, BusMessages, ConnectionRefused, ConnectionReset, Effect, Fault, FaultId, FaultKind, MachineLoss,
+    NetworkBandwidth, NetworkJam, NetworkLatency, NetworkLoss, NetworkPartition, NetworkSplit,
+    NetworkSwizzle, NetworkTail, ProcessKill, ProcessPause, Signal, StaleLink, Swarm, Target, Ties, compound,
+    trigger,
 };
 use crate::id::{NodeId, ShardId};
 use crate::language::target;
@@ -153,6 +154,8 @@ catalogue! {
     ProcessPause,
     NetworkPartition,
     NetworkLatency,
+    BusMessages,
+    StaleLink,
     NetworkSplit,
     NetworkJam,
     NetworkSwizzle,
@@ -170,12 +173,17 @@ impl FaultAction {
         self.aim() == Aim::Links
     }
 
+    /// Whether it is a rule for messages, so that what it hit is what they were.
+    pub fn is_of_messages(&self) -> bool {
+        matches!(self.effect(), Effect::Bus { .. })
+    }
+
     /// How it ends a process, and how long after the end the process is started again; nothing if it ends none.
     pub fn ends_process(&self) -> Option<(Signal, Option<SimDuration>)> {
         match self.effect() {
             Effect::Signal { signal, restart_after } => Some((signal, restart_after)),
             Effect::Machine { restart_after } => Some((Signal::Kill, restart_after)),
-            Effect::Pause | Effect::Links { .. } => None,
+            Effect::Pause | Effect::Links { .. } | Effect::Bus { .. } => None,
         }
     }
 

@@ -86,7 +86,8 @@ fn replicas_slow_at_an_election(draw: &mut Draw, shard: ShardId) -> Vec<Entry> {
     let slow = |draw: &mut Draw, nth: u16| {
         let latency = draw.stream.weighted(&[(1, (100.0, 400.0)), (1, (400.0, 1200.0))]);
         let slow = Entry::of("network_latency").with("node", draw.node(shard, 1 + nth));
-        let slow = slow.with("latency_ms", super::latency_value(latency)).with("duration", draw.lasts(50..=120));
+        let slow =
+            slow.with("latency_ms", super::latency_value(latency)).with("duration", draw.lasts(50..=120));
         slow.and(draw.after_first(500))
     };
     let slow: Vec<Entry> = (0..draw.layout.replicas.min(2)).map(|nth| slow(draw, nth)).collect();
@@ -95,8 +96,11 @@ fn replicas_slow_at_an_election(draw: &mut Draw, shard: ShardId) -> Vec<Entry> {
 
 fn successor_cut_from_the_old_primary(draw: &mut Draw, shard: ShardId) -> Vec<Entry> {
     let (old, successor) = (draw.node(shard, 0), draw.node(shard, 1));
-    let pause = Entry::of("process_pause").with("node", old).with("duration", draw.lasts(60..=120)).and(draw.begin());
-    let cut = Entry::of("network_partition").with("a", vec![Value::from(successor)]).with("b", vec![Value::from(old)]);
+    let pause =
+        Entry::of("process_pause").with("node", old).with("duration", draw.lasts(60..=120)).and(draw.begin());
+    let cut = Entry::of("network_partition")
+        .with("a", vec![Value::from(successor)])
+        .with("b", vec![Value::from(old)]);
     let cue = Entry::default().with("becomes", "primary").with("node", successor);
     let cut = cut.with("duration", draw.lasts(50..=200)).and(draw.when(cue, 500));
     vec![pause, cut]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::between::{CHANNELS, DIRECTION};
+use super::between::CHANNELS;
 use super::link_fault::{LinkFault, LinkKind};
 use super::{Trouble, sides};
 use crate::language::{Entry, Key, Reader};

@@ -2,7 +2,7 @@
 //!
 //! The injector of faults knows these few effects and how each is undone, and not a single kind of fault.
 
-use super::{Channel, Direction, LatencyRange, Signal};
+use super::{BusRule, Channel, Direction, LatencyRange, Signal};
 use crate::time::SimDuration;
 
 /// What is done to those that a fault hits, and undone at its end.
@@ -30,6 +30,15 @@ pub enum Effect {
         links: Links,
         /// What is said of whom they are between; the targets if absent.
         called: Option<String>,
+    },
+    /// Messages of the bus are treated by a rule until the heal.
+    Bus {
+        /// How many of the targets send them; the others receive them. Whoever is not named is anybody.
+        from: usize,
+        /// Also those from the second side to the first.
+        both_ways: bool,
+        /// Which messages, and what becomes of them.
+        rule: BusRule,
     },
 }
 

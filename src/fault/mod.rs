@@ -4,6 +4,8 @@
 //! kind is a file that implements [`FaultKind`] and a line of the catalogue; what it does is said as an [`Effect`].
 
 mod between;
+mod bus_messages;
+mod bus_rule;
 mod catalogue;
 mod compound;
 mod connection_refused;
@@ -24,15 +26,18 @@ mod process_kill;
 mod process_pause;
 mod shape;
 mod sides;
+mod stale_link;
 pub mod trigger;
 
 use serde::{Deserialize, Serialize};
 
 pub use crate::language::target::Target;
+pub use bus_messages::BusMessages;
+pub use bus_rule::{Age, BusAct, BusRule, Dialler, Says};
 pub use catalogue::{FaultAction, abouts, draw, never_seen, read};
-pub use cue::Cue;
 pub use connection_refused::ConnectionRefused;
 pub use connection_reset::ConnectionReset;
+pub use cue::Cue;
 pub use effect::{Effect, Links, Seam, Stage, Trouble};
 pub use machine_loss::MachineLoss;
 pub use network_bandwidth::NetworkBandwidth;
@@ -45,6 +50,7 @@ pub use network_swizzle::NetworkSwizzle;
 pub use network_tail::NetworkTail;
 pub use process_kill::{ProcessKill, Signal};
 pub use process_pause::ProcessPause;
+pub use stale_link::StaleLink;
 pub use trigger::{Moment, Tie, Ties, Trigger};
 
 use crate::id::NodeId;

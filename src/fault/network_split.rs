@@ -33,19 +33,27 @@ impl FaultKind for NetworkSplit {
     const ABOUT: &'static str = "A partition by its shape. `isolated`: the first node of the row from everyone; `halves`: the first half of the row from the second; `ring`: each node of the row sees just a majority, no two the same one; `bridge`: two halves that only the first node of the row sees; `minority`: the primaries of less than half of the shards from everyone, `clients_with_minority`: the same with all clients on their side; `shards_apart`: nodes of different shards; `replicas_from_primaries`: all replicas from all primaries.";
     const KEYS: &'static [Key] = &[
         Key::new("shape", Form::Word(names::<Shape>), "the shape. Must be there"),
-        Key::new("row", Form::Nodes, "nodes in a row, for shapes of nodes; all nodes in a drawn order if absent"),
+        Key::new(
+            "row",
+            Form::Nodes,
+            "nodes in a row, for shapes of nodes; all nodes in a drawn order if absent",
+        ),
         Key::new("shards", Form::Shards, "the shards of the minority; drawn if absent"),
         DIRECTION,
         CHANNELS,
         LASTS,
     ];
     const AIM: Aim = Aim::Links;
-    const EXAMPLE: &'static str = "type: network_split\nshape: ring\nrow: [1, 3, 5, 2, 4, 6]\nat: 2\nduration: 8";
+    const EXAMPLE: &'static str =
+        "type: network_split\nshape: ring\nrow: [1, 3, 5, 2, 4, 6]\nat: 2\nduration: 8";
 
     fn read(reader: &mut Reader) -> Option<Self> {
         let Some(shape) = reader.word::<Shape>("shape") else {
             if !reader.has("shape") {
-                reader.wrong("it is not said in which shape", format!("add one of: {}", names::<Shape>().join(", ")));
+                reader.wrong(
+                    "it is not said in which shape",
+                    format!("add one of: {}", names::<Shape>().join(", ")),
+                );
             }
             return None;
         };
@@ -131,7 +139,11 @@ fn check(reader: &mut Reader, shape: Shape) {
     }
     for (key, fits) in [("row", shape.is_of_row()), ("shards", shape.is_of_shards())] {
         if reader.has(key) && !fits {
-            reader.wrong_at(key, format!("the shape `{}` has none", shape.word()), format!("leave `{key}` out"));
+            reader.wrong_at(
+                key,
+                format!("the shape `{}` has none", shape.word()),
+                format!("leave `{key}` out"),
+            );
         }
     }
     if !shape.fits(reader.layout) {
@@ -163,7 +175,10 @@ fn members(reader: &Reader, shape: Shape) -> Vec<Target> {
         (reader.layout.nodes().collect(), reader.layout.shards().collect());
     match shape {
         Shape::ShardsApart | Shape::ReplicasFromPrimaries => {
-            let of = |shard| std::iter::once(Target::Primary(shard)).chain((0..replicas).map(move |nth| Target::Replica(shard, nth)));
+            let of = |shard| {
+                std::iter::once(Target::Primary(shard))
+                    .chain((0..replicas).map(move |nth| Target::Replica(shard, nth)))
+            };
             shards.into_iter().flat_map(of).collect()
         }
         Shape::Minority | Shape::ClientsWithMinority => {

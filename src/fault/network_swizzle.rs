@@ -34,10 +34,15 @@ impl FaultKind for NetworkSwizzle {
         Key::new("clog", Form::Nodes, "whom, in this order; drawn if absent"),
         Key::new("free", Form::Nodes, "in which order they are let go: the same nodes; drawn if absent"),
         Key::new("gap", Form::Duration, "seconds from one to the next; 0.05 to 1 are drawn if absent"),
-        Key::new("hold", Form::Duration, "seconds from the last one clogged to the first one let go; 1 to 8 are drawn if absent"),
+        Key::new(
+            "hold",
+            Form::Duration,
+            "seconds from the last one clogged to the first one let go; 1 to 8 are drawn if absent",
+        ),
     ];
     const AIM: Aim = Aim::Links;
-    const EXAMPLE: &'static str = "type: network_swizzle\nclog: [1, 4, 6]\nfree: [4, 6, 1]\ngap: 0.5\nhold: 3\nat: 2";
+    const EXAMPLE: &'static str =
+        "type: network_swizzle\nclog: [1, 4, 6]\nfree: [4, 6, 1]\ngap: 0.5\nhold: 3\nat: 2";
 
     fn read(reader: &mut Reader) -> Option<Self> {
         if target::KEYS.iter().any(|key| reader.has(key.name)) {
@@ -55,14 +60,23 @@ impl FaultKind for NetworkSwizzle {
         }
         let gap_ns = reader.seconds("gap").unwrap_or_else(|| reader.drawn_ms("gap", 50..=1_000));
         let hold_ns = reader.seconds("hold").unwrap_or_else(|| reader.drawn_ms("hold", 1_000..=8_000));
-        Some(NetworkSwizzle { clogged: clogged.into_iter().map(Target::Node).collect(), freed, gap_ns, hold_ns })
+        Some(NetworkSwizzle {
+            clogged: clogged.into_iter().map(Target::Node).collect(),
+            freed,
+            gap_ns,
+            hold_ns,
+        })
     }
 
     fn write(&self) -> Entry {
         let member = |place: &u16| self.clogged.get(usize::from(*place))?.as_member();
         let clog: Vec<Value> = self.clogged.iter().filter_map(|target| target.as_member()).collect();
         let free: Vec<Value> = self.freed.iter().filter_map(member).collect();
-        Entry::default().with("clog", clog).with("free", free).with("gap", self.gap_ns).with("hold", self.hold_ns)
+        Entry::default()
+            .with("clog", clog)
+            .with("free", free)
+            .with("gap", self.gap_ns)
+            .with("hold", self.hold_ns)
     }
 
     fn draw(_variant: usize, stream: &mut Stream, _swarm: &Swarm) -> Entry {
@@ -87,7 +101,8 @@ impl FaultKind for NetworkSwizzle {
         let alone = |place: usize| Seam { a: vec![place], b: None };
         let count = self.clogged.len();
         let after = |step: usize| self.gap_ns.times(step as u64);
-        let clogging = (0..count).map(|last| Stage { after: after(last), seams: (0..=last).map(alone).collect() });
+        let clogging =
+            (0..count).map(|last| Stage { after: after(last), seams: (0..=last).map(alone).collect() });
         let free_at = after(count.saturating_sub(1)) + self.hold_ns;
         let freeing = (1..count).map(|gone| {
             let left = self.freed.iter().skip(gone).map(|place| alone(usize::from(*place)));
@@ -129,7 +144,11 @@ fn places(reader: &mut Reader, clogged: &[NodeId], free: &[NodeId]) -> Option<Ve
         reader.wrong_at("clog", "a node stands twice", "name each node once");
     }
     if sorted(free) != sorted(clogged) {
-        reader.wrong_at("free", "these are not the nodes that are clogged", "name the same nodes in another order");
+        reader.wrong_at(
+            "free",
+            "these are not the nodes that are clogged",
+            "name the same nodes in another order",
+        );
         return None;
     }
     free.iter().map(|node| Some(clogged.iter().position(|other| other == node)? as u16)).collect()

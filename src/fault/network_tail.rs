@@ -37,7 +37,8 @@ impl LinkKind for Tail {
 
     fn read(reader: &mut Reader) -> Option<Self> {
         if !reader.has("latency_ms") {
-            reader.wrong("it is not said how long the tail is", "add `latency_ms: {min: 200, max: 1500}`, say");
+            reader
+                .wrong("it is not said how long the tail is", "add `latency_ms: {min: 200, max: 1500}`, say");
         }
         let (min_ns, max_ns) = reader.latency("latency_ms")?;
         let longer = LatencyRange { min_ns, max_ns };

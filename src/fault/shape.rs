@@ -147,7 +147,10 @@ mod tests {
         for count in 4..=24 {
             let seen = sees(Shape::Ring, &row(count));
             let majority = usize::from(count) / 2 + 1;
-            assert!(seen.iter().all(|seen| (majority..usize::from(count)).contains(&seen.len())), "{count}: {seen:?}");
+            assert!(
+                seen.iter().all(|seen| (majority..usize::from(count)).contains(&seen.len())),
+                "{count}: {seen:?}"
+            );
             let distinct: BTreeSet<_> = seen.iter().collect();
             assert_eq!(distinct.len(), usize::from(count), "{count}: {seen:?}");
         }

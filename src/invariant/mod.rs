@@ -50,6 +50,7 @@ pub use evidence::Evidence;
 pub use expectation::Expectation;
 pub use verdict::Verdict;
 
+use crate::fault::{Effect, Fault, FaultId};
 use crate::plan::Limits;
 
 /// When an invariant must hold, and so when nobody can know whether it does.
@@ -130,6 +131,9 @@ pub static CATALOGUE: [Invariant; 30] = [
     no_deadlock::INVARIANT,
 ];
 
+/// What a server owes whatever comes in: it neither ends nor stands still over bytes.
+const HELD_AGAINST_ALL: [&str; 3] = ["no_crash", "no_livelock", "no_deadlock"];
+
 /// Judges a run by every invariant that its plan asks for.
 pub fn judge(evidence: &Evidence) -> Vec<Judged> {
     let case = Case::of(evidence);
@@ -152,6 +156,17 @@ impl<'a> Case<'a> {
         open.map(|d| format!("{} was still under way at the end", d.what))
     }
 
+    /// The first fault that did to messages of the bus what TCP rules out: servers need not bear that.
+    fn tampered(&self) -> Option<FaultId> {
+        let tampers = |fault: &&Fault| match fault.action.effect() {
+            Effect::Bus { rule, .. } => !rule.act.is_lawful(),
+            _ => false,
+        };
+        let fired =
+            |id| self.evidence.faults.iter().any(|report| report.id == id && report.fired_at.is_some());
+        self.evidence.plan.faults.iter().filter(tampers).map(|fault| fault.id).find(|id| fired(*id))
+    }
+
     /// `measured`, with the plan's own losses before it.
     fn with_losses(&self, measured: String) -> String {
         match self.expectation.losses() {
@@ -164,9 +179,16 @@ impl<'a> Case<'a> {
 impl Invariant {
     /// Judges a run, or says why it cannot be judged.
     pub fn judge(&self, case: &Case) -> Verdict {
-        match (self.applies, case.not_healed()) {
+        let verdict = match (self.applies, case.not_healed()) {
             (Applies::OnceHealed, Some(reason)) => Verdict::unknown(reason),
             _ => (self.check)(case),
+        };
+        match case.tampered() {
+            Some(fault) if verdict.is_violated() && !HELD_AGAINST_ALL.contains(&self.name) => {
+                let FaultId(id) = fault;
+                Verdict::unknown(format!("fault {id} tampered with the bus: {}", verdict.detail()))
+            }
+            _ => verdict,
         }
     }
 }

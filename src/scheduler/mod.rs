@@ -349,7 +349,7 @@ fn cast(plan: &Plan, mut decisions: Decisions) -> Vec<(ActorId, Box<dyn Actor>)>
     let recorded = decisions.are_recorded();
     let mut network = Network::new(plan.seed, &plan.network);
     if recorded {
-        network = network.guided_by(decisions.latencies, decisions.splits);
+        network = network.guided_by(decisions.latencies, decisions.splits).ruled_by(decisions.ruled);
     }
     let mut actors: Vec<(ActorId, Box<dyn Actor>)> = vec![
         (ActorId::Director, Box::new(Director::new(plan))),

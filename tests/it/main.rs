@@ -2,6 +2,7 @@
 
 mod bench;
 mod bisect;
+mod bus;
 mod bystander;
 mod campaign;
 mod cli;
@@ -17,6 +18,7 @@ mod guard;
 mod hostile;
 mod judge;
 mod leaving;
+mod links;
 mod operations;
 mod process;
 mod program;

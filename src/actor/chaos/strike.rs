@@ -5,9 +5,11 @@ use std::collections::BTreeSet;
 use super::fleet::Fleet;
 use super::{disturbed, words};
 use crate::actor::Out;
-use crate::actor::message::{ChaosMessage, Message, NetworkMessage, NodeMessage, Rule, ValidatorMessage};
+use crate::actor::message::{
+    BusSides, ChaosMessage, Message, NetworkMessage, NodeMessage, Rule, ValidatorMessage,
+};
 use crate::event::Body;
-use crate::fault::{Effect, Fault, FaultId, Links, Seam, Signal, Stage, Target};
+use crate::fault::{BusRule, Effect, Fault, FaultId, Links, Seam, Signal, Stage, Target};
 use crate::id::{ActorId, Host, NodeId};
 use crate::time::SimDuration;
 
@@ -121,9 +123,32 @@ impl Strike<'_> {
                 self.kill(signal, restart_after.is_some(), fleet, out)
             }
             Effect::Pause => self.pause(fleet, out),
+            Effect::Bus { from, both_ways, rule } => self.bus(from, both_ways, rule, out),
             Effect::Machine { restart_after } => self.lose(restart_after.is_some(), fleet, out),
             Effect::Links { stages, links, called } => self.links(&stages, &links, called, fleet, out),
         }
+    }
+
+    /// Sets a rule for messages between the first targets and the others, or anybody.
+    fn bus(&self, from: usize, both_ways: bool, rule: BusRule, out: &mut Out) -> Performed {
+        let (a, b) = self.nodes.split_at(from.min(self.nodes.len()));
+        let named = |side: &[Option<NodeId>]| side.iter().flatten().copied().collect::<Vec<_>>();
+        if let Some(missing) = self.targets.iter().zip(self.nodes).find(|(_, node)| node.is_none()) {
+            return Err(words::nobody(*missing.0));
+        }
+        let whom = |targets: &[Target], nodes: &[Option<NodeId>]| match targets {
+            [] => "anybody".to_owned(),
+            some => words::all(some, nodes),
+        };
+        let (first, second) = self.targets.split_at(a.len());
+        let (way, duration) = (if both_ways { "and" } else { "to" }, self.fault.action.lasts());
+        let between = format!("{} {way} {}", whom(first, a), whom(second, b));
+        let text = format!("bus messages of {between} for {}, {}", words::seconds(duration), rule.in_words());
+        let sides = BusSides { from: named(a), to: named(b), both_ways };
+        let set = NetworkMessage::SetBusRule { fault: self.fault.id, sides, rule: Box::new(rule) };
+        out.send(ActorId::Network, Message::Network(set));
+        self.heal_after(duration, out);
+        Ok((text, Some(Hit::Ruled)))
     }
 
     fn kill(&self, signal: Signal, restarts: bool, fleet: &Fleet, out: &mut Out) -> Performed {
@@ -173,10 +198,8 @@ impl Strike<'_> {
             if seams.is_empty() {
                 return Err(format!("there are no links between {between}"));
             }
-            let set = NetworkMessage::SetRule {
-                fault: self.fault.id,
-                rule: Rule { seams, links: links.clone() },
-            };
+            let set =
+                NetworkMessage::SetRule { fault: self.fault.id, rule: Rule { seams, links: links.clone() } };
             out.send_after(stage.after, ActorId::Network, Message::Network(set));
         }
         self.heal_after(duration, out);

@@ -61,7 +61,11 @@ pub(super) fn links(links: &Links, between: &str, duration: SimDuration) -> Stri
             format!("latency of {} to {} ms {lasts}", min_ns.as_ms(), max_ns.as_ms())
         }
         Trouble::Tail { one_in, longer: LatencyRange { min_ns, max_ns } } => {
-            format!("one chunk in {one_in} {} to {} ms late {lasts}, {extent}", min_ns.as_ms(), max_ns.as_ms())
+            format!(
+                "one chunk in {one_in} {} to {} ms late {lasts}, {extent}",
+                min_ns.as_ms(),
+                max_ns.as_ms()
+            )
         }
         Trouble::Narrow { bytes_per_s } => format!("{bytes_per_s} bytes/s {lasts}, {extent}"),
         Trouble::Jam => format!("traffic jammed {lasts}, {extent}"),

@@ -46,6 +46,7 @@ impl NetworkMessage {
     fn body(&self) -> Body {
         let message = match self {
             NetworkMessage::SetRule { fault, .. } => return Body::Rule { fault: *fault, on: true },
+            NetworkMessage::SetBusRule { fault, .. } => return Body::Rule { fault: *fault, on: true },
             NetworkMessage::ClearRule { fault } => return Body::Rule { fault: *fault, on: false },
             NetworkMessage::Listen { node, port } => return Body::Listen { node: *node, port: *port },
             NetworkMessage::Unlisten { node, port } => Told::Unlisten { node: *node, port: *port },
@@ -57,6 +58,7 @@ impl NetworkMessage {
             NetworkMessage::Knock { conn } => Told::Knock { conn: *conn },
             NetworkMessage::GiveUp { conn } => Told::GiveUp { conn: *conn },
             NetworkMessage::Retransmit { conn, side } => Told::Retransmit { conn: *conn, side: *side },
+            NetworkMessage::Again { conn, side, .. } => Told::Again { conn: *conn, side: *side },
             NetworkMessage::Gone { node } => Told::Gone { node: *node },
             NetworkMessage::Machine { node, lost } => Told::Machine { node: *node, lost: *lost },
             NetworkMessage::Cease => Told::Cease,

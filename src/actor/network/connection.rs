@@ -1,9 +1,9 @@
 //! One connection: its two ends, and what is on its way between them.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
-use crate::actor::message::{Arrival, End};
-use crate::fault::Channel;
+use crate::actor::message::{Arrival, Chunk, End};
+use crate::fault::{Channel, FaultId};
 use crate::id::Host;
 use crate::time::SimTime;
 
@@ -42,10 +42,14 @@ pub struct Connection {
     pub closed: [bool; ENDS],
     /// What waits for a cut link to heal.
     pub held: [VecDeque<Held>; ENDS],
+    /// The rules that hold what the end sends.
+    pub stalled: [BTreeSet<FaultId>; ENDS],
+    /// Messages that the next one is to overtake.
+    pub overtaken: [Vec<(FaultId, Chunk)>; ENDS],
+    /// A rule reset it: nothing goes through any more.
+    pub torn: bool,
     /// When the first of it was sent.
     pub held_since: [SimTime; ENDS],
-    /// A fault reset it: nothing goes through any more.
-    pub torn: bool,
     /// The machine at the end was lost, and knows nothing of the connection if it is back.
     pub lost: [bool; ENDS],
     /// Bytes under way whose receipt a cut way back keeps the sender from hearing of.
@@ -67,6 +71,8 @@ impl Connection {
             channel,
             closed: [false; ENDS],
             held: [VecDeque::new(), VecDeque::new()],
+            stalled: [BTreeSet::new(), BTreeSet::new()],
+            overtaken: [Vec::new(), Vec::new()],
             held_since: [SimTime::ZERO; ENDS],
             torn: false,
             lost: [false; ENDS],
@@ -88,6 +94,11 @@ impl Connection {
             self.held_since[side] = now;
         }
         self.held[side].push_back(what);
+    }
+
+    /// A rule ends: says whether it held what the end sends, or had it overtaken.
+    pub fn let_go(&mut self, side: usize, fault: FaultId) -> bool {
+        self.stalled[side].remove(&fault) || self.overtaken[side].iter().any(|(by, _)| *by == fault)
     }
 
     /// The process at one end is gone, and with it whatever its peer was never to get: all that can still come is that

@@ -4,9 +4,9 @@
 //! back knows nothing of earlier connections, and says so to whoever tries again. The management's own links are no part of
 //! the network under test: there a lost machine looks like a process that ended.
 
+use super::Network;
 use super::connection::ENDS;
 use super::links::is_managed;
-use super::Network;
 use crate::actor::Out;
 use crate::id::{Host, NodeId};
 use crate::time::SimTime;

@@ -60,7 +60,9 @@ mod tests {
         let ms = |lost, is_knock| paused(lost, is_knock).as_ms();
         assert_eq!([0, 1, 2, 3, 4].map(|lost| ms(lost, false)), [0, 200, 600, 1_400, 3_000]);
         assert_eq!([0, 1, 2].map(|lost| ms(lost, true)), [0, 1_000, 3_000]);
-        assert!(ms(most_lost(false), false) <= LONGEST.as_ms() && ms(most_lost(true), true) <= LONGEST.as_ms());
+        assert!(
+            ms(most_lost(false), false) <= LONGEST.as_ms() && ms(most_lost(true), true) <= LONGEST.as_ms()
+        );
     }
 
     #[test]

@@ -2,19 +2,21 @@
 
 use std::collections::VecDeque;
 
+use super::Network;
 use super::connection::{Connection, ENDS, Held};
 use super::links::covers;
-use super::Network;
+
 use crate::actor::Out;
 use crate::actor::message::{Arrival, Message, NetworkMessage, Rule};
 use crate::fault::{FaultId, Trouble};
 use crate::id::ActorId;
-use crate::time::SimTime;
+use crate::time::{SimDuration, SimTime};
 
 /// Whether what one side of a connection sent waited in a queue by a rule, and was not lost.
 pub fn queued(rule: &Rule, connection: &Connection, side: usize) -> bool {
     let way = (connection.hosts[side], connection.hosts[ENDS - 1 - side]);
-    matches!(rule.links.trouble, Trouble::Jam | Trouble::Narrow { .. }) && covers(rule, way, connection.channel)
+    matches!(rule.links.trouble, Trouble::Jam | Trouble::Narrow { .. })
+        && covers(rule, way, connection.channel)
 }
 
 impl Network {
@@ -37,11 +39,11 @@ impl Network {
         let hit = self.connections.iter().filter(|(_, connection)| is_hit(connection) && !connection.torn);
         let hit: Vec<u64> = hit.map(|(conn, _)| *conn).collect();
         for conn in hit {
-            self.tear(now, conn, out);
+            self.end(now, conn, out);
         }
     }
 
-    fn tear(&mut self, now: SimTime, conn: u64, out: &mut Out) {
+    fn end(&mut self, now: SimTime, conn: u64, out: &mut Out) {
         let connection = self.connections.get_mut(&conn).expect("it was just found");
         connection.held = [VecDeque::new(), VecDeque::new()];
         let is_answered = connection.ends[1].is_some();
@@ -49,7 +51,7 @@ impl Network {
         for side in 0..ENDS {
             let end = if is_answered { Arrival::Reset } else { Arrival::Refused };
             if !closed[side] {
-                self.forward_whole(now, conn, ENDS - 1 - side, Held::Arrival(end), out);
+                self.forward_whole(now, (conn, ENDS - 1 - side), Held::Arrival(end), SimDuration::ZERO, out);
             }
         }
         if let Some(connection) = self.connections.get_mut(&conn) {

@@ -1,6 +1,6 @@
 //! What was done to the cluster: faults and operations, when they began and when they were over.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::evidence::{Disturbance, FaultReport, OperationReport};
 use crate::event::Body;
@@ -9,6 +9,7 @@ use crate::id::NodeId;
 use crate::op::{Ending, Op, OpId};
 use crate::plan::Plan;
 use crate::time::SimTime;
+use crate::words;
 
 /// When processes were started.
 pub(super) type Starts = [(NodeId, SimTime)];
@@ -29,6 +30,15 @@ struct SeenFault {
     healed_at: Option<SimTime>,
     hit: Vec<NodeId>,
     notes: Vec<String>,
+    ruled: Option<Ruled>,
+}
+
+/// The messages of the bus that a rule hit.
+#[derive(Debug)]
+struct Ruled {
+    first_at: SimTime,
+    count: u64,
+    nodes: BTreeSet<NodeId>,
 }
 
 #[derive(Debug, Default)]
@@ -43,6 +53,14 @@ struct SeenOperation {
 }
 
 impl SeenFault {
+    /// A rule hit a message between two nodes.
+    fn ruled(&mut self, at: SimTime, nodes: [NodeId; 2]) {
+        let none = Ruled { first_at: at, count: 0, nodes: BTreeSet::new() };
+        let ruled = self.ruled.get_or_insert(none);
+        ruled.count += 1;
+        ruled.nodes.extend(nodes);
+    }
+
     /// When it fired. One that hits nobody did nothing, unless there was something to heal: links of clients.
     fn fired_at(&self) -> Option<SimTime> {
         self.came_at.filter(|_| !self.hit.is_empty() || self.healed_at.is_some())
@@ -62,6 +80,9 @@ impl Actions {
                 let seen = self.faults.entry(*fault).or_default();
                 (seen.came_at, seen.hit) = (Some(at), hit.clone());
                 seen.notes.push(text.clone());
+            }
+            Body::Ruled { fault, from, to, .. } => {
+                self.faults.entry(*fault).or_default().ruled(at, [*from, *to]);
             }
             Body::Heal { fault, text } => {
                 let seen = self.faults.entry(*fault).or_default();
@@ -91,15 +112,20 @@ impl Actions {
         let text = fault.action.in_words();
         let none = SeenFault::default();
         let seen = self.faults.get(&fault.id).unwrap_or(&none);
-        let notes = seen.notes.iter().filter(|note| **note != text).cloned().collect::<Vec<_>>();
-        FaultReport {
+        let mut notes = seen.notes.iter().filter(|note| **note != text).cloned().collect::<Vec<_>>();
+        let mut report = FaultReport {
             id: fault.id,
             text,
             fired_at: seen.fired_at(),
             healed_at: seen.healed_at.or_else(|| restarted_at(fault, seen, starts)),
             hit: seen.hit.clone(),
-            note: notes.join("; "),
+            note: String::new(),
+        };
+        if fault.action.is_of_messages() && seen.fired_at().is_some() {
+            notes.push(by_messages(&mut report, seen.ruled.as_ref()));
         }
+        report.note = notes.join("; ");
+        report
     }
 
     /// What became of each operation of the plan.
@@ -137,6 +163,16 @@ impl Actions {
         let mut all: Vec<Disturbance> = faults.chain(operations).collect();
         all.sort_by_key(|disturbance| disturbance.at);
         all
+    }
+}
+
+/// A rule hit whom the messages were between that it matched, and fired with the first of them; what it came to, in words.
+fn by_messages(report: &mut FaultReport, ruled: Option<&Ruled>) -> String {
+    report.fired_at = ruled.map(|ruled| ruled.first_at);
+    report.hit = ruled.map(|ruled| ruled.nodes.iter().copied().collect()).unwrap_or_default();
+    match ruled {
+        None => "no message matched".to_owned(),
+        Some(ruled) => words::counted(ruled.count, "message"),
     }
 }
 

@@ -51,7 +51,11 @@ fn weight(event: &Event) -> Option<u8> {
         Body::Fault { hit, .. } if hit.is_empty() => None,
         Body::Fault { .. } | Body::Operation { .. } => Some(3),
         Body::Invoke { .. } => Some(2),
-        Body::Latency { .. } | Body::Held { .. } | Body::Split { .. } | Body::Order { .. } => Some(1),
+        Body::Latency { .. }
+        | Body::Held { .. }
+        | Body::Split { .. }
+        | Body::Order { .. }
+        | Body::Ruled { .. } => Some(1),
         _ => None,
     }
 }

@@ -8,6 +8,7 @@ use crate::event::{Body, BusSummary, Event, Kind, Said, Told, Topic};
 use crate::fault::Channel;
 use crate::history::{Outcome, Request};
 use crate::id::NodeId;
+use crate::language::Word;
 use crate::report::paint::Paint;
 
 /// How many characters of details a line has.
@@ -54,6 +55,9 @@ pub(super) fn details(body: &Body) -> String {
         Body::Tell { message } => told_to_another(message),
         Body::Gap { ns } => format!("next after {:.3} ms", ns.as_ns() as f64 / 1e6),
         Body::Latency { conn, ns } => format!("conn {conn}: {:.3} ms", ns.as_ns() as f64 / 1e6),
+        Body::Ruled { fault, nth, conn, from, to, act } => {
+            format!("fault {}, match {nth}: {} what {from} sent {to}, conn {conn}", fault.0, act.word())
+        }
         Body::Split { conn, first } => format!("conn {conn}: {first} bytes arrive first"),
         Body::Order { turn, draw } => format!("turn {turn}: shuffled by {draw}"),
         Body::Held { conn, len } => format!("conn {conn}: {len} bytes"),
