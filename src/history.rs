@@ -3,6 +3,7 @@
 //! An operation is `Ok` when the server said so, `Fail` when it surely had no effect, and `Info` when nobody can
 //! know (the connection broke, the time ran out). A checker may use an `Info` write or leave it, at any later moment.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -27,13 +28,31 @@ pub enum Request {
         /// The key.
         key: String,
     },
+    /// Other commands, sent one after the other in one go to whoever owns the slot of `key`.
+    Call {
+        /// What they are sent by: the first key that they name.
+        key: String,
+        /// The commands, each with its name first.
+        commands: Vec<Vec<String>>,
+    },
 }
 
 impl Request {
     /// The key it is about.
     pub fn key(&self) -> &str {
         match self {
-            Request::Set { key, .. } | Request::Get { key } => key,
+            Request::Set { key, .. } | Request::Get { key } | Request::Call { key, .. } => key,
+        }
+    }
+
+    /// The commands as they are sent.
+    pub fn commands(&self) -> Vec<Vec<&str>> {
+        match self {
+            Request::Set { key, value } => vec![vec!["SET", key, value]],
+            Request::Get { key } => vec![vec!["GET", key]],
+            Request::Call { commands, .. } => {
+                commands.iter().map(|command| command.iter().map(String::as_str).collect()).collect()
+            }
         }
     }
 }
@@ -44,6 +63,61 @@ impl fmt::Display for Request {
         match self {
             Request::Set { key, value } => write!(f, "SET {key} {}", value.trim_end_matches('.')),
             Request::Get { key } => write!(f, "GET {key}"),
+            Request::Call { commands, .. } => {
+                let commands = commands.iter().map(|command| command.join(" ")).collect::<Vec<_>>();
+                f.write_str(&commands.join("; "))
+            }
+        }
+    }
+}
+
+/// What a server replied to a command, in either version of the protocol: a map is the list of its keys and values, a set a
+/// list, a truth value a number.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reply {
+    /// Nothing.
+    Nil,
+    /// A number.
+    Int(i64),
+    /// A string; bytes that are no UTF-8 are replaced.
+    Text(String),
+    /// A status, `OK`.
+    Status(String),
+    /// An error, its code first.
+    Error(String),
+    /// A list.
+    List(Vec<Reply>),
+}
+
+impl Reply {
+    /// A string of these bytes.
+    pub fn text(bytes: &[u8]) -> Reply {
+        Reply::Text(String::from_utf8_lossy(bytes).into_owned())
+    }
+
+    /// The code of an error.
+    pub fn error_code(&self) -> Option<&str> {
+        match self {
+            Reply::Error(text) => text.split(' ').next(),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Reply {
+    /// As `valkey-cli` shows it, in one line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reply::Nil => f.write_str("(nil)"),
+            Reply::Int(number) => write!(f, "(integer) {number}"),
+            Reply::Text(text) => write!(f, "{text:?}"),
+            Reply::Status(status) => f.write_str(status),
+            Reply::Error(error) => write!(f, "(error) {error}"),
+            Reply::List(list) => {
+                let list = list.iter().map(Reply::to_string).collect::<Vec<_>>();
+                write!(f, "[{}]", list.join(", "))
+            }
         }
     }
 }
@@ -59,10 +133,28 @@ pub fn write_digest(key: &[u8], value: &[u8]) -> u64 {
 pub enum Outcome {
     /// Done; a read carries what it saw (nothing for an absent key).
     Ok(Option<String>),
+    /// Done as far as each command's reply says; of a [`Request::Call`].
+    Replied(Vec<Reply>),
     /// Surely not done, with the server's error or the reason.
     Fail(String),
     /// Cannot be known, with the reason.
     Info(String),
+}
+
+impl Outcome {
+    /// Whether a server did what it was asked, as far as it goes.
+    pub fn is_done(&self) -> bool {
+        matches!(self, Outcome::Ok(_) | Outcome::Replied(_))
+    }
+}
+
+/// The words of all calls of a history: keys among them are not those of plain reads and writes alone.
+pub fn words_of_calls(history: &[Entry]) -> BTreeSet<&str> {
+    let calls = history.iter().filter_map(|entry| match &entry.request {
+        Request::Call { commands, .. } => Some(commands),
+        Request::Set { .. } | Request::Get { .. } => None,
+    });
+    calls.flatten().flat_map(|command| command.iter().skip(1)).map(String::as_str).collect()
 }
 
 /// One operation of one client, from invocation to completion.

@@ -5,7 +5,7 @@
 //! validators collected are judged by invariants; the report says what came of it.
 //!
 //! Layers, lowest first; a module names its own layer and lower ones only (a test keeps it so):
-//! 0 `time rng id hold language scratch statistics stop words workers` · 1 `fault op event history` · 2 `scenario plan` · 3 `bisect event_log wire` ·
+//! 0 `time rng id hold language scratch statistics stop words workers` · 1 `fault op event history model` · 2 `scenario plan` · 3 `bisect event_log wire` ·
 //! 4 `chronicle convergence invariant leaders report` · 5 `actor` · 6 `shim world servers` · 7 `scheduler` · 8 `simulation` ·
 //! 9 `benchmark replay` · 10 `campaign` · 11 `commands` · 12 `cli`.
 //!
@@ -29,6 +29,7 @@ pub mod id;
 pub mod invariant;
 pub mod language;
 pub mod leaders;
+pub mod model;
 pub mod op;
 pub mod plan;
 pub mod replay;

@@ -11,6 +11,7 @@ mod bus;
 pub mod cues;
 mod elections;
 mod epochs;
+mod executions;
 mod handover;
 mod members;
 mod operator;
@@ -25,6 +26,7 @@ mod views;
 pub use bus::{Header, Heard, Message};
 pub use elections::{Elections, Request, Takeover, Vote};
 pub use epochs::{Epochs, Setback, Wrong};
+pub use executions::{Execution, Executions, Moment};
 pub use handover::{Handovers, Moved};
 pub use members::{Member, Members};
 pub use operator::Asks;
@@ -71,6 +73,8 @@ pub struct Chronicle {
     pub service: Service,
     /// Which node had executed which command when.
     pub replication: Replication,
+    /// Between which turns clients' operations were executed.
+    pub executions: Executions,
 }
 
 impl Chronicle {
@@ -91,6 +95,7 @@ impl Chronicle {
             states: States::default(),
             service: Service::new(node_timeout),
             replication: Replication::new(node_timeout),
+            executions: Executions::default(),
         }
     }
 
@@ -105,6 +110,7 @@ impl Chronicle {
         self.states.see(event);
         self.service.see(event, (&self.members, &self.views, &self.asks));
         self.replication.see(event);
+        self.executions.see(event);
         if let Some(message) = self.bus.sent(event) {
             self.said(&message);
         } else if let Some(heard) = self.bus.delivered(event) {

@@ -71,7 +71,7 @@ fn percent(ppm: u32) -> f64 {
 
 /// How many in a million operations were done, all of none, and when the first was invoked that was not.
 fn success(history: &[Entry]) -> (u32, SimTime) {
-    let is_done = |entry: &&Entry| matches!(entry.outcome, Some(Outcome::Ok(_)));
+    let is_done = |entry: &&Entry| entry.outcome.as_ref().is_some_and(Outcome::is_done);
     let done = history.iter().filter(is_done).count() as u64;
     let first = history.iter().find(|entry| !is_done(entry)).map(|entry| entry.invoked_at);
     let ppm = (done * 1_000_000).checked_div(history.len() as u64).unwrap_or(1_000_000);

@@ -33,6 +33,7 @@ pub mod reads;
 pub mod replica_sync;
 pub mod replication_lag;
 pub mod replication_stream;
+pub mod replies;
 pub mod roles;
 #[cfg(test)]
 pub(crate) mod sample;
@@ -98,7 +99,7 @@ pub struct Judged {
 }
 
 /// Every invariant, in the order of the report.
-pub static CATALOGUE: [Invariant; 30] = [
+pub static CATALOGUE: [Invariant; 31] = [
     slot_coverage::INVARIANT,
     replica_sync::INVARIANT,
     data_consistency::INVARIANT,
@@ -107,6 +108,7 @@ pub static CATALOGUE: [Invariant; 30] = [
     replication_lag::INVARIANT,
     replication_stream::INVARIANT,
     reads::INVARIANT,
+    replies::INVARIANT,
     availability::INVARIANT,
     single_owner::INVARIANT,
     views_agree::INVARIANT,

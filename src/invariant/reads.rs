@@ -11,7 +11,7 @@ use super::evidence::Content;
 use super::verdict::Findings;
 use super::writers::Writers;
 use super::{Applies, Case, Invariant, Verdict};
-use crate::history::{Entry, Outcome, Request, write_digest};
+use crate::history::{Entry, Outcome, Request, words_of_calls, write_digest};
 use crate::time::SimTime;
 
 pub(super) const INVARIANT: Invariant = Invariant {
@@ -28,7 +28,9 @@ fn check(case: &Case) -> Verdict {
     let mut findings = Findings::default();
     let fresh = Fresh::of(case);
     let mut count = 0_u64;
-    for entry in &case.evidence.history {
+    // Keys that other commands write are followed command by command (`replies`).
+    let called = words_of_calls(&case.evidence.history);
+    for entry in case.evidence.history.iter().filter(|entry| !called.contains(entry.request.key())) {
         fresh.judge(entry, &writes, &writers, &mut findings);
         let (Request::Get { key }, Some(Outcome::Ok(Some(value)))) = (&entry.request, &entry.outcome) else {
             continue;
@@ -53,7 +55,7 @@ impl<'a> Writes<'a> {
     fn of(history: &'a [Entry]) -> Self {
         let digests = history.iter().filter_map(|entry| match &entry.request {
             Request::Set { key, value } => Some((digest(key, value), entry)),
-            Request::Get { .. } => None,
+            Request::Get { .. } | Request::Call { .. } => None,
         });
         let mut all = digests.collect::<Vec<_>>();
         all.sort_by_key(|(digest, _)| *digest);

@@ -78,6 +78,12 @@ impl<'e> Writers<'e> {
         Some(Destroyer { at: last.sent_at, what })
     }
 
+    /// When a command was sent first that may have written or destroyed a key.
+    pub fn touched(&self, key: &str) -> Option<SimTime> {
+        let touching = self.leading(key).filter(|typed| typed.touches(key));
+        touching.map(|typed| typed.sent_at).min()
+    }
+
     /// The commands that went to whoever led the key's shard then.
     fn leading(&self, key: &str) -> impl Iterator<Item = &Typed<'e>> {
         let slot = key_slot(key.as_bytes());
@@ -91,6 +97,15 @@ impl<'e> Writers<'e> {
 }
 
 impl Typed<'_> {
+    fn touches(&self, key: &str) -> bool {
+        let names = || self.args[1..].iter().any(|argument| argument == key);
+        match self.name.as_str() {
+            name if SCRIPTS.contains(&name) || self.destroys(key) || self.populates(key) => true,
+            "swapdb" | "restore" | "restore-asking" => true,
+            name => !READS.contains(&name) && names(),
+        }
+    }
+
     fn can_write(&self, key: &str, value: &Content) -> bool {
         let names = |text: &str| self.args[1..].iter().any(|argument| argument == text);
         match self.name.as_str() {

@@ -9,8 +9,11 @@ mod settings;
 use std::collections::BTreeMap;
 
 use crate::language::Layout;
+use crate::model::KINDS;
 use crate::rng::Stream;
-use crate::scenario::{Cluster, Formation, Head, Intensity, LatencyMs, Network, Pattern, Scenario, Workload};
+use crate::scenario::{
+    Cluster, Formation, Head, Intensity, LatencyMs, Network, PLAIN, Pattern, Scenario, Workload,
+};
 use crate::{fault, op};
 
 /// What a caller fixes instead of leaving it to the seed.
@@ -121,6 +124,24 @@ fn workload(seed: u64) -> Workload {
         duration: Some(stream(seed, "workload duration").tenths(100..=300)),
         clients: Some(stream(seed, "clients").range(1..=8)),
         keys: stream(seed, "keys").weighted(&key_counts),
+        mix: mix(seed),
         ..Workload::default()
     }
+}
+
+/// What clients say beside `SET` and `GET`: half of the seeds nothing, the others some of all kinds.
+fn mix(seed: u64) -> BTreeMap<String, u64> {
+    let mut stream = stream(seed, "mix");
+    if stream.chance(1, 2) {
+        return BTreeMap::new();
+    }
+    let drawn = KINDS.iter().filter_map(|kind| {
+        let weight = stream.range(1..=5);
+        stream.chance(1, 2).then(|| (kind.name.to_owned(), weight))
+    });
+    let mut mix: BTreeMap<String, u64> = drawn.collect();
+    // What is lost is best told by keys and values that occur once, so these stay.
+    let others: u64 = mix.values().sum();
+    mix.insert(PLAIN.to_owned(), others.max(1));
+    mix
 }

@@ -23,7 +23,7 @@ use crate::language::Layout;
 use crate::op::Op;
 use crate::time::SimDuration;
 
-pub use crate::scenario::{Formation, Pattern};
+pub use crate::scenario::{Formation, PLAIN, Pattern};
 pub use fit::Unfit;
 pub use generate::{Overrides, generate};
 pub use reduce::{FaultTimes, Kept, OperationTimes, Timeline};
@@ -120,6 +120,10 @@ pub struct WorkloadPlan {
     pub keys: u64,
     /// The length of a value in bytes, at least enough for its writer and sequence number.
     pub value_bytes: u64,
+    /// How much of what is drawn is of which kind of commands ([`KINDS`](crate::model::KINDS), and [`PLAIN`] for `SET` and `GET` by
+    /// `pattern`); all of it plain if empty.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub mix: BTreeMap<String, u64>,
     /// How long a client waits for an answer; what suits the network's latency if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_ns: Option<SimDuration>,
@@ -222,6 +226,7 @@ impl WorkloadPlan {
             clients: commands.iter().map(|command| command.client.0).max().unwrap_or_default(),
             keys: 0,
             value_bytes: 0,
+            mix: BTreeMap::new(),
             timeout_ns: None,
             commands,
         }

@@ -6,6 +6,7 @@
 use crate::history::Request;
 use crate::id::ClientId;
 use crate::language::{Problem, millis};
+use crate::model;
 use crate::scenario::actions::{self, Draws};
 use crate::scenario::check::{DEFAULT_REPLICAS, DEFAULT_SHARDS, check};
 use crate::scenario::script::{DEFAULT_CLIENTS, in_order};
@@ -107,9 +108,10 @@ fn scripted(written: &Workload, commands: &[Command]) -> WorkloadPlan {
 
 /// What a client asks, with the value that its command number `place` has unless it is written.
 fn client_command(place: u64, command: &Command) -> ClientCommand {
-    let request = match (&command.set, &command.get) {
-        (Some(key), _) => Request::Set { key: key.clone(), value: command.value_at(place) },
-        (None, key) => Request::Get { key: key.clone().expect("check demands a key") },
+    let request = match (&command.set, &command.get, command.commands()) {
+        (Some(key), ..) => Request::Set { key: key.clone(), value: command.value_at(place) },
+        (None, Some(key), _) => Request::Get { key: key.clone() },
+        (None, None, commands) => Request::Call { key: model::key_of_all(&commands).to_owned(), commands },
     };
     let at_ns = SimDuration::from_secs_f64(command.at);
     ClientCommand { client: ClientId(small(command.client)), at_ns, request }
@@ -128,6 +130,7 @@ fn drawn(written: &Workload) -> WorkloadPlan {
         clients: small(written.clients.unwrap_or(DEFAULT_CLIENTS)),
         keys: written.keys.unwrap_or(1_000),
         value_bytes: written.value_bytes.unwrap_or(64),
+        mix: written.mix.clone(),
         timeout_ns: written.timeout.map(SimDuration::from_secs_f64),
         commands: Vec::new(),
     }

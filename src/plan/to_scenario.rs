@@ -70,16 +70,19 @@ fn workload(plan: &WorkloadPlan) -> Workload {
         rate: Some(plan.rate_per_s),
         keys: Some(plan.keys),
         value_bytes: Some(plan.value_bytes),
+        mix: plan.mix.clone(),
         ..both
     }
 }
 
 fn command(command: &ClientCommand) -> Command {
-    let (set, get, value) = match command.request.clone() {
-        Request::Set { key, value } => (Some(key), None, Some(value)),
-        Request::Get { key } => (None, Some(key), None),
-    };
-    Command { client: command.client.0.into(), at: command.at_ns.as_secs_f64(), set, get, value }
+    let said =
+        Command { client: command.client.0.into(), at: command.at_ns.as_secs_f64(), ..Command::default() };
+    match command.request.clone() {
+        Request::Set { key, value } => Command { set: Some(key), value: Some(value), ..said },
+        Request::Get { key } => Command { get: Some(key), ..said },
+        Request::Call { commands, .. } => said.calling(commands),
+    }
 }
 
 /// What is on unless it is said to be off is written only then.

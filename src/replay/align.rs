@@ -70,6 +70,7 @@ fn name(value: &impl serde::Serialize) -> String {
 fn outcome_name(outcome: &crate::history::Outcome) -> &'static str {
     match outcome {
         crate::history::Outcome::Ok(_) => "ok",
+        crate::history::Outcome::Replied(_) => "replied",
         crate::history::Outcome::Fail(_) => "fail",
         crate::history::Outcome::Info(_) => "info",
     }

@@ -88,7 +88,7 @@ fn ms(ns: u64) -> f64 {
 
 /// The latencies of what was done.
 fn latencies_ns(history: &[Entry]) -> Vec<u64> {
-    let done = history.iter().filter(|e| matches!(e.outcome, Some(Outcome::Ok(_))));
+    let done = history.iter().filter(|e| e.outcome.as_ref().is_some_and(Outcome::is_done));
     done.map(|e| e.completed_at.unwrap_or(e.invoked_at).since(e.invoked_at).as_ns()).collect()
 }
 

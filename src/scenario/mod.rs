@@ -139,6 +139,9 @@ pub enum Pattern {
     WriteHeavy,
 }
 
+/// What `workload.mix` calls `SET` and `GET` by `pattern`.
+pub const PLAIN: &str = "plain";
+
 /// A rate by name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -166,6 +169,9 @@ pub struct Workload {
     pub clients: Option<u64>,
     pub keys: Option<u64>,
     pub value_bytes: Option<u64>,
+    /// How much of what is drawn is of which kind of commands; all of it is plain if absent.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub mix: BTreeMap<String, u64>,
     /// Seconds that a client waits for an answer.
     pub timeout: Option<f64>,
     /// Everything the clients do; then nothing of it is drawn.

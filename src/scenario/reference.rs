@@ -4,6 +4,7 @@
 
 use crate::language::target;
 use crate::language::{sections, table};
+use crate::model::KINDS;
 use crate::{fault, op};
 
 /// The text of `scenarios/README.md`.
@@ -13,8 +14,11 @@ pub fn reference() -> String {
     let (timing, trigger) = (table(op::timing::KEYS), table(fault::trigger::KEYS));
     let cue = table(fault::cue::KEYS);
     let target = table(target::KEYS);
+    let kinds =
+        KINDS.iter().map(|kind| format!("| `{}` | {} |\n", kind.name, kind.about)).collect::<String>();
     format!(
-        "{HEAD}
+        "{HEAD}{kinds}
+{TAIL}
 ## `operations`
 
 What the operator does on purpose, in a list. Beside the keys of its type every operation has these:
@@ -107,9 +111,28 @@ The server to run: a version in quotes (`\"8.1\"`), or a path.
 | `keys` | a whole number | how many keys they use; 1000 if absent |
 | `value_bytes` | a whole number | the length of a value; 64 if absent |
 | `timeout` | seconds | how long a client waits for an answer |
-| `commands` | a list of `{client, at, set, get, value}` | everything the clients do; then nothing of it is drawn |
+| `mix` | `{kind: weight}` | how much of what is drawn is of which kind of commands, see below; all of it `plain` if absent |
+| `commands` | a list of commands, see below | everything the clients do; then nothing of it is drawn |
 
-## `validation`
+An entry of `commands` has `client` (from 1), `at` (seconds since the workload began; later if the client's command before it is
+still open) and one of these:
+
+| key | value | |
+|---|---|---|
+| `set`, `value` | a key, a text | `SET`; the value tells who wrote it if it is absent |
+| `get` | a key | `GET` |
+| `cmd` | a list of words | any other command: `[INCR, k]` |
+| `pipeline` | a list of commands | several commands in one go |
+| `multi` | a list of commands | several commands between `MULTI` and `EXEC`, in one go |
+
+The kinds of `mix`, whose replies are held against a model of the server, command by command:
+
+| kind | |
+|---|---|
+| `plain` | `SET` and `GET` by `pattern`, on keys and values of their own |
+";
+
+const TAIL: &str = "## `validation`
 
 What must hold in the end, as one map or a list of maps.
 

@@ -253,11 +253,11 @@ fn a_script_leaves_nothing_to_be_drawn_and_no_two_writes_alike() {
             x.yaml:7:23: workload.commands[0].at: -1 is no length of time
               write seconds from 0 to 86400
             x.yaml:8:41: workload.commands[1].value: nothing is written
-              write `set:` instead of `get:`
+              write `set:` and a key, or leave `value` out
             x.yaml:9:7: workload.commands[2]: it is not said what is asked
-              add `set:` or `get:` and a key
-            x.yaml:10:7: workload.commands[3]: it reads and writes
-              keep `set` or `get`
+              add `set:` or `get:` and a key, or `cmd:` and words
+            x.yaml:10:7: workload.commands[3]: it asks for several things
+              keep one of `set`, `get`
             x.yaml:10:31: workload.commands[3].set: this cannot be a key
               a key has 1 to 1024 bytes"#]],
     );

@@ -29,6 +29,21 @@ pub(super) fn text_map<'de, D: Deserializer<'de>>(d: D) -> Result<BTreeMap<Strin
     Ok(map.into_iter().map(|(name, value)| (name, value.into_directive())).collect())
 }
 
+/// A command word by word; numbers and booleans are words too.
+pub(super) fn words<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
+    let words = Option::<Vec<Scalar>>::deserialize(deserializer)?;
+    Ok(words.map(|words| words.into_iter().map(Scalar::into_argument).collect()))
+}
+
+/// Commands word by word.
+pub(super) fn lists_of_words<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Vec<Vec<String>>>, D::Error> {
+    let lists = Option::<Vec<Vec<Scalar>>>::deserialize(deserializer)?;
+    let words = |list: Vec<Scalar>| list.into_iter().map(Scalar::into_argument).collect();
+    Ok(lists.map(|lists| lists.into_iter().map(words).collect()))
+}
+
 /// A value that is no list and no map.
 enum Scalar {
     Text(String),

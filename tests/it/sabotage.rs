@@ -14,7 +14,7 @@ fn sabotaged(body: &str) -> Ran {
 fn a_cluster_that_nobody_touched_holds_everything() {
     let ran = run(&plan(include_str!("scenarios/quiet.yaml")), &server());
     assert!(matches!(ran.report.status, Status::Passed), "{:?}", ran.report.validations);
-    assert_eq!(ran.report.validations.len(), 29);
+    assert_eq!(ran.report.validations.len(), 30);
     assert_eq!(ran.unfinished, None);
 }
 
@@ -47,6 +47,20 @@ fn data_flushed_behind_the_clients_back_is_found() {
 workload: {duration: 6}",
     );
     assert_violates(&ran, "data_consistency", "acknowledged write lost");
+}
+
+#[test]
+fn a_counter_that_went_back_on_a_replica_is_found_by_the_next_reply() {
+    let broken =
+        (0..12).map(|n| format!("  - {{type: command, node: 2, args: [SET, 'counter:{n}', '7']}}\n"));
+    let ran = sabotaged(&format!(
+        "operations:
+  - {{type: command, node: 2, args: [CONFIG, SET, replica-read-only, 'no'], delay: 6}}
+{}  - {{type: failover, shard: 1, mode: force}}
+workload: {{duration: 10, rate: 200, mix: {{counters: 1}}}}",
+        broken.collect::<String>()
+    ));
+    assert_violates(&ran, "replies", "by what was executed");
 }
 
 #[test]

@@ -26,6 +26,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("op", 1),
     ("event", 1),
     ("history", 1),
+    ("model", 1),
     ("scenario", 2),
     ("plan", 2),
     ("bisect", 3),

@@ -44,6 +44,7 @@ fn plan(faults: Vec<(Trigger, FaultAction)>) -> Plan {
             clients: 2,
             keys: 1,
             value_bytes: 8,
+            mix: BTreeMap::new(),
             timeout_ns: None,
             commands: Vec::new(),
         }),

@@ -4,12 +4,15 @@
 //! never tried again: a second try could apply it twice, or after a later write. Everything else that ends badly
 //! surely had no effect: it was not sent, or the server said that it would not do it.
 
+use std::ops::Range;
+
 use redis::Value;
 
 use super::slot_owners::node_at;
 use crate::actor::session::SessionError;
-use crate::history::{Outcome, Request};
+use crate::history::{Outcome, Reply, Request};
 use crate::id::NodeId;
+use crate::model::{self, Sent};
 use crate::time::{SimDuration, SimTime};
 use crate::wire::resp::{self, ServerError};
 
@@ -54,6 +57,8 @@ pub struct Operation {
     pub state: State,
     /// The node that answered last.
     pub answered: Option<NodeId>,
+    /// What the commands before the last one were answered in this attempt.
+    replies: Vec<Reply>,
     patience: Patience,
     deadline: SimTime,
     attempts: u32,
@@ -91,6 +96,7 @@ impl Operation {
             request,
             state: State::Paused { until: now },
             answered: None,
+            replies: Vec::new(),
             patience,
             deadline: now + patience.operation,
             attempts: 0,
@@ -104,20 +110,14 @@ impl Operation {
         resp::key_slot(self.request.key().as_bytes())
     }
 
-    /// Its command.
-    pub fn command(&self) -> Vec<&str> {
-        match &self.request {
-            Request::Set { key, value } => vec!["SET", key, value],
-            Request::Get { key } => vec!["GET", key],
-        }
-    }
-
-    /// Counts an attempt at `node` and says until when it may take; nothing if there may be no further one.
+    /// Counts an attempt at `node`, whose last command is asked under `tag`, and says until when it may take; nothing if there may
+    /// be no further one.
     pub fn attempt(&mut self, node: NodeId, tag: u64, now: SimTime) -> Option<SimTime> {
         if self.attempts >= ATTEMPTS_MAX || now >= self.deadline {
             return None;
         }
         self.attempts += 1;
+        self.replies.clear();
         let until = self.deadline.min(now + self.patience.attempt);
         self.state = State::Asked { node, tag, until };
         Some(until)
@@ -138,9 +138,31 @@ impl Operation {
         (now + pause < self.deadline).then_some(pause)
     }
 
-    /// What `result` makes of it.
-    pub fn judge(&self, result: Result<Value, SessionError>) -> Step {
-        let write = matches!(self.request, Request::Set { .. });
+    /// The tags of the commands before the last one, which has `last`.
+    pub fn asks_before(&self, last: u64) -> Range<u64> {
+        last + 1 - self.command_count()..last
+    }
+
+    /// How many commands it is.
+    pub fn command_count(&self) -> u64 {
+        match &self.request {
+            Request::Call { commands, .. } => commands.len() as u64,
+            Request::Set { .. } | Request::Get { .. } => 1,
+        }
+    }
+
+    /// Takes the answer to a command before the last one.
+    pub fn before_last(&mut self, result: Result<Value, SessionError>) {
+        self.replies.extend(reply(result).ok());
+    }
+
+    /// What the answer to its last command makes of it.
+    pub fn judge(&mut self, result: Result<Value, SessionError>) -> Step {
+        let write = match &self.request {
+            Request::Set { .. } => true,
+            Request::Get { .. } => false,
+            Request::Call { commands, .. } => return called(commands, &mut self.replies, result),
+        };
         match result {
             Ok(value) => Step::Complete(if write { written(&value) } else { read(value) }),
             Err(SessionError::Server(error)) => refused(&error),
@@ -162,6 +184,72 @@ fn read(value: Value) -> Outcome {
         Value::Nil => Outcome::Ok(None),
         Value::BulkString(bytes) => Outcome::Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
         other => Outcome::Fail(format!("unexpected reply: {other:?}")),
+    }
+}
+
+/// What the answers to a request of several commands make of it: it is tried again only if none of them did anything.
+fn called(commands: &[Vec<String>], before: &mut Vec<Reply>, result: Result<Value, SessionError>) -> Step {
+    let is_write = |command: &Vec<String>| model::sent_of(command) != Some(Sent::Nothing);
+    match reply(result) {
+        Err(error @ SessionError::Lost(_)) if commands.iter().any(is_write) => {
+            Step::Complete(Outcome::Info(error.to_string()))
+        }
+        Err(error) => Step::PutOff { why: error.to_string(), stale: true },
+        Ok(last) => {
+            before.push(last);
+            let refused = refused_all(before);
+            refused.unwrap_or_else(|| Step::Complete(Outcome::Replied(std::mem::take(before))))
+        }
+    }
+}
+
+/// What to do if none of several commands had any effect: all were refused, or their transaction was.
+fn refused_all(replies: &[Reply]) -> Option<Step> {
+    let last = replies.last()?;
+    let began = matches!(replies.first(), Some(Reply::Status(_)));
+    let is_off = began && (last.error_code() == Some("EXECABORT") || refusal(last).is_some());
+    if is_off || replies.iter().all(|reply| refusal(reply).is_some()) {
+        return replies.iter().find_map(refusal);
+    }
+    None
+}
+
+/// What to do after a reply which says that a command had no effect here.
+fn refusal(reply: &Reply) -> Option<Step> {
+    let Reply::Error(text) = reply else { return None };
+    let (code, detail) = text.split_once(' ').unwrap_or((text, ""));
+    match refused(&ServerError { code: code.to_owned(), detail: detail.to_owned() }) {
+        Step::Complete(_) => None,
+        step => Some(step),
+    }
+}
+
+/// An answer as a reply of the history; an error only if there is none.
+fn reply(result: Result<Value, SessionError>) -> Result<Reply, SessionError> {
+    match result {
+        Ok(value) => Ok(said(value)),
+        Err(SessionError::Server(error)) => Ok(Reply::Error(error.to_string())),
+        Err(error) => Err(error),
+    }
+}
+
+fn said(value: Value) -> Reply {
+    let list = |items: Vec<Value>| Reply::List(items.into_iter().map(said).collect());
+    match value {
+        Value::Nil => Reply::Nil,
+        Value::Int(number) => Reply::Int(number),
+        Value::Boolean(is_so) => Reply::Int(i64::from(is_so)),
+        Value::BulkString(bytes) => Reply::text(&bytes),
+        Value::VerbatimString { text, .. } => Reply::Text(text),
+        Value::Double(number) => Reply::Text(number.to_string()),
+        Value::Okay => Reply::Status("OK".to_owned()),
+        Value::SimpleString(status) => Reply::Status(status),
+        Value::ServerError(error) => Reply::Error(ServerError::from(&error).to_string()),
+        Value::Array(items) | Value::Set(items) => list(items),
+        Value::Map(pairs) => list(pairs.into_iter().flat_map(|(key, value)| [key, value]).collect()),
+        Value::Attribute { data, .. } => said(*data),
+        Value::Push { data, .. } => list(data),
+        other => Reply::Text(format!("{other:?}")),
     }
 }
 

@@ -7,9 +7,13 @@ use crate::event::Body;
 use crate::event_log::ClientDecisions;
 use crate::history::Request;
 use crate::id::{ActorId, ClientId, NodeId};
+use crate::model::{self, Kind, Pick};
 use crate::plan::{Pattern, Plan, WorkloadPlan};
 use crate::rng::Stream;
 use crate::time::SimDuration;
+
+/// How many cells of each kind there are at most, so that clients meet in them.
+const CELLS_MAX: u64 = 12;
 
 /// All that is random about one client.
 #[derive(Debug)]
@@ -21,6 +25,10 @@ pub struct Draws {
     key: Stream,
     pace: Stream,
     node: Stream,
+    /// Which kind of command comes next, where there are several.
+    mix: Stream,
+    /// What is drawn of it.
+    of_mix: Stream,
     recorded: ClientDecisions,
 }
 
@@ -38,6 +46,8 @@ impl Draws {
             key: stream("key"),
             pace: stream("pace"),
             node: stream("node"),
+            mix: stream("mix"),
+            of_mix: stream("of the mix"),
             recorded,
         })
     }
@@ -49,6 +59,25 @@ impl Draws {
     }
 
     fn draw_request(&mut self, sequence: u64) -> Request {
+        match self.draw_kind() {
+            None => self.draw_plain(sequence),
+            Some(kind) => {
+                let token = format!("c{}:{sequence}", self.client.0);
+                let cells = self.workload.keys.clamp(1, CELLS_MAX);
+                let command = (kind.draw)(&mut Pick { stream: &mut self.of_mix, token: &token, cells });
+                Request::Call { key: model::key_of(&command).to_owned(), commands: vec![command] }
+            }
+        }
+    }
+
+    /// The kind of the next command; nothing for a plain `GET` or `SET`.
+    fn draw_kind(&mut self) -> Option<&'static Kind> {
+        let weights = self.workload.mix.iter().map(|(name, weight)| (*weight, model::kind_named(name)));
+        let weights = weights.filter(|(weight, _)| *weight > 0).collect::<Vec<_>>();
+        if weights.is_empty() { None } else { self.mix.weighted(&weights) }
+    }
+
+    fn draw_plain(&mut self, sequence: u64) -> Request {
         let key = format!("key:{}", self.key.below(self.workload.keys.max(1)));
         let writes_of_ten = match self.workload.pattern {
             Pattern::Mixed => 5,
@@ -118,7 +147,7 @@ mod tests {
             Draws::new(ClientId(1), &plan, ClientDecisions::default()).expect("there is a workload");
         let written = (1..20).find_map(|sequence| match draws.request(sequence) {
             Request::Set { value, .. } => Some(value.len()),
-            Request::Get { .. } => None,
+            Request::Get { .. } | Request::Call { .. } => None,
         });
         assert_eq!(written, Some(65_536));
     }

@@ -174,16 +174,19 @@ impl Client {
     }
 
     fn attempt(&mut self, now: SimTime, node: NodeId, asking: bool, out: &mut Out) {
-        let (before, tag) = (self.tag(), self.tag());
+        let before = self.tag();
         let operation = self.open.as_mut().expect("an open operation is tried");
-        let Some(until) = operation.attempt(node, tag, now) else {
+        let first = self.tags + 1;
+        self.tags += operation.command_count();
+        let Some(until) = operation.attempt(node, self.tags, now) else {
             return self.complete(Outcome::Fail("too many attempts".to_owned()), out);
         };
         if asking {
             // Nobody waits for its answer: what the command gets tells it all.
             self.sessions.ask(node, &["ASKING"], before, out);
         }
-        self.sessions.ask(node, &operation.command(), tag, out);
+        let asks = (first..).zip(operation.request.commands()).collect::<Vec<_>>();
+        self.sessions.ask_all(node, &asks, out);
         self.set_alarm(now, until, out);
     }
 
@@ -221,10 +224,14 @@ impl Client {
     fn answered(&mut self, now: SimTime, answers: Vec<Answer>, out: &mut Out) {
         for answer in answers {
             let asked = self.open.as_ref().map(|operation| operation.state);
-            if matches!(asked, Some(State::Asked { tag, .. }) if tag == answer.tag) {
-                self.step(now, answer, out);
-            } else {
-                self.route.answered(&answer);
+            match (asked, &mut self.open) {
+                (Some(State::Asked { tag, .. }), _) if tag == answer.tag => self.step(now, answer, out),
+                (Some(State::Asked { tag, .. }), Some(open))
+                    if open.asks_before(tag).contains(&answer.tag) =>
+                {
+                    open.before_last(answer.result);
+                }
+                _ => self.route.answered(&answer),
             }
         }
     }

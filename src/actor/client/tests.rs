@@ -47,6 +47,7 @@ fn plan(seed: u64, pattern: Pattern) -> Plan {
             clients: 1,
             keys: 10,
             value_bytes: 8,
+            mix: BTreeMap::new(),
             timeout_ns: None,
             commands: Vec::new(),
         }),
@@ -133,6 +134,7 @@ impl<F: FnMut(NodeId, &str) -> Play> Rig<F> {
             Body::Invoke { sequence, request: Request::Set { key, value } } => {
                 format!("#{sequence} set {key} {value}")
             }
+            Body::Invoke { sequence, request } => format!("#{sequence} call {request}"),
             Body::Complete { sequence, outcome, node } => {
                 let by = node.map_or("nobody".to_owned(), |node| node.to_string());
                 format!("#{sequence} {outcome:?} by {by}")
@@ -228,6 +230,7 @@ fn script(replies: &[&str]) -> impl FnMut(NodeId, &str) -> Play {
     }
 }
 
+mod calls;
 mod history;
 mod routing;
 mod script;

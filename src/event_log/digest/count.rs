@@ -145,7 +145,7 @@ impl Digest {
 
     fn complete(&mut self, outcome: &Outcome) {
         match outcome {
-            Outcome::Ok(_) => self.clients.ok += 1,
+            Outcome::Ok(_) | Outcome::Replied(_) => self.clients.ok += 1,
             Outcome::Fail(_) => self.clients.fail += 1,
             Outcome::Info(_) => self.clients.info += 1,
         }

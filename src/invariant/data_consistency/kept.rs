@@ -15,7 +15,7 @@ use super::super::settings::Settings;
 use super::super::verdict::Findings;
 use super::super::writers::{Destroyer, Writers};
 use super::super::{Case, Verdict};
-use crate::history::{Entry, Outcome, Request};
+use crate::history::{Entry, Outcome, Request, words_of_calls};
 use crate::id::{NodeId, ShardId};
 use crate::time::SimTime;
 use crate::wire::SLOT_COUNT;
@@ -67,7 +67,9 @@ fn judged<T>(case: &Case, then: impl FnOnce(&Judge, Findings) -> T) -> T {
         excused: BTreeMap::new(),
     };
     let by_key = writes_by_key(&case.evidence.history);
-    for (key, writes) in &by_key {
+    // Keys that other commands write are followed command by command (`replies`).
+    let called = words_of_calls(&case.evidence.history);
+    for (key, writes) in by_key.iter().filter(|(key, _)| !called.contains(*key)) {
         let acknowledged = writes.iter().filter(|w| is_acknowledged(w)).count() as u64;
         match value_of(case, &owners, key) {
             Found::NotAsked => judge.not_asked += acknowledged,
@@ -79,7 +81,7 @@ fn judged<T>(case: &Case, then: impl FnOnce(&Judge, Findings) -> T) -> T {
             }
         }
     }
-    unwritten(&judge, &by_key, &owners, &mut findings);
+    unwritten(&judge, |key| by_key.contains_key(key) || called.contains(key), &mut findings);
     then(&judge, findings)
 }
 
@@ -270,14 +272,10 @@ fn because(ruling: Ruling) -> String {
 }
 
 /// Keys of the final data that neither a client nor the plan ever wrote.
-fn unwritten(
-    judge: &Judge,
-    by_key: &BTreeMap<&str, Vec<&Entry>>,
-    owners: &[Option<&NodeEvidence>],
-    findings: &mut Findings,
-) {
+fn unwritten(judge: &Judge, is_known: impl Fn(&str) -> bool, findings: &mut Findings) {
+    let owners = judge.owners;
     for node in judge.evidence.seen().filter(|n| !n.own_slots().is_empty()) {
-        let keys = node.keys.iter().flatten().filter(|(key, _)| !by_key.contains_key(key.as_str()));
+        let keys = node.keys.iter().flatten().filter(|(key, _)| !is_known(key));
         let owned =
             |key: &str| owners[usize::from(key_slot(key.as_bytes()))].is_some_and(|o| o.node == node.node);
         for (key, value) in keys.filter(|(key, _)| owned(key)) {

@@ -72,7 +72,10 @@ workload:
     - {client: 2, at: 2.345678901, set: "a key", value: "- {x\e: }"}
     - {client: 1, at: 1.5, set: k}
     - {client: 2, at: 0.25, get: "5"}
-    - {client: 2, at: 2.345678901, set: k}"#,
+    - {client: 2, at: 2.345678901, set: k}
+    - {client: 1, at: 3, cmd: [INCRBY, n, 5]}
+    - {client: 1, at: 3, pipeline: [[LPUSH, "{t}a", x], [LLEN, "{t}a"]]}
+    - {client: 1, at: 3, multi: [[INCR, n], [GET, n]]}"#,
     );
     assert_said_exactly(&plan);
     assert_eq!(plan.network.delays[0].delay_ns, SimDuration::from_ns(3_200_001));
@@ -80,14 +83,17 @@ workload:
     assert_eq!(kill.trigger, Trigger::DuringOp { op: OpId(2), moment: Moment::BusStep { step: 2 } });
     assert_eq!(kill.action.targets(), [Target::Replica(ShardId(2), 1)]);
     let workload = plan.workload.expect("a script is a workload");
-    assert_eq!((workload.clients, workload.duration_ns.as_ns()), (2, 2_346_678_901));
+    assert_eq!((workload.clients, workload.duration_ns.as_ns()), (2, 3_001_000_000));
     let said =
         |command: &ClientCommand| format!("{} {} {:?}", command.client, command.at_ns, command.request);
     expect![[r#"
         client-2 0.250s Get { key: "5" }
         client-1 1.500s Set { key: "k", value: "c1:1" }
         client-2 2.346s Set { key: "a key", value: "- {x\u{1b}: }" }
-        client-2 2.346s Set { key: "k", value: "c2:3" }"#]]
+        client-2 2.346s Set { key: "k", value: "c2:3" }
+        client-1 3.000s Call { key: "n", commands: [["INCRBY", "n", "5"]] }
+        client-1 3.000s Call { key: "{t}a", commands: [["LPUSH", "{t}a", "x"], ["LLEN", "{t}a"]] }
+        client-1 3.000s Call { key: "n", commands: [["MULTI"], ["INCR", "n"], ["GET", "n"], ["EXEC"]] }"#]]
     .assert_eq(&workload.commands.iter().map(said).collect::<Vec<_>>().join("\n"));
 }
 

@@ -98,6 +98,9 @@ fn seen(body: &Body) -> String {
         Body::Invoke { sequence, request: Request::Set { key, value } } => {
             format!("#{sequence} SET {key} {value}")
         }
+        Body::Invoke { sequence, request: request @ Request::Call { .. } } => {
+            format!("#{sequence} {request}")
+        }
         Body::Complete { sequence, outcome, node } => {
             let by = node.map_or(String::new(), |node| format!(", by {node}"));
             format!("#{sequence} {}{by}", told(outcome))
@@ -161,6 +164,7 @@ fn told(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Ok(None) => "ok".to_owned(),
         Outcome::Ok(Some(value)) => format!("ok {value}"),
+        Outcome::Replied(replies) => replies.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
         Outcome::Fail(reason) => format!("fail: {reason}"),
         Outcome::Info(reason) => format!("info: {reason}"),
     }

@@ -4,13 +4,23 @@ use std::collections::BTreeMap;
 
 use super::{Finds, MAX_COMMANDS};
 use crate::language::Place;
+use crate::model::KINDS;
 use crate::scenario::script::in_order;
-use crate::scenario::{Command, Workload};
+use crate::scenario::{Command, PLAIN, Workload};
 
 /// The most clients.
 const MAX_CLIENTS: u64 = 200;
 /// The longest value, in bytes.
 const MAX_VALUE_BYTES: u64 = 65_536;
+/// The largest weight in `mix`.
+const MAX_WEIGHT: u64 = 1_000;
+/// The most commands in one go.
+const MAX_AT_ONCE: usize = 100;
+/// The longest word of a command, in bytes: a value of a megabyte.
+const MAX_WORD_BYTES: u64 = 1 << 20;
+/// Commands after which a connection's replies do not follow its commands one by one any more.
+const STAYS: [&str; 9] =
+    ["SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE", "UNSUBSCRIBE", "MONITOR", "SYNC", "PSYNC", "QUIT", "CLIENT"];
 /// The longest key, in bytes.
 const MAX_KEY_BYTES: usize = 1_024;
 
@@ -24,10 +34,29 @@ impl Finds {
         self.range(&place.key("clients"), workload.clients, 1, MAX_CLIENTS);
         self.range(&place.key("keys"), workload.keys, 1, 1_000_000);
         self.range(&place.key("value_bytes"), workload.value_bytes, 40, MAX_VALUE_BYTES);
+        self.mix(&place.key("mix"), &workload.mix);
         self.duration(&place.key("duration"), workload.duration);
         self.duration(&place.key("timeout"), workload.timeout);
         if let Some(commands) = &workload.commands {
             self.script(&place, workload, commands);
+        }
+    }
+
+    fn mix(&mut self, place: &Place, mix: &BTreeMap<String, u64>) {
+        let names = || [PLAIN].into_iter().chain(KINDS.iter().map(|kind| kind.name));
+        for (name, weight) in mix {
+            self.range(&place.key(name), Some(*weight), 0, MAX_WEIGHT);
+            if !names().any(|known| known == name) {
+                let known = names().collect::<Vec<_>>().join("`, `");
+                self.add(
+                    &place.key(name),
+                    "there is no such kind of commands",
+                    format!("it is one of `{known}`"),
+                );
+            }
+        }
+        if !mix.is_empty() && mix.values().all(|weight| *weight == 0) {
+            self.add(place, "nothing is left to draw", "give at least one kind a weight above 0");
         }
     }
 
@@ -38,6 +67,7 @@ impl Finds {
             ("rate", workload.rate.is_some()),
             ("keys", workload.keys.is_some()),
             ("value_bytes", workload.value_bytes.is_some()),
+            ("mix", !workload.mix.is_empty()),
         ];
         for (key, _) in drawn.into_iter().filter(|(_, is_there)| *is_there) {
             let message = format!("with `commands` nothing is drawn, so `{key}` says nothing");
@@ -61,17 +91,67 @@ impl Finds {
         }
     }
 
+    /// An entry asks for one thing.
+    fn one_thing(&mut self, place: &Place, command: &Command) {
+        let asked = [
+            ("set", command.set.is_some()),
+            ("get", command.get.is_some()),
+            ("cmd", command.cmd.is_some()),
+            ("pipeline", command.pipeline.is_some()),
+            ("multi", command.multi.is_some()),
+        ];
+        let asked =
+            asked.into_iter().filter(|(_, is_there)| *is_there).map(|(key, _)| key).collect::<Vec<_>>();
+        match asked.as_slice() {
+            [_] => {}
+            [] => self.add(
+                place,
+                "it is not said what is asked",
+                "add `set:` or `get:` and a key, or `cmd:` and words",
+            ),
+            more => {
+                self.add(place, "it asks for several things", format!("keep one of `{}`", more.join("`, `")))
+            }
+        }
+    }
+
+    /// The commands that are written word by word.
+    fn calls(&mut self, place: &Place, command: &Command) {
+        let lists = [("pipeline", &command.pipeline), ("multi", &command.multi)];
+        let lists = lists.into_iter().filter_map(|(key, commands)| Some((key, commands.as_deref()?)));
+        let one = command.cmd.iter().map(|cmd| ("cmd", std::slice::from_ref(cmd)));
+        for (key, commands) in lists.chain(one) {
+            let place = place.key(key);
+            if commands.is_empty() || commands.iter().any(Vec::is_empty) {
+                self.add(&place, "a command without a word", "write its name and its arguments: `[INCR, k]`");
+            }
+            if commands.len() > MAX_AT_ONCE {
+                self.add(&place, "too many commands at once", format!("at most {MAX_AT_ONCE}"));
+            }
+            if commands.iter().flatten().any(|word| word.len() as u64 > MAX_WORD_BYTES) {
+                self.add(&place, "a word is too long", format!("at most {MAX_WORD_BYTES} bytes"));
+            }
+            let stays = |word: &String| STAYS.iter().any(|name| word.eq_ignore_ascii_case(name));
+            if let Some(name) = commands.iter().filter_map(|command| command.first()).find(|word| stays(word))
+            {
+                let message = format!("`{name}` changes what the connection means for what follows");
+                self.add(&place, message, "leave it out: clients keep their connections to themselves");
+            }
+        }
+    }
+
     fn client_command(&mut self, place: &Place, clients: u64, command: &Command) {
         self.range(&place.key("client"), Some(command.client), 1, clients.min(MAX_CLIENTS));
         self.seconds(&place.key("at"), Some(command.at));
-        match (&command.set, &command.get) {
-            (None, None) => self.add(place, "it is not said what is asked", "add `set:` or `get:` and a key"),
-            (Some(_), Some(_)) => self.add(place, "it reads and writes", "keep `set` or `get`"),
-            (None, Some(_)) if command.value.is_some() => {
-                self.add(&place.key("value"), "nothing is written", "write `set:` instead of `get:`");
-            }
-            _ => {}
+        self.one_thing(place, command);
+        if command.value.is_some() && command.set.is_none() {
+            self.add(
+                &place.key("value"),
+                "nothing is written",
+                "write `set:` and a key, or leave `value` out",
+            );
         }
+        self.calls(place, command);
         for (name, key) in [("set", &command.set), ("get", &command.get)] {
             if key.as_ref().is_some_and(|key| !(1..=MAX_KEY_BYTES).contains(&key.len())) {
                 let advice = format!("a key has 1 to {MAX_KEY_BYTES} bytes");

@@ -1,0 +1,321 @@
+//! Between which two turns of which node each operation of a client was executed.
+//!
+//! A command cannot be executed before its last byte was delivered to its node, nor after the first byte of its reply was
+//! sent; and a node that runs does both in one turn. So the order in which a node executed what clients asked is known
+//! turn by turn, for replies that got lost too. An attempt that was redirected or put off did nothing: only the last one of an
+//! operation counts.
+
+use std::collections::BTreeMap;
+
+use crate::event::{Body, Event};
+use crate::fault::Channel;
+use crate::history::Request;
+use crate::id::{ActorId, ClientId, Host, NodeId};
+use crate::time::SimTime;
+
+/// An event, and when it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment {
+    /// Its number.
+    pub event: u64,
+    /// When.
+    pub at: SimTime,
+}
+
+/// Where an operation was executed, if it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Execution {
+    /// Where.
+    pub node: NodeId,
+    /// When its last byte reached the node; nothing if it never did, so that it was not executed.
+    pub from: Option<Moment>,
+    /// The turn by which it was executed, if it was: the one that sent its reply, or the end of its connection or process.
+    pub to: Option<Moment>,
+}
+
+/// The operations of a run.
+#[derive(Clone, Debug, Default)]
+pub struct Executions {
+    done: BTreeMap<(ClientId, u64), Execution>,
+    /// The operation of each client that is open.
+    open: BTreeMap<ClientId, Open>,
+    streams: BTreeMap<u64, Stream>,
+    /// Up to which offset each node had sent its stream to a replica by which turn.
+    streamed: BTreeMap<NodeId, Vec<(Moment, u64)>>,
+    /// Attempts whose client does not wait any more, and that may still be executed: by connection.
+    left: BTreeMap<u64, Vec<Attempt>>,
+}
+
+/// An open operation, with its last attempt.
+#[derive(Clone, Debug)]
+struct Open {
+    sequence: u64,
+    /// It is more than one command, so that it may be executed bit by bit.
+    is_several: bool,
+    last: Option<Attempt>,
+}
+
+/// A request on its way, and what was seen of it.
+#[derive(Clone, Copy, Debug)]
+struct Attempt {
+    who: (ClientId, u64),
+    conn: u64,
+    /// What the client had sent on the connection before it, in bytes.
+    begin: u64,
+    /// The same with it.
+    end: u64,
+    is_several: bool,
+    execution: Execution,
+}
+
+/// How many bytes a connection carried.
+#[derive(Clone, Debug, Default)]
+struct Stream {
+    asked: u64,
+    delivered: u64,
+    replied: u64,
+    received: u64,
+    /// What the node sent and the client has not got: up to which byte, and the turn.
+    under_way: Vec<(u64, Moment)>,
+    /// The turn that sent what the client got last.
+    got: Option<Moment>,
+}
+
+impl Attempt {
+    /// Whether a node that got so many bytes can have begun with it.
+    fn has_begun(&self, delivered: u64) -> bool {
+        if self.is_several { delivered > self.begin } else { delivered >= self.end }
+    }
+}
+
+impl Executions {
+    /// Takes the next event.
+    pub(super) fn see(&mut self, event: &Event) {
+        match (event.actor, &event.body) {
+            (ActorId::Client(client), Body::Invoke { sequence, request }) => {
+                let is_several = matches!(request, Request::Call { commands, .. } if commands.len() > 1);
+                self.open.insert(client, Open { sequence: *sequence, is_several, last: None });
+            }
+            (ActorId::Client(client), Body::Complete { sequence, .. }) => self.complete(client, *sequence),
+            (_, Body::Sent { from, conn, channel: Channel::Client, to, len, .. }) => {
+                let turn = Moment { event: event.cause.unwrap_or(event.i), at: event.at };
+                match (*from, *to) {
+                    (ActorId::Client(client), Host::Node(node)) => self.asked(client, node, (*conn, *len)),
+                    (ActorId::Node(_), Host::Client(_)) => self.replied(*conn, *len, turn),
+                    _ => {}
+                }
+            }
+            (_, Body::Sent { from: ActorId::Node(node), repl: Some(said), .. }) => {
+                if let Some(to) = said.to {
+                    let turn = Moment { event: event.cause.unwrap_or(event.i), at: event.at };
+                    self.streamed.entry(*node).or_default().push((turn, to));
+                }
+            }
+            (ActorId::Node(_), Body::Deliver { conn, len }) => {
+                self.delivered(*conn, *len, Moment { event: event.i, at: event.at });
+            }
+            (ActorId::Client(_), Body::Deliver { conn, len }) => self.received(*conn, *len),
+            (_, Body::Closed { from: ActorId::Node(_), conn, .. }) => {
+                self.over(*conn, Moment { event: event.cause.unwrap_or(event.i), at: event.at });
+            }
+            (ActorId::Node(node), Body::Exited { .. }) => {
+                self.ended(node, Moment { event: event.i, at: event.at });
+            }
+            _ => {}
+        }
+    }
+
+    /// Where an operation was executed; nothing if it never left its client.
+    pub fn of(&self, client: ClientId, sequence: u64) -> Option<Execution> {
+        let open = self.open.get(&client).filter(|open| open.sequence == sequence);
+        let left = || self.left.values().flatten().find(|attempt| attempt.who == (client, sequence));
+        let under_way = || open.and_then(|open| open.last).or_else(|| left().copied());
+        self.done.get(&(client, sequence)).copied().or_else(|| under_way().map(|attempt| attempt.execution))
+    }
+
+    /// Up to which offsets a node had sent its stream, by turn: what it executed later comes behind them.
+    pub fn streamed(&self, node: NodeId) -> &[(Moment, u64)] {
+        self.streamed.get(&node).map_or(&[], Vec::as_slice)
+    }
+
+    fn asked(&mut self, client: ClientId, node: NodeId, (conn, len): (u64, u64)) {
+        let stream = self.streams.entry(conn).or_default();
+        let begin = stream.asked;
+        stream.asked += len;
+        if let Some(open) = self.open.get_mut(&client) {
+            let execution = Execution { node, from: None, to: None };
+            let (who, is_several) = ((client, open.sequence), open.is_several);
+            open.last = Some(Attempt { who, conn, begin, end: stream.asked, is_several, execution });
+        }
+    }
+
+    /// The attempts that a connection carries.
+    fn on(&mut self, conn: u64) -> impl Iterator<Item = &mut Attempt> {
+        let open = self.open.values_mut().filter_map(|open| open.last.as_mut());
+        let left = self.left.get_mut(&conn).into_iter().flatten();
+        open.filter(move |attempt| attempt.conn == conn).chain(left)
+    }
+
+    fn delivered(&mut self, conn: u64, len: u64, now: Moment) {
+        let Some(stream) = self.streams.get_mut(&conn) else { return };
+        stream.delivered += len;
+        let delivered = stream.delivered;
+        for attempt in self.on(conn).filter(|attempt| attempt.has_begun(delivered)) {
+            attempt.execution.from.get_or_insert(now);
+        }
+    }
+
+    fn replied(&mut self, conn: u64, len: u64, turn: Moment) {
+        let Some(stream) = self.streams.get_mut(&conn) else { return };
+        stream.replied += len;
+        stream.under_way.push((stream.replied, turn));
+        let delivered = stream.delivered;
+        for attempt in self.on(conn).filter(|attempt| attempt.end <= delivered) {
+            attempt.execution.to.get_or_insert(turn);
+        }
+    }
+
+    fn received(&mut self, conn: u64, len: u64) {
+        let Some(stream) = self.streams.get_mut(&conn) else { return };
+        stream.received += len;
+        let whole = stream.under_way.partition_point(|(end, _)| *end < stream.received);
+        stream.got = stream.under_way.get(whole).map(|(_, turn)| *turn).or(stream.got);
+        let over = stream.under_way.partition_point(|(end, _)| *end <= stream.received);
+        stream.under_way.drain(..over);
+    }
+
+    fn complete(&mut self, client: ClientId, sequence: u64) {
+        let Some(open) = self.open.remove(&client).filter(|open| open.sequence == sequence) else { return };
+        let Some(mut attempt) = open.last else { return };
+        // Of several replies the first is sent first; all were executed by the turn that sent the last.
+        let got = self.streams.get(&attempt.conn).and_then(|stream| stream.got);
+        if let (Some(to), Some(got)) = (&mut attempt.execution.to, got) {
+            *to = (*to).max(got);
+        }
+        if attempt.execution.to.is_some() {
+            self.done.insert(attempt.who, attempt.execution);
+        } else {
+            self.left.entry(attempt.conn).or_default().push(attempt);
+        }
+    }
+
+    /// Nothing more is executed of what a connection carried.
+    fn over(&mut self, conn: u64, turn: Moment) {
+        for attempt in self.on(conn) {
+            attempt.execution.to.get_or_insert(turn);
+        }
+        for attempt in self.left.remove(&conn).unwrap_or_default() {
+            self.done.insert(attempt.who, attempt.execution);
+        }
+        self.streams.remove(&conn);
+    }
+
+    fn ended(&mut self, node: NodeId, now: Moment) {
+        let open = self.open.values_mut().filter_map(|open| open.last.as_mut());
+        let all = open.chain(self.left.values_mut().flatten());
+        for attempt in all.filter(|attempt| attempt.execution.node == node) {
+            attempt.execution.to.get_or_insert(now);
+        }
+    }
+}
+
+#[cfg(test)]
+impl Executions {
+    /// Adds an execution that no event told of.
+    pub fn insert_for_test(&mut self, client: ClientId, sequence: u64, execution: Execution) {
+        self.done.insert((client, sequence), execution);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::Outcome;
+
+    /// Tells events of one client and node 1 over connection 7; each is its own cause.
+    struct Teller {
+        executions: Executions,
+        next: u64,
+    }
+
+    impl Teller {
+        fn new() -> Self {
+            Teller { executions: Executions::default(), next: 0 }
+        }
+
+        fn tell(&mut self, actor: ActorId, body: Body) -> &mut Self {
+            let (i, at) = (self.next, SimTime::from_ns(self.next));
+            let event = Event { i, at, actor, kind: body.kind(), cause: Some(i), body };
+            self.next += 1;
+            self.executions.see(&event);
+            self
+        }
+
+        fn client(&mut self, body: Body) -> &mut Self {
+            self.tell(ActorId::Client(ClientId(1)), body)
+        }
+
+        fn invoke(&mut self, sequence: u64) -> &mut Self {
+            self.client(Body::Invoke { sequence, request: Request::Get { key: "k".to_owned() } })
+        }
+
+        fn complete(&mut self, sequence: u64) -> &mut Self {
+            self.client(Body::Complete { sequence, outcome: Outcome::Ok(None), node: None })
+        }
+
+        fn sent(&mut self, from: ActorId, to: Host, len: u64) -> &mut Self {
+            let digest = String::new();
+            let channel = Channel::Client;
+            self.tell(
+                ActorId::Network,
+                Body::Sent { from, conn: 7, channel, to, len, digest, bus: None, repl: None },
+            )
+        }
+
+        fn ask(&mut self) -> &mut Self {
+            self.sent(ActorId::Client(ClientId(1)), Host::Node(NodeId(1)), 10)
+        }
+
+        fn arrive(&mut self) -> &mut Self {
+            self.tell(ActorId::Node(NodeId(1)), Body::Deliver { conn: 7, len: 10 })
+        }
+
+        fn reply(&mut self) -> &mut Self {
+            self.sent(ActorId::Node(NodeId(1)), Host::Client(ClientId(1)), 5)
+        }
+
+        fn between(&self, sequence: u64) -> Option<(Option<u64>, Option<u64>)> {
+            let execution = self.executions.of(ClientId(1), sequence)?;
+            Some((execution.from.map(|from| from.event), execution.to.map(|to| to.event)))
+        }
+    }
+
+    #[test]
+    fn an_operation_is_executed_between_its_delivery_and_its_reply() {
+        let mut teller = Teller::new();
+        teller.invoke(1).ask().arrive().reply().client(Body::Deliver { conn: 7, len: 5 }).complete(1);
+        assert_eq!(teller.between(1), Some((Some(2), Some(3))));
+        teller.invoke(2).ask().arrive().reply().client(Body::Deliver { conn: 7, len: 5 }).complete(2);
+        assert_eq!(teller.between(2), Some((Some(8), Some(9))));
+    }
+
+    #[test]
+    fn a_request_that_never_arrived_was_not_executed() {
+        let mut teller = Teller::new();
+        teller.invoke(1).ask().complete(1);
+        assert_eq!(teller.between(1), Some((None, None)));
+        assert_eq!(teller.invoke(2).complete(2).between(2), None);
+    }
+
+    #[test]
+    fn what_a_client_gave_up_may_still_be_executed_until_its_connection_is_gone() {
+        let mut teller = Teller::new();
+        teller.invoke(1).ask().complete(1).arrive();
+        assert_eq!(teller.between(1), Some((Some(3), None)));
+        teller.tell(
+            ActorId::Network,
+            Body::Closed { from: ActorId::Node(NodeId(1)), conn: 7, how: crate::event::Closing::Closed },
+        );
+        assert_eq!(teller.between(1), Some((Some(3), Some(4))));
+    }
+}

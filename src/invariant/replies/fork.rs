@@ -1,0 +1,122 @@
+//! What a cell may hold when a reign begins: what its node had of the reign before, by the offsets that it had executed.
+//!
+//! A write of which it is known where it stands in the stream is in or out. Of another one only this is known: it came behind
+//! everything that was sent before its turn. Where a process was started again, its disk may have given anything back that
+//! the cell ever held in its lineage.
+
+use std::collections::BTreeMap;
+
+use super::Evidence;
+use super::ask::Ask;
+use super::cell::{States, Track};
+use crate::chronicle::Moment;
+use crate::chronicle::replication::{Begin, Copied, Cut, Extent, ReignId, Replication};
+use crate::time::SimTime;
+
+/// The reigns of a run, with what is known of where clients' writes stand in their streams.
+pub(super) struct Reigns<'e> {
+    pub evidence: &'e Evidence,
+    replication: &'e Replication,
+    /// For each reign its commands by digest: the offsets behind them, in order.
+    by_digest: BTreeMap<ReignId, BTreeMap<u64, Vec<u64>>>,
+    /// For each reign up to where its stream had been sent by which turn; both grow.
+    streamed: BTreeMap<ReignId, Vec<(Moment, u64)>>,
+}
+
+/// Where a write stands in its reign's stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    /// Behind this offset.
+    pub after: u64,
+    /// Up to this one, if that is known.
+    pub upto: Option<u64>,
+}
+
+impl<'e> Reigns<'e> {
+    /// Those of a run.
+    pub fn of(evidence: &'e Evidence) -> Self {
+        let replication = &evidence.chronicle.replication;
+        let mut reigns =
+            Reigns { evidence, replication, by_digest: BTreeMap::new(), streamed: BTreeMap::new() };
+        for (id, reign) in replication.reigns() {
+            let mut by_digest: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
+            for command in reign.commands() {
+                by_digest.entry(command.digest).or_default().push(command.end);
+            }
+            reigns.by_digest.insert(id, by_digest);
+            reigns.streamed.insert(id, reigns.sent(id));
+        }
+        reigns
+    }
+
+    /// Up to where a reign's stream had been sent, turn by turn.
+    fn sent(&self, id: ReignId) -> Vec<(Moment, u64)> {
+        let reign = self.replication.reign(id);
+        let next = self.replication.reigns().find(|(later, other)| *later > id && other.node == reign.node);
+        let end = next.map_or(SimTime::NEVER, |(_, next)| next.began_at);
+        let all = self.evidence.chronicle.executions.streamed(reign.node).iter();
+        let mut most = 0;
+        let its = all.filter(|(turn, _)| (reign.began_at..end).contains(&turn.at)).map(|(turn, to)| {
+            most = most.max(*to);
+            (*turn, most)
+        });
+        its.collect()
+    }
+
+    /// Where a write stands in its reign's stream.
+    pub fn place(&self, ask: &Ask, reign: ReignId) -> Place {
+        let streamed = &self.streamed[&reign];
+        let before = streamed.partition_point(|(turn, _)| turn.event < ask.from.event);
+        let after = before.checked_sub(1).map_or(0, |last| streamed[last].1);
+        let ends = ask.digest().and_then(|digest| self.by_digest[&reign].get(&digest));
+        let upto = ends.and_then(|ends| ends.get(ends.partition_point(|end| *end <= after)));
+        Place { after, upto: upto.copied() }
+    }
+
+    /// What a cell may hold when a reign begins, by its tracks so far; nothing if nobody knows.
+    pub fn start(&self, id: ReignId, tracks: &BTreeMap<ReignId, Track>) -> States {
+        match self.replication.reign(id).by {
+            Begin::Start { before: None } => States::empty(),
+            Begin::Start { before: Some(cut) } => self.ever(cut.of, tracks).or(States::empty()),
+            Begin::Takeover(cut) => self.cut(cut, tracks),
+        }
+    }
+
+    /// Whether two reigns grew out of a common one, or one out of the other.
+    pub fn are_kin(&self, one: ReignId, other: ReignId) -> bool {
+        let (one, other) = (self.line(one), self.line(other));
+        one.iter().any(|reign| other.contains(reign))
+    }
+
+    /// A reign and those that it grew out of.
+    fn line(&self, id: ReignId) -> Vec<ReignId> {
+        let parent = |id: &ReignId| self.replication.reign(*id).parent().map(|cut| cut.of);
+        std::iter::successors(Some(id), parent).collect()
+    }
+
+    /// What a cell held at some time in a reign, or in those that it grew out of.
+    fn ever(&self, id: ReignId, tracks: &BTreeMap<ReignId, Track>) -> States {
+        let own = tracks.get(&id).map_or(States::none(), Track::ever);
+        let parent = self.replication.reign(id).parent();
+        parent.into_iter().fold(own.or(States::empty()), |states, cut| states.or(self.ever(cut.of, tracks)))
+    }
+
+    /// What a cell may hold by so much of a reign.
+    fn cut(&self, cut: Cut, tracks: &BTreeMap<ReignId, Track>) -> States {
+        let own = match tracks.get(&cut.of) {
+            Some(track) => track.within(cut.extent),
+            None => self.start(cut.of, tracks),
+        };
+        // Offsets go on through a takeover: a replica may have less of the reign before than the one that took over.
+        match (&self.replication.reign(cut.of).by, cut.extent) {
+            (Begin::Takeover(Cut { of, extent: Extent::Copied(had) }), Extent::Copied(copied))
+                if copied.low < had.high =>
+            {
+                let high = copied.high.min(had.high);
+                let part = Cut { of: *of, extent: Extent::Copied(Copied { high, ..copied }) };
+                own.or(self.cut(part, tracks))
+            }
+            _ => own,
+        }
+    }
+}

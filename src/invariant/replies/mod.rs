@@ -1,0 +1,124 @@
+//! Every reply is what its node's own history explains: each command put to a model in the order in which the node
+//! executed it.
+//!
+//! In which order that was is known turn by turn ([`Executions`](crate::chronicle::Executions)); within a turn every order
+//! is tried. A takeover goes on with what its node had of the reign before (`fork.rs`), so that a write which replication
+//! lawfully lost is gone for good, and one that the new primary had is there. What a client was not told may have happened
+//! or not, once. So no reply is of a value that nobody wrote, of a deletion undone, of an increment lost or done twice; nothing
+//! expires early or late.
+//!
+//! Not followed are: cells (keys, or keys with one hash tag) of slots that operations moved, from then on; keys that the plan's
+//! own commands wrote; whatever is behind a command that the model does not know; anything where servers evict.
+
+mod ask;
+mod cell;
+mod fork;
+mod order;
+
+use std::collections::BTreeMap;
+
+use self::ask::{Ask, asks};
+use self::cell::Cell;
+use self::fork::Reigns;
+use super::settings::Settings;
+use super::verdict::Findings;
+use super::writers::Writers;
+use super::{Applies, Case, Evidence, Invariant, Verdict};
+use crate::id::ShardId;
+use crate::model::cell_of;
+use crate::time::SimTime;
+use crate::wire::resp::key_slot;
+
+pub(super) const INVARIANT: Invariant = Invariant {
+    name: "replies",
+    title: "Replies",
+    statement: "every reply is what the commands say that its node had executed before, one after the other",
+    applies: Applies::Always,
+    asked: |limits| limits.data_consistency,
+    check,
+};
+
+fn check(case: &Case) -> Verdict {
+    let evidence = case.evidence;
+    if evidence
+        .plan
+        .cluster
+        .nodes()
+        .any(|node| Settings::at(evidence, node, evidence.ended_at).evicts_any_key())
+    {
+        return Verdict::holds("not followed: servers evict keys");
+    }
+    let (writers, reigns) = (Writers::of(evidence), Reigns::of(evidence));
+    let mut cells: BTreeMap<&str, Vec<Ask>> = BTreeMap::new();
+    for ask in asks(evidence) {
+        cells.entry(cell_of(ask.entry.request.key())).or_default().push(ask);
+    }
+    let (mut findings, mut counts) = (Findings::default(), Counts::default());
+    for (name, mut asks) in cells {
+        asks.sort_by_key(|ask| ask.from);
+        let until = followed_until(evidence, &writers, &asks);
+        let mut cell = Cell::new(name, &reigns, until);
+        cell.follow(&asks, &mut findings);
+        counts.explained += cell.explained;
+        counts.not_followed += cell.not_followed;
+    }
+    findings.verdict(|| counts.told())
+}
+
+/// What was looked at.
+#[derive(Default)]
+struct Counts {
+    explained: u64,
+    not_followed: u64,
+}
+
+impl Counts {
+    fn told(&self) -> String {
+        let rest = match self.not_followed {
+            0 => String::new(),
+            count => format!(", {count} not followed"),
+        };
+        format!("{} replies explained by the order of execution{rest}", self.explained)
+    }
+}
+
+/// When a cell is not followed any more: its keys may have moved, or were written by somebody else.
+fn followed_until(evidence: &Evidence, writers: &Writers, asks: &[Ask]) -> SimTime {
+    let words = asks.iter().flat_map(|ask| ask.commands.iter()).flat_map(|command| command.iter().skip(1));
+    let mut words = words.map(|word| &**word).collect::<Vec<_>>();
+    words.sort_unstable();
+    words.dedup();
+    let touched = words.into_iter().filter_map(|word| writers.touched(word)).min();
+    let slot = asks.first().map_or(0, |ask| key_slot(ask.entry.request.key().as_bytes()));
+    let moved = moved_at(evidence, evidence.plan.cluster.shard_of_slot(slot));
+    touched.into_iter().chain(moved).min().unwrap_or(SimTime::NEVER)
+}
+
+/// When an operation first may have moved slots that were given to a shard.
+fn moved_at(evidence: &Evidence, shard: ShardId) -> Option<SimTime> {
+    let sent = evidence.plan.operations.iter().zip(&evidence.operations);
+    let moves = sent.filter(|(op, _)| {
+        op.action.moves_slots().contains(&shard) || op.action.types(|typed| assigns_slots(&typed.args))
+    });
+    moves.filter_map(|(_, report)| report.sent_at).min()
+}
+
+/// Whether a command says of a slot whose it is, or makes a node forget what it has.
+fn assigns_slots(args: &[String]) -> bool {
+    const WORDS: [&str; 9] = [
+        "setslot",
+        "migrateslots",
+        "addslots",
+        "addslotsrange",
+        "delslots",
+        "delslotsrange",
+        "flushslots",
+        "reset",
+        "replicate",
+    ];
+    let [name, word, ..] = args else { return false };
+    name.eq_ignore_ascii_case("cluster") && WORDS.iter().any(|known| word.eq_ignore_ascii_case(known))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,71 @@
+//! Operations whose order nobody knows: every order that may have been is tried.
+//!
+//! They are few: those that a node took in one turn, or while it was stopped. One that was over before another one reached
+//! the node comes before it. What nobody was told of may be left out.
+
+use std::collections::BTreeMap;
+
+use super::ask::Ask;
+use crate::model::{self, Cells, State};
+
+/// How many operations are put in every order.
+const TOGETHER_MAX: usize = 10;
+/// How many states are looked at while that is done.
+const STATES_MAX: usize = 4_096;
+
+/// What a cell may hold while operations are executed, and afterwards; nothing if nobody knows.
+pub(super) struct Within {
+    pub during: Option<Cells>,
+    pub after: Option<Cells>,
+}
+
+impl Within {
+    /// Nobody knows.
+    pub fn unknown() -> Self {
+        Within { during: None, after: None }
+    }
+}
+
+/// Puts operations to a cell in every order that may have been.
+pub(super) fn orders(cells: &Cells, asks: &[&Ask], epoch_us: u64) -> Within {
+    if asks.len() > TOGETHER_MAX {
+        return Within::unknown();
+    }
+    let whole = (1_u32 << asks.len()) - 1;
+    // What may be held once a set of them is done, by the set.
+    let mut reached: BTreeMap<u32, Cells> = BTreeMap::from([(0, cells.clone())]);
+    let (mut during, mut looked) = (Cells::new(), 0);
+    for done in 0..whole {
+        let Some(cells) = reached.remove(&done) else { continue };
+        looked += cells.len();
+        if looked > STATES_MAX {
+            return Within::unknown();
+        }
+        for (place, ask) in asks.iter().enumerate().filter(|(place, _)| is_next(asks, done, *place)) {
+            let next = reached.entry(done | 1 << place).or_default();
+            for state in &cells {
+                let Some(mut after) = execute(state, ask, epoch_us) else { return Within::unknown() };
+                next.append(&mut after);
+            }
+            if ask.told.is_none() {
+                next.extend(cells.iter().cloned());
+            }
+        }
+        if done > 0 {
+            during.extend(cells);
+        }
+    }
+    Within { during: Some(during), after: Some(reached.remove(&whole).unwrap_or_default()) }
+}
+
+/// Whether an operation may come next once others are done: it is not, and none that was over before it began is missing.
+fn is_next(asks: &[&Ask], done: u32, place: usize) -> bool {
+    let is_missing = |other: usize| done & 1 << other == 0;
+    let precedes = |other: &Ask| other.until() < asks[place].from.event;
+    is_missing(place) && !asks.iter().enumerate().any(|(other, ask)| is_missing(other) && precedes(ask))
+}
+
+/// What a state may become by an operation; nothing if the model does not know it.
+fn execute(state: &State, ask: &Ask, epoch_us: u64) -> Option<Cells> {
+    model::call(state.clone(), &ask.commands, ask.clock(epoch_us), ask.told.as_deref())
+}

@@ -1,0 +1,164 @@
+//! Histories that the order of execution explains, and some that it does not.
+
+use super::super::sample::{at, healthy, operation};
+use super::*;
+use crate::chronicle::replication::{Begin, Copied, Cut, Executed, Extent, Reign, ReignId};
+use crate::chronicle::{Execution, Moment};
+use crate::history::{Entry, Outcome, Reply, Request};
+use crate::id::{ClientId, NodeId};
+use crate::op::{Command, Ending, OpAction};
+use crate::wire::resp;
+
+/// What clients of a run asked and were told, by turns of its nodes: a turn is a second.
+struct Told {
+    evidence: Evidence,
+}
+
+impl Told {
+    /// Node 1 reigns from the beginning on.
+    fn new() -> Self {
+        let mut evidence = healthy();
+        let reign = Reign::new(NodeId(1), at(0), Begin::Start { before: None });
+        evidence.chronicle.replication.begin_for_test(reign);
+        Told { evidence }
+    }
+
+    /// A client asks a command that a node gets in one turn and replies to in another one, or never.
+    fn ask(&mut self, node: u16, (from, to): (u64, u64), command: &str, told: Option<Reply>) -> &mut Self {
+        let commands = vec![command.split(' ').map(str::to_owned).collect::<Vec<_>>()];
+        let request = Request::Call { key: commands[0][1].clone(), commands };
+        let (client, sequence) = (ClientId(1), self.evidence.history.len() as u64 + 1);
+        let moment = |turn| Some(Moment { event: turn, at: at(turn) });
+        let execution = Execution { node: NodeId(node), from: moment(from), to: moment(to) };
+        self.evidence.chronicle.executions.insert_for_test(client, sequence, execution);
+        let is_told = told.is_some();
+        let outcome = told.map_or(Outcome::Info("lost".to_owned()), |reply| Outcome::Replied(vec![reply]));
+        self.evidence.history.push(Entry {
+            client,
+            sequence,
+            request,
+            invoked_at: at(from),
+            completed_at: is_told.then(|| at(to)),
+            outcome: Some(outcome),
+            node: Some(NodeId(node)),
+        });
+        self
+    }
+
+    fn incr(&mut self, node: u16, turn: u64, told: i64) -> &mut Self {
+        self.ask(node, (turn, turn), "INCR n", Some(Reply::Int(told)))
+    }
+
+    /// The stream of the first reign has a command of the clients' that ends at an offset.
+    fn stream(&mut self, reign: usize, end: u64, command: &str) -> &mut Self {
+        let packed = resp::pack(&command.split(' ').collect::<Vec<_>>());
+        let executed = Executed { end, len: 1, digest: xxhash_rust::xxh3::xxh3_64(&packed) };
+        let reign = self.evidence.chronicle.replication.reign_for_test(ReignId(reign));
+        reign.execute(executed).expect("it fits");
+        self
+    }
+
+    /// Node 2 takes over with what it had executed of the first reign.
+    fn take_over(&mut self, turn: u64, (low, high): (u64, u64)) -> &mut Self {
+        let copied = Extent::Copied(Copied { low, high, since: at(0) });
+        let begin = Begin::Takeover(Cut { of: ReignId(0), extent: copied });
+        self.evidence.chronicle.replication.begin_for_test(Reign::new(NodeId(2), at(turn), begin));
+        self
+    }
+
+    fn verdict(&self) -> Verdict {
+        check(&Case::of(&self.evidence))
+    }
+
+    fn holds(&self, explained: u64) {
+        let text = format!("{explained} replies explained by the order of execution");
+        assert_eq!(self.verdict(), Verdict::holds(text));
+    }
+
+    fn is_broken(&self, what: &str) {
+        let verdict = self.verdict();
+        assert!(verdict.is_violated() && verdict.detail().contains(what), "{verdict:?}");
+    }
+}
+
+#[test]
+fn each_reply_follows_from_what_was_executed_before() {
+    Told::new().incr(1, 1, 1).incr(1, 2, 2).incr(1, 3, 3).holds(3);
+    let text = "client-1 #2 at 2.000000s was told (integer) 3 by node-1 for INCR n; n held n = \"1\" before";
+    Told::new().incr(1, 1, 1).incr(1, 2, 3).is_broken(text);
+}
+
+#[test]
+fn an_increment_is_neither_lost_nor_done_twice() {
+    Told::new().incr(1, 1, 1).incr(1, 2, 1).is_broken("(integer) 1");
+    let ghost = |told| {
+        let mut run = Told::new();
+        run.incr(1, 1, 1).ask(1, (2, 3), "INCR n", None).incr(1, 4, told);
+        run
+    };
+    ghost(2).holds(2);
+    ghost(3).holds(2);
+    ghost(4).is_broken("(integer) 4");
+}
+
+#[test]
+fn what_was_not_told_happens_once_and_not_after_its_connection_is_gone() {
+    let mut run = Told::new();
+    run.ask(1, (1, 3), "INCR n", None).incr(1, 4, 2).incr(1, 5, 3).holds(2);
+    let mut late = Told::new();
+    late.ask(1, (1, 3), "INCR n", None).incr(1, 4, 1).incr(1, 5, 3).is_broken("(integer) 3");
+}
+
+#[test]
+fn within_one_turn_any_order_will_do() {
+    Told::new().incr(1, 1, 2).incr(1, 1, 1).holds(2);
+    Told::new().incr(1, 1, 2).incr(1, 1, 2).is_broken("and client-1 #2");
+    Told::new().incr(1, 2, 2).incr(1, 1, 1).holds(2);
+    Told::new().incr(1, 2, 1).incr(1, 1, 2).is_broken("(integer) 2");
+}
+
+#[test]
+fn a_takeover_goes_on_with_what_its_node_had() {
+    let lost_of = |cut, told| {
+        let mut run = Told::new();
+        run.incr(1, 1, 1).incr(1, 2, 2).incr(1, 3, 3);
+        run.stream(0, 10, "INCR n").stream(0, 20, "INCR n").stream(0, 30, "INCR n");
+        run.take_over(5, cut).incr(2, 6, told);
+        run
+    };
+    lost_of((20, 20), 3).is_broken("(integer) 3");
+    lost_of((30, 30), 4).holds(4);
+    lost_of((0, 0), 1).holds(4);
+    lost_of((0, 30), 3).holds(4);
+    lost_of((30, 30), 3).is_broken("(integer) 3");
+}
+
+#[test]
+fn a_deletion_does_not_come_back_and_an_expiry_not_early() {
+    let mut run = Told::new();
+    run.ask(1, (1, 1), "RPUSH l a", Some(Reply::Int(1))).ask(1, (2, 2), "DEL l", Some(Reply::Int(1)));
+    run.ask(1, (3, 3), "LLEN l", Some(Reply::Int(1))).is_broken("l held nothing before");
+    let mut run = Told::new();
+    run.ask(1, (1, 1), "SET k v PX 9000", Some(Reply::Status("OK".to_owned())));
+    run.ask(1, (5, 5), "GET k", Some(Reply::Nil)).is_broken("(nil)");
+}
+
+#[test]
+fn what_the_plans_own_commands_wrote_is_not_followed() {
+    let mut run = Told::new();
+    run.ask(1, (1, 1), "INCR k27", Some(Reply::Int(1))).ask(1, (9, 9), "INCR k27", Some(Reply::Int(6)));
+    let args = ["SET", "k27", "5"].map(str::to_owned).to_vec();
+    operation(&mut run.evidence, OpAction::Command(Command { node: NodeId(1), args }), (5, 6), Ending::Done);
+    let text = "1 replies explained by the order of execution, 1 not followed";
+    assert_eq!(run.verdict(), Verdict::holds(text));
+}
+
+#[test]
+fn after_a_command_that_the_model_does_not_know_nothing_is_followed() {
+    let mut run = Told::new();
+    run.incr(1, 1, 1).ask(1, (2, 2), "NOSUCH n", Some(Reply::Int(1))).incr(1, 3, 9);
+    assert_eq!(
+        run.verdict(),
+        Verdict::holds("1 replies explained by the order of execution, 2 not followed")
+    );
+}

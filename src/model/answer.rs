@@ -1,0 +1,81 @@
+//! What a command should be answered with, and whether a reply is that.
+
+use crate::history::Reply;
+
+/// What is expected of a reply.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// Just this; of an error only the code counts.
+    Is(Reply),
+    /// A list of these, in any order.
+    AnyOrder(Vec<Reply>),
+    /// A list of these pairs, one after the other, in any order.
+    Pairs(Vec<(Reply, Reply)>),
+    /// A number between these, both included.
+    Between(i64, i64),
+    /// Whatever it is: the server draws or counts as it likes.
+    Anything,
+}
+
+impl Expected {
+    /// A string, or nothing.
+    pub fn text(text: Option<impl AsRef<[u8]>>) -> Expected {
+        Expected::Is(text.map_or(Reply::Nil, |text| Reply::text(text.as_ref())))
+    }
+
+    /// A number.
+    pub fn int(number: impl TryInto<i64>) -> Expected {
+        Expected::Is(Reply::Int(number.try_into().unwrap_or(i64::MAX)))
+    }
+
+    /// One for yes, zero for no.
+    pub fn yes(is_so: bool) -> Expected {
+        Expected::int(i64::from(is_so))
+    }
+
+    /// A status.
+    pub fn ok() -> Expected {
+        Expected::Is(Reply::Status("OK".to_owned()))
+    }
+
+    /// A list in this order.
+    pub fn list(items: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Expected {
+        Expected::Is(Reply::List(items.into_iter().map(|item| Reply::text(item.as_ref())).collect()))
+    }
+
+    /// A list in any order.
+    pub fn bag(items: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Expected {
+        Expected::AnyOrder(items.into_iter().map(|item| Reply::text(item.as_ref())).collect())
+    }
+
+    /// The error with this code.
+    pub fn error(code: &str) -> Expected {
+        Expected::Is(Reply::Error(code.to_owned()))
+    }
+
+    /// Whether a reply is what was expected.
+    pub fn is_met(&self, reply: &Reply) -> bool {
+        match (self, reply) {
+            (Expected::Anything, _) => true,
+            (Expected::Is(Reply::Error(code)), Reply::Error(told)) => told.split(' ').next() == Some(code),
+            (Expected::Is(wanted), told) => wanted == told,
+            (Expected::Between(from, to), Reply::Int(told)) => (from..=to).contains(&told),
+            (Expected::AnyOrder(wanted), Reply::List(told)) => sorted(wanted) == sorted(told),
+            (Expected::Pairs(wanted), Reply::List(told)) => {
+                let mut wanted = wanted.iter().map(|(a, b)| [a, b]).collect::<Vec<_>>();
+                let (pairs, rest) = told.as_chunks::<2>();
+                let mut pairs = pairs.iter().map(|[a, b]| [a, b]).collect::<Vec<_>>();
+                wanted.sort();
+                pairs.sort();
+                rest.is_empty() && wanted == pairs
+            }
+            _ => false,
+        }
+    }
+}
+
+fn sorted(replies: &[Reply]) -> Vec<&Reply> {
+    let mut sorted = replies.iter().collect::<Vec<_>>();
+    sorted.sort();
+    sorted
+}

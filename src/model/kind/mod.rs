@@ -1,0 +1,10 @@
+//! The kinds of commands, one a file: what each command does, and how commands of the kind are drawn.
+
+pub mod counters;
+pub mod expiry;
+pub mod hashes;
+pub mod keys;
+pub mod lists;
+pub mod sets;
+pub mod sorted_sets;
+pub mod strings;

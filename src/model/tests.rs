@@ -1,0 +1,264 @@
+//! The model against transcripts: what a server replies to commands, one after the other.
+
+use super::*;
+use crate::rng::Stream;
+
+const NOW: Clock = (1_000_000, 1_000_000);
+
+fn words(text: &str) -> Vec<String> {
+    text.split(' ').map(str::to_owned).collect()
+}
+
+/// A reply from its first letter: `:1`, `+OK`, `-ERR`, `_`, `$text`, `*` and a list of texts.
+fn reply(text: &str) -> Reply {
+    let rest = &text[1..];
+    match &text[..1] {
+        ":" => Reply::Int(rest.parse().expect("a number")),
+        "+" => Reply::Status(rest.to_owned()),
+        "-" => Reply::Error(format!("{rest} and more")),
+        "_" => Reply::Nil,
+        "$" => Reply::text(rest.as_bytes()),
+        _ => {
+            let items = rest.split(' ').filter(|item| !item.is_empty());
+            Reply::List(
+                items
+                    .map(|item| if item == "_" { Reply::Nil } else { Reply::text(item.as_bytes()) })
+                    .collect(),
+            )
+        }
+    }
+}
+
+/// Puts commands to an empty cell; each must be answered as written and in no other way.
+fn transcript(lines: &[(&str, &str)]) -> State {
+    let mut state = State::default();
+    for (command, told) in lines {
+        let after =
+            |told: &Reply| step(state.clone(), &words(command), NOW, Some(told)).expect("it is known");
+        let wrong = after(&Reply::Status("WRONG".to_owned()));
+        assert!(wrong.is_empty(), "{command} is not answered with anything");
+        let mut right = after(&reply(told));
+        assert_eq!(right.len(), 1, "{command} of {state} is not answered with {told}");
+        state = right.pop_first().expect("there is one");
+    }
+    state
+}
+
+#[test]
+fn strings_are_written_cut_and_read() {
+    transcript(&[
+        ("SET k a NX", "+OK"),
+        ("SET k b NX", "_"),
+        ("SET k b XX GET", "$a"),
+        ("APPEND k cd", ":3"),
+        ("SETRANGE k 1 XY", ":3"),
+        ("GETRANGE k -2 -1", "$XY"),
+        ("GETRANGE k 5 9", "$"),
+        ("STRLEN k", ":3"),
+        ("GETSET k z", "$bXY"),
+        ("SETNX k y", ":0"),
+        ("LPUSH k x", "-WRONGTYPE"),
+        ("GETDEL k", "$z"),
+        ("GET k", "_"),
+        ("MSET {t}a 1 {t}b 2", "+OK"),
+        ("MSETNX {t}b 1 {t}c 2", ":0"),
+        ("MGET {t}a {t}b {t}c", "*1 2 _"),
+    ]);
+}
+
+#[test]
+fn counters_count_and_refuse_what_is_no_number() {
+    transcript(&[
+        ("INCR n", ":1"),
+        ("DECRBY n 5", ":-4"),
+        ("INCRBY n 10", ":6"),
+        ("INCRBY n x", "-ERR"),
+        ("SET n 9223372036854775807", "+OK"),
+        ("INCR n", "-ERR"),
+        ("GET n", "$9223372036854775807"),
+        ("SET n text", "+OK"),
+        ("DECR n", "-ERR"),
+    ]);
+}
+
+#[test]
+fn keys_are_copied_renamed_and_deleted_whatever_they_hold() {
+    transcript(&[
+        ("RPUSH {t}a x", ":1"),
+        ("TYPE {t}a", "+list"),
+        ("COPY {t}a {t}b", ":1"),
+        ("COPY {t}a {t}b", ":0"),
+        ("COPY {t}a {t}a", "-ERR"),
+        ("RENAME {t}a {t}c", "+OK"),
+        ("RENAME {t}a {t}c", "-ERR"),
+        ("EXISTS {t}a {t}b {t}b {t}c", ":3"),
+        ("DEL {t}a {t}b {t}c", ":2"),
+        ("TYPE {t}b", "+none"),
+    ]);
+}
+
+#[test]
+fn lists_are_pushed_popped_moved_and_trimmed() {
+    transcript(&[
+        ("RPUSH {t}a b c", ":2"),
+        ("LPUSH {t}a a", ":3"),
+        ("LRANGE {t}a 0 -1", "*a b c"),
+        ("LSET {t}a 3 x", "-ERR"),
+        ("LSET {t}a -1 d", "+OK"),
+        ("LMOVE {t}a {t}b LEFT RIGHT", "$a"),
+        ("LPOP {t}a 5", "*b d"),
+        ("LPOP {t}a", "_"),
+        ("LLEN {t}a", ":0"),
+        ("RPUSH {t}b a z a", ":4"),
+        ("LREM {t}b -2 a", ":2"),
+        ("LRANGE {t}b 0 9", "*a z"),
+        ("LTRIM {t}b 1 1", "+OK"),
+        ("LINDEX {t}b 0", "$z"),
+        ("RPOP {t}b", "$z"),
+        ("TYPE {t}b", "+none"),
+    ]);
+}
+
+#[test]
+fn hashes_and_sets_do_not_keep_an_order() {
+    transcript(&[
+        ("HSET h a 1 b 2", ":2"),
+        ("HSET h a 3", ":0"),
+        ("HGETALL h", "*b 2 a 3"),
+        ("HKEYS h", "*b a"),
+        ("HINCRBY h b 5", ":7"),
+        ("HMGET h a x", "*3 _"),
+        ("HSETNX h a 9", ":0"),
+        ("HDEL h a x", ":1"),
+        ("HLEN h", ":1"),
+        ("SADD {t}a x y z", ":3"),
+        ("SADD {t}a x", ":0"),
+        ("SPOP {t}a", "$y"),
+        ("SMEMBERS {t}a", "*z x"),
+        ("SMOVE {t}a {t}b x", ":1"),
+        ("SUNION {t}a {t}b", "*x z"),
+        ("SINTER {t}a {t}b", "*"),
+        ("SREM {t}a z", ":1"),
+        ("SCARD {t}a", ":0"),
+    ]);
+}
+
+#[test]
+fn sorted_sets_are_ordered_by_score_and_then_by_name() {
+    transcript(&[
+        ("ZADD z 2 b 1 c 2 a", ":3"),
+        ("ZRANGE z 0 -1 WITHSCORES", "*c 1 a 2 b 2"),
+        ("ZADD z 5 c", ":0"),
+        ("ZRANK z c", ":2"),
+        ("ZINCRBY z -4 c", "$1"),
+        ("ZSCORE z x", "_"),
+        ("ZPOPMIN z", "*c 1"),
+        ("ZPOPMAX z", "*b 2"),
+        ("ZCOUNT z 0 9", ":1"),
+        ("ZREM z a", ":1"),
+        ("ZCARD z", ":0"),
+    ]);
+}
+
+#[test]
+fn a_pop_takes_what_is_there() {
+    let state = transcript(&[("SADD s a", ":1")]);
+    let popped =
+        |told: &str| step(state.clone(), &words("SPOP s"), NOW, Some(&reply(told))).expect("it is known");
+    assert!(popped("$b").is_empty(), "nobody put it there");
+    assert_eq!(popped("$a").len(), 1);
+    assert_eq!(step(state.clone(), &words("SPOP s"), NOW, None), None, "nobody knows what it took");
+}
+
+#[test]
+fn a_key_is_there_until_its_deadline_and_gone_behind_it() {
+    let state = transcript(&[("SET k a PX 1000", "+OK")]);
+    let get = |ms: i64, told: &str| {
+        let now = (NOW.0 + ms, NOW.0 + ms);
+        step(state.clone(), &words("GET k"), now, Some(&reply(told))).expect("it is known").len()
+    };
+    assert_eq!((get(900, "$a"), get(900, "_")), (1, 0));
+    assert_eq!((get(1_000, "$a"), get(1_000, "_")), (1, 1), "nobody knows");
+    assert_eq!((get(1_100, "$a"), get(1_100, "_")), (0, 1));
+    let left = |told: &str| {
+        step(state.clone(), &words("PTTL k"), NOW, Some(&reply(told))).expect("it is known").len()
+    };
+    assert_eq!((left(":990"), left(":700"), left(":-1")), (1, 0, 0));
+}
+
+#[test]
+fn conditions_of_a_deadline_are_kept() {
+    transcript(&[
+        ("PEXPIRE k 9", ":0"),
+        ("SET k a", "+OK"),
+        ("PEXPIRE k 9000 GT", ":0"),
+        ("PEXPIRE k 9000 XX", ":0"),
+        ("PEXPIRE k 9000 NX", ":1"),
+        ("PEXPIRE k 5000 GT", ":0"),
+        ("PEXPIRE k 5000 LT", ":1"),
+        ("PERSIST k", ":1"),
+        ("PTTL k", ":-1"),
+        ("PEXPIRE k -1", ":1"),
+        ("EXISTS k", ":0"),
+    ]);
+}
+
+#[test]
+fn a_transaction_happens_as_a_whole_or_not_at_all() {
+    let commands = ["MULTI", "INCR n", "INCR n", "EXEC"].map(words);
+    let queued = || vec![reply("+OK"), reply("+QUEUED"), reply("+QUEUED")];
+    let after = |last: Reply| {
+        let told = [queued(), vec![last]].concat();
+        call(State::default(), &commands, NOW, Some(&told)).expect("it is known")
+    };
+    let whole = after(Reply::List(vec![Reply::Int(1), Reply::Int(2)]));
+    assert_eq!(whole.first().map(ToString::to_string).as_deref(), Some("n = \"2\""));
+    assert_eq!(after(Reply::Nil).first(), Some(&State::default()));
+    assert!(after(Reply::List(vec![Reply::Int(1), Reply::Int(1)])).is_empty());
+    assert!(after(Reply::List(vec![Reply::Int(1)])).is_empty());
+}
+
+#[test]
+fn what_the_model_does_not_know_it_says() {
+    for command in ["NOSUCH k", "SET k a WHAT", "ZADD z NX 1 a", "ZADD z 1.5 a", "SPOP s 2"] {
+        assert_eq!(step(State::default(), &words(command), NOW, Some(&Reply::Nil)), None, "{command}");
+    }
+}
+
+#[test]
+fn a_command_is_sent_by_its_first_key_and_a_cell_is_a_hash_tag() {
+    for (command, key) in
+        [("INCR k", "k"), ("EVAL s 1 k", "k"), ("XREAD COUNT 1 STREAMS k 0", "k"), ("PING", "")]
+    {
+        assert_eq!(key_of(&words(command)), key, "{command}");
+    }
+    assert_eq!(key_of_all(&["MULTI", "INCR k"].map(words)), "k");
+    assert_eq!((cell_of("{t}a"), cell_of("x{t}"), cell_of("{}a"), cell_of("k")), ("{t}", "{t}", "{}a", "k"));
+}
+
+/// What is drawn must be known to the model, or nothing behind it is followed; and it must stay in one cell.
+#[test]
+fn everything_that_is_drawn_is_known() {
+    let mut stream = Stream::new(1, "test", "mix");
+    for kind in &KINDS {
+        for _ in 0..500 {
+            let command = (kind.draw)(&mut Pick { stream: &mut stream, token: "c1:7", cells: 3 });
+            let rule = rule(&command[0]).unwrap_or_else(|| panic!("{} draws {command:?}", kind.name));
+            let mut state = State::default();
+            let member = Reply::text(b"m1");
+            let ran =
+                (rule.run)(&mut Run { state: &mut state, args: &command, now: NOW, told: Some(&member) });
+            assert!(ran.is_ok() || ran == Err(Stop::Error("ERR")), "{command:?}: {ran:?}");
+            let cell = cell_of(key_of(&command)).to_owned();
+            assert!(state.items().all(|(key, _)| cell_of(key) == cell), "{command:?}");
+        }
+    }
+}
+
+#[test]
+fn names_of_kinds_and_commands_are_unique() {
+    let rules = KINDS.iter().flat_map(|kind| kind.rules).map(|rule| rule.name).collect::<Vec<_>>();
+    let unique = rules.iter().collect::<std::collections::BTreeSet<_>>();
+    assert_eq!(unique.len(), rules.len());
+    assert!(KINDS.iter().all(|kind| kind_named(kind.name).is_some_and(|found| found.about == kind.about)));
+}
