@@ -127,7 +127,7 @@ fn a_lost_machine_is_silent_and_resets_who_tries_again_once_it_is_back() {
     assert_eq!(rig.seen(), [], "nobody says that the process is gone");
     rig.now = begin + MS.times(1_000);
     rig.tell(NetworkMessage::Machine { node: NODES[1], lost: false });
-    assert_eq!(rig.came(begin), [(1_402, "Reset".to_owned())], "to the attempt after 1.4 s");
+    assert_eq!(rig.came(begin), [(1_401, "Reset".to_owned())], "to the attempt after 1.4 s");
 }
 
 #[test]
