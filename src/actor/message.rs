@@ -144,6 +144,8 @@ pub enum NodeMessage {
     Pause,
     /// Run again.
     Unpause,
+    /// Work so many times slower than the plan says, on this machine; 1 is as slow as that.
+    Slow { times_slower: u64 },
     /// The process ended.
     Exited { status: String },
     /// The process never blocked again.

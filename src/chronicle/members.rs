@@ -29,7 +29,7 @@ pub struct Members {
 
 impl Members {
     pub(super) fn new(plan: &Plan) -> Self {
-        let nodes = plan.cluster.nodes().map(|node| (node, Member::default())).collect();
+        let nodes = plan.cluster.hosts().map(|node| (node, Member::default())).collect();
         Members { nodes, ids: BTreeMap::new() }
     }
 

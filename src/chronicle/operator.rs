@@ -2,6 +2,7 @@
 
 use crate::event::{Body, Event};
 use crate::id::{ActorId, NodeId};
+use crate::language::Layout;
 use crate::op::{CLUSTER_READS, Failover, FailoverMode, Op, OpAction};
 use crate::plan::Plan;
 use crate::time::SimTime;
@@ -10,6 +11,7 @@ use crate::time::SimTime;
 #[derive(Clone, Debug)]
 pub struct Asks {
     planned: Vec<Op>,
+    layout: Layout,
     /// Whom the operator picked, until it sends what it picked somebody for.
     picked: Option<NodeId>,
     failovers: Vec<(SimTime, NodeId, FailoverMode)>,
@@ -21,6 +23,7 @@ impl Asks {
     pub(super) fn new(plan: &Plan) -> Self {
         Asks {
             planned: plan.operations.clone(),
+            layout: plan.cluster.layout(),
             picked: None,
             failovers: Vec::new(),
             reshaped_at: None,
@@ -51,7 +54,7 @@ impl Asks {
             self.command(at, typed.node, &typed.args);
         }
         // Who gets slots by hand raises its epoch without anybody's vote, and who comes back empty is somebody else.
-        if !action.moves_slots().is_empty() || matches!(action, OpAction::RestartEmpty(_)) {
+        if action.reshapes(self.layout) {
             self.reshaped_at = self.reshaped_at.or(Some(at));
             self.retimed_at = self.retimed_at.or(Some(at));
         }

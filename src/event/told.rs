@@ -65,6 +65,8 @@ pub enum Told {
     /// To chaos: the operator starts a node that is down.
     StartNode { node: NodeId, empty: bool },
 
+    /// To a node: its machine works so many times slower than the plan says.
+    Slow { times_slower: u64 },
     /// To a node that is down: everything in its data directory is gone.
     Wipe,
 

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::{
     Aim, BusMessages, ConnectionRefused, ConnectionReset, Effect, Fault, FaultId, FaultKind, MachineLoss,
     NetworkBandwidth, NetworkJam, NetworkLatency, NetworkLoss, NetworkPartition, NetworkSplit,
-    NetworkSwizzle, NetworkTail, ProcessKill, ProcessPause, Signal, StaleLink, Swarm, Target, Ties, compound,
-    trigger,
+    NetworkSwizzle, NetworkTail, ProcessKill, ProcessPause, ProcessSlow, Signal, StaleLink, Swarm, Target,
+    Ties, compound, trigger,
 };
 use crate::id::{NodeId, ShardId};
 use crate::language::target;
@@ -165,6 +165,7 @@ catalogue! {
     ConnectionReset,
     ConnectionRefused,
     MachineLoss,
+    ProcessSlow,
 }
 
 impl FaultAction {
@@ -183,7 +184,7 @@ impl FaultAction {
         match self.effect() {
             Effect::Signal { signal, restart_after } => Some((signal, restart_after)),
             Effect::Machine { restart_after } => Some((Signal::Kill, restart_after)),
-            Effect::Pause | Effect::Links { .. } | Effect::Bus { .. } => None,
+            Effect::Pause | Effect::Slow { .. } | Effect::Links { .. } | Effect::Bus { .. } => None,
         }
     }
 

@@ -17,6 +17,11 @@ pub enum Effect {
     },
     /// The first target's process does not run until the heal.
     Pause,
+    /// The first target's machine works so many times slower until the heal.
+    Slow {
+        /// How many times.
+        times: u64,
+    },
     /// The first target's machine is gone without a word, and comes back so long after.
     Machine {
         /// How long after; never if absent.

@@ -24,6 +24,7 @@ mod network_swizzle;
 mod network_tail;
 mod process_kill;
 mod process_pause;
+mod process_slow;
 mod shape;
 mod sides;
 mod stale_link;
@@ -50,6 +51,7 @@ pub use network_swizzle::NetworkSwizzle;
 pub use network_tail::NetworkTail;
 pub use process_kill::{ProcessKill, Signal};
 pub use process_pause::ProcessPause;
+pub use process_slow::ProcessSlow;
 pub use stale_link::StaleLink;
 pub use trigger::{Moment, Tie, Ties, Trigger};
 

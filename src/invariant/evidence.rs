@@ -95,6 +95,8 @@ pub struct NodeEvidence {
     pub alive: bool,
     /// Whether its process is stopped by a fault that has not ended.
     pub paused: bool,
+    /// Whether it does not belong to the cluster: the plan kept it out or sent it away, and nobody else knows it.
+    pub outside: bool,
     /// Whether it answered the last probe.
     pub reachable: bool,
     /// Its cluster node id, 40 hexadecimal digits.
@@ -384,7 +386,7 @@ impl Evidence {
         self.nodes.iter().find(|n| n.node == node)
     }
 
-    /// Nodes whose process exists and runs, whether they answered or not.
+    /// Nodes of the cluster whose process exists and runs, whether they answered or not.
     pub fn live(&self) -> impl Iterator<Item = &NodeEvidence> {
         self.nodes.iter().filter(|n| n.is_live())
     }
@@ -400,7 +402,7 @@ impl Evidence {
         unseen.map(|n| n.node.to_string()).collect::<Vec<_>>().join(", ")
     }
 
-    /// Whether the node's process exists and runs.
+    /// Whether the node's process exists and runs, and it belongs to the cluster.
     pub fn is_live(&self, node: NodeId) -> bool {
         self.node(node).is_some_and(NodeEvidence::is_live)
     }
@@ -454,6 +456,7 @@ impl NodeEvidence {
             node,
             alive,
             paused: false,
+            outside: false,
             reachable: false,
             node_id: None,
             role: None,
@@ -469,9 +472,9 @@ impl NodeEvidence {
         }
     }
 
-    /// Whether its process exists and runs.
+    /// Whether its process exists and runs, and it belongs to the cluster.
     pub fn is_live(&self) -> bool {
-        self.alive && !self.paused
+        self.alive && !self.paused && !self.outside
     }
 
     /// Its own row of its view.

@@ -20,12 +20,12 @@ use self::takeovers::Takeovers;
 use super::Evidence;
 use super::evidence::{Findings, NodeEvidence, PrimaryChange, Resyncs};
 use super::layout;
+use super::standing;
 use crate::chronicle::Chronicle;
 use crate::chronicle::cues::Met;
 use crate::event::{Body, Event, Phase};
 use crate::history::{Entry, Outcome, Request};
 use crate::id::{ActorId, ClientId, NodeId};
-use crate::op::is_shutdown;
 use crate::plan::Plan;
 use crate::time::SimTime;
 
@@ -123,8 +123,8 @@ impl Gatherer {
         if let Body::Operation { op, .. } = body
             && let Some(op) = self.plan.operations.iter().find(|planned| planned.id == *op)
         {
-            for typed in op.action.typed().iter().filter(|typed| is_shutdown(&typed.args)) {
-                self.processes.shut_down(typed.node);
+            for node in op.action.shuts_down(self.plan.cluster.layout()) {
+                self.processes.shut_down(node);
             }
         }
     }
@@ -163,6 +163,7 @@ impl Gatherer {
             suspicious_log_lines: self.processes.suspicious,
             plan: self.plan,
         };
+        standing::take_back(&mut evidence);
         evidence.moved = layout::moved(&evidence);
         evidence
     }
@@ -183,7 +184,7 @@ impl Gatherer {
         Findings {
             ended_at: self.last_at,
             settle_began_at: None,
-            nodes: self.plan.cluster.nodes().map(|node| self.unknown(node)).collect(),
+            nodes: self.plan.cluster.hosts().map(|node| self.unknown(node)).collect(),
             agreement: Vec::new(),
             lag_samples: Vec::new(),
         }

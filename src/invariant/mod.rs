@@ -41,6 +41,7 @@ mod settings;
 pub mod shard_ids;
 pub mod single_owner;
 pub mod slot_coverage;
+pub mod standing;
 pub mod stray_keys;
 pub mod verdict;
 pub mod views_agree;

@@ -118,6 +118,7 @@ fn healthy_node(cluster: &ClusterPlan, node: NodeId) -> NodeEvidence {
         node,
         alive: true,
         paused: false,
+        outside: false,
         reachable: true,
         node_id: Some(hex(node)),
         role: Some(if primary.is_none() { Role::Primary } else { Role::Replica }),

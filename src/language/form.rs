@@ -154,7 +154,7 @@ impl At<'_> {
     }
 
     fn node(&self, number: u64) -> Checked {
-        let last = self.layout.node_count();
+        let last = self.layout.host_count();
         match (1..=u64::from(last)).contains(&number) {
             true => Ok(()),
             false => Err(self
@@ -164,7 +164,7 @@ impl At<'_> {
     }
 
     fn shard(&self, number: u64) -> Checked {
-        let last = self.layout.shards;
+        let last = self.layout.shards + self.layout.spares;
         match (1..=u64::from(last)).contains(&number) {
             true => Ok(()),
             false => Err(self

@@ -69,7 +69,9 @@ impl Outlook<'_> {
 
     /// Whether an earlier command may have changed which node belongs where.
     fn is_reshaped(&self) -> bool {
-        let reshapes = |op: &Op| op.action.types(|typed| !is_harmless(&typed.args));
+        let layout = self.cluster.layout();
+        let reshapes =
+            |op: &Op| op.action.reshapes(layout) || op.action.types(|typed| !is_harmless(&typed.args));
         self.operations[..self.index].iter().any(reshapes)
     }
 

@@ -12,7 +12,7 @@ pub mod resolve;
 mod to_scenario;
 mod written;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -61,6 +61,9 @@ pub struct ClusterPlan {
     pub shards: u16,
     /// How many replicas each shard has, 0 to 5.
     pub replicas: u16,
+    /// How many nodes stand beside it, numbered after all others, and started when they are asked for.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub spares: u16,
     /// `cluster-node-timeout`.
     pub node_timeout_ms: u64,
     /// How it comes about.
@@ -71,6 +74,10 @@ pub struct ClusterPlan {
     pub cpu: u64,
     /// Further configuration of every server, by directive.
     pub config: BTreeMap<String, String>,
+}
+
+fn is_zero(count: &u16) -> bool {
+    *count == 0
 }
 
 fn at_full_speed() -> u64 {
@@ -206,6 +213,14 @@ impl Default for Limits {
 }
 
 impl Plan {
+    /// The nodes that do not belong to the cluster for the whole run, or may not: spare ones, and those that an operation
+    /// takes out of it.
+    pub fn may_be_outside(&self) -> BTreeSet<NodeId> {
+        let layout = self.cluster.layout();
+        let sent_away = self.operations.iter().flat_map(|op| op.action.sends_away(layout));
+        layout.hosts().filter(|node| layout.is_spare(*node)).chain(sent_away).collect()
+    }
+
     /// The plan with the failures of its operations foreseen anew.
     pub(crate) fn foreseen(mut self) -> Plan {
         foresee::mark(&self.cluster, &self.network, &mut self.operations, &self.faults);
@@ -238,12 +253,12 @@ impl ClusterPlan {
     pub fn of(shards: u16, replicas: u16) -> Self {
         let (formation, config) = Default::default();
         let (cpu, node_timeout_ms) = (at_full_speed(), DEFAULT_NODE_TIMEOUT_MS);
-        ClusterPlan { shards, replicas, node_timeout_ms, formation, cpu, config }
+        ClusterPlan { shards, replicas, spares: 0, node_timeout_ms, formation, cpu, config }
     }
 
     /// The shape of the cluster.
     pub fn layout(&self) -> Layout {
-        Layout { shards: self.shards, replicas: self.replicas }
+        Layout { shards: self.shards, replicas: self.replicas, spares: self.spares }
     }
 
     /// How many nodes the cluster has.
@@ -251,9 +266,19 @@ impl ClusterPlan {
         self.layout().node_count()
     }
 
-    /// All nodes, in order.
+    /// All nodes that are laid out, in order.
     pub fn nodes(&self) -> impl Iterator<Item = NodeId> + use<> {
         self.layout().nodes()
+    }
+
+    /// All nodes, in order, the spare ones last.
+    pub fn hosts(&self) -> impl Iterator<Item = NodeId> + use<> {
+        self.layout().hosts()
+    }
+
+    /// All shards that are laid out, in order, and those that spare nodes can found.
+    pub fn possible_shards(&self) -> impl Iterator<Item = ShardId> + use<> {
+        self.layout().possible_shards()
     }
 
     /// All shards, in order.

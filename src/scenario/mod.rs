@@ -76,6 +76,8 @@ pub struct Cluster {
     pub shards: Option<u64>,
     /// How many replicas each shard has, 0 to 5.
     pub replicas: Option<u64>,
+    /// How many nodes stand beside the cluster, to be started when they are asked for, 0 to 16.
+    pub spares: Option<u64>,
     /// `cluster-node-timeout`, at least 100.
     pub node_timeout_ms: Option<u64>,
     /// How it comes about.

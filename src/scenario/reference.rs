@@ -86,6 +86,7 @@ The server to run: a version in quotes (`\"8.1\"`), or a path.
 |---|---|---|
 | `shards` | 3 to 500 | how many shards; 3 if absent |
 | `replicas` | 0 to 5 | how many replicas each shard has; 1 if absent |
+| `spares` | 0 to 16 | how many nodes stand beside the cluster, numbered after all others, and started when an operation takes them in; none if absent |
 | `node_timeout_ms` | 100 to 3600000 | `cluster-node-timeout`; 5000 if absent |
 | `formation` | `meet` or `preset` | whether the operator introduces the nodes to each other (if absent), or they start with the `nodes.conf` of a formed cluster |
 | `cpu` | 1 to 1000 | how many times slower than a quick machine every node works; 1 if absent |
@@ -168,7 +169,7 @@ mod tests {
     /// The example of a kind as a scenario.
     fn scenario(list: &str, about: &About) -> String {
         let entry = about.example.trim().replace('\n', "\n    ");
-        format!("scenario: {{name: {}, seed: 1}}\n{list}:\n  - {entry}\n", about.name)
+        format!("scenario: {{name: {}, seed: 1}}\ncluster: {{spares: 2}}\n{list}:\n  - {entry}\n", about.name)
     }
 
     #[test]

@@ -276,6 +276,7 @@ impl<W: World> Scheduler<W> {
         match act {
             Act::Start { node, incarnation } => self.world.start(node, incarnation, now)?,
             Act::Wipe { node } => self.world.wipe(node)?,
+            Act::Slow { node, times_slower } => self.world.slow(node, times_slower),
             Act::Resume { node, order } => {
                 if let Some(turn) = self.world.resume(node, now, order.seed)? {
                     self.note_order(now, event, node, order, &turn);
@@ -358,7 +359,7 @@ fn cast(plan: &Plan, mut decisions: Decisions) -> Vec<(ActorId, Box<dyn Actor>)>
         (ActorId::Operator, Box::new(Operator::new(plan))),
         (ActorId::Validator, Box::new(Validator::new(plan))),
     ];
-    for node in plan.cluster.nodes() {
+    for node in plan.cluster.hosts() {
         let mut actor = Node::new(node, plan.seed);
         if recorded {
             actor = actor.guided_by(decisions.orders.remove(&node).unwrap_or_default());

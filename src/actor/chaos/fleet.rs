@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::fault::FaultId;
 use crate::id::{ClientId, Host, NodeId};
 use crate::plan::Plan;
 
@@ -16,19 +17,25 @@ pub(super) struct Fleet {
 #[derive(Debug)]
 struct Process {
     alive: bool,
-    /// Which start this is, from 1; the first is the director's.
+    /// Which start this is, from 1; the first is the director's, if it is no spare node's.
     incarnation: u32,
     /// How many faults pause it.
     pauses: u32,
     /// Its machine is gone.
     lost: bool,
+    /// How many times slower faults make its machine.
+    slowed: BTreeMap<FaultId, u64>,
 }
 
 impl Fleet {
     pub fn new(plan: &Plan) -> Self {
-        let process = || Process { alive: true, incarnation: 1, pauses: 0, lost: false };
+        let layout = plan.cluster.layout();
+        let process = |node: NodeId| {
+            let alive = !layout.is_spare(node);
+            Process { alive, incarnation: u32::from(alive), pauses: 0, lost: false, slowed: BTreeMap::new() }
+        };
         let clients = plan.workload.as_ref().map_or(0, |workload| workload.clients);
-        Fleet { nodes: plan.cluster.nodes().map(|node| (node, process())).collect(), clients }
+        Fleet { nodes: layout.hosts().map(|node| (node, process(node))).collect(), clients }
     }
 
     fn process(&mut self, node: NodeId) -> &mut Process {
@@ -56,6 +63,16 @@ impl Fleet {
         process.alive = true;
         process.incarnation += 1;
         process.incarnation
+    }
+
+    /// A fault makes a machine so many times slower, or does no more; gives how slow it is now.
+    pub fn slow(&mut self, node: NodeId, fault: FaultId, times: Option<u64>) -> u64 {
+        let slowed = &mut self.process(node).slowed;
+        match times {
+            Some(times) => slowed.insert(fault, times),
+            None => slowed.remove(&fault),
+        };
+        slowed.values().copied().max().unwrap_or(1)
     }
 
     /// The machine of a process goes.

@@ -25,6 +25,8 @@ pub(super) enum Hit {
     Dead(NodeId),
     /// The machine is gone and is to come back.
     Lost(NodeId),
+    /// The machine is slow.
+    Slowed(NodeId),
     /// The process of that incarnation does not run.
     Paused(NodeId, u32),
     /// The network has a rule.
@@ -79,6 +81,10 @@ pub(super) fn heal(fault: FaultId, hit: Hit, fleet: &mut Fleet, out: &mut Out) {
             start(node, fleet, out);
             format!("the machine of {node} is back and starts its server")
         }
+        Hit::Slowed(node) => {
+            tell_speed(node, fleet.slow(node, fault, None), out);
+            format!("{node} works as before")
+        }
         Hit::Paused(node, incarnation) => unpause(node, incarnation, fleet, out),
         Hit::Ruled => {
             out.send(ActorId::Network, Message::Network(NetworkMessage::ClearRule { fault }));
@@ -110,6 +116,10 @@ fn unpause(node: NodeId, incarnation: u32, fleet: &mut Fleet, out: &mut Out) -> 
     format!("{node} runs again")
 }
 
+fn tell_speed(node: NodeId, times_slower: u64, out: &mut Out) {
+    out.send(ActorId::Node(node), Message::Node(NodeMessage::Slow { times_slower }));
+}
+
 fn tell_paused(node: NodeId, paused: bool, out: &mut Out) {
     out.send(ActorId::Validator, Message::Validator(ValidatorMessage::NodePaused { node, paused }));
 }
@@ -124,6 +134,7 @@ impl Strike<'_> {
             }
             Effect::Pause => self.pause(fleet, out),
             Effect::Bus { from, both_ways, rule } => self.bus(from, both_ways, rule, out),
+            Effect::Slow { times } => self.slow(times, fleet, out),
             Effect::Machine { restart_after } => self.lose(restart_after.is_some(), fleet, out),
             Effect::Links { stages, links, called } => self.links(&stages, &links, called, fleet, out),
         }
@@ -170,6 +181,14 @@ impl Strike<'_> {
         self.heal_after(self.fault.action.lasts(), out);
         let text = format!("pause of {} for {}", self.who(), words::seconds(self.fault.action.lasts()));
         Ok((text, Some(Hit::Paused(node, fleet.incarnation(node)))))
+    }
+
+    fn slow(&self, times: u64, fleet: &mut Fleet, out: &mut Out) -> Performed {
+        let node = self.living(fleet)?;
+        tell_speed(node, fleet.slow(node, self.fault.id, Some(times)), out);
+        self.heal_after(self.fault.action.lasts(), out);
+        let lasts = words::seconds(self.fault.action.lasts());
+        Ok((format!("{} works {times} times slower for {lasts}", self.who()), Some(Hit::Slowed(node))))
     }
 
     /// The machine goes, and the process with it, before anybody can be told.

@@ -31,6 +31,9 @@ impl NodeMessage {
             NodeMessage::Wake => Body::Wake,
             NodeMessage::Signal { signal } => Body::Signal { signal: signal.name().to_owned() },
             NodeMessage::Pause => Body::Pause { paused: true },
+            NodeMessage::Slow { times_slower } => {
+                Body::Tell { message: Told::Slow { times_slower: *times_slower } }
+            }
             NodeMessage::Unpause => Body::Pause { paused: false },
             NodeMessage::Exited { status } => Body::Exited { status: status.clone() },
             NodeMessage::Livelock { detail } => Body::Livelock { detail: detail.clone() },

@@ -11,7 +11,7 @@ use crate::id::Host;
 fn cues(cue: Cue) -> Cues {
     let waiting = Waiting { fault: FaultId(1), targets: vec![Target::Node(NodeId(9))], left: cue.nth, cue };
     Cues {
-        layout: Layout { shards: 3, replicas: 1 },
+        layout: Layout { shards: 3, replicas: 1, spares: 0 },
         begun: false,
         waiting: vec![waiting],
         roles: BTreeMap::new(),
@@ -112,7 +112,7 @@ fn a_fault_that_hit_nobody_has_not_fired() {
 fn roles_are_those_that_nodes_claim() {
     use crate::chronicle::sample::{Says, message};
     use std::sync::Arc;
-    let layout = Layout { shards: 3, replicas: 1 };
+    let layout = Layout { shards: 3, replicas: 1, spares: 0 };
     let (first, last) = layout.slots_of(ShardId(1));
     let mut members = Members::empty();
     let targets = [Target::Primary(ShardId(1)), Target::Replica(ShardId(1), 3), Target::Clients];

@@ -57,6 +57,8 @@ pub struct Simulated {
     seed: u64,
     epoch_ns: u64,
     times_slower: u64,
+    /// How many times slower yet some machines are.
+    slowed: BTreeMap<NodeId, u64>,
     check: bool,
     turns: u64,
 }
@@ -77,9 +79,15 @@ impl Simulated {
             seed: options.plan.seed,
             epoch_ns: options.plan.epoch_us * 1_000,
             times_slower: options.plan.cluster.cpu,
+            slowed: BTreeMap::new(),
             check: options.check,
             turns: 0,
         })
+    }
+
+    /// How many times slower than a quick machine a node's works.
+    fn times_slower(&self, node: NodeId) -> u64 {
+        self.times_slower * self.slowed.get(&node).copied().unwrap_or(1)
     }
 
     fn launch(&self, setting: Setting) -> Result<Process, WorldError> {
@@ -141,7 +149,7 @@ impl World for Simulated {
             seed: self.seed,
             epoch_ns: self.epoch_ns,
             now,
-            times_slower: self.times_slower,
+            times_slower: self.times_slower(node),
             check: self.check,
         };
         let process = self.launch(setting)?;
@@ -152,8 +160,21 @@ impl World for Simulated {
 
     fn wipe(&mut self, node: NodeId) -> Result<(), WorldError> {
         let directory = self.folder.path().join(node.to_string());
-        fs::remove_dir_all(&directory)
-            .map_err(|e| system(&format!("empty a node's folder {}", directory.display()), e))
+        match fs::remove_dir_all(&directory) {
+            // A spare node that was never started has none.
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+            removed => {
+                removed.map_err(|e| system(&format!("empty a node's folder {}", directory.display()), e))
+            }
+        }
+    }
+
+    fn slow(&mut self, node: NodeId, times_slower: u64) {
+        self.slowed.insert(node, times_slower);
+        let times_slower = self.times_slower(node);
+        if let Some(process) = self.processes.get_mut(&node) {
+            process.work_at(times_slower);
+        }
     }
 
     fn resume(&mut self, node: NodeId, now: SimTime, order: u64) -> Result<Option<Turn>, WorldError> {
