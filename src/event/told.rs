@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::BusSummary;
 use crate::fault::{FaultId, Target};
-use crate::id::{ActorId, NodeId};
+use crate::id::{ActorId, Host, NodeId};
 use crate::op::OpId;
 
 /// A message between actors.
@@ -32,6 +32,12 @@ pub enum Told {
     Machine { node: NodeId, lost: bool },
     /// To the network: a node listens no more.
     Unlisten { node: NodeId, port: u16 },
+    /// To the network: a process of a guest listens at a port.
+    HostListens { host: Host, port: u16 },
+    /// To the network: no process of a guest listens at that port any more.
+    HostUnlistens { host: Host, port: u16 },
+    /// To the network: a guest ended.
+    HostGone { host: Host },
     /// To the network: something of an end that has no connection (any more).
     Endless { from: ActorId },
     /// To the network: a process read so many bytes.
@@ -83,7 +89,7 @@ pub enum Told {
 
     /// To a client: its next operation is due.
     Next,
-    /// To a client: an operation may have waited too long.
+    /// To a client: an operation may have waited too long. To a guest: its time is over.
     Alarm,
     /// To a client: try again what the cluster put off.
     Retry { sequence: u64 },
@@ -123,6 +129,8 @@ pub enum Told {
     FaultsDone,
     /// To the director: a client has stopped.
     ClientDone,
+    /// To the director: a guest has ended.
+    GuestDone,
     /// To the director: everything is judged.
     Judged,
     /// To the director: the run has lasted longer than any plan may.

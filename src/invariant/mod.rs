@@ -16,6 +16,7 @@ mod excuse;
 pub mod expectation;
 pub mod failure_calls;
 pub mod gather;
+pub mod guests;
 pub mod hand_over;
 pub mod isolation;
 pub mod layout;
@@ -100,7 +101,7 @@ pub struct Judged {
 }
 
 /// Every invariant, in the order of the report.
-pub static CATALOGUE: [Invariant; 31] = [
+pub static CATALOGUE: [Invariant; 32] = [
     slot_coverage::INVARIANT,
     replica_sync::INVARIANT,
     data_consistency::INVARIANT,
@@ -132,6 +133,7 @@ pub static CATALOGUE: [Invariant; 31] = [
     no_crash::INVARIANT,
     no_livelock::INVARIANT,
     no_deadlock::INVARIANT,
+    guests::INVARIANT,
 ];
 
 /// What a server owes whatever comes in: it neither ends nor stands still over bytes.
@@ -211,6 +213,7 @@ mod tests {
         let mut evidence = healthy();
         evidence.lag_samples = vec![lag(2, 1, 10, 0)];
         evidence.plan.limits.max_lost_writes = Some(0);
+        evidence.plan.limits.guests = true;
         let judged = judge(&evidence);
         assert!(judged.iter().all(|j| j.verdict.name() == "holds") && judged.len() == CATALOGUE.len());
         evidence.plan.limits.data_consistency = false;

@@ -15,6 +15,7 @@ mod format;
 mod formation;
 mod freedom;
 mod guard;
+mod guests;
 mod hostile;
 mod judge;
 mod leaving;

@@ -122,7 +122,7 @@ fn a_lost_machine_is_silent_and_resets_who_tries_again_once_it_is_back() {
     let begin = rig.now;
     rig.tell(NetworkMessage::Machine { node: NODES[1], lost: true });
     rig.tell(NetworkMessage::Closed { from: accepted, reset: true });
-    rig.tell(NetworkMessage::Gone { node: NODES[1] });
+    rig.tell(NetworkMessage::Gone { host: Host::Node(NODES[1]) });
     rig.tell(NetworkMessage::Sent { from: DIALLER, chunk: chunk("into the dark") });
     assert_eq!(rig.seen(), [], "nobody says that the process is gone");
     rig.now = begin + MS.times(1_000);
