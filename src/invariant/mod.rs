@@ -6,6 +6,7 @@
 pub mod account;
 pub mod attached_replicas;
 pub mod availability;
+pub mod candidates;
 pub mod config_epochs;
 pub mod convergence_time;
 pub mod data_consistency;
@@ -14,6 +15,7 @@ pub mod epochs;
 pub mod evidence;
 mod excuse;
 pub mod expectation;
+pub mod failover_time;
 pub mod failure_calls;
 pub mod gather;
 pub mod guests;
@@ -101,7 +103,7 @@ pub struct Judged {
 }
 
 /// Every invariant, in the order of the report.
-pub static CATALOGUE: [Invariant; 32] = [
+pub static CATALOGUE: &[Invariant] = &[
     slot_coverage::INVARIANT,
     replica_sync::INVARIANT,
     data_consistency::INVARIANT,
@@ -124,10 +126,12 @@ pub static CATALOGUE: [Invariant; 32] = [
     attached_replicas::INVARIANT,
     stray_keys::INVARIANT,
     persistence::INVARIANT,
+    candidates::INVARIANT,
     votes::INVARIANT,
     elections::INVARIANT,
     epochs::INVARIANT,
     failure_calls::INVARIANT,
+    failover_time::INVARIANT,
     hand_over::INVARIANT,
     isolation::INVARIANT,
     no_crash::INVARIANT,
