@@ -6,8 +6,8 @@
 //! waits for its rank and asks once, or once more where votes may have been split or asked for before the call had reached all.
 //! Judged is only where nothing else was going on, a majority was there, and a replica was in step.
 
-use super::evidence::{Disturbance, ExitReport};
-use super::expectation::{before, is_calm, moments, primary_at, quorum};
+use super::evidence::{ExitReport, FaultReport};
+use super::expectation::{before, is_calm, primary_at, quorum};
 use super::settings::Settings;
 use super::verdict::Findings;
 use super::{Applies, Case, Evidence, Invariant, Verdict, always_asked};
@@ -29,6 +29,10 @@ pub(super) const INVARIANT: Invariant = Invariant {
 const ROOM: SimDuration = SimDuration::from_ms(300);
 /// A kill and the end that it causes are one disturbance.
 const AT_ONCE: SimDuration = SimDuration::from_ms(100);
+/// For so long before the death nothing else may have gone on: whoever was started votes after two seconds.
+const LEAD: SimDuration = SimDuration::from_secs(3);
+/// Operations that keep nobody from anything.
+const HARMLESS: [&str; 4] = ["save", "bgsave", "bgrewriteaof", "meet"];
 /// How old a sample of replication may be that shows a replica in step.
 const FRESH: SimDuration = SimDuration::from_secs(5);
 /// The most that a first place makes a replica wait: half a second twice, and once more with an empty offset.
@@ -76,35 +80,48 @@ fn death(evidence: &Evidence, exit: &ExitReport) -> Option<Death> {
     let retry = longest.times(4).max(SimDuration::from_secs(4)) + attempt;
     let replaced_within = if others > 0 || is_slow { attempt + retry } else { attempt };
     let death = Death { primary, shard, at, noticed_by, replaced_within };
-    let until = noticed_by + replaced_within;
-    let stays_away = exit.restarted_at.is_none_or(|back| back > until) && until < evidence.ended_at;
-    (stays_away && is_judged(evidence, &death, &siblings)).then_some(death)
+    (is_alone(evidence, &death, noticed_by) && is_judged(evidence, &death, &siblings)).then_some(death)
 }
 
-/// Whether nothing but the death was going on, from long before it until a replica must lead.
+/// Whether a majority was there, and every replica that followed could stand.
 fn is_judged(evidence: &Evidence, death: &Death, siblings: &[NodeId]) -> bool {
-    let (longest, _) = evidence.chronicle.asks.node_timeouts();
-    let from = before(death.at, longest.times(2) + FRESH);
-    let until = death.noticed_by + death.replaced_within;
-    let agreed =
-        evidence.agreement.iter().rev().find(|look| look.at <= death.at).is_some_and(|look| look.agreed);
-    let is_own = |d: &Disturbance| d.at <= death.at && death.at.since(d.at) <= AT_ONCE;
-    let others = evidence.disturbances.iter().filter(|d| !is_own(d));
-    let mut overlapping = others.filter(|d| d.at <= until && d.ended_at.is_none_or(|end| end >= from));
+    let looks = evidence.agreement.iter().rev();
+    let agreed = looks.clone().find(|look| look.at <= death.at).is_some_and(|look| look.agreed);
     let layout_stands =
-        evidence.moved.is_empty() && !evidence.chronicle.asks.changed_slots(&[ALL_SLOTS], until);
-    let times = moments(evidence, before(death.at, AT_ONCE));
-    let calm = |node: NodeId| times.iter().filter(|at| **at <= until).all(|at| is_calm(evidence, node, *at));
+        evidence.moved.is_empty() && !evidence.chronicle.asks.changed_slots(&[ALL_SLOTS], death.noticed_by);
+    let calm = |node: NodeId| is_calm(evidence, node, death.at);
     let leaders = evidence.plan.cluster.shards().map(|shard| primary_at(evidence, shard, death.at));
     let voters = leaders.filter(|leader| *leader != death.primary && calm(*leader)).count();
     let may_stand = |node: &NodeId| calm(*node) && Settings::at(evidence, *node, death.at).may_stand();
     agreed
         && layout_stands
         && evidence.plan.cluster.cpu == 1
-        && overlapping.next().is_none()
         && voters >= quorum(evidence)
         && !siblings.is_empty()
         && siblings.iter().all(may_stand)
+}
+
+/// Whether nothing but the death was going on, from shortly before it until `until`, and it lasted as long.
+fn is_alone(evidence: &Evidence, death: &Death, until: SimTime) -> bool {
+    let from = before(death.at, LEAD);
+    let overlaps =
+        |began: SimTime, ended: Option<SimTime>| began <= until && ended.is_none_or(|end| end >= from);
+    let is_own = |exit: &ExitReport| exit.node == death.primary && exit.at == death.at;
+    let own = |fault: &FaultReport, at: SimTime| {
+        fault.hit == [death.primary] && at <= death.at && death.at.since(at) <= AT_ONCE
+    };
+    let mut faults = evidence.faults.iter().filter_map(|fault| Some((fault, fault.fired_at?)));
+    let exits = &evidence.exits;
+    let stays_away =
+        exits.iter().any(|exit| is_own(exit) && exit.restarted_at.is_none_or(|back| back > until));
+    let mut other_exits = exits.iter().filter(|exit| !is_own(exit));
+    let operations = evidence.plan.operations.iter().zip(&evidence.operations);
+    let mut operations = operations.filter(|(op, _)| !HARMLESS.contains(&op.action.kind().as_str()));
+    until < evidence.ended_at
+        && stays_away
+        && !faults.any(|(fault, at)| !own(fault, at) && overlaps(at, fault.healed_at))
+        && !other_exits.any(|exit| overlaps(exit.at, exit.restarted_at))
+        && !operations.any(|(_, report)| report.sent_at.is_some_and(|at| overlaps(at, report.ended_at)))
 }
 
 /// The replicas that followed a primary shortly before an instant.
@@ -142,6 +159,9 @@ fn late(evidence: &Evidence, death: &Death) -> Option<(SimTime, String)> {
         return Some((noticed_by, format!("nobody called {primary} failing within {within} of its end")));
     };
     let due = noticed_at + replaced_within;
+    if !is_alone(evidence, death, due) {
+        return None;
+    }
     replaced_at
         .is_none_or(|replaced_at| replaced_at > due)
         .then(|| (due, format!("nobody leads {shard} {replaced_within} after {primary} was called failing")))
@@ -156,14 +176,16 @@ mod tests {
     use crate::chronicle::Message;
     use crate::chronicle::sample::{Says, at, id, message, of_type};
     use crate::event::MessageType;
+    use crate::fault::FaultId;
 
     /// Node 1 ends at 100 s, is called failing, and replaced by node 2.
-    fn judged(called_at: Option<u64>, replaced_at: Option<u64>, also: Option<Disturbance>) -> Verdict {
+    fn judged(called_at: Option<u64>, replaced_at: Option<u64>, also: Option<FaultReport>) -> Verdict {
         let mut evidence = healthy();
         evidence.chronicle = Chronicle::new(&evidence.plan);
         evidence.ended_at = at(200);
         evidence.agreement = vec![Agreement { at: at(50), agreed: true }];
-        evidence.disturbances = also.into_iter().collect();
+        evidence.faults = also.into_iter().collect();
+        evidence.operations.clear();
         evidence.primary_changes.clear();
         let (node, primary) = (NodeId(2), NodeId(1));
         evidence.lag_samples =
@@ -221,7 +243,14 @@ mod tests {
 
     #[test]
     fn whatever_else_goes_on_leaves_it_open() {
-        let also = Disturbance { at: at(101), ended_at: Some(at(102)), what: "a cut".to_owned() };
+        let also = FaultReport {
+            id: FaultId(1),
+            text: "a cut".to_owned(),
+            fired_at: Some(at(101)),
+            healed_at: Some(at(102)),
+            hit: vec![NodeId(3)],
+            note: String::new(),
+        };
         assert_eq!(detail(judged(None, None, Some(also))), None);
     }
 }

@@ -110,8 +110,8 @@ impl Simulated {
         let log = LogTail::at_end(&output).map_err(|e| system("open a node's log", e))?;
         let mut page = SharedPage::new().map_err(|e| system("make a node's page", e))?;
         node::prepare(&mut page, setting);
-        if let Some(preset) = self.preset.as_ref().filter(|_| setting.incarnation == 1) {
-            let text = preset.file(node);
+        let preset = self.preset.as_ref().filter(|_| setting.incarnation == 1);
+        if let Some(text) = preset.and_then(|preset| preset.file(node)) {
             fs::write(directory.join(arguments::CLUSTER_FILE), text)
                 .map_err(|e| system("write a node's nodes.conf", e))?;
         }
