@@ -48,9 +48,9 @@ impl Network {
         connection.held = [VecDeque::new(), VecDeque::new()];
         let is_answered = connection.ends[1].is_some();
         let closed = connection.closed;
-        for side in 0..ENDS {
+        for (side, is_closed) in closed.into_iter().enumerate() {
             let end = if is_answered { Arrival::Reset } else { Arrival::Refused };
-            if !closed[side] {
+            if !is_closed {
                 self.forward_whole(now, (conn, ENDS - 1 - side), Held::Arrival(end), SimDuration::ZERO, out);
             }
         }
