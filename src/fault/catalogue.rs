@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Aim, BusMessages, ConnectionRefused, ConnectionReset, Effect, Fault, FaultId, FaultKind, MachineLoss,
-    NetworkBandwidth, NetworkJam, NetworkLatency, NetworkLoss, NetworkPartition, NetworkSplit,
-    NetworkSwizzle, NetworkTail, ProcessKill, ProcessPause, ProcessSlow, Signal, StaleLink, Swarm, Target,
-    Ties, compound, trigger,
+    NetworkBandwidth, NetworkJam, NetworkLatency, NetworkLoss, NetworkPartition, NetworkSplit, NetworkSwizzle,
+    NetworkTail, ProcessKill, ProcessPause, ProcessSlow, Sabotage, Signal, StaleLink, Swarm, Target, Ties,
+    compound, trigger,
 };
 use crate::id::{NodeId, ShardId};
 use crate::language::target;
@@ -166,12 +166,18 @@ catalogue! {
     ConnectionRefused,
     MachineLoss,
     ProcessSlow,
+    Sabotage,
 }
 
 impl FaultAction {
     /// Whether it changes links and no node by itself.
     pub fn is_of_links(&self) -> bool {
         self.aim() == Aim::Links
+    }
+
+    /// Whether a node lies, which excuses nothing.
+    pub fn lies(&self) -> bool {
+        matches!(self.effect(), Effect::Lie(_))
     }
 
     /// Whether it is a rule for messages, so that what it hit is what they were.
@@ -184,7 +190,11 @@ impl FaultAction {
         match self.effect() {
             Effect::Signal { signal, restart_after } => Some((signal, restart_after)),
             Effect::Machine { restart_after } => Some((Signal::Kill, restart_after)),
-            Effect::Pause | Effect::Slow { .. } | Effect::Links { .. } | Effect::Bus { .. } => None,
+            Effect::Pause
+            | Effect::Slow { .. }
+            | Effect::Links { .. }
+            | Effect::Bus { .. }
+            | Effect::Lie(_) => None,
         }
     }
 

@@ -44,6 +44,8 @@ struct Strike<'a> {
 pub(super) fn fire(fault: &Fault, nodes: &[Option<NodeId>], fleet: &mut Fleet, out: &mut Out) -> Option<Hit> {
     let strike = Strike { fault, targets: fault.action.targets(), nodes };
     let (text, hit, lasting) = match strike.perform(fleet, out) {
+        // To the judge the server itself misbehaves: nothing was done to it.
+        Ok((text, lasting)) if matches!(fault.action.effect(), Effect::Lie(_)) => (text, Vec::new(), lasting),
         Ok((text, lasting)) => {
             disturbed(text.clone(), out);
             (text, nodes.iter().flatten().copied().collect(), lasting)
@@ -133,6 +135,11 @@ impl Strike<'_> {
                 self.kill(signal, restart_after.is_some(), fleet, out)
             }
             Effect::Pause => self.pause(fleet, out),
+            Effect::Lie(lie) => {
+                let (node, about) = (self.living(fleet)?, self.nodes.get(1).copied().flatten());
+                out.send(ActorId::Node(node), Message::Node(NodeMessage::Lie { lie, about }));
+                Ok((format!("{} lies from now on", self.who()), None))
+            }
             Effect::Bus { from, both_ways, rule } => self.bus(from, both_ways, rule, out),
             Effect::Slow { times } => self.slow(times, fleet, out),
             Effect::Machine { restart_after } => self.lose(restart_after.is_some(), fleet, out),
