@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Aim, BusMessages, ConnectionRefused, ConnectionReset, Effect, Fault, FaultId, FaultKind, MachineLoss,
-    NetworkBandwidth, NetworkJam, NetworkLatency, NetworkLoss, NetworkPartition, NetworkSplit, NetworkSwizzle,
-    NetworkTail, ProcessKill, ProcessPause, ProcessSlow, Sabotage, Signal, StaleLink, Swarm, Target, Ties,
-    compound, trigger,
+    NetworkBandwidth, NetworkJam, NetworkLatency, NetworkLoss, NetworkPartition, NetworkSplit,
+    NetworkSwizzle, NetworkTail, ProcessKill, ProcessPause, ProcessSlow, Sabotage, Signal, StaleLink, Swarm,
+    Target, Ties, compound, trigger,
 };
 use crate::id::{NodeId, ShardId};
 use crate::language::target;
