@@ -45,6 +45,8 @@ fn plan(faults: Vec<(Trigger, FaultAction)>) -> Plan {
             keys: 1,
             value_bytes: 8,
             mix: BTreeMap::new(),
+            protocol: 2,
+            reconnect: None,
             timeout_ns: None,
             commands: Vec::new(),
         }),

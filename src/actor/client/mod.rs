@@ -42,6 +42,10 @@ pub struct Client {
     /// The next operation was due while one was open.
     late: bool,
     patience: Patience,
+    /// Whether it speaks the third version of the protocol.
+    speaks_third: bool,
+    /// After how many operations it closes its connections.
+    reconnect: Option<u64>,
     /// When the alarm that is set goes off; one serves many attempts, as most are over long before it.
     alarm: Option<SimTime>,
 }
@@ -71,6 +75,8 @@ impl Client {
             open: None,
             late: false,
             patience: Patience::new(plan.network.latency.max_ns, timeout),
+            speaks_third: plan.workload.as_ref().is_some_and(|workload| workload.protocol == 3),
+            reconnect: plan.workload.as_ref().and_then(|workload| workload.reconnect),
             alarm: None,
         })
     }
@@ -144,6 +150,9 @@ impl Client {
     fn complete(&mut self, outcome: Outcome, out: &mut Out) {
         let operation = self.open.take().expect("an open operation is completed");
         out.note(Body::Complete { sequence: operation.sequence, outcome, node: operation.answered });
+        if self.reconnect.is_some_and(|every| operation.sequence.is_multiple_of(every)) {
+            self.sessions.close_all(out);
+        }
         if self.phase == Phase::Stopping && !self.may_ask() {
             self.finish(out);
         } else if self.late {
@@ -174,6 +183,7 @@ impl Client {
     }
 
     fn attempt(&mut self, now: SimTime, node: NodeId, asking: bool, out: &mut Out) {
+        self.greet(node, out);
         let before = self.tag();
         let operation = self.open.as_mut().expect("an open operation is tried");
         let first = self.tags + 1;
@@ -188,6 +198,14 @@ impl Client {
         let asks = (first..).zip(operation.request.commands()).collect::<Vec<_>>();
         self.sessions.ask_all(node, &asks, out);
         self.set_alarm(now, until, out);
+    }
+
+    /// Says which version of the protocol it speaks, on a connection that is to be made.
+    fn greet(&mut self, node: NodeId, out: &mut Out) {
+        if self.speaks_third && !self.sessions.has(node) {
+            let tag = self.tag();
+            self.sessions.ask(node, &["HELLO", "3"], tag, out);
+        }
     }
 
     fn set_alarm(&mut self, now: SimTime, until: SimTime, out: &mut Out) {
@@ -291,6 +309,7 @@ impl Client {
         }
         let tag = self.tag();
         let node = self.route.refresh(now, tag, &mut self.draws, out);
+        self.greet(node, out);
         self.sessions.ask(node, &["CLUSTER", "SLOTS"], tag, out);
     }
 

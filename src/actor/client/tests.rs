@@ -48,6 +48,8 @@ fn plan(seed: u64, pattern: Pattern) -> Plan {
             keys: 10,
             value_bytes: 8,
             mix: BTreeMap::new(),
+            protocol: 2,
+            reconnect: None,
             timeout_ns: None,
             commands: Vec::new(),
         }),

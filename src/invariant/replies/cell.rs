@@ -40,10 +40,12 @@ struct Step {
 
 /// A cell while it is followed.
 pub(super) struct Cell<'e> {
-    name: &'e str,
-    reigns: &'e Reigns<'e>,
+    pub name: &'e str,
+    pub reigns: &'e Reigns<'e>,
     until: SimTime,
     tracks: BTreeMap<ReignId, Track>,
+    /// An operation was executed nobody knows where.
+    is_astray: bool,
     /// Replies that its history explains.
     pub explained: u64,
     /// Replies that were not asked about.
@@ -78,6 +80,11 @@ impl States {
             one
         });
         both.map_or(States::unknown(), States::of)
+    }
+
+    /// The same on another node.
+    pub fn elsewhere(&self) -> States {
+        States(self.0.as_ref().map(|cells| cells.iter().map(State::elsewhere).collect()))
     }
 
     /// The states, if they are known.
@@ -136,7 +143,7 @@ impl Step {
 impl<'e> Cell<'e> {
     /// A cell that is followed until an instant.
     pub fn new(name: &'e str, reigns: &'e Reigns<'e>, until: SimTime) -> Self {
-        Cell { name, reigns, until, tracks: BTreeMap::new(), explained: 0, not_followed: 0 }
+        Cell { name, reigns, until, tracks: BTreeMap::new(), is_astray: false, explained: 0, not_followed: 0 }
     }
 
     /// Follows its operations, which are in the order in which they reached their nodes.
@@ -159,17 +166,18 @@ impl<'e> Cell<'e> {
 
     /// Takes operations of one reign whose order nobody knows.
     fn take(&mut self, asks: &[&Ask], findings: &mut Findings) {
-        let told = asks.iter().filter(|ask| ask.told.is_some()).count() as u64;
+        let told = asks.iter().filter(|ask| ask.is_told()).count() as u64;
         let is_late = asks.iter().any(|ask| ask.to.is_none_or(|to| to.at >= self.until));
-        let Some(reign) = asks[0].reign else {
+        let Some(reign) = asks[0].reign.filter(|_| !self.is_astray) else {
+            // It may have been executed anywhere.
+            self.is_astray = true;
             self.not_followed += told;
             return;
         };
         if !self.tracks.contains_key(&reign) {
-            let start = if self.is_foreign(reign) {
-                States::unknown()
-            } else {
-                self.reigns.start(reign, &self.tracks)
+            let start = match self.is_foreign(reign) {
+                true => States::unknown(),
+                false => self.reigns.start(reign, &self.tracks).elsewhere(),
             };
             self.tracks.insert(reign, Track { start, steps: Vec::new() });
         }
@@ -192,6 +200,17 @@ impl<'e> Cell<'e> {
                 self.not_followed += told;
                 self.note(reign, asks, within);
             }
+        }
+    }
+
+    /// What the cell may hold in a reign, or in one that has it as it was in the end.
+    pub fn held(&self, reign: ReignId) -> States {
+        let is_known = !self.is_astray && self.until == SimTime::NEVER;
+        match self.tracks.get(&reign) {
+            _ if !is_known => States::unknown(),
+            Some(track) => track.now().clone(),
+            None if self.is_foreign(reign) => States::unknown(),
+            None => self.reigns.start(reign, &self.tracks),
         }
     }
 

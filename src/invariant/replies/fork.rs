@@ -11,6 +11,7 @@ use super::ask::Ask;
 use super::cell::{States, Track};
 use crate::chronicle::Moment;
 use crate::chronicle::replication::{Begin, Copied, Cut, Extent, ReignId, Replication};
+use crate::id::NodeId;
 use crate::time::SimTime;
 
 /// The reigns of a run, with what is known of where clients' writes stand in their streams.
@@ -61,6 +62,11 @@ impl<'e> Reigns<'e> {
             (*turn, most)
         });
         its.collect()
+    }
+
+    /// The last reign of a node.
+    pub fn last_of(&self, node: NodeId) -> Option<ReignId> {
+        self.replication.reigns().rfind(|(_, reign)| reign.node == node).map(|(id, _)| id)
     }
 
     /// Where a write stands in its reign's stream.

@@ -12,6 +12,7 @@
 
 mod ask;
 mod cell;
+mod ending;
 mod fork;
 mod order;
 
@@ -24,6 +25,7 @@ use super::settings::Settings;
 use super::verdict::Findings;
 use super::writers::Writers;
 use super::{Applies, Case, Evidence, Invariant, Verdict};
+use crate::history::Request;
 use crate::id::ShardId;
 use crate::model::cell_of;
 use crate::time::SimTime;
@@ -59,6 +61,7 @@ fn check(case: &Case) -> Verdict {
         let until = followed_until(evidence, &writers, &asks);
         let mut cell = Cell::new(name, &reigns, until);
         cell.follow(&asks, &mut findings);
+        counts.read += ending::judge(case, &cell, &asks, &mut findings);
         counts.explained += cell.explained;
         counts.not_followed += cell.not_followed;
     }
@@ -70,6 +73,8 @@ fn check(case: &Case) -> Verdict {
 struct Counts {
     explained: u64,
     not_followed: u64,
+    /// Keys that were read in the end.
+    read: u64,
 }
 
 impl Counts {
@@ -78,7 +83,11 @@ impl Counts {
             0 => String::new(),
             count => format!(", {count} not followed"),
         };
-        format!("{} replies explained by the order of execution{rest}", self.explained)
+        let read = match self.read {
+            0 => String::new(),
+            count => format!(", {count} keys are in the end what they must be"),
+        };
+        format!("{} replies explained by the order of execution{read}{rest}", self.explained)
     }
 }
 
@@ -91,7 +100,7 @@ fn followed_until(evidence: &Evidence, writers: &Writers, asks: &[Ask]) -> SimTi
     let touched = words.into_iter().filter_map(|word| writers.touched(word)).min();
     let slot = asks.first().map_or(0, |ask| key_slot(ask.entry.request.key().as_bytes()));
     let moved = moved_at(evidence, evidence.plan.cluster.shard_of_slot(slot));
-    touched.into_iter().chain(moved).min().unwrap_or(SimTime::NEVER)
+    touched.into_iter().chain(moved).chain(upset_at(evidence)).min().unwrap_or(SimTime::NEVER)
 }
 
 /// When an operation first may have moved slots that were given to a shard.
@@ -101,6 +110,19 @@ fn moved_at(evidence: &Evidence, shard: ShardId) -> Option<SimTime> {
         op.action.moves_slots().contains(&shard) || op.action.types(|typed| assigns_slots(&typed.args))
     });
     moves.filter_map(|(_, report)| report.sent_at).min()
+}
+
+/// When a client first asked for something that changes more than the cell it was sent by.
+fn upset_at(evidence: &Evidence) -> Option<SimTime> {
+    const NAMES: [&str; 8] =
+        ["FLUSHALL", "FLUSHDB", "SWAPDB", "MIGRATE", "DEBUG", "CLUSTER", "CONFIG", "SHUTDOWN"];
+    let upsets = evidence.history.iter().filter(|entry| match &entry.request {
+        Request::Call { commands, .. } => {
+            commands.iter().any(|command| NAMES.iter().any(|name| command[0].eq_ignore_ascii_case(name)))
+        }
+        Request::Set { .. } | Request::Get { .. } => false,
+    });
+    upsets.map(|entry| entry.invoked_at).min()
 }
 
 /// Whether a command says of a slot whose it is, or makes a node forget what it has.
