@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use super::replication::{Copied, Cut, Extent, Replication};
 use crate::event::{Body, Event};
 use crate::fault::Channel;
 use crate::history::Request;
@@ -33,6 +34,8 @@ pub struct Execution {
     pub from: Option<Moment>,
     /// The turn by which it was executed, if it was: the one that sent its reply, or the end of its connection or process.
     pub to: Option<Moment>,
+    /// What its node had meanwhile: the least of it when the operation reached it, and the most when it was replied to.
+    pub data: Option<Cut>,
 }
 
 /// The operations of a run.
@@ -96,7 +99,7 @@ impl Attempt {
 
 impl Executions {
     /// Takes the next event.
-    pub(super) fn see(&mut self, event: &Event) {
+    pub(super) fn see(&mut self, event: &Event, replication: &Replication) {
         match (event.actor, &event.body) {
             (ActorId::Client(client), Body::Invoke { sequence, request }) => {
                 let is_several = matches!(request, Request::Call { commands, .. } if commands.len() > 1);
@@ -109,7 +112,9 @@ impl Executions {
                 let turn = Moment { event: event.cause.unwrap_or(event.i), at: event.at };
                 match (*from, *to) {
                     (ActorId::Client(client), Host::Node(node)) => self.asked(client, node, (*conn, *len)),
-                    (ActorId::Node(_), Host::Client(_)) => self.replied(*conn, *len, turn),
+                    (ActorId::Node(node), Host::Client(_)) => {
+                        self.replied((*conn, *len), turn, replication.data_of(node, event.at));
+                    }
                     _ => {}
                 }
             }
@@ -119,8 +124,9 @@ impl Executions {
                     self.streamed.entry(*node).or_default().push((turn, to));
                 }
             }
-            (ActorId::Node(_), Body::Deliver { conn, len }) => {
-                self.delivered(*conn, *len, Moment { event: event.i, at: event.at });
+            (ActorId::Node(node), Body::Deliver { conn, len }) => {
+                let now = Moment { event: event.i, at: event.at };
+                self.delivered((*conn, *len), now, replication.data_of(node, event.at));
             }
             (ActorId::Client(client), Body::Deliver { conn, len }) => {
                 self.reached.insert(client, (event.i, *conn));
@@ -162,7 +168,7 @@ impl Executions {
         let begin = stream.asked;
         stream.asked += len;
         if let Some(open) = self.open.get_mut(&client) {
-            let execution = Execution { node, conn, from: None, to: None };
+            let execution = Execution { node, conn, from: None, to: None, data: None };
             let (who, is_several) = ((client, open.sequence), open.is_several);
             let attempt = Attempt { who, conn, begin, end: stream.asked, is_several, execution };
             open.attempts.insert(conn, attempt);
@@ -177,22 +183,27 @@ impl Executions {
         open.chain(self.left.get_mut(&conn).into_iter().flatten())
     }
 
-    fn delivered(&mut self, conn: u64, len: u64, now: Moment) {
+    fn delivered(&mut self, (conn, len): (u64, u64), now: Moment, data: Option<Cut>) {
         let Some(stream) = self.streams.get_mut(&conn) else { return };
         stream.delivered += len;
         let delivered = stream.delivered;
         for attempt in self.on(conn).filter(|attempt| attempt.has_begun(delivered)) {
-            attempt.execution.from.get_or_insert(now);
+            if attempt.execution.from.is_none() {
+                (attempt.execution.from, attempt.execution.data) = (Some(now), data);
+            }
         }
     }
 
-    fn replied(&mut self, conn: u64, len: u64, turn: Moment) {
+    fn replied(&mut self, (conn, len): (u64, u64), turn: Moment, data: Option<Cut>) {
         let Some(stream) = self.streams.get_mut(&conn) else { return };
         stream.replied += len;
         stream.under_way.push((stream.replied, turn));
         let delivered = stream.delivered;
         for attempt in self.on(conn).filter(|attempt| attempt.end <= delivered) {
-            attempt.execution.to.get_or_insert(turn);
+            if attempt.execution.to.is_none() {
+                attempt.execution.to = Some(turn);
+                attempt.execution.data = both(attempt.execution.data, data);
+            }
         }
     }
 
@@ -266,6 +277,20 @@ impl Executions {
     }
 }
 
+/// What a node had at some time between two looks; nothing if it got what it has elsewhere meanwhile.
+fn both(earlier: Option<Cut>, later: Option<Cut>) -> Option<Cut> {
+    let (earlier, later) = (earlier?, later?);
+    match (earlier.extent, later.extent) {
+        _ if earlier.of != later.of => None,
+        (Extent::Copied(from), Extent::Copied(to)) => {
+            let copied = Copied { low: from.low.min(to.low), high: from.high.max(to.high), ..to };
+            Some(Cut { extent: Extent::Copied(copied), ..later })
+        }
+        (Extent::Until(_), Extent::Until(_)) => Some(later),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 impl Executions {
     /// Adds an execution that no event told of.
@@ -278,6 +303,7 @@ impl Executions {
 mod tests {
     use super::*;
     use crate::history::Outcome;
+    use crate::time::SimDuration;
 
     /// Tells events of one client and node 1 over connection 7; each is its own cause.
     struct Teller {
@@ -294,7 +320,7 @@ mod tests {
             let (i, at) = (self.next, SimTime::from_ns(self.next));
             let event = Event { i, at, actor, kind: body.kind(), cause: Some(i), body };
             self.next += 1;
-            self.executions.see(&event);
+            self.executions.see(&event, &Replication::new(SimDuration::from_secs(1)));
             self
         }
 
@@ -311,12 +337,23 @@ mod tests {
         }
 
         fn sent(&mut self, from: ActorId, to: Host, len: u64) -> &mut Self {
-            let digest = String::new();
-            let channel = Channel::Client;
-            self.tell(
-                ActorId::Network,
-                Body::Sent { from, conn: 7, channel, to, len, digest, bus: None, repl: None },
-            )
+            self.sent_on(7, from, to, len)
+        }
+
+        fn sent_on(&mut self, conn: u64, from: ActorId, to: Host, len: u64) -> &mut Self {
+            let (digest, channel) = (String::new(), Channel::Client);
+            let sent = Body::Sent { from, conn, channel, to, len, digest, bus: None, repl: None };
+            self.tell(ActorId::Network, sent)
+        }
+
+        /// What reached the client last completes its operation.
+        fn told(&mut self, sequence: u64) -> &mut Self {
+            let (i, at, actor) = (self.next, SimTime::from_ns(self.next), ActorId::Client(ClientId(1)));
+            let body = Body::Complete { sequence, outcome: Outcome::Ok(None), node: None };
+            let event = Event { i, at, actor, kind: body.kind(), cause: Some(i - 1), body };
+            self.executions.see(&event, &Replication::new(SimDuration::from_secs(1)));
+            self.next += 1;
+            self
         }
 
         fn ask(&mut self) -> &mut Self {

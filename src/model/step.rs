@@ -187,11 +187,11 @@ fn after(command: &[String], word: &str) -> usize {
     at.map_or(1, |at| at + 1)
 }
 
-/// The cell of a key: its hash tag with the braces, or the key itself.
+/// The cell of a key: its hash tag, or the key itself, which has the slot of that tag.
 pub fn cell_of(key: &str) -> &str {
     let tag = key.find('{').and_then(|open| {
         let close = key[open..].find('}')?;
-        (close > 1).then(|| &key[open..=open + close])
+        (close > 1).then(|| &key[open + 1..open + close])
     });
     tag.unwrap_or(key)
 }

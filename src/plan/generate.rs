@@ -126,6 +126,7 @@ fn workload(seed: u64) -> Workload {
         keys: stream(seed, "keys").weighted(&key_counts),
         mix: mix(seed),
         protocol: stream(seed, "protocol").chance(1, 4).then_some(3),
+        pinned: stream(seed, "pinned").chance(1, 6).then_some(true),
         reconnect: stream(seed, "reconnect").weighted(&[(6, None), (1, Some(3)), (1, Some(50))]),
         ..Workload::default()
     }

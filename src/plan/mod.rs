@@ -135,6 +135,9 @@ pub struct WorkloadPlan {
     /// Which version of the protocol clients speak, 2 or 3.
     #[serde(default = "second_version", skip_serializing_if = "is_second_version")]
     pub protocol: u64,
+    /// Each client asks a node of its own first, whatever it knows, reads at replicas, and follows where it is sent.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub pinned: bool,
     /// After how many operations each a client closes its connections and makes new ones; never if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reconnect: Option<u64>,
@@ -194,6 +197,11 @@ pub struct Limits {
     pub max_lost_writes: Option<u64>,
 }
 
+/// For keys that stand in a plan only where they switch something on.
+fn is_false(asked: &bool) -> bool {
+    !*asked
+}
+
 /// For keys that stand in a plan only where they switch something off.
 fn is_true(asked: &bool) -> bool {
     *asked
@@ -242,6 +250,7 @@ impl WorkloadPlan {
             value_bytes: 0,
             mix: BTreeMap::new(),
             protocol: second_version(),
+            pinned: false,
             reconnect: None,
             timeout_ns: None,
             commands,

@@ -104,6 +104,7 @@ fn scripted(written: &Workload, commands: &[Command]) -> WorkloadPlan {
         timeout_ns: written.timeout.map(SimDuration::from_secs_f64),
         protocol: written.protocol.unwrap_or(2),
         reconnect: written.reconnect,
+        pinned: written.pinned.unwrap_or(false),
         ..script
     }
 }
@@ -135,6 +136,7 @@ fn drawn(written: &Workload) -> WorkloadPlan {
         mix: written.mix.clone(),
         protocol: written.protocol.unwrap_or(2),
         reconnect: written.reconnect,
+        pinned: written.pinned.unwrap_or(false),
         timeout_ns: written.timeout.map(SimDuration::from_secs_f64),
         commands: Vec::new(),
     }

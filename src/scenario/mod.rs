@@ -176,6 +176,8 @@ pub struct Workload {
     pub protocol: Option<u64>,
     /// After how many operations a client closes its connections and makes new ones.
     pub reconnect: Option<u64>,
+    /// Whether each client asks a node of its own first, and reads at replicas.
+    pub pinned: Option<bool>,
     /// Seconds that a client waits for an answer.
     pub timeout: Option<f64>,
     /// Everything the clients do; then nothing of it is drawn.

@@ -109,6 +109,7 @@ The server to run: a version in quotes (`\"8.1\"`), or a path.
 | `mix` | `{kind: weight}` | how much of what is drawn is of which kind of commands, see below; all of it `plain` if absent |
 | `protocol` | 2 or 3 | the version of the protocol that clients speak; 2 if absent |
 | `reconnect` | a whole number | after how many operations each a client closes its connections and makes new ones; never if absent |
+| `pinned` | `true` or `false` | whether each client asks a node of its own first (client 1 node 1, and so on), whatever it knows of slots, and reads there if that is a replica (`READONLY`); it goes where it is sent. They do not if absent |
 | `commands` | a list of commands, see below | everything the clients do; then nothing of it is drawn |
 
 An entry of `commands` has `client` (from 1), `at` (seconds since the workload began; later if the client's command before it is

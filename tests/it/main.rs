@@ -8,6 +8,7 @@ mod campaign;
 mod cli;
 mod conformity;
 mod corpus;
+mod data;
 mod deadlock;
 mod determinism;
 mod format;

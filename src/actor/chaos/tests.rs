@@ -47,6 +47,7 @@ fn plan(faults: Vec<(Trigger, FaultAction)>) -> Plan {
             mix: BTreeMap::new(),
             protocol: 2,
             reconnect: None,
+            pinned: false,
             timeout_ns: None,
             commands: Vec::new(),
         }),

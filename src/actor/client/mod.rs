@@ -44,6 +44,8 @@ pub struct Client {
     patience: Patience,
     /// Whether it speaks the third version of the protocol.
     speaks_third: bool,
+    /// The node that it asks first, and that may answer reads as a replica.
+    pinned: Option<NodeId>,
     /// After how many operations it closes its connections.
     reconnect: Option<u64>,
     /// When the alarm that is set goes off; one serves many attempts, as most are over long before it.
@@ -76,6 +78,7 @@ impl Client {
             late: false,
             patience: Patience::new(plan.network.latency.max_ns, timeout),
             speaks_third: plan.workload.as_ref().is_some_and(|workload| workload.protocol == 3),
+            pinned: plan.workload.as_ref().filter(|workload| workload.pinned).map(|_| own_node(id, plan)),
             reconnect: plan.workload.as_ref().and_then(|workload| workload.reconnect),
             alarm: None,
         })
@@ -178,7 +181,10 @@ impl Client {
 
     fn attempt_at_owner(&mut self, now: SimTime, out: &mut Out) {
         let operation = self.open.as_ref().expect("an open operation is tried");
-        let node = self.route.node_for(operation.slot(), &mut self.draws, out);
+        let node = match self.pinned.filter(|_| operation.is_fresh()) {
+            Some(node) => node,
+            None => self.route.node_for(operation.slot(), &mut self.draws, out),
+        };
         self.attempt(now, node, false, out);
     }
 
@@ -200,11 +206,16 @@ impl Client {
         self.set_alarm(now, until, out);
     }
 
-    /// Says which version of the protocol it speaks, on a connection that is to be made.
+    /// Says on a connection that is to be made which version of the protocol it speaks, and that a replica may answer.
     fn greet(&mut self, node: NodeId, out: &mut Out) {
-        if self.speaks_third && !self.sessions.has(node) {
+        if self.sessions.has(node) {
+            return;
+        }
+        let hello = self.speaks_third.then_some(&["HELLO", "3"][..]);
+        let replicas_too = self.pinned.map(|_| &["READONLY"][..]);
+        for command in [hello, replicas_too].into_iter().flatten() {
             let tag = self.tag();
-            self.sessions.ask(node, &["HELLO", "3"], tag, out);
+            self.sessions.ask(node, command, tag, out);
         }
     }
 
@@ -321,6 +332,11 @@ impl Client {
     fn tell_self(&self, delay: SimDuration, message: ClientMessage, out: &mut Out) {
         out.send_after(delay, self.me, Message::Client(message));
     }
+}
+
+/// The node that a client asks first if it has one of its own.
+fn own_node(client: ClientId, plan: &Plan) -> NodeId {
+    NodeId((client.0 - 1) % plan.cluster.node_count() + 1)
 }
 
 impl Actor for Client {

@@ -50,6 +50,7 @@ fn plan(seed: u64, pattern: Pattern) -> Plan {
             mix: BTreeMap::new(),
             protocol: 2,
             reconnect: None,
+            pinned: false,
             timeout_ns: None,
             commands: Vec::new(),
         }),

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Evidence;
-use crate::chronicle::Moment;
-use crate::chronicle::replication::ReignId;
+use crate::chronicle::replication::{Copied, Cut, Extent, ReignId};
+use crate::chronicle::{Execution, Moment};
 use crate::history::{Entry, Outcome, Reply, Request, write_digest};
 use crate::id::ClientId;
 use crate::model::{self, Asker, Cells, Clock, Sent, State};
@@ -36,6 +36,8 @@ pub(super) struct Ask<'e> {
     pub told: Option<Vec<Reply>>,
     /// In which reign it was executed; nothing if the log does not tell.
     pub reign: Option<ReignId>,
+    /// What of the reign its node had, if it only copied it.
+    pub copied: Option<Copied>,
     pub from: Moment,
     /// Nothing if it may be executed still.
     pub to: Option<Moment>,
@@ -90,16 +92,28 @@ fn ask<'e>(evidence: &'e Evidence, entry: &'e Entry) -> Option<Ask<'e>> {
     if told.is_none() && (from.is_none() || only_reads) {
         return None;
     }
-    let at = to.or(from).map(|moment| moment.at);
-    let reign = execution.zip(at).and_then(|(execution, at)| {
-        let mut reigns = evidence.chronicle.replication.reigns();
-        let reign = reigns.rfind(|(_, reign)| reign.node == execution.node && reign.began_at <= at);
-        reign.map(|(id, _)| id)
+    let reign = execution.and_then(|execution| reign(evidence, execution));
+    let copied = execution.and_then(|execution| execution.data).and_then(|data| match data.extent {
+        Extent::Copied(copied) if only_reads => Some(copied),
+        _ => None,
     });
     let from = from.unwrap_or(Moment { event: 0, at: entry.invoked_at });
     let conn = execution.map_or(0, |execution| execution.conn);
     let (part, watches_elsewhere) = (Part::Whole, false);
-    Some(Ask { entry, part, commands, conn, watches_elsewhere, told, reign, from, to })
+    Some(Ask { entry, part, commands, conn, watches_elsewhere, told, reign, copied, from, to })
+}
+
+/// The reign in which an operation was executed: the one that its node had then, or wrote last if that changed meanwhile.
+fn reign(evidence: &Evidence, execution: Execution) -> Option<ReignId> {
+    let at = execution.to.or(execution.from)?.at;
+    let own = || {
+        let mut reigns = evidence.chronicle.replication.reigns();
+        reigns.rfind(|(_, reign)| reign.node == execution.node && reign.began_at <= at)
+    };
+    match execution.data {
+        Some(Cut { of, extent: Extent::Copied(_) }) => Some(of),
+        _ => own().map(|(id, _)| id),
+    }
 }
 
 /// What a plain operation was replied.

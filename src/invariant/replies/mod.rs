@@ -28,7 +28,7 @@ use super::{Applies, Case, Evidence, Invariant, Verdict};
 use crate::history::Request;
 use crate::id::ShardId;
 use crate::model::cell_of;
-use crate::time::SimTime;
+use crate::time::{SimDuration, SimTime};
 use crate::wire::resp::key_slot;
 
 pub(super) const INVARIANT: Invariant = Invariant {
@@ -63,6 +63,7 @@ fn check(case: &Case) -> Verdict {
         cell.follow(&asks, &mut findings);
         counts.read += ending::judge(case, &cell, &asks, &mut findings);
         counts.explained += cell.explained;
+        counts.copies.append(&mut cell.copies);
         counts.not_followed += cell.not_followed;
     }
     findings.verdict(|| counts.told())
@@ -75,9 +76,19 @@ struct Counts {
     not_followed: u64,
     /// Keys that were read in the end.
     read: u64,
+    /// How old each reply of a replica was.
+    copies: Vec<SimDuration>,
 }
 
 impl Counts {
+    /// How old what replicas told was. Nothing promises a bound: a replica serves what it has while its link is down.
+    fn ages(&self) -> Option<String> {
+        let count = self.copies.len();
+        let old = self.copies.iter().filter(|age| **age > SimDuration::ZERO).count();
+        let most = self.copies.iter().max()?.as_secs_f64();
+        Some(format!("{count} of them by replicas, {old} of those behind, the oldest by {most:.3} s"))
+    }
+
     fn told(&self) -> String {
         let rest = match self.not_followed {
             0 => String::new(),
@@ -87,7 +98,8 @@ impl Counts {
             0 => String::new(),
             count => format!(", {count} keys are in the end what they must be"),
         };
-        format!("{} replies explained by the order of execution{read}{rest}", self.explained)
+        let copies = self.ages().map_or(String::new(), |ages| format!(", {ages}"));
+        format!("{} replies explained by the order of execution{copies}{read}{rest}", self.explained)
     }
 }
 

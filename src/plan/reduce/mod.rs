@@ -33,6 +33,7 @@ impl Plan {
                 timeout_ns: before.timeout_ns,
                 protocol: before.protocol,
                 reconnect: before.reconnect,
+                pinned: before.pinned,
                 ..script
             }),
         };
