@@ -23,9 +23,9 @@ impl Leaders {
         Leaders { cluster: cluster.clone(), leads, follows: BTreeMap::new() }
     }
 
-    /// The primary of a shard of the plan.
+    /// The primary of a shard, or the node that would found it.
     pub fn of(&self, shard: ShardId) -> NodeId {
-        self.leads[&shard]
+        self.leads.get(&shard).copied().unwrap_or_else(|| self.cluster.first_primary(shard))
     }
 
     /// Every shard with its primary.
@@ -41,7 +41,10 @@ impl Leaders {
     /// The shard whose primary a node follows or is; where it was laid out if nothing else is known.
     pub fn shard_of(&self, node: NodeId) -> ShardId {
         let led = |by: NodeId| self.all().find(|(_, primary)| *primary == by).map(|(shard, _)| shard);
-        let followed = self.follows.get(&node).and_then(|primary| led(*primary));
+        let founded =
+            |by: NodeId| Some(self.cluster.shard_of(by)).filter(|_| self.cluster.layout().is_spare(by));
+        let followed =
+            self.follows.get(&node).and_then(|primary| led(*primary).or_else(|| founded(*primary)));
         followed.or_else(|| led(node)).unwrap_or_else(|| self.cluster.shard_of(node))
     }
 
@@ -49,7 +52,8 @@ impl Leaders {
     pub fn promote(&mut self, node: NodeId) -> (ShardId, NodeId) {
         let shard = self.shard_of(node);
         self.follows.remove(&node);
-        let from = self.leads.insert(shard, node).expect("every shard of the plan has a leader");
+        let from = self.of(shard);
+        self.leads.insert(shard, node);
         (shard, from)
     }
 

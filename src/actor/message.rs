@@ -6,7 +6,7 @@ mod body;
 
 use std::net::SocketAddrV4;
 
-use crate::event::{BusSummary, ChildState, Replicated};
+use crate::event::{BusSummary, ChildState, OutputStream, Replicated};
 use crate::fault::{BusRule, Channel, Direction, FaultId, LatencyRange, Signal, Target};
 use crate::id::{ActorId, Host, NodeId};
 use crate::op::OpId;
@@ -73,10 +73,10 @@ pub struct Arrived {
 /// A message to the network: what owners of ends do, and what faults change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NetworkMessage {
-    /// A node listens at a port; connections to it become `Incoming`.
-    Listen { node: NodeId, port: u16 },
-    /// A node listens no more.
-    Unlisten { node: NodeId, port: u16 },
+    /// A process of this host listens at a port; connections to it become `Incoming`.
+    Listen { host: Host, port: u16 },
+    /// Nobody listens at that port of the host any more.
+    Unlisten { host: Host, port: u16 },
     /// An end is dialled; `Connected`, `Refused` or `TimedOut` comes back to it.
     Dial { from: End, local_port: u16, to: SocketAddrV4 },
     /// An end wrote a chunk.
@@ -101,8 +101,8 @@ pub enum NetworkMessage {
     GiveUp { conn: u64 },
     /// What a cut held at one side of a connection is tried again.
     Retransmit { conn: u64, side: usize },
-    /// A node's process ended.
-    Gone { node: NodeId },
+    /// The process of a host ended.
+    Gone { host: Host },
     /// From now on nothing is drawn: every latency is the middle of its range.
     Cease,
 }
@@ -156,6 +156,29 @@ pub enum NodeMessage {
     Cease,
 }
 
+/// A message to a guest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GuestMessage {
+    /// The workload begins: the guest is started in its time.
+    Begin,
+    /// The guest's time has come.
+    Start,
+    /// The program that was started, as its file says.
+    Started { program: String, sha256: String },
+    /// A deadline of one of its processes is due.
+    Wake,
+    /// A process of the guest's wrote a line.
+    Output { stream: OutputStream, line: String },
+    /// A child of the guest's first process came or went.
+    Child { pid: u32, state: ChildState },
+    /// The first process ended.
+    Ended { status: String },
+    /// Its time is over.
+    Alarm,
+    /// From now on nothing is drawn, and no guest asks anything.
+    Cease,
+}
+
 /// A message to the injector of faults.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChaosMessage {
@@ -178,6 +201,10 @@ pub enum ChaosMessage {
     /// Whom the targets of a fault are right now, in the order asked, as the operator looked them up; nothing for a
     /// role that nobody has.
     Resolved { fault: FaultId, nodes: Vec<Option<NodeId>> },
+    /// What a fault waits for was seen just now; with whom its targets are, or with nobody at all if the bus does not tell.
+    Seen { fault: FaultId, nodes: Vec<Option<NodeId>> },
+    /// The clients are through: what waits for something to be seen does so only as long as anything is under way.
+    LastCall,
     /// A node's process ended.
     NodeExited { node: NodeId },
     /// The operator starts a node that is down, with an empty data directory or with what it left there.
@@ -262,6 +289,8 @@ pub enum DirectorMessage {
     FaultsDone,
     /// A client has stopped.
     ClientDone,
+    /// A guest has ended.
+    GuestDone,
     /// Everything is judged.
     Judged,
     /// The run has lasted longer than any plan may.
@@ -283,6 +312,8 @@ pub enum Message {
     Operator(OperatorMessage),
     /// For a workload client.
     Client(ClientMessage),
+    /// For a guest.
+    Guest(GuestMessage),
     /// For the validator.
     Validator(ValidatorMessage),
     /// For the director.

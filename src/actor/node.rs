@@ -14,7 +14,7 @@ use super::message::{
 };
 use super::{Act, Actor, Out};
 use crate::fault::Signal;
-use crate::id::{ActorId, NodeId};
+use crate::id::{ActorId, Host, NodeId};
 use crate::time::SimTime;
 
 /// The life of one server.
@@ -102,7 +102,7 @@ impl Node {
     fn exited(&mut self, status: String, out: &mut Out) {
         self.state = State::Down;
         let (node, expected) = (self.id, self.end_expected);
-        out.send(ActorId::Network, Message::Network(NetworkMessage::Gone { node }));
+        out.send(ActorId::Network, Message::Network(NetworkMessage::Gone { host: Host::Node(node) }));
         out.send(ActorId::Chaos, Message::Chaos(ChaosMessage::NodeExited { node }));
         self.tell_life(false, out);
         let ended = ValidatorMessage::NodeExited { node, status, expected };

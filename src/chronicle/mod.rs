@@ -8,9 +8,12 @@
 //! when it was delivered; every timeline takes both.
 
 mod bus;
+mod candidates;
+pub mod cues;
 mod elections;
 mod epochs;
 mod executions;
+mod good_replicas;
 mod handover;
 mod members;
 mod operator;
@@ -23,6 +26,7 @@ mod suspicion;
 mod views;
 
 pub use bus::{Header, Heard, Message};
+pub use candidates::{Candidacy, Candidates};
 pub use elections::{Elections, Request, Takeover, Vote};
 pub use epochs::{Epochs, Setback, Wrong};
 pub use executions::{Execution, Executions, Moment};
@@ -37,16 +41,19 @@ pub use views::{Owners, Views};
 use std::sync::Arc;
 
 use self::bus::Bus;
+use self::cues::Cues;
 use self::elections::Known;
 use self::replication::Replication;
 use crate::event::{Body, Event};
 use crate::plan::Plan;
-use crate::time::{SimDuration, SimTime};
+use crate::time::SimTime;
 
 /// Everything that was seen so far.
 #[derive(Clone, Debug)]
 pub struct Chronicle {
     bus: Bus,
+    /// What faults wait for.
+    pub cues: Cues,
     /// Whether bus messages tell what their senders claim; a log of an older program says nothing of it.
     tells_claims: bool,
     /// Every node, as it lived and as it spoke of itself last.
@@ -59,6 +66,8 @@ pub struct Chronicle {
     pub suspicions: Suspicions,
     /// Manual hand-overs.
     pub handovers: Handovers,
+    /// Replicas that stood for election.
+    pub candidates: Candidates,
     /// Requests, votes and takeovers.
     pub elections: Elections,
     /// Epochs that went wrong.
@@ -76,19 +85,24 @@ pub struct Chronicle {
 impl Chronicle {
     /// Nothing was seen yet of a run of `plan`.
     pub fn new(plan: &Plan) -> Self {
-        let node_timeout = SimDuration::from_ms(plan.cluster.node_timeout_ms);
+        let asks = Asks::new(plan);
+        let (node_timeout, shortest) = asks.node_timeouts();
+        let mut suspicions = Suspicions::new(node_timeout);
+        suspicions.retimed((node_timeout, shortest));
         Chronicle {
             bus: Bus::default(),
+            cues: Cues::new(plan),
             tells_claims: false,
             members: Members::new(plan),
-            asks: Asks::new(plan),
+            asks,
             views: Views::default(),
-            suspicions: Suspicions::new(node_timeout),
+            suspicions,
             handovers: Handovers::default(),
+            candidates: Candidates::default(),
             elections: Elections::default(),
             epochs: Epochs::default(),
-            states: States::default(),
-            service: Service::new(node_timeout),
+            states: States::new(shortest),
+            service: Service::new(plan, node_timeout),
             replication: Replication::new(node_timeout),
             executions: Executions::default(),
         }
@@ -98,11 +112,12 @@ impl Chronicle {
     pub fn see(&mut self, event: &Event) {
         self.resumed(event);
         self.members.see(event);
-        self.asks.see(event);
+        self.asked(event);
         self.epochs.see(event);
+        self.candidates.see(event, (&self.members, &self.views));
         self.handovers.see(event);
         self.suspicions.see(event);
-        self.states.see(event);
+        self.states.see(event, (&self.members, &self.views, &self.suspicions));
         self.service.see(event, (&self.members, &self.views, &self.asks));
         self.replication.see(event);
         self.executions.see(event, &self.replication);
@@ -111,6 +126,7 @@ impl Chronicle {
         } else if let Some(heard) = self.bus.delivered(event) {
             self.heard(&heard);
         }
+        self.cues.see(event, &self.members);
     }
 
     /// The run is over.
@@ -121,6 +137,15 @@ impl Chronicle {
     /// Whether there is anything to judge the cluster bus by.
     pub fn tells_claims(&self) -> bool {
         self.tells_claims
+    }
+
+    fn asked(&mut self, event: &Event) {
+        if self.asks.see(event) {
+            let timeouts = self.asks.node_timeouts();
+            self.suspicions.retimed(timeouts);
+            self.service.retimed(timeouts.0);
+            self.states.retimed(timeouts.1);
+        }
     }
 
     fn resumed(&mut self, event: &Event) {
@@ -139,6 +164,7 @@ impl Chronicle {
             suspicions: &self.suspicions,
             handovers: &self.handovers,
             asks: &self.asks,
+            candidates: &self.candidates,
         };
         self.elections.said(message, &known);
         self.epochs.said(message);

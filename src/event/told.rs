@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::BusSummary;
 use crate::fault::{FaultId, Target};
-use crate::id::{ActorId, NodeId};
+use crate::id::{ActorId, Host, NodeId};
 use crate::op::OpId;
 
 /// A message between actors.
@@ -30,6 +30,12 @@ pub enum Told {
     Gone { node: NodeId },
     /// To the network: a node listens no more.
     Unlisten { node: NodeId, port: u16 },
+    /// To the network: a process of a guest listens at a port.
+    HostListens { host: Host, port: u16 },
+    /// To the network: no process of a guest listens at that port any more.
+    HostUnlistens { host: Host, port: u16 },
+    /// To the network: a guest ended.
+    HostGone { host: Host },
     /// To the network: something of an end that has no connection (any more).
     Endless { from: ActorId },
     /// To the network: a process read so many bytes.
@@ -52,6 +58,14 @@ pub enum Told {
     /// To chaos: whom the targets of a fault are right now.
     Resolved { fault: FaultId, nodes: Vec<Option<NodeId>> },
 
+    /// To chaos: what a fault waits for was seen; with whom its targets are, if the bus told.
+    Seen {
+        fault: FaultId,
+        #[serde(skip_serializing_if = "Vec::is_empty", default)]
+        nodes: Vec<Option<NodeId>>,
+    },
+    /// To chaos: the clients are through.
+    LastCall,
     /// To chaos: the operator starts a node that is down.
     StartNode { node: NodeId, empty: bool },
 
@@ -71,7 +85,7 @@ pub enum Told {
 
     /// To a client: its next operation is due.
     Next,
-    /// To a client: an operation may have waited too long.
+    /// To a client: an operation may have waited too long. To a guest: its time is over.
     Alarm,
     /// To a client: try again what the cluster put off.
     Retry { sequence: u64 },
@@ -111,6 +125,8 @@ pub enum Told {
     FaultsDone,
     /// To the director: a client has stopped.
     ClientDone,
+    /// To the director: a guest has ended.
+    GuestDone,
     /// To the director: everything is judged.
     Judged,
     /// To the director: the run has lasted longer than any plan may.

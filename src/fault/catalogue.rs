@@ -207,17 +207,46 @@ pub fn read(
     }
 }
 
+/// The faults of a scenario that wait for what other faults never come to, by their places, with what is wrong and advice.
+pub fn never_seen(faults: &[Fault]) -> Vec<(usize, String, String)> {
+    let wrong = |fault: &Fault| {
+        let cue = fault.trigger.cue()?;
+        let other = cue.fault()?;
+        let Some(other) = faults.iter().find(|fault| fault.id == other) else {
+            let advice = format!("the faults are 1 to {}", faults.len());
+            return Some((format!("there is no fault {}", other.0), advice));
+        };
+        let chain = std::iter::successors(Some(other), |fault| {
+            let next = fault.trigger.fault()?;
+            faults.iter().find(|fault| fault.id == next)
+        });
+        if chain.take(faults.len()).any(|before| before.id == fault.id) {
+            return Some(("the fault waits for itself".to_owned(), "name another fault".to_owned()));
+        }
+        cue.never(&other.action).map(|why| (why.to_owned(), "write `fired`, or let it be healed".to_owned()))
+    };
+    let wrong = |(index, fault)| wrong(fault).map(|(message, advice)| (index, message, advice));
+    faults.iter().enumerate().filter_map(wrong).collect()
+}
+
 /// Draws the faults of a generated scenario, none at all in some. `failovers` tells of each operation whether it is one.
 pub fn draw(seed: u64, layout: Layout, failovers: &[bool]) -> Vec<Value> {
     let stream = |purpose: &str| Stream::new(seed, "generator", purpose);
     let counts = [(10, 0), (25, 1), (30, 2), (20, 3), (10, 4), (5, 5)];
     let count: u64 = stream("fault count").weighted(&counts);
     let (kinds, swarm) = (drawn_kinds(&mut stream("fault kinds")), Swarm { seed, layout });
+    let nodes = u64::from(layout.node_count());
+    // One fault in five waits for something to be seen: most of that is elections, which need replicas.
+    let seen = |number: u64| {
+        let mut stream = stream(&format!("fault {number} cue"));
+        (layout.replicas > 0 && stream.chance(1, 5)).then(|| trigger::draw_seen(&mut stream, nodes))
+    };
     let fault = |number: u64| {
         let mut stream = stream(&format!("fault {number}"));
         let (name, variant) = *stream.pick(&kinds).expect("a seed has at least one kind of fault");
         let action = draw_action(name, variant, &mut stream, &swarm);
-        Entry::of(name).and(action).and(trigger::draw(&mut stream, failovers)).written()
+        let trigger = seen(number).unwrap_or_else(|| trigger::draw(&mut stream, failovers));
+        Entry::of(name).and(action).and(trigger).written()
     };
     (1..=count).map(fault).collect()
 }

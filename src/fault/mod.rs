@@ -6,6 +6,7 @@
 mod bus_messages;
 mod bus_rule;
 mod catalogue;
+pub mod cue;
 mod effect;
 mod network_latency;
 mod network_partition;
@@ -20,7 +21,8 @@ use serde::{Deserialize, Serialize};
 pub use crate::language::target::Target;
 pub use bus_messages::BusMessages;
 pub use bus_rule::{Age, BusAct, BusRule, Dialler, Says};
-pub use catalogue::{FaultAction, abouts, draw, read};
+pub use catalogue::{FaultAction, abouts, draw, never_seen, read};
+pub use cue::Cue;
 pub use effect::{Effect, Links};
 pub use network_latency::NetworkLatency;
 pub use network_partition::{Direction, NetworkPartition};

@@ -1,10 +1,12 @@
 //! When a fault fires: the keys that say so, how they are read, written and drawn.
 //!
-//! A trigger is a moment of the run, or one of an operation. Which operations there are is told by [`Ties`]: a fault knows
+//! A trigger is a moment of the run, or one of an operation, or the sight of something. Which operations there are is told by [`Ties`]: a fault knows
 //! of them no more than their names, shards and steps.
 
 use serde::{Deserialize, Serialize};
 
+use super::FaultId;
+use super::cue::{self, Cue};
 use crate::id::ShardId;
 use crate::language::{Entry, Form, Key, Reader, Word, names};
 use crate::op::{OpId, Steps};
@@ -12,7 +14,7 @@ use crate::rng::Stream;
 use crate::time::SimDuration;
 
 /// When a fault fires.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "when", rename_all = "snake_case")]
 pub enum Trigger {
     /// So long after the workload began.
@@ -39,6 +41,13 @@ pub enum Trigger {
         /// The operation.
         op: OpId,
         /// The delay from its end.
+        delay_ns: SimDuration,
+    },
+    /// So long after something was seen; before anything else happens if that is no time at all.
+    Seen {
+        /// What.
+        cue: Cue,
+        /// The delay from the sight.
         delay_ns: SimDuration,
     },
 }
@@ -114,7 +123,7 @@ pub const KEYS: &[Key] = &[
     Key::new(
         "delay",
         Form::Seconds,
-        "seconds before the operation starts, after it was accepted, or after it ended",
+        "seconds before the operation starts, after it was accepted, after it ended, or after `when` was seen",
     ),
     Key::new(
         "step",
@@ -122,9 +131,15 @@ pub const KEYS: &[Key] = &[
         "the moment of `during_operation`: when the failover shows this",
     ),
     Key::new(
+        "when",
+        Form::Keys,
+        "what is to be seen first, by the keys below; with a `delay` of 0, which holds if absent, the fault comes before \
+         anything else happens",
+    ),
+    Key::new(
         "at",
         Form::Seconds,
-        "seconds after the workload began, without `coordination`; drawn if absent",
+        "seconds after the workload began, without `coordination` and `when`; drawn if absent",
     ),
 ];
 
@@ -150,6 +165,9 @@ pub struct Tie {
 
 /// Reads when the fault of a reader fires, which hits `shard`.
 pub(super) fn read(reader: &mut Reader, shard: Option<ShardId>, ties: &Ties) -> Option<Trigger> {
+    if reader.has("when") {
+        return seen(reader);
+    }
     let Some(coordination) = reader.word::<Coordination>("coordination") else {
         return Some(uncoordinated(reader, ties));
     };
@@ -174,6 +192,17 @@ pub(super) fn read(reader: &mut Reader, shard: Option<ShardId>, ties: &Ties) -> 
         },
         Coordination::AfterOperation => Trigger::AfterOp { op, delay_ns },
     })
+}
+
+/// What a fault waits for is said by `when` alone.
+fn seen(reader: &mut Reader) -> Option<Trigger> {
+    for key in ["coordination", "operation", "step", "at"] {
+        if reader.has(key) {
+            reader.wrong_at(key, "the fault waits for a sight", format!("keep `when` or `{key}`"));
+        }
+    }
+    let delay_ns = reader.seconds("delay").unwrap_or_default();
+    cue::read(reader).map(|cue| Trigger::Seen { cue, delay_ns })
 }
 
 fn uncoordinated(reader: &mut Reader, ties: &Ties) -> Trigger {
@@ -275,13 +304,21 @@ pub(super) fn draw(stream: &mut Stream, failovers: &[bool]) -> Entry {
     entry.with("operation", number).maybe("delay", delay)
 }
 
+/// Draws what a fault waits for, and how long it lets pass then.
+pub(super) fn draw_seen(stream: &mut Stream, nodes: u64) -> Entry {
+    let cue = cue::draw(stream, nodes);
+    let delay = stream.weighted(&[(3, None), (1, Some(50)), (1, Some(300)), (1, Some(2_000))]);
+    let delay = delay.map(|most| stream.range(1..=most) as f64 / 1000.0);
+    Entry::default().with("when", cue).maybe("delay", delay)
+}
+
 impl Trigger {
     /// The keys that say it.
-    pub(super) fn write(self) -> Entry {
+    pub(super) fn write(&self) -> Entry {
         let tied = |coordination: Coordination, OpId(op): OpId| {
             Entry::default().with("coordination", coordination.word()).with("operation", op)
         };
-        match self {
+        match *self {
             Trigger::At { delay_ns } => Entry::default().with("at", delay_ns),
             Trigger::BeforeOp { op, lead_ns } => {
                 tied(Coordination::BeforeOperation, op).with("delay", lead_ns)
@@ -296,13 +333,18 @@ impl Trigger {
             Trigger::AfterOp { op, delay_ns } => {
                 tied(Coordination::AfterOperation, op).with("delay", delay_ns)
             }
+            Trigger::Seen { ref cue, delay_ns } => {
+                Entry::default().with("when", cue.write()).with("delay", delay_ns)
+            }
         }
     }
 
     /// How long it waits at most from the moment it is armed, its operation's own time aside.
-    pub fn longest_ns(self) -> SimDuration {
-        match self {
-            Trigger::At { delay_ns } | Trigger::AfterOp { delay_ns, .. } => delay_ns,
+    pub fn longest_ns(&self) -> SimDuration {
+        match *self {
+            Trigger::At { delay_ns } | Trigger::AfterOp { delay_ns, .. } | Trigger::Seen { delay_ns, .. } => {
+                delay_ns
+            }
             Trigger::BeforeOp { lead_ns, .. } => lead_ns,
             Trigger::DuringOp { moment: Moment::After { delay_ns }, .. } => delay_ns,
             Trigger::DuringOp { moment: Moment::BusStep { .. }, .. } => SimDuration::ZERO,
@@ -312,19 +354,40 @@ impl Trigger {
 
 impl Trigger {
     /// The operation it is tied to, if it is tied to one.
-    pub fn op(self) -> Option<OpId> {
-        match self {
-            Trigger::At { .. } => None,
+    pub fn op(&self) -> Option<OpId> {
+        match *self {
+            Trigger::At { .. } | Trigger::Seen { .. } => None,
             Trigger::BeforeOp { op, .. } | Trigger::DuringOp { op, .. } | Trigger::AfterOp { op, .. } => {
                 Some(op)
             }
         }
     }
 
+    /// What it waits for.
+    pub fn cue(&self) -> Option<&Cue> {
+        match self {
+            Trigger::Seen { cue, .. } => Some(cue),
+            _ => None,
+        }
+    }
+
+    /// What it waits for, to be changed.
+    pub fn cue_mut(&mut self) -> Option<&mut Cue> {
+        match self {
+            Trigger::Seen { cue, .. } => Some(cue),
+            _ => None,
+        }
+    }
+
+    /// The other fault that it waits for.
+    pub fn fault(&self) -> Option<FaultId> {
+        self.cue().and_then(Cue::fault)
+    }
+
     /// The same moment of another operation.
     pub fn tied_to(self, op: OpId) -> Self {
         match self {
-            Trigger::At { .. } => self,
+            Trigger::At { .. } | Trigger::Seen { .. } => self,
             Trigger::BeforeOp { lead_ns, .. } => Trigger::BeforeOp { op, lead_ns },
             Trigger::DuringOp { moment, .. } => Trigger::DuringOp { op, moment },
             Trigger::AfterOp { delay_ns, .. } => Trigger::AfterOp { op, delay_ns },

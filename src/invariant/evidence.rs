@@ -4,7 +4,7 @@
 //! field that could not be read is `None` or empty, and an invariant that needs it answers `Unknown`: evidence that
 //! is missing must never look like evidence that is good.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -53,6 +53,10 @@ pub struct Evidence {
     pub faults: Vec<FaultReport>,
     /// What became of each operation of the plan, in the plan's order.
     pub operations: Vec<OperationReport>,
+    /// What became of each guest of the plan, in the plan's order.
+    pub guests: Vec<GuestReport>,
+    /// The keys that guests may have changed.
+    pub guest_keys: GuestKeys,
     /// Every end of a server process before the harness itself ended the run, in order of `at`.
     pub exits: Vec<ExitReport>,
     /// What servers wrote to disk and read from it, in order of `at`.
@@ -69,6 +73,43 @@ pub struct Evidence {
     pub resyncs: BTreeMap<NodeId, Resyncs>,
     /// The first event at an instant that is an operation, a fault, the end of a process or a takeover.
     pub notable: BTreeMap<SimTime, u64>,
+}
+
+/// The keys that guests may have changed: what nobody else wrote there is theirs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GuestKeys {
+    /// Words of their commands, among which are all keys that these name.
+    pub named: BTreeSet<String>,
+    /// Something that they asked may have changed any key.
+    pub any: bool,
+}
+
+impl GuestKeys {
+    /// Whether a guest may have changed a key.
+    pub fn holds(&self, key: &str) -> bool {
+        self.any || self.named.contains(key)
+    }
+}
+
+/// What became of a guest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GuestReport {
+    /// What it is called.
+    pub name: String,
+    /// Its program and arguments, in one line.
+    pub text: String,
+    /// When it was started, if it was.
+    pub started_at: Option<SimTime>,
+    /// When it ended, and how: `exit 0`, or the name of a signal.
+    pub ended: Option<(SimTime, String)>,
+    /// It was ended because its time was over.
+    pub timed_out: bool,
+    /// After how long it was to be killed on purpose.
+    pub kill_after: Option<SimDuration>,
+    /// The texts it was to write and has not written.
+    pub missing: Vec<String>,
+    /// How many lines it wrote.
+    pub lines: u64,
 }
 
 /// What the validator saw with its own probes; the rest of the evidence is in the log.
@@ -95,6 +136,8 @@ pub struct NodeEvidence {
     pub alive: bool,
     /// Whether its process is stopped by a fault that has not ended.
     pub paused: bool,
+    /// Whether it does not belong to the cluster: the plan kept it out or sent it away, and nobody else knows it.
+    pub outside: bool,
     /// Whether it answered the last probe.
     pub reachable: bool,
     /// Its cluster node id, 40 hexadecimal digits.
@@ -384,7 +427,7 @@ impl Evidence {
         self.nodes.iter().find(|n| n.node == node)
     }
 
-    /// Nodes whose process exists and runs, whether they answered or not.
+    /// Nodes of the cluster whose process exists and runs, whether they answered or not.
     pub fn live(&self) -> impl Iterator<Item = &NodeEvidence> {
         self.nodes.iter().filter(|n| n.is_live())
     }
@@ -400,7 +443,7 @@ impl Evidence {
         unseen.map(|n| n.node.to_string()).collect::<Vec<_>>().join(", ")
     }
 
-    /// Whether the node's process exists and runs.
+    /// Whether the node's process exists and runs, and it belongs to the cluster.
     pub fn is_live(&self, node: NodeId) -> bool {
         self.node(node).is_some_and(NodeEvidence::is_live)
     }
@@ -454,6 +497,7 @@ impl NodeEvidence {
             node,
             alive,
             paused: false,
+            outside: false,
             reachable: false,
             node_id: None,
             role: None,
@@ -469,9 +513,9 @@ impl NodeEvidence {
         }
     }
 
-    /// Whether its process exists and runs.
+    /// Whether its process exists and runs, and it belongs to the cluster.
     pub fn is_live(&self) -> bool {
-        self.alive && !self.paused
+        self.alive && !self.paused && !self.outside
     }
 
     /// Its own row of its view.

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use super::Evidence;
 use super::evidence::OperationReport;
-use super::expectation::{before, is_calm, moments, primary_at, quorum};
+use super::expectation::{before, is_calm, moments, owning, primary_at, quorum};
 use crate::id::{NodeId, ShardId};
 use crate::op::{CLUSTER_READS, Failover, FailoverMode, Op};
 use crate::time::{SimDuration, SimTime};
@@ -113,13 +113,13 @@ fn in_order_at(evidence: &Evidence, node: NodeId, back: SimTime) -> SimTime {
 fn no_majority(evidence: &Evidence, span: Span) -> Option<String> {
     let voters = |at: SimTime| {
         let leaders: BTreeSet<NodeId> =
-            evidence.plan.cluster.shards().map(|shard| primary_at(evidence, shard, at)).collect();
+            owning(evidence).map(|shard| primary_at(evidence, shard, at)).collect();
         let moment = Span { from: at, to: at };
         leaders.into_iter().filter(|node| held(evidence, *node, moment).is_none()).count()
     };
     let moments = moments(evidence, span.from).into_iter().filter(|at| *at <= span.to);
     let fewest = moments.chain([span.from, span.to]).map(voters).min().unwrap_or_default();
-    let total = evidence.plan.cluster.shards;
+    let total = owning(evidence).count();
     (fewest < quorum(evidence)).then(|| format!("only {fewest} of {total} primaries could vote"))
 }
 
@@ -135,7 +135,10 @@ fn meddled(evidence: &Evidence, op: &Op, span: Span) -> Option<String> {
     let sent = evidence.plan.operations.iter().zip(&evidence.operations);
     let mut sent =
         sent.filter(|(other, report)| other.id != op.id && report.sent_at.is_some_and(|at| at <= span.to));
-    sent.find(|(other, _)| other.action.types(|typed| meddles(&typed.args)))
+    let layout = evidence.plan.cluster.layout();
+    let regroups =
+        |other: &Op| !other.action.sends_away(layout).is_empty() || !other.action.takes_in().is_empty();
+    sent.find(|(other, _)| regroups(other) || other.action.types(|typed| meddles(&typed.args)))
         .map(|(_, report)| format!("the plan typed {}", report.text))
 }
 

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use super::evidence::{Evidence, NodeEvidence};
-use super::layout::{last_primary, shard_served};
+use super::layout::{is_emptied, last_primary, shard_served};
 use super::settings::Settings;
 use crate::id::{NodeId, ShardId};
 use crate::time::{SimDuration, SimTime};
@@ -45,9 +45,9 @@ pub struct Expectation {
 impl Expectation {
     /// Computes what can be expected in the end.
     pub fn of(evidence: &Evidence) -> Self {
-        let shards = || evidence.plan.cluster.shards();
+        let shards = || evidence.plan.cluster.possible_shards();
         let fates: BTreeMap<_, _> = shards().map(|shard| (shard, fate(evidence, shard))).collect();
-        let voters = shards().filter(|shard| has_live_primary(evidence, *shard)).count();
+        let voters = owning(evidence).filter(|shard| has_live_primary(evidence, *shard)).count();
         let state = state(evidence, fates.values(), voters >= quorum(evidence));
         Expectation { fates, state }
     }
@@ -101,7 +101,12 @@ fn state<'a>(evidence: &Evidence, fates: impl Iterator<Item = &'a Fate>, majorit
 
 /// How many primaries that own slots must vote: those of dead shards count too, since their slots are still theirs.
 pub(super) fn quorum(evidence: &Evidence) -> usize {
-    usize::from(evidence.plan.cluster.shards) / 2 + 1
+    owning(evidence).count() / 2 + 1
+}
+
+/// The shards that own slots in the end.
+pub(super) fn owning(evidence: &Evidence) -> impl Iterator<Item = ShardId> {
+    evidence.plan.cluster.possible_shards().filter(|shard| !is_emptied(evidence, *shard))
 }
 
 fn has_live_primary(evidence: &Evidence, shard: ShardId) -> bool {
@@ -110,7 +115,7 @@ fn has_live_primary(evidence: &Evidence, shard: ShardId) -> bool {
 }
 
 fn fate(evidence: &Evidence, shard: ShardId) -> Fate {
-    if has_live_primary(evidence, shard) {
+    if is_emptied(evidence, shard) || has_live_primary(evidence, shard) {
         return Fate::Served;
     }
     let members = evidence.live().filter(|n| shard_served(evidence, n) == shard).collect::<Vec<_>>();
@@ -132,7 +137,7 @@ fn fate(evidence: &Evidence, shard: ShardId) -> Fate {
 /// there is no majority in the end and never was for so long. In between nobody can know.
 fn promotion(evidence: &Evidence, shard: ShardId, gone: SimTime, able: &[NodeId]) -> Fate {
     let votes = |at: SimTime| {
-        let others = evidence.plan.cluster.shards().filter(|s| *s != shard);
+        let others = owning(evidence).filter(|s| *s != shard);
         others.filter(|s| is_calm(evidence, primary_at(evidence, *s, at), at)).count()
     };
     let possible = |node: NodeId, at: SimTime| is_calm(evidence, node, at) && votes(at) >= quorum(evidence);
@@ -140,9 +145,9 @@ fn promotion(evidence: &Evidence, shard: ShardId, gone: SimTime, able: &[NodeId]
     if longest.is_some_and(|longest| longest >= evidence.plan.limits.max_convergence_ns) {
         return Fate::Served;
     }
-    let left = evidence.plan.cluster.shards().filter(|s| has_live_primary(evidence, *s)).count();
+    let left = owning(evidence).filter(|s| has_live_primary(evidence, *s)).count();
     if left < quorum(evidence) {
-        let total = evidence.plan.cluster.shards;
+        let total = owning(evidence).count();
         return Fate::Lost(format!("{shard} lost its primary with {left} of {total} primaries left to vote"));
     }
     Fate::Open(format!("{shard} lost its primary and may not have had the time to promote a replica"))

@@ -6,6 +6,7 @@
 mod accounts;
 mod actions;
 mod disk;
+mod guests;
 mod processes;
 mod resyncs;
 mod takeovers;
@@ -15,16 +16,18 @@ use std::collections::BTreeMap;
 use self::accounts::Accounts;
 use self::actions::Actions;
 use self::disk::Disk;
+use self::guests::Guests;
 use self::processes::Processes;
 use self::takeovers::Takeovers;
 use super::Evidence;
 use super::evidence::{Findings, NodeEvidence, PrimaryChange, Resyncs};
 use super::layout;
+use super::standing;
 use crate::chronicle::Chronicle;
+use crate::chronicle::cues::Met;
 use crate::event::{Body, Event, Phase};
 use crate::history::{Entry, Outcome, Request};
 use crate::id::{ActorId, ClientId, NodeId};
-use crate::op::is_shutdown;
 use crate::plan::Plan;
 use crate::time::SimTime;
 
@@ -40,6 +43,7 @@ pub struct Gatherer {
     actions: Actions,
     processes: Processes,
     disk: Disk,
+    guests: Guests,
     takeovers: Takeovers,
     chronicle: Chronicle,
     resyncs: BTreeMap<NodeId, Resyncs>,
@@ -65,6 +69,7 @@ impl Gatherer {
             actions: Actions::default(),
             processes: Processes::default(),
             disk: Disk::default(),
+            guests: Guests::of(plan),
             takeovers: Takeovers::default(),
             chronicle: Chronicle::new(plan),
             resyncs: BTreeMap::new(),
@@ -94,6 +99,8 @@ impl Gatherer {
             (ActorId::Client(client), Body::Complete { sequence, outcome, node }) => {
                 self.history.complete((client, *sequence), outcome, (event.at, *node));
             }
+            (_, Body::GuestWrote { commands, partial, .. }) => self.guests.wrote(commands, *partial),
+            (ActorId::Guest(guest), body) => self.guests.see(guest, event.at, body),
             (_, Body::Sent { from: ActorId::Node(node), bus: Some(bus), .. }) => {
                 self.accounts.sent(*node, event.at, bus);
             }
@@ -112,13 +119,18 @@ impl Gatherer {
         }
     }
 
+    /// The next fault that waits no longer, as what it waits for was seen.
+    pub fn met(&mut self) -> Option<Met> {
+        self.chronicle.cues.take()
+    }
+
     /// A command of the plan's that tells a node to end is as good as a signal.
     fn shut_down(&mut self, body: &Body) {
         if let Body::Operation { op, .. } = body
             && let Some(op) = self.plan.operations.iter().find(|planned| planned.id == *op)
         {
-            for typed in op.action.typed().iter().filter(|typed| is_shutdown(&typed.args)) {
-                self.processes.shut_down(typed.node);
+            for node in op.action.shuts_down(self.plan.cluster.layout()) {
+                self.processes.shut_down(node);
             }
         }
     }
@@ -150,6 +162,8 @@ impl Gatherer {
             chronicle: self.chronicle,
             resyncs: self.resyncs,
             notable: self.notable,
+            guests: self.guests.reports,
+            guest_keys: self.guests.keys,
             exits: self.processes.exits,
             disk: self.disk.reports,
             livelocks: self.processes.livelocks,
@@ -157,6 +171,7 @@ impl Gatherer {
             suspicious_log_lines: self.processes.suspicious,
             plan: self.plan,
         };
+        standing::take_back(&mut evidence);
         evidence.moved = layout::moved(&evidence);
         evidence
     }
@@ -177,7 +192,7 @@ impl Gatherer {
         Findings {
             ended_at: self.last_at,
             settle_began_at: None,
-            nodes: self.plan.cluster.nodes().map(|node| self.unknown(node)).collect(),
+            nodes: self.plan.cluster.hosts().map(|node| self.unknown(node)).collect(),
             agreement: Vec::new(),
             lag_samples: Vec::new(),
         }

@@ -72,7 +72,7 @@ fn shard_led(evidence: &Evidence, node: &NodeEvidence) -> Option<ShardId> {
         common.filter(|(a, b)| a <= b).map(|(a, b)| u32::from(b - a) + 1).sum()
     };
     let leads = |shard: &ShardId| last_primary(evidence, *shard) == node.node;
-    let by_lineage = cluster.shards().find(leads).filter(|_| !node.own_slots().is_empty());
+    let by_lineage = cluster.possible_shards().find(leads).filter(|_| !node.own_slots().is_empty());
     by_lineage.or_else(|| cluster.shards().max_by_key(share).filter(|shard| share(shard) > 0))
 }
 
@@ -84,7 +84,7 @@ pub(super) fn moved(evidence: &Evidence) -> BTreeMap<u16, ShardId> {
             !op.action.moves_slots().is_empty() || op.action.types(|typed| moves_slots(&typed.args))
         });
     let cluster = &evidence.plan.cluster;
-    let leads = |node: NodeId| cluster.shards().find(|shard| last_primary(evidence, *shard) == node);
+    let leads = |node: NodeId| cluster.possible_shards().find(|shard| last_primary(evidence, *shard) == node);
     let owners = if moves { agreed_owners(evidence) } else { BTreeMap::new() };
     let shards = owners.into_iter().filter_map(|(slot, node)| Some((slot, leads(node)?)));
     shards.filter(|(slot, shard)| cluster.shard_of_slot(*slot) != *shard).collect()
@@ -120,10 +120,12 @@ fn moves_slots(args: &[String]) -> bool {
     says(0, &["cluster"]) && says(1, &["setslot", "migrateslots", "addslots", "addslotsrange"])
 }
 
-/// Whether the plan's own commands took every slot of a shard away, so that its nodes serve others or nobody.
+/// Whether a shard has no slot in the end: the plan's own commands took every one away, so that its nodes serve others or
+/// nobody, or never gave it any.
 pub(super) fn is_emptied(evidence: &Evidence, shard: ShardId) -> bool {
     let (first, last) = evidence.plan.cluster.slots_of(shard);
-    (first..=last).all(|slot| evidence.moved.contains_key(&slot))
+    let got = || evidence.moved.values().any(|to| *to == shard);
+    (first..=last).all(|slot| evidence.moved.contains_key(&slot)) && !got()
 }
 
 #[cfg(test)]

@@ -1,17 +1,16 @@
 //! Every live node that is no primary with slots replicates a primary of its own shard, and has all it wrote.
 //!
-//! "Its own shard" is the one it was laid out in. A failover does not move a node to another shard; a `CLUSTER
-//! REPLICATE` does, and is a violation. The server's own replica migration (`clusterHandleReplicaMigration`: a
-//! primary that lost all its replicas gets one from a primary that has two or more) is legal and is recognised.
+//! "Its own shard" is the one it was laid out in, or the one that the operator gave it to (`CLUSTER REPLICATE`). A failover
+//! does not move a node to another shard. The server's own replica migration (`clusterHandleReplicaMigration`: a primary
+//! that lost all its replicas gets one from a primary that has two or more) is legal and is recognised.
 
 use super::evidence::{Evidence, NodeEvidence, Role};
 use super::expectation::Fate;
 use super::layout::{is_emptied, shard_served};
 use super::settings::Settings;
 use super::verdict::Findings;
-use super::{Applies, Case, Invariant, Verdict};
+use super::{Applies, Case, Invariant, Verdict, standing};
 use crate::id::{NodeId, ShardId};
-use crate::op::Typed;
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "replica_sync",
@@ -49,11 +48,13 @@ fn check(case: &Case) -> Verdict {
 fn judge_node(case: &Case, node: &NodeEvidence, findings: &mut Findings) -> bool {
     let at = case.evidence.broken_since();
     let mut wrong = |what: String| findings.wrong(at, format!("{} {what}", node.node));
-    let home = case.evidence.plan.cluster.shard_of(node.node);
+    let home = standing::home(case.evidence, node.node);
     let serves = shard_served(case.evidence, node);
-    let is_emptied = is_emptied(case.evidence, home);
-    if serves != home && !is_emptied && !migration_is_legal(case, node.node, serves) {
-        wrong(format!("of {home} serves {serves}"));
+    let is_free = home.nowhere || home.shards.iter().any(|shard| is_emptied(case.evidence, *shard));
+    let legal = |shard: &ShardId| *shard == serves || migration_is_legal(case, (node.node, *shard), serves);
+    let own = home.shards.first().map(ShardId::to_string).unwrap_or_default();
+    if !is_free && !home.shards.iter().any(legal) {
+        wrong(format!("of {own} serves {serves}"));
     }
     let Some(row) = node.own_row() else {
         findings.missing(format!("{} has no row of its own", node.node));
@@ -63,8 +64,8 @@ fn judge_node(case: &Case, node: &NodeEvidence, findings: &mut Findings) -> bool
         (Some(Role::Primary), false) | (Some(Role::Replica), true) => {
             wrong("has one role in INFO and another in CLUSTER NODES".to_owned());
         }
-        (_, true) if row.slots.is_empty() && !is_emptied => {
-            wrong(format!("is a primary without slots, not a replica of {home}"))
+        (_, true) if row.slots.is_empty() && !is_free => {
+            wrong(format!("is a primary without slots, not a replica of {own}"))
         }
         (None, _) => findings.missing(format!("the role of {} is not known", node.node)),
         (_, true) => {}
@@ -102,46 +103,41 @@ fn offsets(case: &Case, node: &NodeEvidence, primary: &NodeEvidence, findings: &
     findings.wrong(case.evidence.ended_at, text);
 }
 
-/// Whether the server itself may have moved a node to another shard, and nobody typed `CLUSTER REPLICATE`: as a replica
-/// for a primary that had none, or as an old primary behind who took its last slots.
-fn migration_is_legal(case: &Case, node: NodeId, to: ShardId) -> bool {
-    let types = |typed: &Typed| typed.node == node && is_replicate(&typed.args);
-    let typed = case.evidence.plan.operations.iter().any(|op| op.action.types(types));
-    !typed && (may_fill_in(case, node, to) || may_follow_slots(case.evidence, node, to))
+/// Whether the server itself may have moved a node of a shard to another one: as a replica for a primary that had none, or as
+/// an old primary behind who took its last slots.
+fn migration_is_legal(case: &Case, (node, home): (NodeId, ShardId), to: ShardId) -> bool {
+    may_fill_in(case, (node, home), to) || may_follow_slots(case.evidence, (node, home), to)
 }
 
 /// Replica migration is on, the node's shard had a replica to spare, and somebody of the other shard was out of order
 /// (`clusterHandleReplicaMigration`).
-fn may_fill_in(case: &Case, node: NodeId, to: ShardId) -> bool {
-    let (evidence, cluster) = (case.evidence, &case.evidence.plan.cluster);
-    let hurt = |n: &NodeId| cluster.shard_of(*n) == to;
+fn may_fill_in(case: &Case, (node, home): (NodeId, ShardId), to: ShardId) -> bool {
+    let evidence = case.evidence;
+    let hurt = |n: &NodeId| standing::home(evidence, *n).shards.contains(&to);
     let orphaned = evidence.faults.iter().flat_map(|f| &f.hit).any(hurt)
         || evidence.exits.iter().map(|e| &e.node).any(hurt);
-    let home = cluster.shard_of(node);
-    let is_guest = |n: &NodeEvidence| cluster.shard_of(n.node) != home && shard_served(evidence, n) == home;
-    let spare = cluster.replicas >= 2 || evidence.seen().any(is_guest);
+    let is_guest = |n: &NodeEvidence| {
+        evidence.plan.cluster.shard_of(n.node) != home && shard_served(evidence, n) == home
+    };
+    let spare = evidence.plan.cluster.replicas >= 2 || evidence.seen().any(is_guest);
     Settings::at(evidence, node, evidence.ended_at).migrates_replicas() && spare && orphaned
 }
 
 /// A primary that learns after an absence that all its slots are others' follows who took the last of them
 /// (`clusterUpdateSlotsConfigWith`): after a reshard that may be another shard than its own.
-fn may_follow_slots(evidence: &Evidence, node: NodeId, to: ShardId) -> bool {
+fn may_follow_slots(evidence: &Evidence, (node, home): (NodeId, ShardId), to: ShardId) -> bool {
     let cluster = &evidence.plan.cluster;
-    let home = cluster.shard_of(node);
     let was_deposed =
         evidence.primary_changes.iter().any(|change| change.from == node && change.shard == home);
     let took = |(slot, shard): (&u16, &ShardId)| *shard == to && cluster.shard_of_slot(*slot) == home;
     was_deposed && evidence.moved.iter().any(took)
 }
 
-fn is_replicate(args: &[String]) -> bool {
-    matches!(args, [c, r, ..] if c.eq_ignore_ascii_case("cluster") && r.eq_ignore_ascii_case("replicate"))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{healthy, healthy_of, hit, kill_both, promote, replicate};
+    use super::super::sample::{healthy, healthy_of, hit, kill_both, operation, promote, replicate};
     use super::*;
+    use crate::op::{Ending, MoveReplica};
 
     fn violation(change: impl FnOnce(&mut super::super::Evidence)) -> String {
         super::super::sample::violation(check, change)
@@ -161,8 +157,14 @@ mod tests {
     }
 
     #[test]
-    fn a_replica_moved_to_another_shard_by_a_command_is_a_violation() {
+    fn a_replica_that_moved_to_another_shard_is_a_violation_unless_the_operator_moved_it() {
         assert_eq!(violation(|e| replicate(e, NodeId(2), NodeId(3))), "node-2 of shard 1 serves shard 2");
+        let mut evidence = healthy();
+        let moved = MoveReplica { node: NodeId(2), to: ShardId(2) };
+        operation(&mut evidence, moved.into(), (10, 11), Ending::Done);
+        assert_eq!(check(&Case::of(&evidence)).detail(), "node-2 of shard 2 serves shard 1");
+        replicate(&mut evidence, NodeId(2), NodeId(3));
+        assert_eq!(check(&Case::of(&evidence)), Verdict::holds("All replicas synchronized (3)"));
     }
 
     #[test]

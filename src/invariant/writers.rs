@@ -134,6 +134,28 @@ impl Typed<'_> {
     }
 }
 
+/// What a command does to keys, by its name alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// It changes none.
+    None,
+    /// It may change those that it names.
+    Named,
+    /// It may change any.
+    Any,
+}
+
+/// What the command of this name does to keys.
+pub(super) fn effect(name: &str) -> Effect {
+    let name = name.to_ascii_lowercase();
+    match name.as_str() {
+        "flushall" | "flushdb" | "debug" | "restore" => Effect::Any,
+        name if SCRIPTS.contains(&name) => Effect::Any,
+        name if READS.contains(&name) => Effect::None,
+        _ => Effect::Named,
+    }
+}
+
 /// Commands that can write any key of their node.
 const SCRIPTS: [&str; 4] = ["eval", "evalsha", "fcall", "exec"];
 /// Commands that write a value which they name.

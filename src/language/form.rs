@@ -38,6 +38,8 @@ pub enum Form {
     Slots,
     /// The least and the most of a latency in milliseconds.
     Latency,
+    /// Keys of their own, which a reader of their own checks.
+    Keys,
 }
 
 impl Form {
@@ -72,6 +74,7 @@ impl Form {
             Form::Slots => at.slots(value),
             Form::Directives => return at.directives(value),
             Form::Latency => return at.latency(value),
+            Form::Keys => at.keys(value),
         };
         found.extend(result.err());
         found
@@ -144,7 +147,7 @@ impl At<'_> {
     }
 
     fn node(&self, number: u64) -> Checked {
-        let last = self.layout.node_count();
+        let last = self.layout.host_count();
         match (1..=u64::from(last)).contains(&number) {
             true => Ok(()),
             false => Err(self
@@ -154,7 +157,7 @@ impl At<'_> {
     }
 
     fn shard(&self, number: u64) -> Checked {
-        let last = self.layout.shards;
+        let last = self.layout.shards + self.layout.spares;
         match (1..=u64::from(last)).contains(&number) {
             true => Ok(()),
             false => Err(self
@@ -202,6 +205,13 @@ impl At<'_> {
                 format!("{} names no slots", value.in_words()),
                 "write a slot from 0 to 16383, a range as in `100-200`, or a list of both",
             )),
+        }
+    }
+
+    fn keys(&self, value: &Value) -> Checked {
+        match value {
+            Value::Map(_) => Ok(()),
+            other => Err(self.wrong(other, "keys with values")),
         }
     }
 

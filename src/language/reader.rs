@@ -174,6 +174,22 @@ impl<'e> Reader<'e> {
         Some((part("min")?, part("max")?))
     }
 
+    /// A reader of the keys below a key, if any stand there; what is wrong with them is its own to tell.
+    pub fn below(&self, key: &str, kind: &str, keys: Vec<Key>) -> Option<Reader<'e>> {
+        let value = self.raw(key)?;
+        Some(Reader::new(kind, (value, self.place.key(key)), keys, &[], self.layout))
+    }
+
+    /// Takes over what another reader found wrong.
+    pub fn adopt(&mut self, problems: Vec<Problem>) {
+        self.problems.extend(problems);
+    }
+
+    /// Whether a key stands there, with a value or without one.
+    pub fn stands(&self, key: &str) -> bool {
+        matches!(self.value, Value::Map(keys) if keys.iter().any(|(name, _)| name == key))
+    }
+
     /// The value below a key, whatever it is.
     pub fn raw(&self, key: &str) -> Option<&'e Value> {
         self.sound(key)

@@ -71,6 +71,7 @@ impl Form {
             Form::Side => "a list of nodes and `clients`".to_owned(),
             Form::Slots => "a slot, a range as in `100-200`, or a list of both".to_owned(),
             Form::Latency => "`{min: ms, max: ms}`".to_owned(),
+            Form::Keys => "keys of its own".to_owned(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::*;
 
 fn layout() -> Layout {
-    Layout { shards: 3, replicas: 1 }
+    Layout { shards: 3, replicas: 1, spares: 0 }
 }
 
 fn problems(form: Form, value: impl Into<Value>) -> Vec<String> {

@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Addslots, Bgrewriteaof, Bgsave, Bumpepoch, ClientKill, ClientPause, Command, ConfigurationChange,
-    Delslots, Expect, Failover, Flushslots, Forget, Meet, Op, OpId, OpKind, Rebalance, Replicate, Reset,
-    Reshard, Restart, RestartEmpty, RollingRestart, Save, SetConfigEpoch, Setslot, Shutdown, Steps, Typed,
-    timing,
+    AddReplica, Addslots, Bgrewriteaof, Bgsave, Bumpepoch, ClientKill, ClientPause, Command,
+    ConfigurationChange, Delslots, Expect, Failover, Flushslots, Forget, FullResync, Meet, MoveReplica, Op,
+    OpId, OpKind, Rebalance, RemoveReplica, Replicate, Reset, Reshard, Restart, RestartEmpty, RollingRestart,
+    Save, ScaleIn, ScaleOut, SetConfigEpoch, Setslot, Shutdown, Steps, Typed, is_shutdown, timing,
 };
 use crate::id::{NodeId, ShardId};
 use crate::language::target::Target;
@@ -185,9 +185,21 @@ macro_rules! catalogue {
                 }
             }
 
-            fn own_stops(&self) -> Vec<NodeId> {
+            fn own_shuts_down(&self, layout: Layout) -> Vec<NodeId> {
                 match self {
-                    $(OpAction::$kind(kind) => kind.stops(),)*
+                    $(OpAction::$kind(kind) => kind.shuts_down(layout),)*
+                }
+            }
+
+            fn own_sends_away(&self, layout: Layout) -> Vec<NodeId> {
+                match self {
+                    $(OpAction::$kind(kind) => kind.sends_away(layout),)*
+                }
+            }
+
+            fn own_takes_in(&self) -> Vec<(NodeId, ShardId)> {
+                match self {
+                    $(OpAction::$kind(kind) => kind.takes_in(),)*
                 }
             }
         }
@@ -219,6 +231,12 @@ catalogue! {
     RollingRestart,
     Reshard,
     Rebalance,
+    FullResync,
+    RemoveReplica,
+    AddReplica,
+    ScaleIn,
+    MoveReplica,
+    ScaleOut,
 }
 
 impl OpAction {
@@ -244,10 +262,32 @@ impl OpAction {
         self.own_moves().into_iter().chain(of_parts).collect()
     }
 
-    /// The nodes whose processes it or its parts end on purpose.
-    pub fn stops(&self) -> Vec<NodeId> {
-        let of_parts = self.parts().into_iter().flat_map(|part| part.stops());
-        self.own_stops().into_iter().chain(of_parts).collect()
+    /// The nodes that it or its parts tell to end; in a cluster of this shape.
+    pub fn shuts_down(&self, layout: Layout) -> Vec<NodeId> {
+        let of_parts = self.parts().into_iter().flat_map(|part| part.shuts_down(layout));
+        let typed =
+            self.own_typed().into_iter().filter(|typed| is_shutdown(&typed.args)).map(|typed| typed.node);
+        self.own_shuts_down(layout).into_iter().chain(typed.collect::<Vec<_>>()).chain(of_parts).collect()
+    }
+
+    /// The nodes that it or its parts take out of the cluster: forget, reset, or start anew with nothing; in a cluster of
+    /// this shape.
+    pub fn sends_away(&self, layout: Layout) -> Vec<NodeId> {
+        let of_parts = self.parts().into_iter().flat_map(|part| part.sends_away(layout));
+        let typed: Vec<NodeId> = self.own_typed().iter().filter_map(Typed::sends_away).collect();
+        let own = self.own_sends_away(layout).into_iter().chain(self.own_wipes());
+        own.chain(typed).chain(of_parts).collect()
+    }
+
+    /// The nodes that it or its parts put into a shard, each with the shard.
+    pub fn takes_in(&self) -> Vec<(NodeId, ShardId)> {
+        let of_parts = self.parts().into_iter().flat_map(|part| part.takes_in());
+        self.own_takes_in().into_iter().chain(of_parts).collect()
+    }
+
+    /// Whether it may change which nodes there are, to which shard they belong, or who owns which slots.
+    pub fn reshapes(&self, layout: Layout) -> bool {
+        !self.moves_slots().is_empty() || !self.sends_away(layout).is_empty() || !self.takes_in().is_empty()
     }
 
     /// The nodes whose data directories it or its parts wipe.

@@ -4,6 +4,7 @@
 //! room, a file with all that is known of it: a new kind is a file that implements [`OpKind`] and a line of the catalogue.
 //! How an operation goes about its work is the operator's (`actor::operator`, a file of the same name).
 
+mod add_replica;
 mod addslots;
 mod bgrewriteaof;
 mod bgsave;
@@ -18,9 +19,12 @@ mod expect;
 mod failover;
 mod flushslots;
 mod forget;
+mod full_resync;
 mod meet;
+mod move_replica;
 mod rebalance;
 mod recipients;
+mod remove_replica;
 mod replicate;
 mod reset;
 mod reshard;
@@ -28,6 +32,8 @@ mod restart;
 mod restart_empty;
 mod rolling_restart;
 mod save;
+mod scale_in;
+mod scale_out;
 mod set_config_epoch;
 mod setslot;
 mod shutdown;
@@ -39,6 +45,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+pub use add_replica::AddReplica;
 pub use addslots::Addslots;
 pub use bgrewriteaof::Bgrewriteaof;
 pub use bgsave::Bgsave;
@@ -53,8 +60,11 @@ pub use expect::Expect;
 pub use failover::{Failover, FailoverMode};
 pub use flushslots::Flushslots;
 pub use forget::Forget;
+pub use full_resync::FullResync;
 pub use meet::Meet;
+pub use move_replica::MoveReplica;
 pub use rebalance::Rebalance;
+pub use remove_replica::RemoveReplica;
 pub use replicate::Replicate;
 pub use reset::Reset;
 pub use reshard::{Method, Reshard, Which};
@@ -62,13 +72,15 @@ pub use restart::Restart;
 pub use restart_empty::RestartEmpty;
 pub use rolling_restart::RollingRestart;
 pub use save::Save;
+pub use scale_in::ScaleIn;
+pub use scale_out::ScaleOut;
 pub use set_config_epoch::SetConfigEpoch;
 pub use setslot::Setslot;
-pub use shutdown::Shutdown;
+pub use shutdown::{Shutdown, ShutdownOption};
 pub use sign::{Sign, Slots};
 pub use slots_at::SlotsAt;
 
-use crate::id::{NodeId, ShardId};
+use crate::id::{Host, NodeId, ShardId};
 use crate::language::target::Target;
 use crate::language::{Entry, Form, Key, Layout, Reader, Renumber, Value};
 use crate::rng::Stream;
@@ -151,6 +163,48 @@ impl Typed<'_> {
         self
     }
 
+    /// The node that it takes out of the cluster, or away from its place there: who is forgotten, or reset.
+    fn sends_away(&self) -> Option<NodeId> {
+        match self.words().as_slice() {
+            [cluster, forget, whom, ..] if cluster == "cluster" && forget == "forget" => node_named(whom),
+            [cluster, reset, ..] if cluster == "cluster" && reset == "reset" => Some(self.node),
+            _ => None,
+        }
+    }
+
+    /// The nodes that it makes members of one cluster: who is told to meet whom.
+    pub fn introduces(&self) -> Option<[NodeId; 2]> {
+        match self.words().as_slice() {
+            [cluster, meet, ip, ..] if cluster == "cluster" && meet == "meet" => {
+                match Host::from_address(ip.parse().ok()?)? {
+                    Host::Node(other) => Some([self.node, other]),
+                    _ => None,
+                }
+            }
+            _ => None,
+        }
+    }
+
+    /// Whom the node is told to replicate, as far as that is said by the node's name in the plan.
+    pub fn follows(&self) -> Option<NodeId> {
+        match self.words().as_slice() {
+            [cluster, replicate, of, ..] if cluster == "cluster" && replicate == "replicate" => {
+                node_named(of)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the node is told to forget the cluster.
+    pub fn resets(&self) -> bool {
+        self.words().starts_with(&["cluster".to_owned(), "reset".to_owned()])
+    }
+
+    /// Its words in small letters.
+    fn words(&self) -> Vec<String> {
+        self.args.iter().map(|arg| arg.to_ascii_lowercase()).collect()
+    }
+
     /// The command with what shows that it took effect.
     fn shown_by(self, sign: Sign) -> Self {
         Typed { sign: Some(sign), ..self }
@@ -162,10 +216,16 @@ fn name_of(node: NodeId) -> String {
     format!("{{{node}}}")
 }
 
+/// The node that such a name stands for.
+fn node_named(name: &str) -> Option<NodeId> {
+    let number = name.strip_prefix("{node-")?.strip_suffix('}')?;
+    number.parse().ok().map(NodeId)
+}
+
 /// Slots that a command names.
 const SLOTS: Key = Key::new("slots", Form::Slots, "the slots. Must be there");
 /// Every slot there is.
-const ALL_SLOTS: (u16, u16) = (0, 16_383);
+pub const ALL_SLOTS: (u16, u16) = (0, 16_383);
 
 /// Slots as arguments: each by itself, or the ends of each range.
 fn slot_words(slots: &[(u16, u16)], ranges: bool) -> Vec<String> {
@@ -193,7 +253,7 @@ pub trait OpKind: Sized {
     const ABOUT: &'static str;
     /// Its own keys.
     const KEYS: &'static [Key];
-    /// An entry that can be run in a cluster of three shards with one replica each.
+    /// An entry that can be run in a cluster of three shards with one replica each, and two spare nodes.
     const EXAMPLE: &'static str;
     /// Whether `expect:` can say what it is to be answered.
     const EXPECTS: bool = false;
@@ -274,8 +334,18 @@ pub trait OpKind: Sized {
         Vec::new()
     }
 
-    /// The nodes whose processes it ends on purpose.
-    fn stops(&self) -> Vec<NodeId> {
+    /// The nodes that it tells to end, beside those at which it types that; in a cluster of this shape.
+    fn shuts_down(&self, _layout: Layout) -> Vec<NodeId> {
+        Vec::new()
+    }
+
+    /// The nodes that it takes out of the cluster, beside those that its typed commands do; in a cluster of this shape.
+    fn sends_away(&self, _layout: Layout) -> Vec<NodeId> {
+        Vec::new()
+    }
+
+    /// The nodes that it takes into the cluster, each with its shard, beside those that its typed commands do.
+    fn takes_in(&self) -> Vec<(NodeId, ShardId)> {
         Vec::new()
     }
 }

@@ -28,7 +28,7 @@ impl OpKind for Rebalance {
     const EXAMPLE: &'static str = "type: rebalance\ndelay: 1";
 
     fn read(reader: &mut Reader) -> Option<Self> {
-        let Layout { shards, replicas } = reader.layout;
+        let Layout { shards, replicas, .. } = reader.layout;
         Some(Rebalance { shards, replicas, method: reader.word("method").unwrap_or(Method::Any) })
     }
 
@@ -56,7 +56,7 @@ impl OpKind for Rebalance {
     }
 
     fn parts(&self) -> Vec<OpAction> {
-        let layout = Layout { shards: self.shards, replicas: self.replicas };
+        let layout = Layout { shards: self.shards, replicas: self.replicas, spares: 0 };
         let pairs = layout.shards().flat_map(|to| layout.shards().map(move |from| (from, to)));
         let apart = pairs.filter(|(from, to)| from != to);
         let back = apart.map(|(from, to)| Reshard {

@@ -1,7 +1,7 @@
 //! The nodes that a command is typed at: one, some, or all that were laid out.
 
 use super::{OpKind, Typed};
-use crate::id::NodeId;
+use crate::id::{NodeId, ShardId};
 use crate::language::target::Target;
 use crate::language::{Entry, Form, Key, Layout, Reader, Renumber, Value};
 use crate::rng::Stream;
@@ -84,6 +84,21 @@ pub(super) fn read_one(reader: &mut Reader, key: &str) -> Option<NodeId> {
         reader.wrong("it is not said which node", format!("add `{key}:`"));
     }
     reader.node(key)
+}
+
+/// Reads the one shard of a kind that must have one.
+pub(super) fn read_shard(reader: &mut Reader, key: &str) -> Option<ShardId> {
+    if !reader.has(key) {
+        reader.wrong("it is not said which shard", format!("add `{key}:`"));
+    }
+    reader.shard(key)
+}
+
+/// Draws a node that is laid out as a replica, of which there must be some.
+pub(super) fn draw_replica(stream: &mut Stream, layout: Layout) -> NodeId {
+    let shard = ShardId(stream.range(1..=u64::from(layout.shards)) as u16);
+    let nth = stream.range(1..=u64::from(layout.replicas)) as u16;
+    NodeId(layout.first_primary(shard).0 + nth)
 }
 
 /// The keys that name some nodes.

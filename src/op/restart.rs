@@ -61,8 +61,4 @@ impl OpKind for Restart {
     fn renumber(&mut self, new: &dyn Renumber) {
         self.node = new.node(self.node);
     }
-
-    fn stops(&self) -> Vec<NodeId> {
-        vec![self.node]
-    }
 }

@@ -49,8 +49,4 @@ impl OpKind for RestartEmpty {
     fn wipes(&self) -> Vec<NodeId> {
         vec![self.node]
     }
-
-    fn stops(&self) -> Vec<NodeId> {
-        vec![self.node]
-    }
 }

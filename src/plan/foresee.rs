@@ -69,7 +69,9 @@ impl Outlook<'_> {
 
     /// Whether an earlier command may have changed which node belongs where.
     fn is_reshaped(&self) -> bool {
-        let reshapes = |op: &Op| op.action.types(|typed| !is_harmless(&typed.args));
+        let layout = self.cluster.layout();
+        let reshapes =
+            |op: &Op| op.action.reshapes(layout) || op.action.types(|typed| !is_harmless(&typed.args));
         self.operations[..self.index].iter().any(reshapes)
     }
 
@@ -187,7 +189,7 @@ impl Outlook<'_> {
             Trigger::AfterOp { op, delay_ns } => {
                 usize::from(op.0) <= self.index && delay_ns < self.least_time(usize::from(op.0))
             }
-            Trigger::DuringOp { .. } => false,
+            Trigger::DuringOp { .. } | Trigger::Seen { .. } => false,
         }
     }
 
@@ -211,12 +213,12 @@ impl Outlook<'_> {
 
     /// Whether `fault` fires with `first` or so shortly after it that no election fits in between.
     fn is_soon_after(&self, first: &Fault, fault: &Fault) -> bool {
-        match (first.trigger, fault.trigger) {
+        match (&first.trigger, &fault.trigger) {
             (Trigger::At { delay_ns: one }, Trigger::At { delay_ns: other }) => {
-                other >= one && other - one < self.no_election
+                other >= one && *other - *one < self.no_election
             }
             (Trigger::BeforeOp { op: one, lead_ns: lead }, Trigger::BeforeOp { op: other, lead_ns }) => {
-                one == other && lead + lead_ns < self.no_election
+                one == other && *lead + *lead_ns < self.no_election
             }
             (one, other) => one == other,
         }

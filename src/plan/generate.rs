@@ -50,6 +50,7 @@ pub(super) fn name_of_seed(seed: u64) -> String {
 struct Shape {
     shards: u64,
     replicas: u64,
+    spares: Option<u64>,
     node_timeout_ms: Option<u64>,
     formation: Option<Formation>,
     config: BTreeMap<String, String>,
@@ -57,13 +58,15 @@ struct Shape {
 
 impl Shape {
     fn layout(&self) -> Layout {
-        Layout { shards: self.shards as u16, replicas: self.replicas as u16 }
+        let spares = self.spares.unwrap_or_default() as u16;
+        Layout { shards: self.shards as u16, replicas: self.replicas as u16, spares }
     }
 
     fn written(self) -> Cluster {
         Cluster {
             shards: Some(self.shards),
             replicas: Some(self.replicas),
+            spares: self.spares,
             node_timeout_ms: self.node_timeout_ms,
             formation: self.formation,
             config: self.config,
@@ -96,6 +99,7 @@ fn cluster(seed: u64, overrides: Overrides) -> Shape {
     Shape {
         shards: overrides.shards.map_or(shards, u64::from),
         replicas: overrides.replicas.map_or(replicas, u64::from),
+        spares: stream(seed, "spares").weighted(&[(4, None), (1, Some(1)), (1, Some(2))]),
         node_timeout_ms: stream(seed, "node timeout").weighted(&timeouts),
         formation: stream(seed, "formation").weighted(&formations),
         config: settings::settings(seed),

@@ -7,12 +7,13 @@ mod epoch;
 mod fit;
 mod foresee;
 pub mod generate;
+mod guest;
 pub mod reduce;
 pub mod resolve;
 mod to_scenario;
 mod written;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +27,7 @@ use crate::time::SimDuration;
 pub use crate::scenario::{Formation, PLAIN, Pattern};
 pub use fit::Unfit;
 pub use generate::{Overrides, generate};
+pub use guest::{GuestExpect, GuestPlan};
 pub use reduce::{FaultTimes, Kept, OperationTimes, Timeline};
 pub use resolve::{ResolveError, resolve};
 
@@ -50,6 +52,9 @@ pub struct Plan {
     pub faults: Vec<Fault>,
     /// The clients; none if absent.
     pub workload: Option<WorkloadPlan>,
+    /// Programs of the user's, each on a host of its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub guests: Vec<GuestPlan>,
     /// What must hold in the end, and within which limits.
     pub limits: Limits,
 }
@@ -61,6 +66,9 @@ pub struct ClusterPlan {
     pub shards: u16,
     /// How many replicas each shard has, 0 to 5.
     pub replicas: u16,
+    /// How many nodes stand beside it, numbered after all others, and started when they are asked for.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub spares: u16,
     /// `cluster-node-timeout`.
     pub node_timeout_ms: u64,
     /// How it comes about.
@@ -79,6 +87,10 @@ fn second_version() -> u64 {
 
 fn is_second_version(version: &u64) -> bool {
     *version == second_version()
+}
+
+fn is_zero(count: &u16) -> bool {
+    *count == 0
 }
 
 fn at_full_speed() -> u64 {
@@ -182,6 +194,9 @@ pub struct Limits {
     pub persistence: bool,
     /// Operations that nothing excuses are done.
     pub operations: bool,
+    /// Guests come to what is wanted of them; asked for where there are guests.
+    #[serde(skip_serializing_if = "is_false")]
+    pub guests: bool,
     /// How long after the last fault or operation all live nodes agree at the latest.
     pub max_convergence_ns: SimDuration,
     /// The longest replication lag that is tolerated once nothing is wrong.
@@ -207,6 +222,11 @@ fn is_true(asked: &bool) -> bool {
     *asked
 }
 
+/// For keys that stand in a plan only where they switch something on.
+fn is_false(asked: &bool) -> bool {
+    !asked
+}
+
 impl Default for Limits {
     /// What holds where a scenario says nothing.
     fn default() -> Self {
@@ -218,6 +238,7 @@ impl Default for Limits {
             roles: true,
             persistence: true,
             operations: true,
+            guests: false,
             max_convergence_ns: SimDuration::from_secs(30),
             max_replication_lag_ns: SimDuration::from_secs(5),
             max_write_gap_ns: None,
@@ -228,6 +249,14 @@ impl Default for Limits {
 }
 
 impl Plan {
+    /// The nodes that do not belong to the cluster for the whole run, or may not: spare ones, and those that an operation
+    /// takes out of it.
+    pub fn may_be_outside(&self) -> BTreeSet<NodeId> {
+        let layout = self.cluster.layout();
+        let sent_away = self.operations.iter().flat_map(|op| op.action.sends_away(layout));
+        layout.hosts().filter(|node| layout.is_spare(*node)).chain(sent_away).collect()
+    }
+
     /// The plan with the failures of its operations foreseen anew.
     pub(crate) fn foreseen(mut self) -> Plan {
         foresee::mark(&self.cluster, &self.network, &mut self.operations, &self.faults);
@@ -263,12 +292,12 @@ impl ClusterPlan {
     pub fn of(shards: u16, replicas: u16) -> Self {
         let (formation, config) = Default::default();
         let (cpu, node_timeout_ms) = (at_full_speed(), DEFAULT_NODE_TIMEOUT_MS);
-        ClusterPlan { shards, replicas, node_timeout_ms, formation, cpu, config }
+        ClusterPlan { shards, replicas, spares: 0, node_timeout_ms, formation, cpu, config }
     }
 
     /// The shape of the cluster.
     pub fn layout(&self) -> Layout {
-        Layout { shards: self.shards, replicas: self.replicas }
+        Layout { shards: self.shards, replicas: self.replicas, spares: self.spares }
     }
 
     /// How many nodes the cluster has.
@@ -276,9 +305,19 @@ impl ClusterPlan {
         self.layout().node_count()
     }
 
-    /// All nodes, in order.
+    /// All nodes that are laid out, in order.
     pub fn nodes(&self) -> impl Iterator<Item = NodeId> + use<> {
         self.layout().nodes()
+    }
+
+    /// All nodes, in order, the spare ones last.
+    pub fn hosts(&self) -> impl Iterator<Item = NodeId> + use<> {
+        self.layout().hosts()
+    }
+
+    /// All shards that are laid out, in order, and those that spare nodes can found.
+    pub fn possible_shards(&self) -> impl Iterator<Item = ShardId> + use<> {
+        self.layout().possible_shards()
     }
 
     /// All shards, in order.

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::{Overrides, Plan, generate, resolve};
 use crate::fault::{Moment, Target, Trigger};
-use crate::id::{NodeId, ShardId};
+use crate::id::ShardId;
 use crate::op::{Failover, OpId};
 use crate::scenario::{Scenario, parse_str};
 use crate::time::SimDuration;
@@ -136,7 +136,7 @@ chaos:
   - {type: process_kill, target: primary, shard: 1, coordination: during_operation, operation: 2}",
     );
     let ns = SimDuration::from_ms;
-    let triggers: Vec<Trigger> = plan.faults.iter().map(|fault| fault.trigger).collect();
+    let triggers: Vec<Trigger> = plan.faults.iter().map(|fault| fault.trigger.clone()).collect();
     assert_eq!(
         triggers,
         [
@@ -256,11 +256,11 @@ fn assert_sound(plan: &Plan) {
 
 fn exists(plan: &Plan, target: Target) -> bool {
     match target {
-        Target::Primary(shard) => plan.cluster.shards().any(|other| other == shard),
+        Target::Primary(shard) => plan.cluster.possible_shards().any(|other| other == shard),
         Target::Replica(ShardId(shard), n) => {
             (1..=plan.cluster.shards).contains(&shard) && n < plan.cluster.replicas
         }
-        Target::Node(NodeId(node)) => (1..=plan.cluster.node_count()).contains(&node),
+        Target::Node(node) => plan.cluster.hosts().any(|other| other == node),
         Target::Clients => true,
     }
 }
@@ -290,20 +290,19 @@ fn a_generated_scenario_reads_like_one_a_person_wrote() {
             min: 2.0
             max: 30.0
         operations:
-        - type: command
-          node: 4
-          args:
-          - CLUSTER
-          - NODES
+        - type: bgsave
+          node: 2
           timing: delayed
           delay: 2.3
-        - type: bumpepoch
-          node: 4
+        - type: configuration_change
+          node: 5
+          set:
+            repl-diskless-load: on-empty-db
           timing: delayed
           delay: 1.0
-        - type: client_kill
+        - type: meet
           node: 5
-          whose: replica
+          with: 2
           timing: delayed
           delay: 3.8
         chaos:
@@ -343,4 +342,5 @@ proptest! {
     }
 }
 
+mod cues;
 mod round_trip;

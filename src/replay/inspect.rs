@@ -153,7 +153,7 @@ impl Twin {
 
     /// What every node of the recording thinks.
     pub fn views(&mut self, recording: &Recording, moment: &Moment) -> Result<Vec<NodeView>, TwinError> {
-        let nodes = recording.plan().cluster.nodes();
+        let nodes = recording.plan().cluster.hosts();
         nodes.map(|node| Ok(NodeView { node, state: self.view(node, moment)? })).collect()
     }
 

@@ -44,6 +44,12 @@ pub fn read(
         let read = fault::read(FaultId(id), (entry, place(usize::from(id) - 1)), layout, &ties, draws.seed);
         faults.extend(read.map_err(|wrong| problems.extend(wrong)));
     }
+    if problems.is_empty() {
+        // What one fault waits for is another's to come to; so all of them must be known.
+        let wrong = fault::never_seen(&faults).into_iter();
+        problems
+            .extend(wrong.map(|(index, message, advice)| place(index).key("when").problem(message, advice)));
+    }
     if problems.is_empty() { Ok((operations, faults)) } else { Err(problems) }
 }
 

@@ -3,6 +3,7 @@
 //! Every problem is found, not only the first, each with its path. What may happen to be hopeless (a failover
 //! without a quorum) is no problem here: the plan says of such an operation that it is expected to fail.
 
+mod guests;
 mod network;
 mod workload;
 
@@ -16,6 +17,8 @@ pub const DEFAULT_SHARDS: u64 = 3;
 pub const DEFAULT_REPLICAS: u64 = 1;
 /// The most shards a cluster can have.
 const MAX_SHARDS: u64 = 500;
+/// The most nodes that can stand beside a cluster.
+const MAX_SPARES: u64 = 16;
 /// The most replicas a shard can have.
 const MAX_REPLICAS: u64 = 5;
 /// The most operations, and the most faults.
@@ -37,6 +40,7 @@ pub fn check(scenario: &Scenario) -> Vec<Problem> {
     found.count(&Place::of(&["operations"]), scenario.operations.len(), MAX_ENTRIES);
     found.count(&Place::of(&["chaos"]), scenario.chaos.len(), MAX_ENTRIES);
     found.workload(&scenario.workload);
+    found.guests(&scenario.guests, &scenario.workload);
     found.validation(&scenario.validation);
     found.problems
 }
@@ -44,7 +48,8 @@ pub fn check(scenario: &Scenario) -> Vec<Problem> {
 /// The shape of the cluster; where it says something that cannot be, as near as can be.
 pub(super) fn layout(cluster: &Cluster) -> Layout {
     let shards = cluster.shards.unwrap_or(DEFAULT_SHARDS).clamp(1, MAX_SHARDS) as u16;
-    Layout { shards, replicas: cluster.replicas.unwrap_or(DEFAULT_REPLICAS).min(MAX_REPLICAS) as u16 }
+    let replicas = cluster.replicas.unwrap_or(DEFAULT_REPLICAS).min(MAX_REPLICAS) as u16;
+    Layout { shards, replicas, spares: cluster.spares.unwrap_or(0).min(MAX_SPARES) as u16 }
 }
 
 /// The problems found so far.
@@ -130,6 +135,7 @@ impl Finds {
         let place = Place::of(&["cluster"]);
         self.range(&place.key("shards"), cluster.shards, 3, MAX_SHARDS);
         self.range(&place.key("replicas"), cluster.replicas, 0, MAX_REPLICAS);
+        self.range(&place.key("spares"), cluster.spares, 0, MAX_SPARES);
         self.range(&place.key("node_timeout_ms"), cluster.node_timeout_ms, 100, 3_600_000);
         self.range(&place.key("cpu"), cluster.cpu, 1, 1_000);
         for (name, value) in &cluster.config {
@@ -142,7 +148,7 @@ impl Finds {
     }
 
     fn node(&mut self, place: &Place, node: u64) {
-        let last = self.layout.node_count();
+        let last = self.layout.host_count();
         if !(1..=u64::from(last)).contains(&node) {
             self.add(place, format!("there is no node {node}"), format!("the nodes are 1 to {last}"));
         }

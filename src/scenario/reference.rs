@@ -12,6 +12,7 @@ pub fn reference() -> String {
     let operations = sections("operations", &op::abouts());
     let faults = sections("chaos", &fault::abouts());
     let (timing, trigger) = (table(op::timing::KEYS), table(fault::trigger::KEYS));
+    let cue = table(fault::cue::KEYS);
     let target = table(target::KEYS);
     let kinds =
         KINDS.iter().map(|kind| format!("| `{}` | {} |\n", kind.name, kind.about)).collect::<String>();
@@ -30,6 +31,10 @@ What happens to the cluster against its will, in a list. Every fault is healed a
 every fault has these, which say when it fires:
 
 {trigger}
+Below `when` stands what is to be seen, as in `when: {{bus: failover_auth_request, from: 5, nth: 2}}`. One of the first seven keys
+says what; what is seen counts from the beginning of the workload. A fault whose sight never came is reported as missed:
+
+{cue}
 and most have these, which say whom it hits. Roles are looked up when the moment has come; what is left out is drawn
 from the seed:
 
@@ -81,6 +86,7 @@ The server to run: a version in quotes (`\"8.1\"`), or a path.
 |---|---|---|
 | `shards` | 3 to 500 | how many shards; 3 if absent |
 | `replicas` | 0 to 5 | how many replicas each shard has; 1 if absent |
+| `spares` | 0 to 16 | how many nodes stand beside the cluster, numbered after all others, and started when an operation takes them in; none if absent |
 | `node_timeout_ms` | 100 to 3600000 | `cluster-node-timeout`; 5000 if absent |
 | `formation` | `meet` or `preset` | whether the operator introduces the nodes to each other (if absent), or they start with the `nodes.conf` of a formed cluster |
 | `cpu` | 1 to 1000 | how many times slower than a quick machine every node works; 1 if absent |
@@ -111,6 +117,8 @@ The server to run: a version in quotes (`\"8.1\"`), or a path.
 | `reconnect` | a whole number | after how many operations each a client closes its connections and makes new ones; never if absent |
 | `pinned` | `true` or `false` | whether each client asks a node of its own first (client 1 node 1, and so on), whatever it knows of slots, and reads there if that is a replica (`READONLY`); it goes where it is sent. They do not if absent |
 | `commands` | a list of commands, see below | everything the clients do; then nothing of it is drawn |
+| `tool` | a program | runs as the guest `workload` in the place of clients: `valkey-benchmark` |
+| `args` | a list of texts | the tool's arguments; `-h 10.0.0.1 -p 6379` comes before them unless they name a host |
 
 An entry of `commands` has `client` (from 1), `at` (seconds since the workload began; later if the client's command before it is
 still open) and one of these:
@@ -130,7 +138,26 @@ The kinds of `mix`, whose replies are held against a model of the server, comman
 | `plain` | `SET` and `GET` by `pattern`, on keys and values of their own |
 ";
 
-const TAIL: &str = "## `validation`
+const TAIL: &str = "## `guests`
+
+Unmodified programs of the user's, in a list: each runs under the same virtual time as the cluster, on a host of its own
+(10.3.0.1 is the first guest's; node 1 is at 10.0.0.1, node 256 at 10.0.1.0, all at port 6379). What it writes to its outputs, and the files that
+it leaves, are among the results in `guests/NAME`. What cannot be simulated is refused by name: static binaries,
+`io_uring`, edge-triggered epoll, threads that wait for each other without giving way.
+
+| key | value | |
+|---|---|---|
+| `name` | letters, digits, `-`, `_` | what it is called. Must be there |
+| `run` | a list: program, arguments | what is run: a path, or a name that is looked for beside the server, among the tools of its version (`valkey-cli`, `valkey-benchmark`; fetched if need be), and on `PATH`. Must be there |
+| `at` | seconds | when it starts, after the workload began; 0 if absent |
+| `timeout` | seconds | how long it may take; then it is ended, which is a violation; 300 if absent |
+| `kill_after` | seconds | after how long it is killed on purpose, as an operator does who loses patience |
+| `stdin` | a text | what it reads from its standard input |
+| `files` | names with their contents | what stands in its folder when it starts |
+| `environment` | names with their values | what is in its environment besides what every guest has |
+| `expect` | `{exit: status, output: [text, …]}` | its exit status, and texts that are each part of a line it writes; what is absent is not judged |
+
+## `validation`
 
 What must hold in the end, as one map or a list of maps.
 
@@ -166,7 +193,7 @@ mod tests {
     /// The example of a kind as a scenario.
     fn scenario(list: &str, about: &About) -> String {
         let entry = about.example.trim().replace('\n', "\n    ");
-        format!("scenario: {{name: {}, seed: 1}}\n{list}:\n  - {entry}\n", about.name)
+        format!("scenario: {{name: {}, seed: 1}}\ncluster: {{spares: 2}}\n{list}:\n  - {entry}\n", about.name)
     }
 
     #[test]

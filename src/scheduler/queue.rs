@@ -30,8 +30,8 @@ pub struct Queued {
 /// The queue.
 #[derive(Default)]
 pub struct Queue {
-    /// When, the how manieth, and its place in `waiting`.
-    keys: BinaryHeap<Reverse<(SimTime, u64, usize)>>,
+    /// When, whether others go first, the how manieth, and its place in `waiting`.
+    keys: BinaryHeap<Reverse<(SimTime, bool, u64, usize)>>,
     waiting: Slab<Queued>,
     sequence: u64,
     now: SimTime,
@@ -41,14 +41,24 @@ impl Queue {
     /// Queues a message; it must not be earlier than the last one taken.
     pub fn push(&mut self, queued: Queued) {
         assert!(queued.at >= self.now, "{queued:?} is earlier than {}, the last event", self.now);
+        self.insert(queued, true);
+    }
+
+    /// Queues a message for the instant of the last one taken, before everything else that waits for it.
+    pub fn push_first(&mut self, queued: Queued) {
+        assert!(queued.at == self.now, "{queued:?} is not of {}, the last event's instant", self.now);
+        self.insert(queued, false);
+    }
+
+    fn insert(&mut self, queued: Queued, after_others: bool) {
         let at = queued.at;
-        self.keys.push(Reverse((at, self.sequence, self.waiting.insert(queued))));
+        self.keys.push(Reverse((at, after_others, self.sequence, self.waiting.insert(queued))));
         self.sequence += 1;
     }
 
     /// Takes the first message.
     pub fn pop(&mut self) -> Option<Queued> {
-        let Reverse((_, _, place)) = self.keys.pop()?;
+        let Reverse((_, _, _, place)) = self.keys.pop()?;
         let queued = self.waiting.remove(place);
         assert!(queued.at >= self.now, "time goes back to {}", queued.at);
         self.now = queued.at;
@@ -85,6 +95,17 @@ mod tests {
             }
             prop_assert_eq!(taken, expected);
         }
+    }
+
+    #[test]
+    fn what_comes_first_comes_before_what_waits_for_the_same_instant() {
+        let mut queue = Queue::default();
+        (0..3).for_each(|cause| queue.push(at(10, cause)));
+        queue.pop();
+        queue.push_first(at(10, 7));
+        queue.push_first(at(10, 8));
+        let order: Vec<_> = std::iter::from_fn(|| queue.pop()).map(|queued| queued.cause).collect();
+        assert_eq!(order, [Some(7), Some(8), Some(1), Some(2)]);
     }
 
     #[test]

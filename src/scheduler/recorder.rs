@@ -1,6 +1,7 @@
 //! Numbers the events of a run and hands them to the log's writer and to whoever gathers evidence.
 
 use crate::actor::host::Record;
+use crate::chronicle::cues::Met;
 use crate::event::{Body, Event, Phase};
 use crate::event_log::LogWriter;
 use crate::id::ActorId;
@@ -63,6 +64,11 @@ impl Recorder {
     pub fn event_at(&self, at: SimTime) -> Option<u64> {
         let i = self.instants.partition_point(|event| *event < at);
         (i < self.instants.len()).then_some(i as u64)
+    }
+
+    /// The next fault that waits no longer, as what it waits for was seen.
+    pub fn met(&mut self) -> Option<Met> {
+        self.gatherer.as_mut()?.met()
     }
 
     /// Everything that was gathered; events after this are only written.

@@ -15,6 +15,7 @@ use super::error::{Reason, Refusal};
 use super::libc_version::{self, HOST_LOADER};
 use super::probe;
 use super::server::{Launch, Origin, Server};
+use super::tools::Toolbox;
 use super::version::{Family, Version};
 use crate::workers;
 
@@ -60,6 +61,7 @@ fn server(launch: Launch, origin: Origin, said: Said, sha256: String, interprete
         binary,
         loader,
         origin,
+        toolbox: Toolbox::default(),
     }
 }
 

@@ -53,6 +53,8 @@ pub const TURN_DIED: u32 = 0x4000_0000;
 
 /// Check that no system call goes round the shim.
 pub const FLAG_CHECK: u32 = 1;
+/// The processes are a user's programs, and no servers.
+pub const FLAG_GUEST: u32 = 2;
 
 /// Where everything is.
 #[repr(C)]

@@ -21,6 +21,20 @@ pub enum Said<'a> {
     /// The server follows the node with this id from now on (`clusterUpdateSlotsConfigWith`,
     /// `clusterHandleReplicaMigration`).
     Follows(&'a str),
+    /// A replica stands for election: how long it waits before it asks, its rank among the replicas of its primary, and its
+    /// offset (`clusterHandleReplicaFailover`).
+    Stands {
+        /// In milliseconds.
+        delay_ms: u64,
+        /// 0 for the best.
+        rank: u64,
+        /// Its replication offset.
+        offset: u64,
+    },
+    /// Such a replica asks later by so much, in milliseconds, as its rank is another one now; sooner if negative.
+    AsksLater(i64),
+    /// Such a replica asks at once, as it is the best.
+    AsksNow,
     /// A replica has all that its paused primary has, and may ask for votes (`clusterHandleManualFailover`).
     HandoverReady,
     /// A handover, if one was under way, is none any more: it is asked for anew or forced (`clusterCommandSpecial`), or
@@ -32,6 +46,20 @@ pub enum Said<'a> {
     ClusterDown,
     /// The server has what its primary has (`readSyncBulkPayload`, `replicationResurrectCachedPrimary`'s callers).
     Synced,
+    /// A replica reached its primary and asks for what it lacks (`connectWithPrimary`).
+    SyncStarted,
+    /// A replica has to take everything anew (`replicaProcessPsyncReply`).
+    FullSync,
+    /// A replica lost its primary (`freeClient`).
+    PrimaryLost,
+    /// The server opened a slot to get it (`clusterCommandSetSlot`).
+    Imports(u16),
+    /// The server opened a slot to give it away.
+    Migrates(u16),
+    /// The server was told whose a slot is.
+    Assigned(u16),
+    /// A job of an atomic slot migration came to this state (`updateSlotMigrationJobState`, 9.0 and later).
+    MigrationState(&'a str),
     /// The server or a sanitizer found it broken (`_serverAssert`, `_serverPanic`, `sigsegvHandler`,
     /// `serverOutOfMemoryHandler`).
     Broken,
@@ -50,6 +78,9 @@ const PHRASES: &[Phrase] = &[
     Phrase("Failover election won: I'm the new ", |_| Some(Said::Elected)),
     Phrase("Taking over the primary (", |_| Some(Said::TookOver)),
     Phrase("Taking over the master (", |_| Some(Said::TookOver)),
+    Phrase(STANDS, stands),
+    Phrase(" rank updated to #", |line| signed_after(line, ", added ").map(Said::AsksLater)),
+    Phrase("initiate the election immediately", |_| Some(Said::AsksNow)),
     Phrase(FOLLOWS, |line| id_soon_after(line, FOLLOWS).map(Said::Follows)),
     Phrase(MIGRATES, |line| id_soon_after(line, MIGRATES).map(Said::Follows)),
     Phrase("replication stream processed, manual failover can start", |_| Some(Said::HandoverReady)),
@@ -60,6 +91,16 @@ const PHRASES: &[Phrase] = &[
     Phrase("Cluster state changed: fail", |_| Some(Said::ClusterDown)),
     Phrase(" <-> REPLICA sync: Finished with success", |_| Some(Said::Synced)),
     Phrase("Successful partial resynchronization with ", |_| Some(Said::Synced)),
+    Phrase(" <-> REPLICA sync started", |_| Some(Said::SyncStarted)),
+    Phrase("Full resync from ", |_| Some(Said::FullSync)),
+    Phrase("Connection with primary lost.", |_| Some(Said::PrimaryLost)),
+    Phrase("Connection with master lost.", |_| Some(Said::PrimaryLost)),
+    Phrase("Importing slot ", |line| slot_after(line, "Importing slot ").map(Said::Imports)),
+    Phrase("Migrating slot ", |line| slot_after(line, "Migrating slot ").map(Said::Migrates)),
+    Phrase("Assigning slot ", |line| slot_after(line, "Assigning slot ").map(Said::Assigned)),
+    Phrase(" state transition: ", |line| {
+        line.split_once(" -> ").map(|(_, to)| Said::MigrationState(to.trim_end()))
+    }),
     Phrase("ASSERTION FAILED", |_| Some(Said::Broken)),
     Phrase("Guru Meditation", |_| Some(Said::Broken)),
     Phrase("crashed by signal", |_| Some(Said::Broken)),
@@ -72,6 +113,7 @@ const PHRASES: &[Phrase] = &[
     Phrase(": runtime error: ", |_| Some(Said::Broken)),
 ];
 
+const STANDS: &str = "Start of election delayed for ";
 const FOLLOWS: &str = "Reconfiguring myself as a replica of ";
 /// Redis ends it with `master`, Valkey with `primary`; the id follows either.
 const MIGRATES: &str = "Migrating to orphaned ";
@@ -79,6 +121,21 @@ const MIGRATES: &str = "Migrating to orphaned ";
 /// Reads a line; nothing if it says nothing of interest.
 pub fn read(line: &str) -> Option<Said<'_>> {
     PHRASES.iter().filter(|Phrase(text, _)| line.contains(text)).find_map(|Phrase(_, said)| said(line))
+}
+
+fn stands(line: &str) -> Option<Said<'_>> {
+    let (delay_ms, rank) = (number_after(line, STANDS)?, number_after(line, "(rank #")?);
+    Some(Said::Stands { delay_ms, rank, offset: number_after(line, "offset ")? })
+}
+
+fn signed_after(line: &str, text: &str) -> Option<i64> {
+    line.split_once(text)?.1.split_ascii_whitespace().next()?.parse().ok()
+}
+
+/// The number that follows a text at once.
+fn number_after(line: &str, text: &str) -> Option<u64> {
+    let rest = line.split_once(text)?.1;
+    rest[..rest.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(rest.len())].parse().ok()
 }
 
 /// The cluster id that follows a text at once.
@@ -89,6 +146,11 @@ fn id_after<'a>(line: &'a str, text: &str) -> Option<&'a str> {
 /// The cluster id that follows a text, perhaps after one more word.
 fn id_soon_after<'a>(line: &'a str, text: &str) -> Option<&'a str> {
     line.split_once(text)?.1.split_ascii_whitespace().take(2).find(|word| is_id(word))
+}
+
+/// The slot that follows a text at once.
+fn slot_after(line: &str, text: &str) -> Option<u16> {
+    line.split_once(text)?.1.split_ascii_whitespace().next()?.parse().ok()
 }
 
 const ID_LENGTH: usize = 40;
@@ -132,10 +194,37 @@ mod tests {
                 Said::HandoverReady,
             ),
             ("Forced failover user request accepted (user request from '').".to_owned(), Said::HandoverAnew),
+            (
+                "1:S * Start of election delayed for 612 milliseconds (rank #1, offset 4321).".to_owned(),
+                Said::Stands { delay_ms: 612, rank: 1, offset: 4321 },
+            ),
+            (
+                "Start of election delayed for 0 milliseconds (rank #0, primary rank #2, offset 9)."
+                    .to_owned(),
+                Said::Stands { delay_ms: 0, rank: 0, offset: 9 },
+            ),
+            (
+                "Replica rank updated to #0, added -1000 milliseconds of delay.".to_owned(),
+                Said::AsksLater(-1000),
+            ),
+            (
+                "Myself become the best ranked replica, initiate the election immediately.".to_owned(),
+                Said::AsksNow,
+            ),
             ("1:M # Cluster state changed: ok".to_owned(), Said::ClusterOk),
             ("1:M # Cluster state changed: fail".to_owned(), Said::ClusterDown),
             ("1:S * MASTER <-> REPLICA sync: Finished with success".to_owned(), Said::Synced),
             ("1:S * Successful partial resynchronization with primary.".to_owned(), Said::Synced),
+            ("1:S * PRIMARY <-> REPLICA sync started".to_owned(), Said::SyncStarted),
+            ("1:S * Full resync from primary: 5f4b:14".to_owned(), Said::FullSync),
+            ("1:S * Connection with primary lost.".to_owned(), Said::PrimaryLost),
+            (format!("1:M * Importing slot 100 from node {ID} ()"), Said::Imports(100)),
+            (format!("1:M * Migrating slot 16383 to node {ID} ()"), Said::Migrates(16_383)),
+            (format!("1:M * Assigning slot 0 to node {ID} () in shard {other}"), Said::Assigned(0)),
+            (
+                "1:M * Slot migration a1 state transition: streaming -> waiting-to-pause".to_owned(),
+                Said::MigrationState("waiting-to-pause"),
+            ),
             ("=== REDIS BUG REPORT START: Cut & paste".to_owned(), Said::Broken),
         ];
         for (line, said) in lines {

@@ -48,8 +48,8 @@ fn the_third_version_of_the_protocol_and_replicas_are_asked_too() {
 
 #[test]
 fn elements_that_a_new_primary_lacks_though_it_had_executed_them_are_missed_by_the_next_reply() {
-    let broken =
-        (0..12).map(|n| format!("  - {{type: command, node: 2, args: [DEL, 'list:{n}', 'hash:{n}']}}\n"));
+    let broken = (0..12).flat_map(|n| [format!("list:{n}"), format!("hash:{n}")]);
+    let broken = broken.map(|key| format!("  - {{type: command, node: 2, args: [DEL, '{key}']}}\n"));
     let ran = run(
         &plan(&format!(
             "scenario: {{name: missing, seed: 1}}

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::AtomicBool;
 
+use valkey_fuzzer::id::NodeId;
 use valkey_fuzzer::report::{ActionOutcome, Status};
 use valkey_fuzzer::simulation::Simulation;
 
@@ -141,5 +142,48 @@ workload: {duration: 4}",
             }
             (_, ended) => panic!("{}: {:?}", server.version, ended.map(|outcome| outcome.report.status)),
         }
+    }
+}
+
+#[test]
+fn nodes_leave_join_and_change_their_shards() {
+    let plan = plan(include_str!("scenarios/members.yaml"));
+    for server in all_servers() {
+        let ran = run(&plan, &server);
+        assert_ended(
+            &ran,
+            &[
+                "node-1 does not know node-2; node-3 does not know node-2",
+                "node-2 serves with nothing after",
+                "node-3 answered; node-3 answered",
+                "node-4 is a replica of node-1",
+                "node-7 serves with nothing after",
+                "✗ node-1 owns 5461 slots",
+                "✗ node-6 is a member already",
+                "✗ node-3 refused: ERR To set a master the node must be empty",
+                "node-1 does not know node-6; node-2 does not know node-6",
+            ],
+        );
+        let full = |n| ran.report.replication.get(&NodeId(n)).map_or(0, |resyncs| resyncs.full);
+        assert_eq!(
+            (full(4), full(7)),
+            (2, 1),
+            "node-4 was made to fetch everything anew, and went to node-1"
+        );
+    }
+}
+
+#[test]
+fn a_shard_of_spare_nodes_comes_and_goes() {
+    let plan = plan(include_str!("scenarios/scale.yaml"));
+    for server in all_servers() {
+        assert_ended(
+            &run(&plan, &server),
+            &[
+                "node-7 serves with nothing after",
+                "node-8 took over shard 4 from node-7",
+                "node-3 owns 24 slots that were node-8's",
+            ],
+        );
     }
 }

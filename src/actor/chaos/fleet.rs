@@ -16,7 +16,7 @@ pub(super) struct Fleet {
 #[derive(Debug)]
 struct Process {
     alive: bool,
-    /// Which start this is, from 1; the first is the director's.
+    /// Which start this is, from 1; the first is the director's, if it is no spare node's.
     incarnation: u32,
     /// How many faults pause it.
     pauses: u32,
@@ -24,9 +24,13 @@ struct Process {
 
 impl Fleet {
     pub fn new(plan: &Plan) -> Self {
-        let process = || Process { alive: true, incarnation: 1, pauses: 0 };
+        let layout = plan.cluster.layout();
+        let process = |node: NodeId| match layout.is_spare(node) {
+            true => Process { alive: false, incarnation: 0, pauses: 0 },
+            false => Process { alive: true, incarnation: 1, pauses: 0 },
+        };
         let clients = plan.workload.as_ref().map_or(0, |workload| workload.clients);
-        Fleet { nodes: plan.cluster.nodes().map(|node| (node, process())).collect(), clients }
+        Fleet { nodes: layout.hosts().map(|node| (node, process(node))).collect(), clients }
     }
 
     fn process(&mut self, node: NodeId) -> &mut Process {

@@ -37,6 +37,10 @@ pub struct Chaos {
     /// Timers set so far.
     tokens: u64,
     begun: bool,
+    /// How many operations ended.
+    ended: usize,
+    /// What waits to be seen is waited for only as long as something is under way.
+    last_call: bool,
     /// The director knows that all faults are over.
     told: bool,
 }
@@ -52,6 +56,8 @@ struct Case {
 enum State {
     /// Its trigger was not pulled.
     Armed,
+    /// Its trigger was pulled, and its delay has not passed.
+    Due,
     /// The operator is looking up whom it hits; it is fired then, or kept.
     Asking { fire: bool },
     /// It waits for its moment in an operation.
@@ -73,6 +79,8 @@ impl Chaos {
             approach: None,
             tokens: 0,
             begun: false,
+            ended: 0,
+            last_call: false,
             told: false,
         }
     }
@@ -88,6 +96,8 @@ impl Chaos {
             ChaosMessage::BusStep { op, step } => self.stepped(op, step, out),
             ChaosMessage::OperationEnded { op } => self.ended(op, out),
             ChaosMessage::Resolved { fault, nodes } => self.resolved(fault, nodes, out),
+            ChaosMessage::Seen { fault, nodes } => self.seen(fault, nodes, out),
+            ChaosMessage::LastCall => self.last_call = true,
             ChaosMessage::NodeExited { node } => self.exited(node, out),
             ChaosMessage::StartNode { node, empty } => self.start_node(node, empty, out),
             ChaosMessage::Tick { token } => self.ticked(token, out),
@@ -99,7 +109,8 @@ impl Chaos {
         self.begun = true;
         for fault in self.faults(|_| true) {
             match self.case(fault).fault.trigger {
-                Trigger::At { delay_ns } => fire_after(delay_ns, fault, out),
+                Trigger::At { delay_ns } => self.fire_after(delay_ns, fault, out),
+                Trigger::Seen { .. } => {}
                 Trigger::BeforeOp { op, .. } | Trigger::DuringOp { op, .. } | Trigger::AfterOp { op, .. } => {
                     if !self.operations.contains(&op) {
                         self.miss(fault, "there is no such operation", out);
@@ -112,7 +123,7 @@ impl Chaos {
     /// The moment of a fault that waited for a point in time has come.
     fn due(&mut self, fault: FaultId, out: &mut Out) {
         match &self.case(fault).state {
-            State::Armed => self.ask(fault, true, out),
+            State::Armed | State::Due => self.ask(fault, true, out),
             State::Ready(_) => self.moment(fault, out),
             _ => {}
         }
@@ -184,8 +195,9 @@ impl Chaos {
     }
 
     fn cease(&mut self, out: &mut Out) {
-        let is_to_come =
-            |case: &Case| matches!(case.state, State::Armed | State::Asking { .. } | State::Ready(_));
+        let is_to_come = |case: &Case| {
+            matches!(case.state, State::Armed | State::Due | State::Asking { .. } | State::Ready(_))
+        };
         for fault in self.faults(is_to_come) {
             self.miss(fault, "dropped", out);
         }
@@ -214,6 +226,11 @@ impl Chaos {
         self.cases.get_mut(&fault).expect("only faults of the plan are spoken of")
     }
 
+    fn fire_after(&mut self, delay: SimDuration, fault: FaultId, out: &mut Out) {
+        self.case(fault).state = State::Due;
+        out.send_after(delay, ActorId::Chaos, Message::Chaos(ChaosMessage::Fire { fault }));
+    }
+
     fn tell_when_over(&mut self, out: &mut Out) {
         let over = self.cases.values().all(|case| matches!(case.state, State::Over));
         if self.begun && over && !self.told {
@@ -221,10 +238,6 @@ impl Chaos {
             out.send(ActorId::Director, Message::Director(DirectorMessage::FaultsDone));
         }
     }
-}
-
-fn fire_after(delay: SimDuration, fault: FaultId, out: &mut Out) {
-    out.send_after(delay, ActorId::Chaos, Message::Chaos(ChaosMessage::Fire { fault }));
 }
 
 fn disturbed(why: String, out: &mut Out) {
@@ -237,6 +250,7 @@ impl Actor for Chaos {
             Message::Chaos(message) => self.take(message, out),
             other => panic!("chaos was told {other:?}"),
         }
+        self.wait_no_longer(out);
         self.tell_when_over(out);
     }
 }

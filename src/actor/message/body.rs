@@ -2,10 +2,11 @@
 //! happens to be written in the code.
 
 use super::{
-    Arrival, Arrived, ChaosMessage, ClientMessage, DirectorMessage, Message, NetworkMessage, NodeMessage,
-    OperatorMessage, ValidatorMessage,
+    Arrival, Arrived, ChaosMessage, ClientMessage, DirectorMessage, GuestMessage, Message, NetworkMessage,
+    NodeMessage, OperatorMessage, ValidatorMessage,
 };
 use crate::event::{Body, LinkState, Told};
+use crate::id::Host;
 
 impl Arrived {
     fn body(&self) -> Body {
@@ -48,8 +49,14 @@ impl NetworkMessage {
             NetworkMessage::SetRule { fault, .. } => return Body::Rule { fault: *fault, on: true },
             NetworkMessage::SetBusRule { fault, .. } => return Body::Rule { fault: *fault, on: true },
             NetworkMessage::ClearRule { fault } => return Body::Rule { fault: *fault, on: false },
-            NetworkMessage::Listen { node, port } => return Body::Listen { node: *node, port: *port },
-            NetworkMessage::Unlisten { node, port } => Told::Unlisten { node: *node, port: *port },
+            NetworkMessage::Listen { host: Host::Node(node), port } => {
+                return Body::Listen { node: *node, port: *port };
+            }
+            NetworkMessage::Unlisten { host: Host::Node(node), port } => {
+                Told::Unlisten { node: *node, port: *port }
+            }
+            NetworkMessage::Listen { host, port } => Told::HostListens { host: *host, port: *port },
+            NetworkMessage::Unlisten { host, port } => Told::HostUnlistens { host: *host, port: *port },
             NetworkMessage::Consumed { from, len } => Told::Consumed { from: from.owner, len: *len },
             NetworkMessage::Dial { from, .. }
             | NetworkMessage::Sent { from, .. }
@@ -59,8 +66,30 @@ impl NetworkMessage {
             NetworkMessage::GiveUp { conn } => Told::GiveUp { conn: *conn },
             NetworkMessage::Retransmit { conn, side } => Told::Retransmit { conn: *conn, side: *side },
             NetworkMessage::Again { conn, side, .. } => Told::Again { conn: *conn, side: *side },
-            NetworkMessage::Gone { node } => Told::Gone { node: *node },
+            NetworkMessage::Gone { host: Host::Node(node) } => Told::Gone { node: *node },
+            NetworkMessage::Gone { host } => Told::HostGone { host: *host },
             NetworkMessage::Cease => Told::Cease,
+        };
+        Body::Tell { message }
+    }
+}
+
+impl GuestMessage {
+    fn body(&self) -> Body {
+        let message = match self {
+            GuestMessage::Start => return Body::GuestStart,
+            GuestMessage::Started { program, sha256 } => {
+                return Body::GuestProgram { program: program.clone(), sha256: sha256.clone() };
+            }
+            GuestMessage::Wake => return Body::Wake,
+            GuestMessage::Output { stream, line } => {
+                return Body::Output { stream: *stream, line: line.clone() };
+            }
+            GuestMessage::Child { pid, state } => return Body::Child { pid: *pid, state: *state },
+            GuestMessage::Ended { status } => return Body::GuestEnded { status: status.clone() },
+            GuestMessage::Begin => Told::Begin,
+            GuestMessage::Alarm => Told::Alarm,
+            GuestMessage::Cease => Told::Cease,
         };
         Body::Tell { message }
     }
@@ -78,6 +107,8 @@ impl ChaosMessage {
             ChaosMessage::BusStep { op, step } => Told::BusStep { op: *op, step: *step },
             ChaosMessage::OperationEnded { op } => Told::OperationEnded { op: *op },
             ChaosMessage::Resolved { fault, nodes } => Told::Resolved { fault: *fault, nodes: nodes.clone() },
+            ChaosMessage::Seen { fault, nodes } => Told::Seen { fault: *fault, nodes: nodes.clone() },
+            ChaosMessage::LastCall => Told::LastCall,
             ChaosMessage::NodeExited { node } => {
                 Told::NodeExited { node: *node, status: None, expected: None }
             }
@@ -148,6 +179,7 @@ impl DirectorMessage {
             DirectorMessage::OperationsDone => Told::OperationsDone,
             DirectorMessage::FaultsDone => Told::FaultsDone,
             DirectorMessage::ClientDone => Told::ClientDone,
+            DirectorMessage::GuestDone => Told::GuestDone,
             DirectorMessage::Judged => Told::Judged,
             DirectorMessage::Overdue => Told::Overdue,
         }
@@ -161,6 +193,7 @@ impl Message {
             Message::Arrived(arrived) => return arrived.body(),
             Message::Node(message) => return message.body(),
             Message::Network(message) => return message.body(),
+            Message::Guest(message) => return message.body(),
             Message::Chaos(message) => message.told(),
             Message::Operator(message) => message.told(),
             Message::Client(message) => message.told(),

@@ -2,7 +2,7 @@
 
 use super::job::{Doing, Job};
 use super::progress::Progress;
-use super::{Desk, command, sequence};
+use super::{Desk, command, deferred, sequence};
 use crate::op::{Op, OpAction};
 
 /// Begins to do an operation: its parts one after the other, its commands, or as its kind is done.
@@ -12,6 +12,11 @@ pub(super) fn begin(op: &Op, desk: &mut Desk) -> (Box<dyn Job>, Progress) {
         OpAction::Reshard(kind) => kind.start(op, desk),
         OpAction::Restart(kind) => kind.start(op, desk),
         OpAction::RestartEmpty(kind) => kind.start(op, desk),
+        OpAction::AddReplica(kind) => deferred::start(kind, op, desk),
+        OpAction::MoveReplica(kind) => deferred::start(kind, op, desk),
+        OpAction::RemoveReplica(kind) => deferred::start(kind, op, desk),
+        OpAction::ScaleIn(kind) => deferred::start(kind, op, desk),
+        OpAction::ScaleOut(kind) => deferred::start(kind, op, desk),
         action if action.parts().is_empty() => command::start(op, desk),
         action => sequence::start(op, action.parts(), begin, desk),
     }

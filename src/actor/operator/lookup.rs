@@ -81,7 +81,7 @@ impl Lookup {
             return self.ask(others, desk);
         }
         let views = mem::take(&mut self.views);
-        desk.roll.last.0.extend(views.0.clone());
+        desk.roll.learn(&views);
         Found::Seen(views)
     }
 }

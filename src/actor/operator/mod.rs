@@ -6,10 +6,12 @@
 mod agenda;
 mod begin;
 mod command;
+mod deferred;
 mod failover;
 mod form;
 mod job;
 mod lookup;
+mod members;
 mod progress;
 mod reply;
 mod reshard;

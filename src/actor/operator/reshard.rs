@@ -20,7 +20,7 @@ use crate::id::{ActorId, NodeId};
 use crate::op::{Ending, Method, Op, OpId, Reshard as Planned, Which};
 use crate::time::SimDuration;
 
-/// How long it is tried.
+/// How long it is tried without another slot being moved.
 const WITHIN: SimDuration = SimDuration::from_secs(60);
 /// How long it waits after something went wrong.
 const PAUSE: SimDuration = SimDuration::from_ms(500);
@@ -31,10 +31,11 @@ struct Reshard {
     op: OpId,
     planned: Planned,
     stage: Stage,
-    /// The slots to be moved, once the source was seen.
-    slots: Option<Vec<u16>>,
-    /// How many of them the target was last seen to own.
+    /// The slots to be moved and who had them, once the source was seen.
+    slots: Option<(NodeId, Vec<u16>)>,
+    /// How many of them the target was last seen to own, and was when the time was last counted from.
     moved: usize,
+    moved_before: usize,
     /// Slots are moved one by one.
     by_keys: bool,
     accepted: bool,
@@ -71,6 +72,7 @@ impl Doing for Planned {
             stage: Stage::Looking(lookup),
             slots: None,
             moved: 0,
+            moved_before: 0,
             by_keys: self.method == Method::Legacy,
             accepted: false,
             trouble: None,
@@ -104,7 +106,7 @@ impl Job for Reshard {
 
     fn ticked(&mut self, token: u64, desk: &mut Desk) -> Progress {
         if token == self.deadline {
-            return self.given_up();
+            return self.overdue(desk);
         }
         if self.stop.take_if(|stop| *stop == token).is_some() {
             return self.stop(desk);
@@ -144,12 +146,17 @@ impl Reshard {
         let Some((ends, target)) = ends.and_then(|ends| Some((ends, views.0.get(&ends.target)?))) else {
             return self.pause((Ending::NotSent, "a shard has no primary that answers".to_owned()), desk);
         };
+        let owns = |slot: &u16| target.myself().is_some_and(|own| own.owns(*slot));
+        if let Some((_, slots)) = self.slots.as_ref().filter(|(_, slots)| slots.iter().all(owns)) {
+            self.moved = slots.len();
+            return self.over(ends);
+        }
         let Some(source) = views.0.get(&ends.source).and_then(|view| view.myself()) else {
             return self.pause((Ending::NotSent, format!("{} does not answer", ends.source)), desk);
         };
         let which = &self.planned.which;
-        let slots = self.slots.get_or_insert_with(|| chosen(which, |slot| source.owns(slot)));
-        let owns = |slot: &u16| target.myself().is_some_and(|own| own.owns(*slot));
+        let all = || (ends.source, chosen(which, |slot| source.owns(slot)));
+        let (_, slots) = self.slots.get_or_insert_with(all);
         let left: Vec<u16> = slots.iter().copied().filter(|slot| !owns(slot)).collect();
         self.moved = slots.len() - left.len();
         if left.is_empty() || self.stopping {
@@ -160,7 +167,9 @@ impl Reshard {
     }
 
     fn ends(&self, views: &Views, desk: &Desk) -> Option<Ends> {
-        let source = desk.roll.parts(views, self.planned.from)?.primary;
+        // A shard that has given its last slot has no primary that could be told by slots.
+        let gave = self.slots.as_ref().map(|(source, _)| *source);
+        let source = desk.roll.parts(views, self.planned.from).map(|parts| parts.primary).or(gave)?;
         Some(Ends { source, target: desk.roll.parts(views, self.planned.to)?.primary })
     }
 
@@ -219,21 +228,34 @@ impl Reshard {
     fn over(&self, ends: Ends) -> Progress {
         let (moved, count) = (self.moved, self.count());
         let text = match moved == count {
-            true => format!("{} owns {count} slots that were {}'s", ends.target, ends.source),
+            true => {
+                let source = self.slots.as_ref().map_or(ends.source, |(source, _)| *source);
+                format!("{} owns {count} slots that were {source}'s", ends.target)
+            }
             false => format!("cancelled with {moved} of {count} slots moved to {}", ends.target),
         };
         Progress::Ended { ending: Ending::Done, text }
+    }
+
+    /// Goes on if slots were moved meanwhile.
+    fn overdue(&mut self, desk: &mut Desk) -> Progress {
+        if self.moved == self.moved_before {
+            return self.given_up();
+        }
+        self.moved_before = self.moved;
+        self.deadline = desk.terminal.set_timer(WITHIN, "reshard: give up", desk.out);
+        Progress::Working
     }
 
     fn given_up(&self) -> Progress {
         let (ending, why) =
             self.trouble.clone().unwrap_or((Ending::TimedOut, "it is not through".to_owned()));
         let (moved, count, s) = (self.moved, self.count(), WITHIN.as_secs_f64());
-        Progress::Ended { ending, text: format!("{moved} of {count} slots moved within {s} s: {why}") }
+        Progress::Ended { ending, text: format!("{moved} of {count} slots moved, none within {s} s: {why}") }
     }
 
     fn count(&self) -> usize {
-        self.slots.as_ref().map_or(0, Vec::len)
+        self.slots.as_ref().map_or(0, |(_, slots)| slots.len())
     }
 }
 

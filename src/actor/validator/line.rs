@@ -9,7 +9,7 @@ use super::super::Out;
 use super::super::message::{Arrived, Message, ValidatorMessage};
 use super::super::session::{Answer, Sessions};
 use crate::id::{ActorId, NodeId};
-use crate::plan::ClusterPlan;
+use crate::plan::Plan;
 use crate::time::{SimDuration, SimTime};
 
 /// What a timer of the validator's is for.
@@ -58,17 +58,28 @@ struct Member {
 
 /// All nodes of the plan.
 #[derive(Debug)]
-pub(super) struct Members(BTreeMap<NodeId, Member>);
+pub(super) struct Members {
+    nodes: BTreeMap<NodeId, Member>,
+    /// Those that need not belong to the cluster.
+    may_be_outside: BTreeSet<NodeId>,
+}
 
 impl Members {
-    /// All of them alive: the validator begins when the cluster is formed.
-    pub fn new(cluster: &ClusterPlan) -> Self {
-        let member = Member { alive: true, paused: false, id: None };
-        Members(cluster.nodes().map(|node| (node, member.clone())).collect())
+    /// All of them alive but the spare ones: the validator begins when the cluster is formed.
+    pub fn new(plan: &Plan) -> Self {
+        let layout = plan.cluster.layout();
+        let member = |node: NodeId| Member { alive: !layout.is_spare(node), paused: false, id: None };
+        let nodes = layout.hosts().map(|node| (node, member(node))).collect();
+        Members { nodes, may_be_outside: plan.may_be_outside() }
+    }
+
+    /// Nodes that need not belong to the cluster.
+    pub fn may_be_outside(&self) -> &BTreeSet<NodeId> {
+        &self.may_be_outside
     }
 
     fn get(&mut self, node: NodeId) -> &mut Member {
-        self.0.get_mut(&node).expect("only nodes of the plan are told of")
+        self.nodes.get_mut(&node).expect("only nodes of the plan are told of")
     }
 
     /// A node's process was started, or ended.
@@ -89,28 +100,32 @@ impl Members {
 
     /// All nodes, in order.
     pub fn nodes(&self) -> impl Iterator<Item = NodeId> {
-        self.0.keys().copied()
+        self.nodes.keys().copied()
     }
 
     /// Nodes whose process exists and runs.
     pub fn live(&self) -> BTreeSet<NodeId> {
-        self.0.iter().filter(|(_, member)| member.alive && !member.paused).map(|(node, _)| *node).collect()
+        self.nodes
+            .iter()
+            .filter(|(_, member)| member.alive && !member.paused)
+            .map(|(node, _)| *node)
+            .collect()
     }
 
     /// Whether the node's process exists, and whether it is stopped.
     pub fn state(&self, node: NodeId) -> (bool, bool) {
-        let member = &self.0[&node];
+        let member = &self.nodes[&node];
         (member.alive, member.paused)
     }
 
     /// The cluster id the node told last.
     pub fn id(&self, node: NodeId) -> Option<&str> {
-        self.0[&node].id.as_deref()
+        self.nodes[&node].id.as_deref()
     }
 
     /// The node with a cluster id.
     pub fn node_of(&self, id: &str) -> Option<NodeId> {
-        self.0.iter().find(|(_, member)| member.id.as_deref() == Some(id)).map(|(node, _)| *node)
+        self.nodes.iter().find(|(_, member)| member.id.as_deref() == Some(id)).map(|(node, _)| *node)
     }
 }
 

@@ -60,7 +60,7 @@ impl Validator {
         Validator {
             patience: plan.limits.max_convergence_ns + GRACE,
             latency_max,
-            members: Members::new(&plan.cluster),
+            members: Members::new(plan),
             line: Line::new(),
             watch: Watch::new(&plan.cluster),
             lag: Lag::new(),

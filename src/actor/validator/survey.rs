@@ -8,7 +8,7 @@ use super::super::session::{Answer, SessionError};
 use super::line::{Members, Scene};
 use crate::id::NodeId;
 use crate::invariant::evidence::{NodeEvidence, ViewEntry};
-use crate::invariant::views_agree;
+use crate::invariant::{standing, views_agree};
 use crate::time::SimTime;
 use crate::wire::cluster_nodes::{ClusterNodes, Health, NodeEntry, NodeFlag, OpenDirection, OpenSlot};
 use crate::wire::info::ClusterInfo;
@@ -79,7 +79,9 @@ impl Survey {
 
     /// Every node of the plan as this look found it.
     pub fn evidence(&self, members: &Members) -> Vec<NodeEvidence> {
-        members.nodes().map(|node| self.of_node(node, members)).collect()
+        let mut nodes = members.nodes().map(|node| self.of_node(node, members)).collect::<Vec<_>>();
+        standing::mark_outsiders(&mut nodes, members.may_be_outside());
+        nodes
     }
 
     fn of_node(&self, node: NodeId, members: &Members) -> NodeEvidence {

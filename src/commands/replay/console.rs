@@ -227,6 +227,6 @@ impl Console<'_> {
     }
 
     fn node_of(&self, name: &str) -> Option<NodeId> {
-        self.recording.plan().cluster.nodes().find(|node| node.to_string() == name)
+        self.recording.plan().cluster.hosts().find(|node| node.to_string() == name)
     }
 }

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::fault::Target;
+use crate::fault::{Cue, Target};
 use crate::id::{Host, NodeId, ShardId};
-use crate::language::Renumber;
+use crate::language::{Layout, Renumber};
 use crate::plan::{ClusterPlan, Plan};
 use crate::scenario::check::check;
 
@@ -46,6 +46,9 @@ impl Named {
         for target in plan.faults.iter().flat_map(|fault| fault.action.targets()) {
             named.target(&plan.cluster, target);
         }
+        for node in plan.faults.iter().filter_map(|fault| fault.trigger.cue()).flat_map(Cue::nodes) {
+            named.node(&plan.cluster, node);
+        }
         for host in plan.network.delays.iter().flat_map(|delay| [delay.from, delay.to]) {
             if let Host::Node(node) = host {
                 named.node(&plan.cluster, node);
@@ -58,14 +61,20 @@ impl Named {
         match target {
             Target::Node(node) => self.node(cluster, node),
             Target::Primary(shard) | Target::Replica(shard, _) => {
-                self.places.entry(shard).or_default();
+                if shard.0 <= cluster.shards {
+                    self.places.entry(shard).or_default();
+                }
                 self.replicas |= matches!(target, Target::Replica(..));
             }
             Target::Clients => {}
         }
     }
 
+    /// Spare nodes stand beside a cluster of any size.
     fn node(&mut self, cluster: &ClusterPlan, node: NodeId) {
+        if cluster.layout().is_spare(node) {
+            return;
+        }
         let place = (node.0 - 1) % (1 + cluster.replicas);
         self.places.entry(cluster.shard_of(node)).or_default().insert(place);
     }
@@ -83,7 +92,8 @@ impl Named {
             let first = (cluster.first_primary(*old).0, smaller.first_primary(*new).0);
             nodes.extend((0..).zip(places).map(|(new, old)| (NodeId(first.0 + old), NodeId(first.1 + new))));
         }
-        (replicas > 0 || !self.replicas).then_some(Renumbering { cluster: smaller, shards, nodes })
+        let old = cluster.layout();
+        (replicas > 0 || !self.replicas).then_some(Renumbering { old, cluster: smaller, shards, nodes })
     }
 
     /// Which nodes of a shard stay, by their places: the primary, those that are named, and others to fill up.
@@ -98,6 +108,7 @@ impl Named {
 
 /// Where everything that stays is in the smaller cluster.
 struct Renumbering {
+    old: Layout,
     cluster: ClusterPlan,
     shards: BTreeMap<ShardId, ShardId>,
     nodes: BTreeMap<NodeId, NodeId>,
@@ -112,6 +123,9 @@ impl Renumbering {
         for target in plan.faults.iter_mut().flat_map(|fault| fault.action.targets_mut()) {
             *target = target.renumbered(self);
         }
+        for cue in plan.faults.iter_mut().filter_map(|fault| fault.trigger.cue_mut()) {
+            cue.renumber(self);
+        }
         for delay in &mut plan.network.delays {
             (delay.from, delay.to) = (self.host(delay.from), self.host(delay.to));
         }
@@ -120,7 +134,7 @@ impl Renumbering {
 
     fn host(&self, host: Host) -> Host {
         match host {
-            Host::Node(node) => Host::Node(self.nodes[&node]),
+            Host::Node(node) => Host::Node(self.node(node)),
             other => other,
         }
     }
@@ -128,11 +142,13 @@ impl Renumbering {
 
 impl Renumber for Renumbering {
     fn shard(&self, shard: ShardId) -> ShardId {
-        self.shards[&shard]
+        let founded = shard.0.checked_sub(self.old.shards).filter(|nth| *nth > 0);
+        founded.map_or_else(|| self.shards[&shard], |nth| ShardId(self.cluster.shards + nth))
     }
 
     fn node(&self, node: NodeId) -> NodeId {
-        self.nodes[&node]
+        let spare = node.0.checked_sub(self.old.node_count()).filter(|nth| *nth > 0);
+        spare.map_or_else(|| self.nodes[&node], |nth| NodeId(self.cluster.node_count() + nth))
     }
 
     /// A number beyond the last replica counts on from the first.

@@ -42,13 +42,24 @@ impl Plan {
         });
         let operations = operations.collect();
         let kept = self.faults.iter().filter_map(|fault| Some((fault, cut.trigger_of(fault, &numbers)?)));
-        let (faults, names) = (1..)
+        let (mut faults, names): (Vec<Fault>, BTreeMap<FaultId, FaultId>) = (1..)
             .map(FaultId)
             .zip(kept)
             .map(|(id, (fault, trigger))| (Fault { id, trigger, ..fault.clone() }, (id, fault.id)))
             .unzip();
+        name_anew(&mut faults, &names);
         let plan = Plan { operations, faults, ..self.clone() }.foreseen();
         Kept { plan, operations: numbers.into_iter().map(|(old, new)| (new, old)).collect(), faults: names }
+    }
+}
+
+/// Has faults that wait for others name these as they are called now.
+fn name_anew(faults: &mut [Fault], names: &BTreeMap<FaultId, FaultId>) {
+    for cue in faults.iter_mut().filter_map(|fault| fault.trigger.cue_mut()) {
+        let new = cue.fault().and_then(|old| names.iter().find(|(_, name)| **name == old));
+        if let Some((new, _)) = new {
+            cue.wait_for(*new);
+        }
     }
 }
 
@@ -100,18 +111,29 @@ impl Cut<'_> {
             return None;
         }
         match fault.trigger.op() {
-            Some(op) if !self.operations.contains(&op) => {
-                let times = self.timeline.faults.get(&fault.id).filter(|times| times.fired)?;
-                Some(Trigger::At { delay_ns: self.timeline.since_begin(times.at) })
-            }
+            Some(op) if !self.operations.contains(&op) => self.when_it_fired(fault),
             Some(op) => Some(self.with_whole_lead(fault).tied_to(numbers[&op])),
-            None => Some(fault.trigger),
+            None => match fault.trigger.fault() {
+                // What it waits for is gone: it fires when it fired.
+                Some(other) if !self.is_kept(other, numbers) => self.when_it_fired(fault),
+                _ => Some(fault.trigger.clone()),
+            },
         }
+    }
+
+    fn is_kept(&self, fault: FaultId, numbers: &BTreeMap<OpId, OpId>) -> bool {
+        let planned = self.plan.faults.iter().find(|planned| planned.id == fault);
+        planned.is_some_and(|planned| self.trigger_of(planned, numbers).is_some())
+    }
+
+    fn when_it_fired(&self, fault: &Fault) -> Option<Trigger> {
+        let times = self.timeline.faults.get(&fault.id).filter(|times| times.fired)?;
+        Some(Trigger::At { delay_ns: self.timeline.since_begin(times.at) })
     }
 
     /// The trigger of a fault before an operation, which waits for as long as when all such faults were there.
     fn with_whole_lead(&self, fault: &Fault) -> Trigger {
-        let Trigger::BeforeOp { op, lead_ns } = fault.trigger else { return fault.trigger };
+        let Trigger::BeforeOp { op, lead_ns } = fault.trigger else { return fault.trigger.clone() };
         let is_longest = self.lead_of(op, |id| self.faults.contains(&id)) == Some(lead_ns);
         let whole = self.lead_of(op, |_| true).filter(|_| is_longest);
         Trigger::BeforeOp { op, lead_ns: whole.unwrap_or(lead_ns) }

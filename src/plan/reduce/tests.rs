@@ -130,7 +130,7 @@ fn what_stays_keeps_its_time_when_an_operation_goes() {
     let kept = three().keeping(&run_of_three(), &ops(&[1, 3]), &faults(&[1, 2, 3, 4, 5]));
     let delays: Vec<_> = kept.plan.operations.iter().map(|op| (op.id, op.delay_ns)).collect();
     assert_eq!(delays, [(OpId(1), ms(1_000)), (OpId(2), ms(14_100 - 11_400 + 3_000))]);
-    let triggers: Vec<_> = kept.plan.faults.iter().map(|fault| fault.trigger).collect();
+    let triggers: Vec<_> = kept.plan.faults.iter().map(|fault| fault.trigger.clone()).collect();
     let at = |at_ms| Trigger::At { delay_ns: ms(at_ms) };
     let after = Trigger::AfterOp { op: OpId(2), delay_ns: SimDuration::ZERO };
     assert_eq!(triggers, [at(4_000), at(3_400), at(11_100), after], "the one that was missed is gone");
@@ -169,8 +169,8 @@ fn an_operation_still_waits_for_the_faults_before_it_that_went() {
         kill(3, 2.0)
     ));
     let timeline = Timeline::of(log(vec![(0, run())]));
-    let lead = |kept: &Kept| match kept.plan.faults[0].trigger {
-        Trigger::BeforeOp { op: OpId(1), lead_ns } => lead_ns,
+    let lead = |kept: &Kept| match &kept.plan.faults[0].trigger {
+        Trigger::BeforeOp { op: OpId(1), lead_ns } => *lead_ns,
         other => panic!("{other:?} is not before the operation"),
     };
     let shorter = both.keeping(&timeline, &ops(&[1]), &faults(&[1]));

@@ -26,7 +26,8 @@ fn crooked(mut plan: Plan) -> Plan {
             Trigger::At { delay_ns: ns }
             | Trigger::BeforeOp { lead_ns: ns, .. }
             | Trigger::DuringOp { moment: Moment::After { delay_ns: ns }, .. }
-            | Trigger::AfterOp { delay_ns: ns, .. } => crook(ns, fault.id.0),
+            | Trigger::AfterOp { delay_ns: ns, .. }
+            | Trigger::Seen { delay_ns: ns, .. } => crook(ns, fault.id.0),
             Trigger::DuringOp { moment: Moment::BusStep { .. }, .. } => {}
         }
     }

@@ -55,6 +55,7 @@ impl Finds {
         self.range(&place.key("reconnect"), workload.reconnect, 1, 1_000_000);
         self.duration(&place.key("duration"), workload.duration);
         self.duration(&place.key("timeout"), workload.timeout);
+        self.tool(&place, workload);
         if let Some(commands) = &workload.commands {
             self.script(&place, workload, commands);
         }

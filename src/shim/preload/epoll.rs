@@ -9,7 +9,7 @@ use crate::life::alive;
 use crate::ready::{ERR, HUP, IN, INVALID, events_of, wait_until};
 use crate::sys::{fail, kernel, reported, sys};
 use crate::thread::{NO_DEADLINE, Source, Wait};
-use crate::{turn, work};
+use crate::{thread, turn, work};
 
 const EDGE: u32 = libc::EPOLLET as u32;
 const ONCE: u32 = libc::EPOLLONESHOT as u32;
@@ -246,6 +246,7 @@ unsafe extern "C" fn epoll_wait(epoll: i32, events: *mut u8, most: i32, timeout_
     if timeout_ms == 0 {
         work::breathe();
     }
+    thread::rest();
     loop {
         let count = collect();
         if count > 0 || timeout_ms == 0 {

@@ -40,6 +40,12 @@ pub fn page() -> &'static Page {
     if page.is_null() { &NO_PAGE } else { unsafe { &*page } }
 }
 
+/// Whether the processes are a user's programs, and no servers.
+#[inline]
+pub fn is_guest() -> bool {
+    page().flags.get() & page::FLAG_GUEST != 0
+}
+
 /// Which participant of the page this process is.
 #[inline]
 pub fn my_number() -> usize {

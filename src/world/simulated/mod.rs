@@ -2,6 +2,7 @@
 
 mod arguments;
 mod children;
+mod guests;
 mod log_tail;
 pub mod lone;
 mod node;
@@ -18,17 +19,18 @@ use std::path::PathBuf;
 
 pub use seat::{Seat, with_counter};
 
+use self::guests::Guests;
 use self::log_tail::LogTail;
-use self::node::{Process, Setting, system};
+use self::node::{Output, Process, Setting, system};
 use self::page::SharedPage;
 use self::spawn::{Launch, Stage};
-use super::{Next, Seen, Turn, World, WorldError};
+use super::{Next, ProgramFile, Seen, Turn, World, WorldError};
 use crate::actor::message::Arrival;
 use crate::fault::Signal;
-use crate::id::NodeId;
+use crate::id::{GuestId, Host, NodeId};
 use crate::plan::{Formation, Plan};
 use crate::scratch::ScratchFolder;
-use crate::servers::Server;
+use crate::servers::{Program, Server};
 use crate::time::SimTime;
 use crate::wire::nodes_conf::Preset;
 
@@ -40,6 +42,10 @@ pub struct Options<'a> {
     pub server: &'a Server,
     /// Where each node's log is kept: a folder a node.
     pub logs: PathBuf,
+    /// The program of each guest of the plan, in the plan's order.
+    pub programs: &'a [Program],
+    /// Where what guests leave is kept: a folder a guest.
+    pub guests: PathBuf,
     /// Whether calls that go round the shim end the run.
     pub check: bool,
 }
@@ -48,6 +54,7 @@ pub struct Options<'a> {
 pub struct Simulated {
     // The processes end before the folder they live in goes.
     processes: BTreeMap<NodeId, Process>,
+    guests: Guests,
     stage: Stage,
     folder: ScratchFolder,
     /// What nodes start with that are members of a cluster already.
@@ -67,8 +74,10 @@ impl Simulated {
         let cluster = &options.plan.cluster;
         let folder = ScratchFolder::in_memory().map_err(|e| system("make the run's folder", e))?;
         let stage = Stage::new(folder.path(), options.server).map_err(|e| system("lay out the server", e))?;
+        let guests = Guests::new(options, folder.path());
         Ok(Simulated {
             processes: BTreeMap::new(),
+            guests,
             stage,
             folder,
             preset: (cluster.formation == Formation::Preset).then(|| Preset::of(cluster, options.plan.seed)),
@@ -82,8 +91,8 @@ impl Simulated {
         })
     }
 
-    fn launch(&self, setting: Setting) -> Result<Process, WorldError> {
-        let name = setting.node.to_string();
+    fn launch(&self, node: NodeId, setting: Setting) -> Result<Process, WorldError> {
+        let name = setting.host.to_string();
         let (directory, logs) = (self.folder.path().join(&name), self.logs.join(&name));
         for folder in [&directory, &logs] {
             fs::create_dir_all(folder)
@@ -93,15 +102,15 @@ impl Simulated {
         let log = LogTail::at_end(&output).map_err(|e| system("open a node's log", e))?;
         let mut page = SharedPage::new().map_err(|e| system("make a node's page", e))?;
         node::prepare(&mut page, setting);
-        if let Some(preset) = self.preset.as_ref().filter(|_| setting.incarnation == 1) {
-            let text = preset.file(setting.node);
+        let preset = self.preset.as_ref().filter(|_| setting.incarnation == 1);
+        if let Some(text) = preset.and_then(|preset| preset.file(node)) {
             fs::write(directory.join(arguments::CLUSTER_FILE), text)
                 .map_err(|e| system("write a node's nodes.conf", e))?;
         }
         let launch =
             Launch { directory: &directory, arguments: &self.arguments, output: &output, page: page.fd() };
         let leader = self.stage.launch(&launch).map_err(|e| system("start the server", e))?;
-        let mut process = Process::greet(setting.node, page, leader, log)?;
+        let mut process = Process::greet(setting.host, page, leader, Output { log, errors: None })?;
         process.stack_file = logs.join("stack.txt");
         Ok(process)
     }
@@ -136,7 +145,7 @@ fn number(signal: Signal) -> i32 {
 impl World for Simulated {
     fn start(&mut self, node: NodeId, incarnation: u32, now: SimTime) -> Result<(), WorldError> {
         let setting = Setting {
-            node,
+            host: Host::Node(node),
             incarnation,
             seed: self.seed,
             epoch_ns: self.epoch_ns,
@@ -144,7 +153,7 @@ impl World for Simulated {
             times_slower: self.times_slower,
             check: self.check,
         };
-        let process = self.launch(setting)?;
+        let process = self.launch(node, setting)?;
         tracing::info!(%node, incarnation, pid = process.id(), "server started");
         self.processes.insert(node, process);
         Ok(())
@@ -152,8 +161,13 @@ impl World for Simulated {
 
     fn wipe(&mut self, node: NodeId) -> Result<(), WorldError> {
         let directory = self.folder.path().join(node.to_string());
-        fs::remove_dir_all(&directory)
-            .map_err(|e| system(&format!("empty a node's folder {}", directory.display()), e))
+        match fs::remove_dir_all(&directory) {
+            // A spare node that was never started has none.
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+            removed => {
+                removed.map_err(|e| system(&format!("empty a node's folder {}", directory.display()), e))
+            }
+        }
     }
 
     fn resume(&mut self, node: NodeId, now: SimTime, order: u64) -> Result<Option<Turn>, WorldError> {
@@ -188,6 +202,22 @@ impl World for Simulated {
         if let Some(process) = self.processes.get_mut(&node) {
             process.mark_signal(number(signal));
         }
+    }
+
+    fn start_guest(&mut self, guest: GuestId, now: SimTime) -> Result<ProgramFile, WorldError> {
+        self.guests.start(guest, now)
+    }
+
+    fn resume_guest(&mut self, guest: GuestId, now: SimTime) -> Result<Option<Turn>, WorldError> {
+        self.guests.resume(guest, now, &mut self.turns)
+    }
+
+    fn arrive_guest(&mut self, guest: GuestId, handle: u64, arrival: Arrival) {
+        self.guests.arrive(guest, handle, arrival);
+    }
+
+    fn kill_guest(&mut self, guest: GuestId, now: SimTime) -> Result<Option<Turn>, WorldError> {
+        self.guests.kill(guest, now)
     }
 
     fn nodes_conf(&self, node: NodeId) -> Result<Option<String>, WorldError> {

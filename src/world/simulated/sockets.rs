@@ -35,9 +35,11 @@ enum Ending {
     Reset,
 }
 
-/// All open sockets of one node, by the names that the network knows.
+/// All open sockets of one host, by the names that the network knows.
 #[derive(Default)]
 pub struct Sockets {
+    /// What is said there is none of a node's.
+    of_guest: bool,
     links: BTreeMap<u64, Link>,
     /// Those whose bytes did not all fit the receive area.
     full: BTreeSet<u64>,
@@ -46,11 +48,16 @@ pub struct Sockets {
 }
 
 impl Sockets {
+    /// No socket of this host's is open yet.
+    pub fn of(host: Host) -> Self {
+        Sockets { of_guest: matches!(host, Host::Guest(_)), ..Sockets::default() }
+    }
+
     fn add(&mut self, page: &mut SharedPage, handle: u64, slot: usize, end: fn() -> LinkEnd) {
         let socket = page.socket(slot);
-        let on_bus = socket.peer_port == BUS_PORT || socket.local_port == BUS_PORT;
+        let on_bus = !self.of_guest && (socket.peer_port == BUS_PORT || socket.local_port == BUS_PORT);
         let peer = Host::from_address(socket.peer_address.into());
-        let is_between_nodes = matches!(peer, Some(Host::Node(_)));
+        let is_between_nodes = !self.of_guest && matches!(peer, Some(Host::Node(_)));
         let link = Link {
             slot,
             waiting: VecDeque::new(),

@@ -4,6 +4,7 @@
 //! directory, which are the same wherever the run's folder is: path lengths move the stack, and with it everything that
 //! is ordered by address.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::symlink;
@@ -15,12 +16,28 @@ use std::sync::Once;
 use nix::sys::personality::{self, Persona};
 
 use super::seat::with_counter;
-use crate::servers::{self, Server};
+use crate::servers::{self, Program, Server};
 use crate::shim::{self, page};
+
+/// What one start of a guest's program is given.
+pub struct GuestLaunch<'a> {
+    /// The working directory.
+    pub directory: &'a Path,
+    /// The program's arguments.
+    pub arguments: &'a [String],
+    /// What is in its environment besides what every guest has.
+    pub environment: &'a BTreeMap<String, String>,
+    /// Its standard input, output and error.
+    pub files: [&'a Path; 3],
+    /// The page's descriptor.
+    pub page: i32,
+}
 
 /// The server with its shim, laid out in a run's folder.
 pub struct Stage {
     argv0: String,
+    /// The program, as seen from the working directory.
+    program: PathBuf,
     loader: Option<Loader>,
     /// Whether the host lets the layout of memory be the same every time.
     fixed_layout: bool,
@@ -45,6 +62,8 @@ pub struct Launch<'a> {
 }
 
 const LOADER: &str = "ld.so";
+/// Where a guest looks for the programs that it starts.
+const GUEST_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 const SHIM: &str = "shim.so";
 /// The first descriptor after the standard ones.
 const FIRST_FD: libc::c_uint = 3;
@@ -59,7 +78,8 @@ impl Stage {
         symlink(&server.binary, folder.join(server.argv0()))?;
         let loader = server.loader.as_ref().map(|loader| lay_out_loader(folder, loader)).transpose()?;
         raise_open_files();
-        Ok(Stage { argv0: server.argv0().to_owned(), loader, fixed_layout: can_fix_layout() })
+        let (argv0, program) = (server.argv0().to_owned(), beside(server.argv0()));
+        Ok(Stage { argv0, program, loader, fixed_layout: can_fix_layout() })
     }
 
     /// Lays a program of the host's own and the shim out below `folder`.
@@ -67,7 +87,45 @@ impl Stage {
         fs::write(folder.join(SHIM), shim::OBJECT)?;
         let argv0 = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
         symlink(program, folder.join(&argv0))?;
-        Ok(Stage { argv0, loader: None, fixed_layout: can_fix_layout() })
+        let program = beside(&argv0);
+        Ok(Stage { argv0, program, loader: None, fixed_layout: can_fix_layout() })
+    }
+
+    /// Lays a guest's program out below `folder`. One that has no loader of its own is started where it is: some look
+    /// beside their own file for what belongs to them.
+    pub fn of_guest(folder: &Path, program: &Program) -> io::Result<Self> {
+        let mut stage = Stage {
+            argv0: program.name.clone(),
+            program: program.binary.clone(),
+            loader: None,
+            fixed_layout: can_fix_layout(),
+        };
+        fs::write(folder.join(SHIM), shim::OBJECT)?;
+        if let Some(loader) = &program.loader {
+            symlink(&program.binary, folder.join(&program.name))?;
+            stage.program = beside(&program.name);
+            stage.loader = Some(lay_out_loader(folder, loader)?);
+        }
+        Ok(stage)
+    }
+
+    /// Starts a guest's program.
+    pub fn launch_guest(&self, launch: &GuestLaunch) -> io::Result<Child> {
+        let mut command = self.command();
+        let [stdin, stdout, stderr] = launch.files;
+        command
+            .args(launch.arguments)
+            .current_dir(launch.directory)
+            .stdin(File::open(stdin)?)
+            .stdout(open_log(stdout)?)
+            .stderr(open_log(stderr)?)
+            .env_clear()
+            .env("PATH", GUEST_PATH)
+            .env("HOME", "/simulated")
+            // What a Python writes beside its sources would be there the next time.
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .envs(launch.environment);
+        self.start(&mut command, launch.page)
     }
 
     /// Starts a server.
@@ -80,23 +138,29 @@ impl Stage {
             .stdin(Stdio::null())
             .stderr(output.try_clone()?)
             .stdout(output)
-            .env_clear()
+            .env_clear();
+        self.start(&mut command, launch.page)
+    }
+
+    /// Starts a program under the shim, on the page with this descriptor.
+    fn start(&self, command: &mut Command, page: i32) -> io::Result<Child> {
+        command
             .env("LD_PRELOAD", beside(SHIM))
-            .env(page::PAGE_VARIABLE, format!("{:010}", launch.page))
+            .env(page::PAGE_VARIABLE, format!("{page:010}"))
             .env("TZ", "UTC0")
             .env("LC_ALL", "C")
             .env("MALLOC_CONF", "background_thread:false,narenas:1")
             .env("MALLOC_ARENA_MAX", "1");
-        let (page, parent, fixed_layout) = (launch.page, std::process::id(), self.fixed_layout);
+        let (parent, fixed_layout) = (std::process::id(), self.fixed_layout);
         // SAFETY: the closure makes system calls only; it neither allocates nor takes a lock.
         unsafe { command.pre_exec(move || isolate(page, parent, fixed_layout)) };
-        with_counter(&mut command).spawn()
+        with_counter(command).spawn()
     }
 
     #[expect(clippy::disallowed_methods, reason = "the one place where servers are started")]
     fn command(&self) -> Command {
         let Some(loader) = &self.loader else {
-            let mut command = Command::new(beside(&self.argv0));
+            let mut command = Command::new(&self.program);
             command.arg0(&self.argv0);
             return command;
         };
@@ -108,7 +172,7 @@ impl Stage {
         if !loader.library_path.is_empty() {
             command.args(["--library-path", &loader.library_path]);
         }
-        command.arg(beside(&self.argv0));
+        command.arg(&self.program);
         command
     }
 }

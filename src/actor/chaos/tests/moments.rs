@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::fault::Moment;
+use crate::fault::cue::{Cue, FaultStep, Sight};
 
 fn before(lead_ms: u64) -> Trigger {
     Trigger::BeforeOp { op: ONE, lead_ns: for_ms(lead_ms) }
@@ -210,5 +211,61 @@ fn a_fault_of_an_operation_that_is_not_planned_is_missed() {
         expect_test::expect![[r#"
             0 ms: to director: FaultsDone
             0 ms: Fault { fault: FaultId(1), text: "missed: there is no such operation", hit: [] }"#]],
+    );
+}
+
+fn seen(delay_ms: u64) -> Trigger {
+    Trigger::Seen { cue: fault_fires(9), delay_ns: for_ms(delay_ms) }
+}
+
+fn fault_fires(fault: u16) -> Cue {
+    Cue::of(Sight::Fault(FaultId(fault), FaultStep::Fired))
+}
+
+#[test]
+fn a_fault_that_waits_for_a_sight_fires_with_it_or_so_much_later() {
+    let mut rig = operated(vec![(seen(0), kill(None)), (seen(0), kill(None)), (seen(30), pause(1))]);
+    rig.tell(500, ChaosMessage::Seen { fault: FaultId(1), nodes: vec![Some(NodeId(2))] });
+    rig.tell(501, ChaosMessage::Seen { fault: FaultId(2), nodes: Vec::new() });
+    rig.tell(502, ChaosMessage::Seen { fault: FaultId(3), nodes: vec![Some(NodeId(4))] });
+    check(
+        rig,
+        expect_test::expect![[r#"
+            10 ms: to operator: Go { op: OpId(1) }
+            500 ms: to node-2: Signal { signal: Kill }
+            500 ms: Fault { fault: FaultId(1), text: "SIGKILL to node-2, the primary of shard 1", hit: [NodeId(2)] }
+            501 ms: to operator: Resolve { fault: FaultId(2), targets: [Primary(ShardId(1))] }
+            503 ms: to node-1: Signal { signal: Kill }
+            503 ms: Fault { fault: FaultId(2), text: "SIGKILL to node-1, the primary of shard 1", hit: [NodeId(1)] }
+            532 ms: to node-4: Pause
+            532 ms: to validator: NodePaused { node: NodeId(4), paused: true }
+            532 ms: Fault { fault: FaultId(3), text: "pause of node-4 for 0.001 s", hit: [NodeId(4)] }
+            533 ms: to node-4: Unpause
+            533 ms: to validator: NodePaused { node: NodeId(4), paused: false }
+            533 ms: to director: FaultsDone
+            533 ms: Heal { fault: FaultId(3), text: "node-4 runs again" }"#]],
+    );
+}
+
+#[test]
+fn what_is_never_seen_is_waited_for_until_nothing_is_under_way() {
+    let mut rig = Rig::new(vec![(seen(0), kill(None)), (at(20), pause(900)), (after(400), pause(1))]);
+    rig.tell(5, ChaosMessage::LastCall);
+    for (op, ended_ms) in [(ONE, 100), (OpId(2), 200)] {
+        rig.tell(ended_ms, ChaosMessage::OperationEnded { op });
+    }
+    check(
+        rig,
+        expect_test::expect![[r#"
+            20 ms: to node-4: Pause
+            20 ms: to validator: NodePaused { node: NodeId(4), paused: true }
+            20 ms: Fault { fault: FaultId(2), text: "pause of node-4 for 0.900 s", hit: [NodeId(4)] }
+            500 ms: Fault { fault: FaultId(3), text: "pause of node-4 for 0.001 s", hit: [NodeId(4)] }
+            501 ms: Heal { fault: FaultId(3), text: "node-4 stays paused by another fault" }
+            920 ms: to node-4: Unpause
+            920 ms: to validator: NodePaused { node: NodeId(4), paused: false }
+            920 ms: to director: FaultsDone
+            920 ms: Heal { fault: FaultId(2), text: "node-4 runs again" }
+            920 ms: Fault { fault: FaultId(1), text: "missed: what it waits for was never seen", hit: [] }"#]],
     );
 }

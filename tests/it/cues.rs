@@ -1,0 +1,73 @@
+//! Faults that wait for something to be seen, on real clusters.
+
+use valkey_fuzzer::event::{Body, Event, Told};
+use valkey_fuzzer::event_log;
+use valkey_fuzzer::report::ActionOutcome;
+
+use crate::support::{Ran, all_servers, plan, run, server};
+
+/// A primary of a small, quick cluster dies at 2 s; this happens besides.
+fn failover(chaos: &str) -> String {
+    format!(
+        "scenario: {{name: cue, seed: 5}}\ncluster: {{shards: 3, replicas: 1, node_timeout_ms: 1000, formation: preset}}\nchaos:\n  - \
+         {{type: process_kill, node: 1, at: 2, restart_after: 6}}\n{chaos}\nworkload: {{duration: 10}}\n"
+    )
+}
+
+fn events(ran: &Ran) -> Vec<Event> {
+    event_log::open(ran.folder.path()).expect("a log").map(|event| event.expect("good")).collect()
+}
+
+/// The event that a fault waited for, and the one that it fired with.
+fn cue_and_fault(events: &[Event], wanted: u16) -> (&Event, &Event) {
+    let of = |event: &&Event| match &event.body {
+        Body::Tell { message: Told::Seen { fault, .. } } => fault.0 == wanted,
+        _ => false,
+    };
+    let told = events.iter().find(of).expect("chaos was told");
+    let fired =
+        events.iter().find(|event| matches!(&event.body, Body::Fault { fault, .. } if fault.0 == wanted));
+    (&events[told.cause.expect("something was seen") as usize], fired.expect("it fired"))
+}
+
+#[test]
+fn who_asks_for_votes_dies_with_its_first_request_on_every_server() {
+    let chaos = "  - {type: process_kill, target: replica, shard: 1, when: {bus: failover_auth_request}, restart_after: 3}";
+    for server in all_servers() {
+        let ran = run(&plan(&failover(chaos)), &server);
+        let events = events(&ran);
+        let (cue, fired) = cue_and_fault(&events, 2);
+        let Body::Sent { bus: Some(bus), .. } = &cue.body else { panic!("{cue:?}") };
+        assert_eq!(bus.r#type.to_string(), "failover_auth_request");
+        let Body::Fault { hit, .. } = &fired.body else { panic!("{fired:?}") };
+        assert_eq!((fired.at, hit[0].0), (cue.at, 2), "nothing happened in between");
+        // The signal goes before whatever else waits for the same instant.
+        let signal = events
+            .iter()
+            .skip(fired.i as usize + 1)
+            .find(|event| event.kind != fired.kind || event.actor != fired.actor);
+        assert!(matches!(signal, Some(Event { body: Body::Signal { .. }, .. })), "{signal:?}");
+        assert_eq!(ran.report.faults[1].outcome, ActionOutcome::Done);
+    }
+}
+
+#[test]
+fn a_line_of_a_log_a_role_and_another_fault_are_seen() {
+    let chaos = "  - {type: process_pause, node: 4, duration: 0.2, when: {log: Start of election, node: 2}, delay: 0.1}
+  - {type: process_pause, node: 3, duration: 0.3, when: {node: 2, becomes: primary}}
+  - {type: process_pause, node: 5, duration: 0.4, when: {fault: 3, healed}}
+  - {type: process_pause, node: 6, duration: 0.4, when: {sync: done, node: 1}}
+  - {type: process_pause, node: 6, duration: 0.4, when: {slot: 9, is: importing}}";
+    let ran = run(&plan(&failover(chaos)), &server());
+    let events = events(&ran);
+    let waited_ms = |fault| {
+        let (cue, fired) = cue_and_fault(&events, fault);
+        fired.at.since(cue.at).as_ns() / 1_000_000
+    };
+    assert_eq!([2, 3, 4, 5].map(waited_ms), [100, 0, 0, 0]);
+    let outcomes = ran.report.faults.iter().map(|fault| fault.outcome);
+    let (done, missed) = (ActionOutcome::Done, ActionOutcome::Missed);
+    assert_eq!(outcomes.collect::<Vec<_>>(), [done, done, done, done, done, missed]);
+    let why = &ran.report.faults[5].detail;
+    assert!(why.contains("what it waits for was never seen"), "{why}");
+}
