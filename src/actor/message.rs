@@ -7,7 +7,7 @@ mod body;
 use std::net::SocketAddrV4;
 
 use crate::event::{BusSummary, ChildState, OutputStream, Replicated};
-use crate::fault::{BusRule, Channel, Direction, FaultId, LatencyRange, Signal, Target};
+use crate::fault::{BusRule, Channel, Direction, FaultId, LatencyRange, Lie, Signal, Target};
 use crate::id::{ActorId, Host, NodeId};
 use crate::op::OpId;
 
@@ -150,6 +150,10 @@ pub enum NodeMessage {
     Deadlock { detail: String },
     /// The process wrote a line to its log.
     Log { line: String },
+    /// Lie from now on, about another node if there is one.
+    Lie { lie: Lie, about: Option<NodeId> },
+    /// A lie was told for the first time.
+    Lied { lie: Lie },
     /// A child of the process came or went.
     Child { pid: u32, state: ChildState },
     /// From now on nothing is drawn.

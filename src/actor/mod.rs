@@ -46,6 +46,8 @@ pub enum Act {
     Socket { node: NodeId, handle: u64, arrival: Arrival },
     /// Note a signal that a stopped server takes when it runs again.
     Mark { node: NodeId, signal: crate::fault::Signal },
+    /// From now on the node lies so, about another one if there is one.
+    Lie { node: NodeId, lie: crate::fault::Lie, about: Option<NodeId> },
     /// Send a signal to the node's server.
     Signal { node: NodeId, signal: crate::fault::Signal },
     /// Tell the validator what stands in the node's `nodes.conf`, whether the node lives or not.

@@ -127,8 +127,10 @@ impl Actor for Node {
             Message::Node(NodeMessage::Cease) => self.orders.cease(),
             Message::Node(NodeMessage::Livelock { .. }) => self.exited("livelock".to_owned(), out),
             Message::Node(NodeMessage::Deadlock { .. }) => self.exited("deadlock".to_owned(), out),
+            Message::Node(NodeMessage::Lie { lie, about }) => out.act(Act::Lie { node: self.id, lie, about }),
             // The log has them; that is all there is to do.
-            Message::Node(NodeMessage::Log { .. } | NodeMessage::Child { .. }) => {}
+            Message::Node(NodeMessage::Lied { .. } | NodeMessage::Log { .. } | NodeMessage::Child { .. }) => {
+            }
             other => unreachable!("no message {other:?} is for a node"),
         }
     }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::BusSummary;
-use crate::fault::{FaultId, Target};
+use crate::fault::{FaultId, Lie, Target};
 use crate::id::{ActorId, Host, NodeId};
 use crate::op::OpId;
 
@@ -71,6 +71,14 @@ pub enum Told {
 
     /// To a node that is down: everything in its data directory is gone.
     Wipe,
+    /// To a node: it is to lie from now on, about another one if there is one; for proving the judge.
+    Lie {
+        lie: Lie,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        about: Option<NodeId>,
+    },
+    /// To a node: its lie was told for the first time.
+    Lied { lie: Lie },
 
     /// To the operator: form the cluster.
     Form,

@@ -307,7 +307,7 @@ fn the_json_report_has_every_measured_value() {
                 },
                 "one_story": {
                   "title": "One Story",
-                  "statement": "what a node says in CLUSTER NODES, SLOTS, SHARDS, INFO and LINKS fits together",
+                  "statement": "what a node says in CLUSTER NODES, SLOTS, SHARDS, INFO and LINKS, and on the bus, fits together",
                   "verdict": "holds",
                   "detail": "6 nodes say the same in all their words"
                 },

@@ -283,6 +283,7 @@ impl<W: World> Scheduler<W> {
                 }
             }
             Act::Socket { node, handle, arrival } => self.world.arrive(node, handle, arrival),
+            Act::Lie { node, lie, about } => self.world.lie(node, lie, about),
             Act::Mark { node, signal } => self.world.mark(node, signal),
             Act::Signal { node, signal } => {
                 if let Some(turn) = self.world.signal(node, signal, now)? {

@@ -8,7 +8,7 @@ use std::net::SocketAddrV4;
 
 use super::{Next, ProgramFile, Seen, Turn, World, WorldError};
 use crate::actor::message::{Arrival, Chunk};
-use crate::fault::Signal;
+use crate::fault::{Lie, Signal};
 use crate::id::{GuestId, Host, NodeId};
 use crate::time::{SimDuration, SimTime};
 
@@ -162,6 +162,8 @@ impl World for Fake {
         self.mark(node, signal);
         self.resume(node, now, 0)
     }
+
+    fn lie(&mut self, _node: NodeId, _lie: Lie, _about: Option<NodeId>) {}
 
     fn mark(&mut self, node: NodeId, signal: Signal) {
         if let Some(script) = self.scripts.get_mut(&node) {

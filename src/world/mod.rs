@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use crate::actor::message::{Arrival, Chunk, End, GuestMessage, Message, NetworkMessage, NodeMessage};
 use crate::event::{ChildState, OutputStream};
-use crate::fault::Signal;
+use crate::fault::{Lie, Signal};
 use crate::id::{ActorId, GuestId, Host, NodeId};
 use crate::time::SimTime;
 
@@ -31,6 +31,8 @@ pub enum Seen {
     Shut { handle: u64 },
     /// It closed a connection, or ended.
     Closed { handle: u64, reset: bool },
+    /// It told a lie for the first time.
+    Lied { lie: Lie },
     /// It wrote a line to its log.
     Log { line: String },
     /// A process of a guest wrote a line.
@@ -45,6 +47,7 @@ impl Seen {
         let owner = host.owner().expect("only hosts with processes are seen");
         let from = |handle| End { owner, handle };
         let message = match self {
+            Seen::Lied { lie } => return (owner, Message::Node(NodeMessage::Lied { lie })),
             Seen::Log { line } => return (owner, Message::Node(NodeMessage::Log { line })),
             Seen::Output { stream, line } => {
                 return (owner, Message::Guest(GuestMessage::Output { stream, line }));
@@ -195,6 +198,9 @@ pub trait World {
 
     /// Lets something happen at one of the node's sockets; it takes effect with the node's next turn.
     fn arrive(&mut self, node: NodeId, handle: u64, arrival: Arrival);
+
+    /// From now on the node's server seems to say something else than it does, about another node if there is one.
+    fn lie(&mut self, node: NodeId, lie: Lie, about: Option<NodeId>);
 
     /// Sends a signal to the node's server; `None` where there is no process.
     fn signal(&mut self, node: NodeId, signal: Signal, now: SimTime) -> Result<Option<Turn>, WorldError>;

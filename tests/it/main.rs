@@ -28,6 +28,7 @@ mod repeat;
 mod replay;
 mod sabotage;
 mod sabotage_settled;
+mod saboteurs;
 mod settle;
 mod show;
 mod silence;

@@ -38,6 +38,8 @@ impl NodeMessage {
             NodeMessage::Deadlock { detail } => Body::Deadlock { detail: detail.clone() },
             NodeMessage::Log { line } => Body::Log { line: line.clone() },
             NodeMessage::Child { pid, state } => Body::Child { pid: *pid, state: *state },
+            NodeMessage::Lie { lie, about } => Body::Tell { message: Told::Lie { lie: *lie, about: *about } },
+            NodeMessage::Lied { lie } => Body::Tell { message: Told::Lied { lie: *lie } },
             NodeMessage::Cease => Body::Tell { message: Told::Cease },
         }
     }

@@ -121,7 +121,8 @@ fn moved_at(evidence: &Evidence, shard: ShardId) -> Option<SimTime> {
     let moves = sent.filter(|(op, _)| {
         op.action.moves_slots().contains(&shard) || op.action.types(|typed| assigns_slots(&typed.args))
     });
-    moves.filter_map(|(_, report)| report.sent_at).min()
+    let by_guest = evidence.guest_keys.moved_slots.then(|| evidence.first_guest_at()).flatten();
+    moves.filter_map(|(_, report)| report.sent_at).chain(by_guest).min()
 }
 
 /// When a client first asked for something that changes more than the cell it was sent by.

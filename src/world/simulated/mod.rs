@@ -3,6 +3,7 @@
 mod arguments;
 mod children;
 mod guests;
+mod liar;
 mod log_tail;
 pub mod lone;
 mod node;
@@ -26,7 +27,7 @@ use self::page::SharedPage;
 use self::spawn::{Launch, Stage};
 use super::{Next, ProgramFile, Seen, Turn, World, WorldError};
 use crate::actor::message::Arrival;
-use crate::fault::Signal;
+use crate::fault::{Lie, Signal};
 use crate::id::{GuestId, Host, NodeId};
 use crate::plan::{Formation, Plan};
 use crate::scratch::ScratchFolder;
@@ -65,6 +66,8 @@ pub struct Simulated {
     epoch_ns: u64,
     times_slower: u64,
     check: bool,
+    /// Who lies how, about whom.
+    lies: Vec<(NodeId, Lie, Option<NodeId>)>,
     turns: u64,
 }
 
@@ -87,6 +90,7 @@ impl Simulated {
             epoch_ns: options.plan.epoch_us * 1_000,
             times_slower: options.plan.cluster.cpu,
             check: options.check,
+            lies: Vec::new(),
             turns: 0,
         })
     }
@@ -110,7 +114,7 @@ impl Simulated {
         let launch =
             Launch { directory: &directory, arguments: &self.arguments, output: &output, page: page.fd() };
         let leader = self.stage.launch(&launch).map_err(|e| system("start the server", e))?;
-        let mut process = Process::greet(setting.host, page, leader, Output { log, errors: None })?;
+        let mut process = Process::greet(setting.host, page, leader, Output::to(log))?;
         process.stack_file = logs.join("stack.txt");
         Ok(process)
     }
@@ -153,7 +157,9 @@ impl World for Simulated {
             times_slower: self.times_slower,
             check: self.check,
         };
-        let process = self.launch(node, setting)?;
+        let mut process = self.launch(node, setting)?;
+        let own = self.lies.iter().filter(|(liar, ..)| *liar == node);
+        own.for_each(|(_, lie, about)| process.lie(*lie, *about));
         tracing::info!(%node, incarnation, pid = process.id(), "server started");
         self.processes.insert(node, process);
         Ok(())
@@ -181,6 +187,13 @@ impl World for Simulated {
     fn arrive(&mut self, node: NodeId, handle: u64, arrival: Arrival) {
         if let Some(process) = self.processes.get_mut(&node) {
             process.arrive(handle, arrival);
+        }
+    }
+
+    fn lie(&mut self, node: NodeId, lie: Lie, about: Option<NodeId>) {
+        self.lies.push((node, lie, about));
+        if let Some(process) = self.processes.get_mut(&node) {
+            process.lie(lie, about);
         }
     }
 

@@ -17,7 +17,8 @@ use super::sockets::Sockets;
 use super::watchdog;
 use crate::actor::message::Arrival;
 use crate::event::OutputStream;
-use crate::id::Host;
+use crate::fault::Lie;
+use crate::id::{Host, NodeId};
 use crate::rng::Stream;
 use crate::shim::page::{self, PARTICIPANTS, record, state};
 use crate::stop;
@@ -63,6 +64,7 @@ pub struct Process {
     log: LogTail,
     /// Where its standard error goes, if that is not its log.
     errors: Option<LogTail>,
+    hidden: Option<[String; 2]>,
     children: Children,
     seen: Vec<Seen>,
     /// The process that was busy when it last gave its turn up, and waits for nothing.
@@ -77,6 +79,15 @@ pub struct Output {
     pub log: LogTail,
     /// Their standard error, if it goes elsewhere.
     pub errors: Option<LogTail>,
+    /// A path of the run's own that may stand in it, and what is told instead.
+    pub hidden: Option<[String; 2]>,
+}
+
+impl Output {
+    /// One that goes to a single file, in which no path of the run's own can stand.
+    pub fn to(log: LogTail) -> Self {
+        Output { log, errors: None, hidden: None }
+    }
 }
 
 /// How a process gave its turn up.
@@ -116,7 +127,7 @@ impl Process {
     /// Takes over a server that was just launched, once its shim has said hello.
     pub fn greet(host: Host, page: SharedPage, leader: Child, output: Output) -> Result<Self, WorldError> {
         let stack_file = PathBuf::new();
-        let Output { log, errors } = output;
+        let Output { log, errors, hidden } = output;
         let mut process = Process {
             host,
             page,
@@ -124,7 +135,8 @@ impl Process {
             sockets: Sockets::of(host),
             log,
             errors,
-            children: Children::default(),
+            hidden,
+            children: Children::of(host),
             seen: Vec::new(),
             resting: None,
             stack_file,
@@ -171,6 +183,11 @@ impl Process {
         self.sockets.arrive(&mut self.page, handle, arrival);
     }
 
+    /// From now on the node lies, about another one if there is one.
+    pub fn lie(&mut self, lie: Lie, about: Option<NodeId>) {
+        self.sockets.lie(lie, about);
+    }
+
     /// Marks a signal; its handler runs when the process next has the turn.
     pub fn mark_signal(&mut self, number: i32) {
         self.page.participant(0).signals |= 1 << number;
@@ -209,6 +226,7 @@ impl Process {
         };
         self.warn_if_unguarded();
         self.read_log()?;
+        self.seen.extend(self.sockets.lied());
         let ended_at = SimTime::from_ns(self.page.get().now_ns);
         let shuffled = self.page.get().order != order;
         Ok(Turn { ended_at, seen: std::mem::take(&mut self.seen), next, shuffled })
@@ -301,7 +319,11 @@ impl Process {
                 let died = word & page::TURN_DIED != 0;
                 return Ok(if died { Pause::Died } else { Pause::Blocked });
             }
-            if participant == 0 && self.has_ended() {
+            let is_dead = match participant {
+                0 => self.has_ended(),
+                child => self.children.is_dead(&mut self.page, child),
+            };
+            if is_dead {
                 return Ok(Pause::Died);
             }
             waited += LOOK;
@@ -368,7 +390,7 @@ impl Process {
                 self.seen.push(Seen::Dial { handle, local_port: record.extra as u16, to });
             }
             record::SEND => {
-                let chunks = self.sockets.sent(handle, payload);
+                let chunks = self.sockets.sent(&mut self.page, handle, payload);
                 self.seen.extend(chunks.into_iter().map(|chunk| Seen::Sent { handle, chunk }));
             }
             record::CONSUMED => {
@@ -464,9 +486,9 @@ impl Process {
     fn bury(&mut self) -> Result<(), WorldError> {
         self.page.get().printed = 1;
         self.read_log()?;
-        self.seen.extend(self.log.last_line().map(|line| said(self.host, line)));
+        self.seen.extend(self.log.last_line().map(|line| said(self.host, told(&self.hidden, line))));
         let last = self.errors.as_mut().and_then(LogTail::last_line);
-        self.seen.extend(last.map(error));
+        self.seen.extend(last.map(|line| error(told(&self.hidden, line))));
         let gone = self.sockets.abandon(&mut self.page);
         self.seen.extend(gone);
         Ok(())
@@ -495,13 +517,21 @@ impl Process {
         let is_guest = matches!(self.host, Host::Guest(_));
         if std::mem::take(&mut self.page.get().printed) != 0 || is_guest {
             let lines = self.log.lines().map_err(|e| system("read the output", e))?;
-            self.seen.extend(lines.into_iter().map(|line| said(self.host, line)));
+            self.seen.extend(lines.into_iter().map(|line| said(self.host, told(&self.hidden, line))));
         }
         if let Some(errors) = &mut self.errors {
             let lines = errors.lines().map_err(|e| system("read the errors", e))?;
-            self.seen.extend(lines.into_iter().map(error));
+            self.seen.extend(lines.into_iter().map(|line| error(told(&self.hidden, line))));
         }
         Ok(())
+    }
+}
+
+/// A line without what is to be hidden in it.
+fn told(hidden: &Option<[String; 2]>, line: String) -> String {
+    match hidden {
+        Some([path, name]) if line.contains(path.as_str()) => line.replace(path.as_str(), name),
+        _ => line,
     }
 }
 
