@@ -212,11 +212,6 @@ pub struct Limits {
     pub max_lost_writes: Option<u64>,
 }
 
-/// For keys that stand in a plan only where they switch something on.
-fn is_false(asked: &bool) -> bool {
-    !*asked
-}
-
 /// For keys that stand in a plan only where they switch something off.
 fn is_true(asked: &bool) -> bool {
     *asked
