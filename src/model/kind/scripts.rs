@@ -10,11 +10,14 @@ pub(in crate::model) const KIND: Kind = Kind {
     rules: &[rewords("EVAL", eval), rewords("FCALL", fcall), reads("FUNCTION", function)],
 };
 
+/// What a script does with its keys and values.
+type Effect = fn(&mut Run, &[String], &[String]) -> Result<Reply, Stop>;
+
 /// A script: its name as a function, its body and what that does.
 struct Script {
     name: &'static str,
     body: &'static str,
-    run: fn(&mut Run, &[String], &[String]) -> Result<Reply, Stop>,
+    run: Effect,
 }
 
 const SCRIPTS: [Script; 3] = [
