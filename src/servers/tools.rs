@@ -117,13 +117,13 @@ impl Toolbox {
     pub fn guest(&self, word: &str, server: &Server, notify: Notify) -> Result<Program, ProgramError> {
         let program = self.program(word, server, notify)?;
         let is_tool = tool_of(word).is_some() || word == server.argv0();
-        let tools = if is_tool { Vec::new() } else { self.launchers(server, notify)? };
+        let tools = if is_tool { Vec::new() } else { self.launchers(server)? };
         Ok(Program { tools, ..program })
     }
 
     /// The folder of the scripts that start the server and its tools through their loaders, for programs that look for them
     /// on `PATH`.
-    fn launchers(&self, server: &Server, notify: Notify) -> Result<Vec<PathBuf>, ProgramError> {
+    fn launchers(&self, server: &Server) -> Result<Vec<PathBuf>, ProgramError> {
         let folder =
             self.cache_dir.join("launchers").join(&server.sha256[..LAUNCHER_DIGITS.min(server.sha256.len())]);
         let failed = |source| ProgramError::Store { path: folder.clone(), source };
@@ -131,7 +131,9 @@ impl Toolbox {
         let names = TOOLS.map(|tool| format!("{}-{tool}", server.name));
         for name in names.iter().map(String::as_str).chain([server.argv0()]) {
             // A program that needs no tool runs without those that cannot be had.
-            if let Ok(Program { binary, loader, .. }) = self.program(name, server, &mut *notify) {
+            if let Ok(Program { binary, loader, .. }) =
+                self.program(name, server, &mut |notice| tracing::info!("{notice}"))
+            {
                 let path = folder.join(name);
                 let text = launcher(name, &binary, loader.as_ref());
                 if fs::read_to_string(&path).ok().as_deref() != Some(text.as_str()) {

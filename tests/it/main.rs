@@ -20,6 +20,7 @@ mod guests;
 mod hostile;
 mod judge;
 mod leaving;
+mod links;
 mod operations;
 mod process;
 mod program;
