@@ -9,6 +9,7 @@ mod cli;
 mod conformity;
 mod corpus;
 mod cues;
+mod data;
 mod deadlock;
 mod determinism;
 mod format;
