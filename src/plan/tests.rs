@@ -241,7 +241,7 @@ fn every_seed_gives_a_plan_that_can_be_run() {
 /// Checks what holds of every generated plan.
 fn assert_sound(plan: &Plan) {
     assert!((3..=16).contains(&plan.cluster.shards) && plan.cluster.replicas <= 2);
-    assert!((1..=5).contains(&plan.operations.len()) && plan.faults.len() <= 5);
+    assert!((1..=5).contains(&plan.operations.len()) && plan.faults.len() <= 15);
     for op in &plan.operations {
         if let Some(Failover { shard, to, .. }) = op.action.as_failover() {
             assert!(plan.cluster.replicas > 0);
