@@ -226,7 +226,7 @@ impl<'a> Simulation<'a> {
     fn programs(&self) -> Result<Vec<Program>, SimulationError> {
         let find = |guest: &GuestPlan| {
             let toolbox = &self.server.toolbox;
-            let found = toolbox.program(&guest.run[0], self.server, &mut |notice| tracing::warn!("{notice}"));
+            let found = toolbox.guest(&guest.run[0], self.server, &mut |notice| tracing::warn!("{notice}"));
             found.map_err(|source| SimulationError::NoProgram { name: guest.name.clone(), source })
         };
         self.plan.guests.iter().map(find).collect()

@@ -82,6 +82,8 @@ pub struct GuestKeys {
     pub named: BTreeSet<String>,
     /// Something that they asked may have changed any key.
     pub any: bool,
+    /// They asked for something that may have moved slots.
+    pub moved_slots: bool,
 }
 
 impl GuestKeys {
@@ -422,6 +424,11 @@ pub struct LogLine {
 }
 
 impl Evidence {
+    /// When the first guest was started.
+    pub fn first_guest_at(&self) -> Option<SimTime> {
+        self.guests.iter().filter_map(|guest| guest.started_at).min()
+    }
+
     /// The node's last probe.
     pub fn node(&self, node: NodeId) -> Option<&NodeEvidence> {
         self.nodes.iter().find(|n| n.node == node)

@@ -81,7 +81,8 @@ impl<'e> Writers<'e> {
     /// When a command was sent first that may have written or destroyed a key.
     pub fn touched(&self, key: &str) -> Option<SimTime> {
         let touching = self.leading(key).filter(|typed| typed.touches(key));
-        touching.map(|typed| typed.sent_at).min()
+        let by_guest = self.evidence.guest_keys.holds(key).then(|| self.evidence.first_guest_at()).flatten();
+        touching.map(|typed| typed.sent_at).chain(by_guest).min()
     }
 
     /// The commands that went to whoever led the key's shard then.

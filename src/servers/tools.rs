@@ -4,8 +4,9 @@
 //! own, else it is fetched from where servers of that version come from. Where no source of that version has it, another
 //! version's stands in, and that is said.
 
-use std::ffi::OsString;
 use std::fs::{self, File};
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -16,23 +17,17 @@ use super::error::{Attempt, FetchError, Reason};
 use super::fetch;
 use super::folder;
 use super::inspect;
-use super::options::{Notify, Options};
+use super::options::Notify;
 use super::server::{Loader, Server};
 use super::store::{Contents, Store};
-use super::version::{Family, Spec, Version};
+use super::toolbox::Toolbox;
+use super::version::{Family, Spec, TOOLS, Version};
 use super::wheel;
-use super::workshop::{Bench, Workshop};
+use super::workshop::{Bench, BuiltTools, Workshop};
 
-/// The tools of a server, without its family's name before them.
-const TOOLS: [&str; 2] = ["cli", "benchmark"];
 const MANIFEST: &str = "tools.json";
-
-/// Where the programs of guests are looked for.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Toolbox {
-    cache_dir: PathBuf,
-    path_dirs: Option<OsString>,
-}
+/// So many digits of its hash name a server among the launchers.
+const LAUNCHER_DIGITS: usize = 16;
 
 /// A program that can be a guest, and how to start it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +40,8 @@ pub struct Program {
     pub loader: Option<Loader>,
     /// SHA-256 of the file, in hex.
     pub sha256: String,
+    /// Folders in which what it starts finds the tools of the server.
+    pub tools: Vec<PathBuf>,
 }
 
 /// Why a program cannot be a guest.
@@ -94,17 +91,36 @@ struct Manifest {
     contents: Contents,
 }
 
-/// Tools that were taken out of what was fetched.
-pub(super) struct BuiltTools {
-    pub version: String,
-    pub origin: String,
-    pub contents: Contents,
-}
-
 impl Toolbox {
-    /// Where the caller says.
-    pub fn of(options: &Options) -> Self {
-        Toolbox { cache_dir: options.cache_dir.clone(), path_dirs: options.path_dirs.clone() }
+    /// The program of a guest that is to run against `server`: what `word` names, and where it finds the server's tools.
+    pub fn guest(&self, word: &str, server: &Server, notify: Notify) -> Result<Program, ProgramError> {
+        let program = self.program(word, server, notify)?;
+        let is_tool = tool_of(word).is_some() || word == server.argv0();
+        let tools = if is_tool { Vec::new() } else { self.launchers(server)? };
+        Ok(Program { tools, ..program })
+    }
+
+    /// The folder of the scripts that start the server and its tools through their loaders, for programs that look for them
+    /// on `PATH`.
+    fn launchers(&self, server: &Server) -> Result<Vec<PathBuf>, ProgramError> {
+        let folder =
+            self.cache_dir.join("launchers").join(&server.sha256[..LAUNCHER_DIGITS.min(server.sha256.len())]);
+        let failed = |source| ProgramError::Store { path: folder.clone(), source };
+        fs::create_dir_all(&folder).map_err(failed)?;
+        let names = TOOLS.map(|tool| format!("{}-{tool}", server.name));
+        for name in names.iter().map(String::as_str).chain([server.argv0()]) {
+            // A program that needs no tool runs without those that cannot be had.
+            if let Ok(Program { binary, loader, .. }) =
+                self.program(name, server, &mut |notice| tracing::info!("{notice}"))
+            {
+                let path = folder.join(name);
+                let text = launcher(name, &binary, loader.as_ref());
+                if fs::read_to_string(&path).ok().as_deref() != Some(text.as_str()) {
+                    put_script(&path, &text).map_err(failed)?;
+                }
+            }
+        }
+        Ok(vec![folder])
     }
 
     /// The program that `word` names: a file if there is a slash in it, else a tool of the server's, else one on `PATH`.
@@ -228,6 +244,36 @@ impl Toolbox {
     }
 }
 
+/// A script that starts a program through its loader.
+fn launcher(name: &str, binary: &Path, loader: Option<&Loader>) -> String {
+    let mut words = Vec::new();
+    if let Some(loader) = loader {
+        let folders: Vec<String> = loader.library_dirs.iter().map(|dir| dir.display().to_string()).collect();
+        words.push(quoted(&loader.program.display().to_string()));
+        if loader.takes_argv0 {
+            words.extend(["--argv0".to_owned(), quoted(name)]);
+        }
+        if !folders.is_empty() {
+            words.extend(["--library-path".to_owned(), quoted(&folders.join(":"))]);
+        }
+    }
+    words.push(quoted(&binary.display().to_string()));
+    format!("#!/bin/sh\nexec {} \"$@\"\n", words.join(" "))
+}
+
+fn quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
+
+/// Puts a script in place whole, whoever else does the same.
+fn put_script(path: &Path, text: &str) -> std::io::Result<()> {
+    let folder = path.parent().expect("a script is in a folder");
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(text.as_bytes())?;
+    fs::set_permissions(file.path(), fs::Permissions::from_mode(0o755))?;
+    file.persist(path).map(drop).map_err(|error| error.error)
+}
+
 /// One source may have a tool that another one of the same version has not.
 fn folder_name(family: Family, version: &str, source: &fetch::Source) -> String {
     let kind = match source {
@@ -235,11 +281,6 @@ fn folder_name(family: Family, version: &str, source: &fetch::Source) -> String 
         fetch::Source::Packages(_) => "package",
     };
     format!("{family}-{version}-{kind}")
-}
-
-/// The names of a family's tools.
-pub(super) fn names(family: Family) -> [String; 2] {
-    TOOLS.map(|tool| format!("{family}-{tool}"))
 }
 
 /// Which tool a word names, of either family: a scenario need not know which server it meets.
@@ -284,7 +325,7 @@ fn of_file(path: &Path, loader: Option<Loader>) -> Result<Program, ProgramError>
     let sha256 = inspect::sha256_of(File::open(&path).map_err(|error| refused(error.into()))?)
         .map_err(|error| refused(error.into()))?;
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    Ok(Program { name, binary: path, loader, sha256 })
+    Ok(Program { name, binary: path, loader, sha256, tools: Vec::new() })
 }
 
 /// The program that the first line of a script names.

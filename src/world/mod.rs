@@ -192,6 +192,9 @@ pub trait World {
     /// Empties the data directory of a node that has no process.
     fn wipe(&mut self, node: NodeId) -> Result<(), WorldError>;
 
+    /// Has the node's machine work so many times slower than the plan says, whichever process is on it.
+    fn slow(&mut self, node: NodeId, times_slower: u64);
+
     /// Gives the node the turn, in which what is ready is reported in an order shuffled by `order` (0 for the usual
     /// one); `None` where there is no process (any more).
     fn resume(&mut self, node: NodeId, now: SimTime, order: u64) -> Result<Option<Turn>, WorldError>;

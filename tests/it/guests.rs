@@ -98,3 +98,35 @@ fn what_a_guest_is_to_come_to_is_judged() {
     );
     crate::support::assert_violates(&ran, "guests", "asks never wrote \"PANG\"");
 }
+
+#[test]
+fn an_operators_script_reshards_and_another_mends_what_its_death_left() {
+    let _load = Load::start();
+    let ran = run_twice(&server(), include_str!("../../scenarios/cli-reshard-aborted.yaml"));
+    let guests = ran.validation("guests");
+    assert_eq!(guests.verdict.name(), "holds", "{}", guests.verdict.detail());
+    assert!(output(&ran, "reshard").contains("Moving slot"), "{}", output(&ran, "reshard"));
+}
+
+#[test]
+fn a_python_client_gets_over_the_death_of_a_primary() {
+    let _load = Load::start();
+    let ran = run_twice(&server(), include_str!("../../scenarios/python-retries.yaml"));
+    let guests = ran.validation("guests");
+    assert_eq!(guests.verdict.name(), "holds", "{}", guests.verdict.detail());
+    assert!(output(&ran, "retries").contains("Error"), "the death was seen");
+}
+
+#[test]
+fn what_a_guest_starts_is_a_guest_too() {
+    let ran = run_twice(
+        &server(),
+        "scenario: {name: shell, seed: 3}\ncluster: {shards: 3, replicas: 0}\nworkload: {enabled: false}\n\
+         guests:\n  - name: shell\n    run: [sh, script.sh]\n    files:\n      script.sh: |\n        \
+         valkey-cli -h 10.0.0.1 cluster info | grep cluster_state\n        \
+         begun=$(date +%s); sleep 7; echo slept $(($(date +%s) - begun))\n        \
+         (sleep 1; echo late) & wait; exit 3\n    expect: {exit: 3, output: [\"cluster_state:ok\", \"slept 7\", late]}\n",
+    );
+    let guests = ran.validation("guests");
+    assert_eq!(guests.verdict.name(), "holds", "{}", guests.verdict.detail());
+}

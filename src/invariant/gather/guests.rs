@@ -25,6 +25,7 @@ impl Guests {
         self.keys.any |= partial;
         for words in commands {
             let Some((name, arguments)) = words.split_first() else { continue };
+            self.keys.moved_slots |= moves_slots(name, arguments);
             match effect(name) {
                 Effect::None => {}
                 Effect::Named => self.keys.named.extend(arguments.iter().cloned()),
@@ -51,6 +52,27 @@ impl Guests {
             _ => {}
         }
     }
+}
+
+/// Whether a command may give slots to somebody, or take them away.
+fn moves_slots(name: &str, arguments: &[String]) -> bool {
+    const ONLY_ASK: [&str; 12] = [
+        "slots",
+        "shards",
+        "nodes",
+        "info",
+        "myid",
+        "myshardid",
+        "links",
+        "replicas",
+        "slaves",
+        "keyslot",
+        "countkeysinslot",
+        "getkeysinslot",
+    ];
+    let only_asks =
+        || arguments.first().is_some_and(|word| ONLY_ASK.contains(&word.to_ascii_lowercase().as_str()));
+    name.eq_ignore_ascii_case("cluster") && !only_asks()
 }
 
 fn unstarted(plan: &GuestPlan) -> GuestReport {

@@ -276,6 +276,10 @@ fn await_baton(me: usize) {
 /// caller has to look after.
 pub fn pause(wait: Wait, deadline_ns: u64) -> Interrupt {
     let me = current();
+    if turn::is_guest() {
+        // What it did at the kernel's own pipes is not told.
+        turn::page().pipe_activity.update(|count| count.wrapping_add(1));
+    }
     thread(me).wait.set(Some(wait));
     thread(me).deadline_ns.set(deadline_ns);
     let next = choose();

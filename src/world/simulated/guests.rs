@@ -85,6 +85,7 @@ impl Guests {
         let output = Output {
             log: LogTail::at_end(&stdout).map_err(failed("open the output"))?,
             errors: Some(LogTail::at_end(&stderr).map_err(failed("open the errors"))?),
+            hidden: Some(self.hidden(id)),
         };
         let mut page = SharedPage::new().map_err(failed("make a page"))?;
         node::prepare(&mut page, self.setting(id, now));
@@ -94,12 +95,19 @@ impl Guests {
             arguments: &plan.run[1..],
             environment: &plan.environment,
             files: [&stdin, &stdout, &stderr],
+            tools: &program.tools,
             page: page.fd(),
         };
         let leader = stage.launch_guest(&launch).map_err(failed("start the program"))?;
         let mut process = Process::greet(Host::Guest(id), page, leader, output)?;
         process.stack_file = results.join("stack.txt");
         Ok(process)
+    }
+
+    /// The path of a guest's folder, which differs from run to run, and what stands for it in what it wrote.
+    fn hidden(&self, id: GuestId) -> [String; 2] {
+        let (_, work) = self.places(id);
+        [work.display().to_string(), format!("/simulated/{id}")]
     }
 
     /// Where a guest is started from, and where it works.
@@ -150,7 +158,12 @@ impl Guests {
     fn after(&mut self, id: GuestId, turn: Turn) -> Result<Turn, WorldError> {
         if !matches!(turn.next, Next::Blocked(_)) {
             self.processes.remove(&id);
-            let kept = self.results.join(&self.guest(id)?.plan.name).join("files");
+            let results = self.results.join(&self.guest(id)?.plan.name);
+            let kept = results.join("files");
+            for name in ["stdout", "stderr"] {
+                hide(&results.join(name), &self.hidden(id))
+                    .map_err(|e| system(&format!("keep the output of {id}"), e))?;
+            }
             let (_, work) = self.places(id);
             keep(&work, &kept).map_err(|e| system(&format!("keep the files of {id}"), e))?;
         }
@@ -167,6 +180,16 @@ fn lay_out_files(work: &Path, plan: &GuestPlan) -> io::Result<()> {
         fs::write(path, content)?;
     }
     Ok(())
+}
+
+/// Replaces a path in a file by what stands for it.
+fn hide(file: &Path, [path, name]: &[String; 2]) -> io::Result<()> {
+    let bytes = fs::read(file)?;
+    let text = String::from_utf8_lossy(&bytes);
+    match text.contains(path.as_str()) {
+        true => fs::write(file, text.replace(path.as_str(), name)),
+        false => Ok(()),
+    }
 }
 
 /// Copies the files below `from`, if there are any, to below `to`; what is neither file nor folder is left out.

@@ -138,7 +138,7 @@ impl Lone {
         );
         let launch = Launch { directory: &directory, arguments: guest.arguments, output, page: page.fd() };
         let leader = stage.launch(&launch).map_err(|e| system("start the program", e))?;
-        let mut process = Process::greet(HOST, page, leader, Output { log, errors: None })?;
+        let mut process = Process::greet(HOST, page, leader, Output::to(log))?;
         process.stack_file = folder.join("stack.txt");
         let latency = LatencyRange { min_ns: LATENCY, max_ns: LATENCY };
         let network = Network::new(guest.seed, &NetworkPlan { latency, delays: Vec::new() });

@@ -64,6 +64,7 @@ pub struct Process {
     log: LogTail,
     /// Where its standard error goes, if that is not its log.
     errors: Option<LogTail>,
+    hidden: Option<[String; 2]>,
     children: Children,
     seen: Vec<Seen>,
     /// The process that was busy when it last gave its turn up, and waits for nothing.
@@ -78,6 +79,15 @@ pub struct Output {
     pub log: LogTail,
     /// Their standard error, if it goes elsewhere.
     pub errors: Option<LogTail>,
+    /// A path of the run's own that may stand in it, and what is told instead.
+    pub hidden: Option<[String; 2]>,
+}
+
+impl Output {
+    /// One that goes to a single file, in which no path of the run's own can stand.
+    pub fn to(log: LogTail) -> Self {
+        Output { log, errors: None, hidden: None }
+    }
 }
 
 /// How a process gave its turn up.
@@ -114,10 +124,15 @@ pub fn prepare(page: &mut SharedPage, setting: Setting) {
 }
 
 impl Process {
+    /// From now on its machine works so many times slower than a quick one.
+    pub fn work_at(&mut self, times_slower: u64) {
+        self.page.get().times_slower = times_slower;
+    }
+
     /// Takes over a server that was just launched, once its shim has said hello.
     pub fn greet(host: Host, page: SharedPage, leader: Child, output: Output) -> Result<Self, WorldError> {
         let stack_file = PathBuf::new();
-        let Output { log, errors } = output;
+        let Output { log, errors, hidden } = output;
         let mut process = Process {
             host,
             page,
@@ -125,7 +140,8 @@ impl Process {
             sockets: Sockets::of(host),
             log,
             errors,
-            children: Children::default(),
+            hidden,
+            children: Children::of(host),
             seen: Vec::new(),
             resting: None,
             stack_file,
@@ -308,7 +324,11 @@ impl Process {
                 let died = word & page::TURN_DIED != 0;
                 return Ok(if died { Pause::Died } else { Pause::Blocked });
             }
-            if participant == 0 && self.has_ended() {
+            let is_dead = match participant {
+                0 => self.has_ended(),
+                child => self.children.is_dead(&mut self.page, child),
+            };
+            if is_dead {
                 return Ok(Pause::Died);
             }
             waited += LOOK;
@@ -471,9 +491,9 @@ impl Process {
     fn bury(&mut self) -> Result<(), WorldError> {
         self.page.get().printed = 1;
         self.read_log()?;
-        self.seen.extend(self.log.last_line().map(|line| said(self.host, line)));
+        self.seen.extend(self.log.last_line().map(|line| said(self.host, told(&self.hidden, line))));
         let last = self.errors.as_mut().and_then(LogTail::last_line);
-        self.seen.extend(last.map(error));
+        self.seen.extend(last.map(|line| error(told(&self.hidden, line))));
         let gone = self.sockets.abandon(&mut self.page);
         self.seen.extend(gone);
         Ok(())
@@ -502,13 +522,21 @@ impl Process {
         let is_guest = matches!(self.host, Host::Guest(_));
         if std::mem::take(&mut self.page.get().printed) != 0 || is_guest {
             let lines = self.log.lines().map_err(|e| system("read the output", e))?;
-            self.seen.extend(lines.into_iter().map(|line| said(self.host, line)));
+            self.seen.extend(lines.into_iter().map(|line| said(self.host, told(&self.hidden, line))));
         }
         if let Some(errors) = &mut self.errors {
             let lines = errors.lines().map_err(|e| system("read the errors", e))?;
-            self.seen.extend(lines.into_iter().map(error));
+            self.seen.extend(lines.into_iter().map(|line| error(told(&self.hidden, line))));
         }
         Ok(())
+    }
+}
+
+/// A line without what is to be hidden in it.
+fn told(hidden: &Option<[String; 2]>, line: String) -> String {
+    match hidden {
+        Some([path, name]) if line.contains(path.as_str()) => line.replace(path.as_str(), name),
+        _ => line,
     }
 }
 

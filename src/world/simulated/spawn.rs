@@ -6,7 +6,8 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, Write};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::symlink;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -29,6 +30,8 @@ pub struct GuestLaunch<'a> {
     pub environment: &'a BTreeMap<String, String>,
     /// Its standard input, output and error.
     pub files: [&'a Path; 3],
+    /// Folders that it looks into for the programs that it starts, before all others.
+    pub tools: &'a [PathBuf],
     /// The page's descriptor.
     pub page: i32,
 }
@@ -39,6 +42,8 @@ pub struct Stage {
     /// The program, as seen from the working directory.
     program: PathBuf,
     loader: Option<Loader>,
+    /// The shim as a file in memory, where programs are started that start others.
+    shim: Option<OwnedFd>,
     /// Whether the host lets the layout of memory be the same every time.
     fixed_layout: bool,
 }
@@ -79,7 +84,7 @@ impl Stage {
         let loader = server.loader.as_ref().map(|loader| lay_out_loader(folder, loader)).transpose()?;
         raise_open_files();
         let (argv0, program) = (server.argv0().to_owned(), beside(server.argv0()));
-        Ok(Stage { argv0, program, loader, fixed_layout: can_fix_layout() })
+        Ok(Stage { argv0, program, loader, shim: None, fixed_layout: can_fix_layout() })
     }
 
     /// Lays a program of the host's own and the shim out below `folder`.
@@ -88,21 +93,22 @@ impl Stage {
         let argv0 = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
         symlink(program, folder.join(&argv0))?;
         let program = beside(&argv0);
-        Ok(Stage { argv0, program, loader: None, fixed_layout: can_fix_layout() })
+        Ok(Stage { argv0, program, loader: None, shim: None, fixed_layout: can_fix_layout() })
     }
 
     /// Lays a guest's program out below `folder`. One that has no loader of its own is started where it is: some look
     /// beside their own file for what belongs to them.
     pub fn of_guest(folder: &Path, program: &Program) -> io::Result<Self> {
         let mut stage = Stage {
-            argv0: program.name.clone(),
+            argv0: program.binary.display().to_string(),
             program: program.binary.clone(),
             loader: None,
+            shim: Some(in_memory(shim::OBJECT)?),
             fixed_layout: can_fix_layout(),
         };
-        fs::write(folder.join(SHIM), shim::OBJECT)?;
         if let Some(loader) = &program.loader {
             symlink(&program.binary, folder.join(&program.name))?;
+            stage.argv0 = program.name.clone();
             stage.program = beside(&program.name);
             stage.loader = Some(lay_out_loader(folder, loader)?);
         }
@@ -120,7 +126,7 @@ impl Stage {
             .stdout(open_log(stdout)?)
             .stderr(open_log(stderr)?)
             .env_clear()
-            .env("PATH", GUEST_PATH)
+            .env("PATH", path_of(launch.tools))
             .env("HOME", "/simulated")
             // What a Python writes beside its sources would be there the next time.
             .env("PYTHONDONTWRITEBYTECODE", "1")
@@ -144,16 +150,29 @@ impl Stage {
 
     /// Starts a program under the shim, on the page with this descriptor.
     fn start(&self, command: &mut Command, page: i32) -> io::Result<Child> {
+        let handed_down = self
+            .shim
+            .as_ref()
+            .map(|shim| [(page, page::GUEST_PAGE_FD), (shim.as_raw_fd(), page::GUEST_SHIM_FD)]);
+        let (preload, number) = match handed_down {
+            Some([(_, page), (_, shim)]) => (PathBuf::from(format!("/proc/self/fd/{shim}")), page),
+            None => (beside(SHIM), page),
+        };
         command
-            .env("LD_PRELOAD", beside(SHIM))
-            .env(page::PAGE_VARIABLE, format!("{page:010}"))
+            .env("LD_PRELOAD", preload)
+            .env(page::PAGE_VARIABLE, format!("{number:010}"))
             .env("TZ", "UTC0")
             .env("LC_ALL", "C")
             .env("MALLOC_CONF", "background_thread:false,narenas:1")
             .env("MALLOC_ARENA_MAX", "1");
         let (parent, fixed_layout) = (std::process::id(), self.fixed_layout);
         // SAFETY: the closure makes system calls only; it neither allocates nor takes a lock.
-        unsafe { command.pre_exec(move || isolate(page, parent, fixed_layout)) };
+        unsafe {
+            command.pre_exec(move || {
+                isolate(page, parent, fixed_layout)?;
+                handed_down.iter().flatten().try_for_each(|(fd, to)| hand_down(*fd, *to))
+            })
+        };
         with_counter(command).spawn()
     }
 
@@ -195,6 +214,31 @@ fn lay_out_loader(folder: &Path, loader: &servers::Loader) -> io::Result<Loader>
 
 fn open_log(path: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).append(true).open(path)
+}
+
+/// The descriptor `fd` has the number `to` in this process and what it becomes.
+fn hand_down(fd: i32, to: i32) -> io::Result<()> {
+    // SAFETY: a descriptor of this process.
+    if unsafe { libc::dup2(fd, to) } < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// A file in memory with this content, which can be loaded as a library.
+fn in_memory(content: &[u8]) -> io::Result<OwnedFd> {
+    // SAFETY: the name is NUL-terminated; the call makes a descriptor of ours or fails.
+    let fd = unsafe { libc::memfd_create(c"valkey-fuzzer-shim".as_ptr(), libc::MFD_CLOEXEC) };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the descriptor was just made and belongs to nobody else.
+    let mut file = File::from(unsafe { OwnedFd::from_raw_fd(fd) });
+    file.write_all(content)?;
+    Ok(file.into())
+}
+
+/// Where a guest looks for programs.
+fn path_of(tools: &[PathBuf]) -> String {
+    let folders = tools.iter().map(|folder| folder.display().to_string());
+    folders.chain([GUEST_PATH.to_owned()]).collect::<Vec<_>>().join(":")
 }
 
 /// Runs in the new process before the server: gives it a page, a leader, a layout, and limits.
