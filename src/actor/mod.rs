@@ -39,6 +39,8 @@ pub enum Act {
     Start { node: NodeId, incarnation: u32 },
     /// Empty the data directory of a node that is down.
     Wipe { node: NodeId },
+    /// Start the node with that server from now on, one that the plan names.
+    Install { node: NodeId, server: String },
     /// Give the node's processes the turn until they block; what is ready is reported in this order.
     Resume { node: NodeId, order: Order },
     /// Something arrived at one of the node's sockets.

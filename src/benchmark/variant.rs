@@ -126,6 +126,7 @@ mod tests {
             libc: String::new(),
             origin: Origin::File,
             spec: "/server".to_owned(),
+            beside: BTreeMap::new(),
         }
     }
 

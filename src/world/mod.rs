@@ -163,6 +163,9 @@ pub trait World {
     /// Empties the data directory of a node that has no process.
     fn wipe(&mut self, node: NodeId) -> Result<(), WorldError>;
 
+    /// From now on a node is started with the server that the plan names so.
+    fn install(&mut self, node: NodeId, server: &str) -> Result<(), WorldError>;
+
     /// Gives the node the turn, in which what is ready is reported in an order shuffled by `order` (0 for the usual
     /// one); `None` where there is no process (any more).
     fn resume(&mut self, node: NodeId, now: SimTime, order: u64) -> Result<Option<Turn>, WorldError>;

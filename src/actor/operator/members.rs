@@ -4,7 +4,7 @@ use super::deferred::Deferred;
 use super::roll::{Roll, Views};
 use crate::id::{NodeId, ShardId};
 use crate::op::{
-    AddReplica, Forget, Meet, MoveReplica, OpAction, RemoveReplica, Replicate, RestartEmpty, ScaleIn,
+    AddReplica, Forget, Meet, MoveReplica, OpAction, RemoveReplica, Replicate, RestartEmpty, RollingUpgrade, ScaleIn,
     ScaleOut, Shutdown, ShutdownOption,
 };
 
@@ -60,6 +60,21 @@ impl Deferred for ScaleOut {
         }
         parts.extend(self.moves());
         Ok(parts)
+    }
+}
+
+impl Deferred for RollingUpgrade {
+    fn parts_now(&self, views: &Views, roll: &Roll) -> Result<Vec<OpAction>, String> {
+        let leads = |node: NodeId| {
+            let led = |shard: &ShardId| {
+                roll.parts(views, *shard).is_some_and(|parts| parts.primary == node && parts.healthy > 0)
+            };
+            self.shards.iter().copied().find(led).filter(|_| self.hand_over)
+        };
+        let of_node = |node: &NodeId| {
+            leads(*node).map(|shard| self.failover(shard)).into_iter().chain([self.restart(*node)])
+        };
+        Ok(self.nodes.iter().flat_map(of_node).collect())
     }
 }
 

@@ -49,6 +49,10 @@ pub struct Simulated {
     // The processes end before the folder they live in goes.
     processes: BTreeMap<NodeId, Process>,
     stage: Stage,
+    /// The servers beside the run's, as the plan names them.
+    others: BTreeMap<String, Stage>,
+    /// Which of them nodes are started with.
+    installed: BTreeMap<NodeId, String>,
     folder: ScratchFolder,
     /// What nodes start with that are members of a cluster already.
     preset: Option<Preset>,
@@ -66,10 +70,18 @@ impl Simulated {
     pub fn new(options: &Options) -> Result<Self, WorldError> {
         let cluster = &options.plan.cluster;
         let folder = ScratchFolder::in_memory().map_err(|e| system("make the run's folder", e))?;
-        let stage = Stage::new(folder.path(), options.server).map_err(|e| system("lay out the server", e))?;
+        let lay_out = |place: &str, server: &Server| {
+            Stage::new(folder.path(), place, server).map_err(|e| system("lay out the server", e))
+        };
+        let stage = lay_out("", options.server)?;
+        let others = (1..).zip(&options.server.beside);
+        let others = others.map(|(n, (name, server))| Ok((name.clone(), lay_out(&format!("server-{n}"), server)?)));
+        let others = others.collect::<Result<_, WorldError>>()?;
         Ok(Simulated {
             processes: BTreeMap::new(),
             stage,
+            others,
+            installed: BTreeMap::new(),
             folder,
             preset: (cluster.formation == Formation::Preset).then(|| Preset::of(cluster, options.plan.seed)),
             arguments: arguments::of(cluster),
@@ -100,7 +112,8 @@ impl Simulated {
         }
         let launch =
             Launch { directory: &directory, arguments: &self.arguments, output: &output, page: page.fd() };
-        let leader = self.stage.launch(&launch).map_err(|e| system("start the server", e))?;
+        let other = self.installed.get(&setting.node).and_then(|name| self.others.get(name));
+        let leader = other.unwrap_or(&self.stage).launch(&launch).map_err(|e| system("start the server", e))?;
         let mut process = Process::greet(setting.node, page, leader, log)?;
         process.stack_file = logs.join("stack.txt");
         Ok(process)
@@ -159,6 +172,11 @@ impl World for Simulated {
                 removed.map_err(|e| system(&format!("empty a node's folder {}", directory.display()), e))
             }
         }
+    }
+
+    fn install(&mut self, node: NodeId, server: &str) -> Result<(), WorldError> {
+        self.installed.insert(node, server.to_owned());
+        Ok(())
     }
 
     fn resume(&mut self, node: NodeId, now: SimTime, order: u64) -> Result<Option<Turn>, WorldError> {

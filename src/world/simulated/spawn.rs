@@ -20,6 +20,8 @@ use crate::shim::{self, page};
 
 /// The server with its shim, laid out in a run's folder.
 pub struct Stage {
+    /// Its folder below the run's; empty for the run's own.
+    place: PathBuf,
     argv0: String,
     loader: Option<Loader>,
     /// Whether the host lets the layout of memory be the same every time.
@@ -53,13 +55,16 @@ const OPEN_FILES: u64 = 8192;
 const STACK_BYTES: u64 = 8 * 1024 * 1024;
 
 impl Stage {
-    /// Lays `server` and the shim out below `folder`.
-    pub fn new(folder: &Path, server: &Server) -> io::Result<Self> {
+    /// Lays `server` and the shim out in a place below `folder`.
+    pub fn new(folder: &Path, place: &str, server: &Server) -> io::Result<Self> {
+        let (place, folder) = (PathBuf::from(place), &folder.join(place));
+        fs::create_dir_all(folder)?;
         fs::write(folder.join(SHIM), shim::OBJECT)?;
         symlink(&server.binary, folder.join(server.argv0()))?;
-        let loader = server.loader.as_ref().map(|loader| lay_out_loader(folder, loader)).transpose()?;
+        let loader = server.loader.as_ref();
+        let loader = loader.map(|loader| lay_out_loader(folder, &place, loader)).transpose()?;
         raise_open_files();
-        Ok(Stage { argv0: server.argv0().to_owned(), loader, fixed_layout: can_fix_layout() })
+        Ok(Stage { place, argv0: server.argv0().to_owned(), loader, fixed_layout: can_fix_layout() })
     }
 
     /// Lays a program of the host's own and the shim out below `folder`.
@@ -67,7 +72,7 @@ impl Stage {
         fs::write(folder.join(SHIM), shim::OBJECT)?;
         let argv0 = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
         symlink(program, folder.join(&argv0))?;
-        Ok(Stage { argv0, loader: None, fixed_layout: can_fix_layout() })
+        Ok(Stage { place: PathBuf::new(), argv0, loader: None, fixed_layout: can_fix_layout() })
     }
 
     /// Starts a server.
@@ -81,7 +86,7 @@ impl Stage {
             .stderr(output.try_clone()?)
             .stdout(output)
             .env_clear()
-            .env("LD_PRELOAD", beside(SHIM))
+            .env("LD_PRELOAD", self.beside(SHIM))
             .env(page::PAGE_VARIABLE, format!("{:010}", launch.page))
             .env("TZ", "UTC0")
             .env("LC_ALL", "C")
@@ -93,14 +98,19 @@ impl Stage {
         with_counter(&mut command).spawn()
     }
 
+    /// What lies in its place, as seen from a node's working directory.
+    fn beside(&self, name: &str) -> PathBuf {
+        Path::new("..").join(&self.place).join(name)
+    }
+
     #[expect(clippy::disallowed_methods, reason = "the one place where servers are started")]
     fn command(&self) -> Command {
         let Some(loader) = &self.loader else {
-            let mut command = Command::new(beside(&self.argv0));
+            let mut command = Command::new(self.beside(&self.argv0));
             command.arg0(&self.argv0);
             return command;
         };
-        let mut command = Command::new(beside(LOADER));
+        let mut command = Command::new(self.beside(LOADER));
         command.arg0(LOADER);
         if loader.takes_argv0 {
             command.args(["--argv0", &self.argv0]);
@@ -108,23 +118,18 @@ impl Stage {
         if !loader.library_path.is_empty() {
             command.args(["--library-path", &loader.library_path]);
         }
-        command.arg(beside(&self.argv0));
+        command.arg(self.beside(&self.argv0));
         command
     }
 }
 
-/// What lies in the run's folder, as seen from a node's working directory in it.
-fn beside(name: &str) -> PathBuf {
-    Path::new("..").join(name)
-}
-
-fn lay_out_loader(folder: &Path, loader: &servers::Loader) -> io::Result<Loader> {
+fn lay_out_loader(folder: &Path, place: &Path, loader: &servers::Loader) -> io::Result<Loader> {
     symlink(&loader.program, folder.join(LOADER))?;
     let mut libraries = Vec::new();
     for (i, directory) in loader.library_dirs.iter().enumerate() {
         let name = format!("lib{i}");
         symlink(directory, folder.join(&name))?;
-        libraries.push(format!("../{name}"));
+        libraries.push(Path::new("..").join(place).join(name).to_string_lossy().into_owned());
     }
     Ok(Loader { takes_argv0: loader.takes_argv0, library_path: libraries.join(":") })
 }
