@@ -145,7 +145,8 @@ impl<'a> Simulation<'a> {
     pub fn run_watched(&mut self, watcher: &mut Watcher) -> Result<Outcome, SimulationError> {
         let watch = Stopwatch::start();
         self.check_version()?;
-        let missing = self.plan.other_servers().into_iter().find(|name| !self.server.beside.contains_key(name));
+        let missing =
+            self.plan.other_servers().into_iter().find(|name| !self.server.beside.contains_key(name));
         missing.map_or(Ok(()), |name| Err(SimulationError::Missing(name)))?;
         let hold = self.clear_output()?;
         let recorder = self.recorder()?.observed_by(self.observer.take());

@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::{
     AddReplica, Addslots, Bgrewriteaof, Bgsave, Bumpepoch, ClientKill, ClientPause, Command,
     ConfigurationChange, Delslots, Expect, Failover, Flushslots, Forget, FullResync, Meet, MoveReplica, Op,
-    OpId, OpKind, Rebalance, RemoveReplica, Replicate, Reset, Reshard, Restart, RestartEmpty, RollingRestart, RollingUpgrade,
-    Save, ScaleIn, ScaleOut, SetConfigEpoch, Setslot, Shutdown, Steps, Typed, is_shutdown, timing,
+    OpId, OpKind, Rebalance, RemoveReplica, Replicate, Reset, Reshard, Restart, RestartEmpty, RollingRestart,
+    RollingUpgrade, Save, ScaleIn, ScaleOut, SetConfigEpoch, Setslot, Shutdown, Steps, Typed, is_shutdown,
+    timing,
 };
 use crate::id::{NodeId, ShardId};
 use crate::language::target::Target;

@@ -48,7 +48,10 @@ impl OpKind for Restart {
     }
 
     fn write(&self) -> Entry {
-        Entry::default().with("node", self.node).with("kill", self.kill).maybe("server", self.server.as_deref())
+        Entry::default()
+            .with("node", self.node)
+            .with("kill", self.kill)
+            .maybe("server", self.server.as_deref())
     }
 
     fn weight(_layout: Layout) -> u64 {

@@ -23,11 +23,15 @@ pub struct RollingUpgrade {
 
 impl OpKind for RollingUpgrade {
     const NAME: &'static str = "rolling_upgrade";
-    const ABOUT: &'static str = "Nodes are restarted one after the other with another server, newer or older, each once the one before it serves again. A node that leads a shard when the operation begins hands over first, if a replica lives. The order is replicas before primaries, by the layout.";
+    const ABOUT: &'static str = "Nodes are restarted one after the other with another server, newer or older, each once the one before it serves again. A node that leads a shard when its turn comes hands over first, if a replica lives. The order is replicas before primaries, by the layout.";
     const KEYS: &'static [Key] = &[
         NODE,
         NODES,
-        Key::new("to", Form::Version, "the server that they come back with: a version in quotes, or a path. Must be there"),
+        Key::new(
+            "to",
+            Form::Version,
+            "the server that they come back with: a version in quotes, or a path. Must be there",
+        ),
         Key::new("hand_over", Form::Flag, "whether a primary hands over before it ends; it does if absent"),
     ];
     const EXAMPLE: &'static str = "type: rolling_upgrade\nto: \"9.1\"\ndelay: 1";
@@ -71,7 +75,10 @@ impl OpKind for RollingUpgrade {
     /// All that they can be; who leads a shard is looked up.
     fn parts(&self) -> Vec<OpAction> {
         let shards = self.shards.iter().filter(|_| self.hand_over);
-        shards.map(|shard| self.failover(*shard)).chain(self.nodes.iter().map(|node| self.restart(*node))).collect()
+        shards
+            .map(|shard| self.failover(*shard))
+            .chain(self.nodes.iter().map(|node| self.restart(*node)))
+            .collect()
     }
 
     fn installs(&self) -> Option<&str> {

@@ -70,7 +70,11 @@ fn cluster(written: &Cluster) -> ClusterPlan {
         node_timeout_ms: written.node_timeout_ms.unwrap_or(DEFAULT_NODE_TIMEOUT_MS),
         formation: written.formation.unwrap_or_default(),
         cpu: written.cpu.unwrap_or(1),
-        servers: written.servers.iter().map(|(node, server)| (NodeId(small(*node)), server.clone())).collect(),
+        servers: written
+            .servers
+            .iter()
+            .map(|(node, server)| (NodeId(small(*node)), server.clone()))
+            .collect(),
         config: written.config.clone(),
     }
 }

@@ -208,15 +208,13 @@ fn a_cluster_of_mixed_versions_hands_over_both_ways() {
     let plan = plan(include_str!("../../scenarios/mixed-versions-failover.yaml"));
     let ran = run(&plan, &server_with_others("9.1.2", &plan));
     assert_eq!(ran.log().matches("Valkey version=8.1.1,").count(), 3);
-    assert_ended(
-        &ran,
-        &["node-4 took over shard 2", "node-2 took over shard 1", "node-3 took over shard 2"],
-    );
+    assert_ended(&ran, &["node-4 took over shard 2", "node-2 took over shard 1", "node-3 took over shard 2"]);
 }
 
 #[test]
 fn a_server_that_nobody_looked_for_is_missed_before_the_run() {
-    let plan = plan("scenario: {name: missing, seed: 1}\noperations: [{type: restart, node: 2, server: \"8.1.1\"}]");
+    let plan =
+        plan("scenario: {name: missing, seed: 1}\noperations: [{type: restart, node: 2, server: \"8.1.1\"}]");
     let folder = tempfile::tempdir().expect("there is room for results");
     let server = server();
     let error = Simulation::new(&plan, &server, folder.path()).run(&AtomicBool::new(false), &mut |_| {});

@@ -4,8 +4,8 @@ use super::deferred::Deferred;
 use super::roll::{Roll, Views};
 use crate::id::{NodeId, ShardId};
 use crate::op::{
-    AddReplica, Forget, Meet, MoveReplica, OpAction, RemoveReplica, Replicate, RestartEmpty, RollingUpgrade, ScaleIn,
-    ScaleOut, Shutdown, ShutdownOption,
+    AddReplica, Forget, Meet, MoveReplica, OpAction, RemoveReplica, Replicate, RestartEmpty, RollingUpgrade,
+    ScaleIn, ScaleOut, Shutdown, ShutdownOption,
 };
 
 impl Deferred for AddReplica {
@@ -63,18 +63,18 @@ impl Deferred for ScaleOut {
     }
 }
 
+/// Each node by itself: who leads a shard is looked up again when its turn comes.
 impl Deferred for RollingUpgrade {
     fn parts_now(&self, views: &Views, roll: &Roll) -> Result<Vec<OpAction>, String> {
-        let leads = |node: NodeId| {
-            let led = |shard: &ShardId| {
-                roll.parts(views, *shard).is_some_and(|parts| parts.primary == node && parts.healthy > 0)
-            };
-            self.shards.iter().copied().find(led).filter(|_| self.hand_over)
+        let [node] = self.nodes.as_slice() else {
+            let alone = |node: &NodeId| RollingUpgrade { nodes: vec![*node], ..self.clone() }.into();
+            return Ok(self.nodes.iter().map(alone).collect());
         };
-        let of_node = |node: &NodeId| {
-            leads(*node).map(|shard| self.failover(shard)).into_iter().chain([self.restart(*node)])
+        let led = |shard: &ShardId| {
+            roll.parts(views, *shard).is_some_and(|parts| parts.primary == *node && parts.healthy > 0)
         };
-        Ok(self.nodes.iter().flat_map(of_node).collect())
+        let led = self.shards.iter().copied().find(led).filter(|_| self.hand_over);
+        Ok(led.map(|shard| self.failover(shard)).into_iter().chain([self.restart(*node)]).collect())
     }
 }
 

@@ -75,7 +75,8 @@ impl Simulated {
         };
         let stage = lay_out("", options.server)?;
         let others = (1..).zip(&options.server.beside);
-        let others = others.map(|(n, (name, server))| Ok((name.clone(), lay_out(&format!("server-{n}"), server)?)));
+        let others =
+            others.map(|(n, (name, server))| Ok((name.clone(), lay_out(&format!("server-{n}"), server)?)));
         let others = others.collect::<Result<_, WorldError>>()?;
         Ok(Simulated {
             processes: BTreeMap::new(),
@@ -113,7 +114,8 @@ impl Simulated {
         let launch =
             Launch { directory: &directory, arguments: &self.arguments, output: &output, page: page.fd() };
         let other = self.installed.get(&setting.node).and_then(|name| self.others.get(name));
-        let leader = other.unwrap_or(&self.stage).launch(&launch).map_err(|e| system("start the server", e))?;
+        let leader =
+            other.unwrap_or(&self.stage).launch(&launch).map_err(|e| system("start the server", e))?;
         let mut process = Process::greet(setting.node, page, leader, log)?;
         process.stack_file = logs.join("stack.txt");
         Ok(process)
