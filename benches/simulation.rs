@@ -73,7 +73,14 @@ fn cpu(who: UsageWho) -> f64 {
 fn null_turns_s(server: &Server, turns: u32) -> f64 {
     let (plan, logs) = (plan(IDLE), tempfile::tempdir().expect("room for logs"));
     let before = cpu(UsageWho::RUSAGE_CHILDREN);
-    let options = simulated::Options { plan: &plan, server, logs: logs.path().to_owned(), check: false };
+    let options = simulated::Options {
+        plan: &plan,
+        server,
+        programs: &[],
+        logs: logs.path().to_owned(),
+        guests: logs.path().to_owned(),
+        check: false,
+    };
     let _seat = Seat::take();
     let mut world = Simulated::new(&options).expect("a world");
     let (node, handle) = (NodeId(1), 1 << 63);

@@ -29,6 +29,11 @@ pub struct ShardId(pub u16);
 #[serde(transparent)]
 pub struct ClientId(pub u16);
 
+/// A program of the user's that runs on a host of its own, from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct GuestId(pub u16);
+
 /// Who an event is delivered to. Its text form is a node's or client's name, or the role in lower case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ActorId {
@@ -44,6 +49,8 @@ pub enum ActorId {
     Operator,
     /// One simulated client.
     Client(ClientId),
+    /// One program of the user's.
+    Guest(GuestId),
     /// Probes and invariants.
     Validator,
 }
@@ -55,6 +62,8 @@ pub enum Host {
     Node(NodeId),
     /// The machine of a workload client: from 10.1.0.1.
     Client(ClientId),
+    /// The machine of a program of the user's: from 10.3.0.1.
+    Guest(GuestId),
     /// The operator's machine, 10.2.0.1; faults never touch its links.
     Operator,
     /// The validator's machine, 10.2.0.2; faults never touch its links.
@@ -80,11 +89,26 @@ impl Host {
         }
     }
 
+    /// Whether real processes run there.
+    pub fn has_processes(self) -> bool {
+        matches!(self, Host::Node(_) | Host::Guest(_))
+    }
+
+    /// Who hears of what its processes do, if it has any.
+    pub fn owner(self) -> Option<ActorId> {
+        match self {
+            Host::Node(node) => Some(ActorId::Node(node)),
+            Host::Guest(guest) => Some(ActorId::Guest(guest)),
+            _ => None,
+        }
+    }
+
     /// The host's address in the simulated network.
     pub fn address(self) -> Ipv4Addr {
         let [high, low] = match self {
             Host::Node(NodeId(n)) => n,
             Host::Client(ClientId(n)) => n,
+            Host::Guest(GuestId(n)) => n,
             Host::Operator => 1,
             Host::Validator => 2,
         }
@@ -93,6 +117,7 @@ impl Host {
             Host::Node(_) => 0,
             Host::Client(_) => 1,
             Host::Operator | Host::Validator => 2,
+            Host::Guest(_) => 3,
         };
         Ipv4Addr::new(10, net, high, low)
     }
@@ -104,6 +129,7 @@ impl Host {
         match (ten, net, n) {
             (10, 0, 1..) => Some(Host::Node(NodeId(n))),
             (10, 1, 1..) => Some(Host::Client(ClientId(n))),
+            (10, 3, 1..) => Some(Host::Guest(GuestId(n))),
             (10, 2, 1) => Some(Host::Operator),
             (10, 2, 2) => Some(Host::Validator),
             _ => None,
@@ -129,6 +155,12 @@ impl fmt::Display for ClientId {
     }
 }
 
+impl fmt::Display for GuestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "guest-{}", self.0)
+    }
+}
+
 impl fmt::Display for ActorId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -138,6 +170,7 @@ impl fmt::Display for ActorId {
             ActorId::Chaos => f.write_str("chaos"),
             ActorId::Operator => f.write_str("operator"),
             ActorId::Client(c) => c.fmt(f),
+            ActorId::Guest(g) => g.fmt(f),
             ActorId::Validator => f.write_str("validator"),
         }
     }
@@ -148,6 +181,7 @@ impl fmt::Display for Host {
         match self {
             Host::Node(n) => n.fmt(f),
             Host::Client(c) => c.fmt(f),
+            Host::Guest(g) => g.fmt(f),
             Host::Operator => f.write_str("operator"),
             Host::Validator => f.write_str("validator"),
         }
@@ -173,6 +207,9 @@ impl FromStr for ActorId {
         if let Some(n) = numbered(text, "client-") {
             return Ok(ActorId::Client(ClientId(n)));
         }
+        if let Some(n) = numbered(text, "guest-") {
+            return Ok(ActorId::Guest(GuestId(n)));
+        }
         [ActorId::Director, ActorId::Network, ActorId::Chaos, ActorId::Operator, ActorId::Validator]
             .into_iter()
             .find(|actor| actor.to_string() == text)
@@ -187,6 +224,7 @@ impl FromStr for Host {
         match text.parse()? {
             ActorId::Node(n) => Ok(Host::Node(n)),
             ActorId::Client(c) => Ok(Host::Client(c)),
+            ActorId::Guest(g) => Ok(Host::Guest(g)),
             ActorId::Operator => Ok(Host::Operator),
             ActorId::Validator => Ok(Host::Validator),
             _ => Err(UnknownName(text.to_owned())),

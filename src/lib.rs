@@ -7,7 +7,7 @@
 //! Layers, lowest first; a module names its own layer and lower ones only (a test keeps it so):
 //! 0 `time rng id hold language scratch statistics stop words workers` · 1 `fault op event history model` · 2 `scenario plan` · 3 `bisect event_log wire` ·
 //! 4 `chronicle convergence invariant leaders report` · 5 `actor` · 6 `shim world servers` · 7 `scheduler` · 8 `simulation` ·
-//! 9 `benchmark replay` · 10 `campaign` · 11 `commands` · 12 `cli`.
+//! 9 `benchmark replay saboteurs` · 10 `campaign` · 11 `commands` · 12 `cli`.
 //!
 //! Absent on purpose: actors do not know the world; invariants do not know the actors; `plan` does no I/O; only
 //! `actor::host` names actix; only `wall` reads the wall clock; only `cli` reads the environment.
@@ -35,6 +35,7 @@ pub mod plan;
 pub mod replay;
 pub mod report;
 pub mod rng;
+pub mod saboteurs;
 pub mod scenario;
 pub mod scheduler;
 pub mod scratch;

@@ -18,10 +18,10 @@ use crate::id::ActorId;
 use crate::invariant::gather::Gatherer;
 use crate::invariant::{self, Judged};
 use crate::op::{Op, OpId};
-use crate::plan::Plan;
+use crate::plan::{GuestPlan, Plan};
 use crate::report::{Meters, RunReport};
 use crate::scheduler::{Ending, Guide, Observer, Progress, Recorder, Scheduler, Watcher};
-use crate::servers::{Server, Version};
+use crate::servers::{Program, ProgramError, Server, Version};
 use crate::shim;
 use crate::wall::Stopwatch;
 use crate::world::WorldError;
@@ -29,6 +29,8 @@ use crate::world::simulated::{self, Seat, Simulated};
 
 /// The folder of the nodes' own files, among the results.
 const NODES: &str = "nodes";
+/// The folder of what guests left.
+const GUESTS: &str = "guests";
 
 /// What is run, and where its results go.
 pub struct Simulation<'a> {
@@ -96,6 +98,14 @@ pub enum SimulationError {
     /// The plan gives nodes a server that nobody looked for.
     #[error("the plan needs the server {0:?} beside the run's, and it was not looked for")]
     Missing(String),
+    /// A guest of the plan has no program that can be simulated.
+    #[error("guest {name}: {source}")]
+    NoProgram {
+        /// Which guest.
+        name: String,
+        /// Why.
+        source: ProgramError,
+    },
     /// The world failed.
     #[error(transparent)]
     World(#[from] WorldError),
@@ -148,11 +158,12 @@ impl<'a> Simulation<'a> {
         let missing =
             self.plan.other_servers().into_iter().find(|name| !self.server.beside.contains_key(name));
         missing.map_or(Ok(()), |name| Err(SimulationError::Missing(name)))?;
+        let programs = self.programs()?;
         let hold = self.clear_output()?;
         let recorder = self.recorder()?.observed_by(self.observer.take());
         let log = Rc::new(RefCell::new(recorder));
         let seat = Seat::take();
-        let ending = self.simulate(&log, watcher);
+        let ending = self.simulate(&programs, &log, watcher);
         drop(seat);
         let recorder = Rc::try_unwrap(log).ok().expect("the actors went with their scheduler").into_inner();
         self.judge(recorder, ending?, &watch, hold)
@@ -186,8 +197,10 @@ impl<'a> Simulation<'a> {
             return Err(SimulationError::Foreign(self.out.to_owned()));
         }
         let nodes = self.out.join(NODES);
-        if nodes.exists() {
-            fs::remove_dir_all(&nodes).map_err(|source| output(&nodes, source))?;
+        for left in [&nodes, &self.out.join(GUESTS)] {
+            if left.exists() {
+                fs::remove_dir_all(left).map_err(|source| output(left, source))?;
+            }
         }
         if !matches!(self.log, Log::OnlyCompared(_) | Log::Dropped) {
             // From here on the folder is known for a run's, whatever becomes of it.
@@ -216,11 +229,28 @@ impl<'a> Simulation<'a> {
         Ok(Box::new(BufWriter::new(file)))
     }
 
-    fn simulate(&mut self, log: &Rc<RefCell<Recorder>>, watcher: &mut Watcher) -> Result<Ending, WorldError> {
+    /// The program of each guest; a tool that is not here yet is fetched.
+    fn programs(&self) -> Result<Vec<Program>, SimulationError> {
+        let find = |guest: &GuestPlan| {
+            let toolbox = &self.server.toolbox;
+            let found = toolbox.guest(&guest.run[0], self.server, &mut |notice| tracing::warn!("{notice}"));
+            found.map_err(|source| SimulationError::NoProgram { name: guest.name.clone(), source })
+        };
+        self.plan.guests.iter().map(find).collect()
+    }
+
+    fn simulate(
+        &mut self,
+        programs: &[Program],
+        log: &Rc<RefCell<Recorder>>,
+        watcher: &mut Watcher,
+    ) -> Result<Ending, WorldError> {
         let world = Simulated::new(&simulated::Options {
             plan: self.plan,
             server: self.server,
             logs: self.out.join(NODES),
+            programs,
+            guests: self.out.join(GUESTS),
             check: self.check_interposition,
         })?;
         let guide = std::mem::take(&mut self.guide);

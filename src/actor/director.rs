@@ -6,11 +6,12 @@
 use std::collections::BTreeMap;
 
 use super::message::{
-    ChaosMessage, ClientMessage, DirectorMessage, Message, NodeMessage, OperatorMessage, ValidatorMessage,
+    ChaosMessage, ClientMessage, DirectorMessage, GuestMessage, Message, NodeMessage, OperatorMessage,
+    ValidatorMessage,
 };
 use super::{Act, Actor, Out};
 use crate::event::{Body, Phase};
-use crate::id::{ActorId, ClientId, NodeId};
+use crate::id::{ActorId, ClientId, GuestId, NodeId};
 use crate::plan::Plan;
 use crate::time::{SimDuration, SimTime};
 
@@ -27,6 +28,8 @@ pub struct Director {
     operations_done: bool,
     faults_done: bool,
     clients_working: usize,
+    guests: Vec<GuestId>,
+    guests_working: usize,
     patience: SimDuration,
     /// A fault waits for something to be seen.
     has_cues: bool,
@@ -42,6 +45,8 @@ impl Director {
             servers: plan.cluster.servers.clone(),
             clients_working: clients.len(),
             clients,
+            guests: plan.guests.iter().map(|guest| guest.id).collect(),
+            guests_working: plan.guests.len(),
             phase: Phase::Form,
             operations_done: false,
             faults_done: false,
@@ -80,7 +85,10 @@ impl Director {
         for client in &self.clients {
             out.send(ActorId::Client(*client), Message::Client(ClientMessage::Begin));
         }
-        if self.clients.is_empty() {
+        for guest in &self.guests {
+            out.send(ActorId::Guest(*guest), Message::Guest(GuestMessage::Begin));
+        }
+        if self.clients.is_empty() && self.guests.is_empty() {
             self.last_call(WORKING, out);
         }
     }
@@ -94,13 +102,23 @@ impl Director {
 
     fn client_done(&mut self, out: &mut Out) {
         self.clients_working -= 1;
-        if self.clients_working == 0 {
+        self.last_call_if_idle(out);
+    }
+
+    fn guest_done(&mut self, out: &mut Out) {
+        self.guests_working -= 1;
+        self.last_call_if_idle(out);
+    }
+
+    fn last_call_if_idle(&self, out: &mut Out) {
+        if self.clients_working == 0 && self.guests_working == 0 {
             self.last_call(SimDuration::ZERO, out);
         }
     }
 
     fn settle_if_through(&mut self, out: &mut Out) {
-        let through = self.operations_done && self.faults_done && self.clients_working == 0;
+        let nobody_works = self.clients_working == 0 && self.guests_working == 0;
+        let through = self.operations_done && self.faults_done && nobody_works;
         if through && self.phase == Phase::Run {
             self.enter(Phase::Settle, out);
             out.send(ActorId::Validator, Message::Validator(ValidatorMessage::Settle));
@@ -135,6 +153,9 @@ fn patience(plan: &Plan) -> SimDuration {
         total = total + script.max().unwrap_or_default().max(workload.duration_ns);
         total = total + SimDuration::from_secs(COMMAND_S).times(workload.commands.len() as u64);
     }
+    for guest in &plan.guests {
+        total = total + guest.at_ns + guest.timeout_ns;
+    }
     for op in &plan.operations {
         total = total + op.delay_ns + SimDuration::from_secs(SLACK_S);
     }
@@ -158,6 +179,7 @@ impl Actor for Director {
             DirectorMessage::OperationsDone => self.operations_done = true,
             DirectorMessage::FaultsDone => self.faults_done = true,
             DirectorMessage::ClientDone => self.client_done(out),
+            DirectorMessage::GuestDone => self.guest_done(out),
             DirectorMessage::Judged => self.finish(None, out),
             DirectorMessage::Overdue => {
                 self.finish(Some(format!("the run was not through after {now} of virtual time")), out);

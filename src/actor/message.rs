@@ -6,8 +6,8 @@ mod body;
 
 use std::net::SocketAddrV4;
 
-use crate::event::{BusSummary, ChildState, Replicated};
-use crate::fault::{BusRule, Channel, Direction, FaultId, LatencyRange, Signal, Target};
+use crate::event::{BusSummary, ChildState, OutputStream, Replicated};
+use crate::fault::{BusRule, Channel, Direction, FaultId, LatencyRange, Lie, Signal, Target};
 use crate::id::{ActorId, Host, NodeId};
 use crate::op::OpId;
 
@@ -73,10 +73,10 @@ pub struct Arrived {
 /// A message to the network: what owners of ends do, and what faults change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NetworkMessage {
-    /// A node listens at a port; connections to it become `Incoming`.
-    Listen { node: NodeId, port: u16 },
-    /// A node listens no more.
-    Unlisten { node: NodeId, port: u16 },
+    /// A process of this host listens at a port; connections to it become `Incoming`.
+    Listen { host: Host, port: u16 },
+    /// Nobody listens at that port of the host any more.
+    Unlisten { host: Host, port: u16 },
     /// An end is dialled; `Connected`, `Refused` or `TimedOut` comes back to it.
     Dial { from: End, local_port: u16, to: SocketAddrV4 },
     /// An end wrote a chunk.
@@ -101,8 +101,8 @@ pub enum NetworkMessage {
     GiveUp { conn: u64 },
     /// What a cut held at one side of a connection is tried again.
     Retransmit { conn: u64, side: usize },
-    /// A node's process ended.
-    Gone { node: NodeId },
+    /// The process of a host ended.
+    Gone { host: Host },
     /// From now on nothing is drawn: every latency is the middle of its range.
     Cease,
 }
@@ -152,9 +152,36 @@ pub enum NodeMessage {
     Deadlock { detail: String },
     /// The process wrote a line to its log.
     Log { line: String },
+    /// Lie from now on, about another node if there is one.
+    Lie { lie: Lie, about: Option<NodeId> },
+    /// A lie was told for the first time.
+    Lied { lie: Lie },
     /// A child of the process came or went.
     Child { pid: u32, state: ChildState },
     /// From now on nothing is drawn.
+    Cease,
+}
+
+/// A message to a guest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GuestMessage {
+    /// The workload begins: the guest is started in its time.
+    Begin,
+    /// The guest's time has come.
+    Start,
+    /// The program that was started, as its file says.
+    Started { program: String, sha256: String },
+    /// A deadline of one of its processes is due.
+    Wake,
+    /// A process of the guest's wrote a line.
+    Output { stream: OutputStream, line: String },
+    /// A child of the guest's first process came or went.
+    Child { pid: u32, state: ChildState },
+    /// The first process ended.
+    Ended { status: String },
+    /// Its time is over.
+    Alarm,
+    /// From now on nothing is drawn, and no guest asks anything.
     Cease,
 }
 
@@ -269,6 +296,8 @@ pub enum DirectorMessage {
     FaultsDone,
     /// A client has stopped.
     ClientDone,
+    /// A guest has ended.
+    GuestDone,
     /// Everything is judged.
     Judged,
     /// The run has lasted longer than any plan may.
@@ -290,6 +319,8 @@ pub enum Message {
     Operator(OperatorMessage),
     /// For a workload client.
     Client(ClientMessage),
+    /// For a guest.
+    Guest(GuestMessage),
     /// For the validator.
     Validator(ValidatorMessage),
     /// For the director.

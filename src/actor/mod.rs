@@ -6,6 +6,7 @@
 pub mod chaos;
 pub mod client;
 pub mod director;
+pub mod guest;
 pub mod host;
 pub mod message;
 pub mod network;
@@ -15,7 +16,7 @@ pub mod session;
 pub mod validator;
 
 use crate::event::Body;
-use crate::id::{ActorId, NodeId};
+use crate::id::{ActorId, GuestId, NodeId};
 use crate::invariant::evidence::Findings;
 use crate::time::{SimDuration, SimTime};
 use message::{Arrival, Message};
@@ -47,14 +48,31 @@ pub enum Act {
     Socket { node: NodeId, handle: u64, arrival: Arrival },
     /// Note a signal that a stopped server takes when it runs again.
     Mark { node: NodeId, signal: crate::fault::Signal },
+    /// From now on the node lies so, about another one if there is one.
+    Lie { node: NodeId, lie: crate::fault::Lie, about: Option<NodeId> },
     /// Send a signal to the node's server.
     Signal { node: NodeId, signal: crate::fault::Signal },
     /// Tell the validator what stands in the node's `nodes.conf`, whether the node lives or not.
     ReadNodesConf { node: NodeId },
+    /// Something for a guest's processes.
+    Guest { guest: GuestId, act: GuestAct },
     /// Here is what the validator found; it is judged with the log when the run ends.
     Present { findings: Box<Findings> },
     /// End the run after this event; nothing if all phases are through, else why not.
     Finish { unfinished: Option<String> },
+}
+
+/// What an actor wants the world to do with a guest.
+#[derive(Clone, Debug)]
+pub enum GuestAct {
+    /// Start its program.
+    Start,
+    /// Give its processes the turn until they block.
+    Resume,
+    /// Something arrived at one of its sockets.
+    Socket { handle: u64, arrival: Arrival },
+    /// End all its processes at once.
+    Kill,
 }
 
 /// Collects what comes of one message.

@@ -24,9 +24,10 @@ use super::message::{Arrival, Arrived, Chunk, End, Message, NetworkMessage, Oper
 use super::{Actor, Out};
 use crate::event::{Body, Closing, MessageType};
 use crate::fault::Channel;
-use crate::id::{ActorId, BUS_PORT, Host, NodeId};
+use crate::id::{ActorId, BUS_PORT, Host};
 use crate::plan::NetworkPlan;
 use crate::time::{SimDuration, SimTime};
+use crate::wire::asked::Asked;
 
 /// Marks the ends of connections that a node accepted; those it dialled are named by the node itself.
 const ACCEPTED: u64 = 1 << 63;
@@ -38,7 +39,7 @@ const CREDIT_STEP: u64 = 128 * 1024;
 /// All links and connections of a run.
 pub struct Network {
     links: Links,
-    listeners: BTreeSet<(NodeId, u16)>,
+    listeners: BTreeSet<(Host, u16)>,
     connections: BTreeMap<u64, Connection>,
     ends: BTreeMap<End, u64>,
     next: u64,
@@ -105,13 +106,14 @@ impl Network {
         let Some(connection) = self.connections.get_mut(&conn) else {
             return;
         };
-        let Host::Node(node) = connection.hosts[1] else {
+        let host = connection.hosts[1];
+        let Some(owner) = host.owner() else {
             return;
         };
-        if !self.listeners.contains(&(node, connection.ports[1])) {
+        if !self.listeners.contains(&(host, connection.ports[1])) {
             return self.pass(now, conn, 1, Held::Arrival(Arrival::Refused), out);
         }
-        let end = End { owner: ActorId::Node(node), handle: ACCEPTED | conn };
+        let end = End { owner, handle: ACCEPTED | conn };
         let peer = SocketAddrV4::new(connection.hosts[0].address(), connection.ports[0]);
         let incoming = Arrival::Incoming { port: connection.ports[1], peer };
         connection.accept(end);
@@ -132,6 +134,10 @@ impl Network {
         let Some((conn, side)) = self.find(from) else {
             return;
         };
+        if let ActorId::Guest(_) = from.owner {
+            let Asked { commands, is_partial: partial } = Asked::of(&chunk.bytes);
+            out.note(Body::GuestWrote { conn, len: chunk.bytes.len() as u64, commands, partial });
+        }
         self.tell_operator(conn, side, &chunk, out);
         let connection = &self.connections[&conn];
         if connection.closed[ENDS - 1 - side] {
@@ -148,7 +154,7 @@ impl Network {
     /// An actor reads whatever it gets at once: its peer has room again as soon as the bytes are there.
     fn credit_for_actor(&mut self, now: SimTime, conn: u64, side: usize, len: u64, out: &mut Out) {
         let connection = self.connections.get_mut(&conn).expect("the caller just found it");
-        if !matches!(connection.hosts[ENDS - 1 - side], Host::Node(_)) {
+        if !connection.hosts[ENDS - 1 - side].has_processes() {
             connection.unread[side] += len;
             if connection.unread[side] >= CREDIT_STEP {
                 let len = std::mem::take(&mut connection.unread[side]);
@@ -330,12 +336,14 @@ impl Network {
         held.into_iter().for_each(|what| self.pass(now, conn, side, what, out));
     }
 
-    /// A node's process is gone: what it sent into a cut is never sent again.
-    fn gone(&mut self, node: NodeId) {
-        self.bus.forget(node);
+    /// The process of a host is gone: what it sent into a cut is never sent again.
+    fn gone(&mut self, host: Host) {
+        if let Host::Node(node) = host {
+            self.bus.forget(node);
+        }
         for connection in self.connections.values_mut() {
             for side in 0..ENDS {
-                if connection.hosts[side] == Host::Node(node) {
+                if connection.hosts[side] == host {
                     connection.drop_unsent(side);
                 }
             }
@@ -382,6 +390,7 @@ fn host_of(actor: ActorId) -> Option<Host> {
     match actor {
         ActorId::Node(node) => Some(Host::Node(node)),
         ActorId::Client(client) => Some(Host::Client(client)),
+        ActorId::Guest(guest) => Some(Host::Guest(guest)),
         ActorId::Operator => Some(Host::Operator),
         ActorId::Validator => Some(Host::Validator),
         _ => None,
@@ -403,7 +412,6 @@ impl Actor for Network {
                 NetworkMessage::Closed { from, reset: true } => self.describe_closed(*from, Closing::Reset),
                 NetworkMessage::Closed { from, reset: false } => self.describe_closed(*from, Closing::Closed),
                 NetworkMessage::Shut { from } => self.describe_closed(*from, Closing::HalfClosed),
-                NetworkMessage::Listen { node, port } => Some(Body::Listen { node: *node, port: *port }),
                 NetworkMessage::Dial { from, to, .. } => Host::from_address(*to.ip())
                     .map(|host| Body::Dial { from: from.owner, conn: self.next, to: host, port: to.port() }),
                 _ => None,
@@ -416,17 +424,17 @@ impl Actor for Network {
             unreachable!("only the network's own messages are for it");
         };
         match message {
-            NetworkMessage::Listen { node, port } => {
-                self.listeners.insert((node, port));
+            NetworkMessage::Listen { host, port } => {
+                self.listeners.insert((host, port));
             }
-            NetworkMessage::Unlisten { node, port } => {
-                self.listeners.remove(&(node, port));
+            NetworkMessage::Unlisten { host, port } => {
+                self.listeners.remove(&(host, port));
             }
             NetworkMessage::Dial { from, local_port, to } => self.dial(now, from, local_port, to, out),
             NetworkMessage::Knock { conn } => self.knock(now, conn, out),
             NetworkMessage::GiveUp { conn } => self.give_up(conn, out),
             NetworkMessage::Retransmit { conn, side } => self.retransmit(now, conn, side, out),
-            NetworkMessage::Gone { node } => self.gone(node),
+            NetworkMessage::Gone { host } => self.gone(host),
             NetworkMessage::Sent { from, chunk } => self.sent(now, from, chunk, out),
             NetworkMessage::Consumed { from, len } => {
                 if let Some((conn, side)) = self.find(from) {

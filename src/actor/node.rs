@@ -14,7 +14,7 @@ use super::message::{
 };
 use super::{Act, Actor, Out};
 use crate::fault::Signal;
-use crate::id::{ActorId, NodeId};
+use crate::id::{ActorId, Host, NodeId};
 use crate::time::SimTime;
 
 /// The life of one server.
@@ -102,7 +102,7 @@ impl Node {
     fn exited(&mut self, status: String, out: &mut Out) {
         self.state = State::Down;
         let (node, expected) = (self.id, self.end_expected);
-        out.send(ActorId::Network, Message::Network(NetworkMessage::Gone { node }));
+        out.send(ActorId::Network, Message::Network(NetworkMessage::Gone { host: Host::Node(node) }));
         out.send(ActorId::Chaos, Message::Chaos(ChaosMessage::NodeExited { node }));
         self.tell_life(false, out);
         let ended = ValidatorMessage::NodeExited { node, status, expected };
@@ -130,8 +130,10 @@ impl Actor for Node {
             Message::Node(NodeMessage::Cease) => self.orders.cease(),
             Message::Node(NodeMessage::Livelock { .. }) => self.exited("livelock".to_owned(), out),
             Message::Node(NodeMessage::Deadlock { .. }) => self.exited("deadlock".to_owned(), out),
+            Message::Node(NodeMessage::Lie { lie, about }) => out.act(Act::Lie { node: self.id, lie, about }),
             // The log has them; that is all there is to do.
-            Message::Node(NodeMessage::Log { .. } | NodeMessage::Child { .. }) => {}
+            Message::Node(NodeMessage::Lied { .. } | NodeMessage::Log { .. } | NodeMessage::Child { .. }) => {
+            }
             other => unreachable!("no message {other:?} is for a node"),
         }
     }

@@ -125,6 +125,7 @@ mod tests {
             loader: None,
             libc: String::new(),
             origin: Origin::File,
+            toolbox: Default::default(),
             spec: "/server".to_owned(),
             beside: BTreeMap::new(),
         }

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::bus::{Header, Heard, Message};
+use super::candidates::Candidates;
 use super::handover::Handovers;
 use super::members::Members;
 use super::operator::Asks;
@@ -42,6 +43,8 @@ pub struct Request {
     pub knew_failed: Option<SimTime>,
     /// The failover that the operator asked of it last.
     pub asked: Option<(SimTime, FailoverMode)>,
+    /// When it was last on good terms with its primary, at the latest; nothing if its process never was.
+    pub fresh_at: Option<SimTime>,
     /// The offset at which its primary stopped its clients for this hand-over, if it was told.
     pub announced: Option<u64>,
 }
@@ -136,6 +139,7 @@ pub(super) struct Known<'c> {
     pub suspicions: &'c Suspicions,
     pub handovers: &'c Handovers,
     pub asks: &'c Asks,
+    pub candidates: &'c Candidates,
 }
 
 impl Elections {
@@ -196,6 +200,7 @@ impl Elections {
             primary,
             knew_failed: primary.and_then(|primary| known.suspicions.known_failed(node, primary)),
             asked: known.asks.failover_of(node),
+            fresh_at: known.candidates.fresh_at(node),
             announced: primary.and_then(|primary| known.handovers.announced(node, primary, message.at)),
         };
         self.roles.entry(node).or_default().request = Some(self.requests.len());
@@ -256,7 +261,7 @@ impl Elections {
         let votes = request.and_then(|request| self.counted.get(&(node, self.requests[request].epoch)));
         let voters = votes.into_iter().flatten().copied().collect();
         // It counts those that it knew before it took the slots itself.
-        let quorum = known.views.owners(node, None).quorum();
+        let quorum = known.views.owners(node, None).quorum().min(known.members.owners().quorum());
         self.takeovers.push(Takeover {
             event: message.event,
             at: message.at,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::bus::{Header, Message};
+use super::views::Owners;
 use crate::event::{Body, Event};
 use crate::id::NodeId;
 use crate::plan::Plan;
@@ -78,6 +79,11 @@ impl Members {
     /// A node as it is now.
     pub fn get(&self, node: NodeId) -> Option<&Member> {
         self.nodes.get(&node)
+    }
+
+    /// The primaries that own slots, by what each node said of itself last.
+    pub fn owners(&self) -> Owners {
+        Owners::of(self.nodes.values().filter_map(|member| member.last.as_ref()))
     }
 
     /// Every node as it is now.

@@ -8,10 +8,12 @@
 //! when it was delivered; every timeline takes both.
 
 mod bus;
+mod candidates;
 pub mod cues;
 mod elections;
 mod epochs;
 mod executions;
+mod good_replicas;
 mod handover;
 mod members;
 mod operator;
@@ -24,6 +26,7 @@ mod suspicion;
 mod views;
 
 pub use bus::{Header, Heard, Message};
+pub use candidates::{Candidacy, Candidates};
 pub use elections::{Elections, Request, Takeover, Vote};
 pub use epochs::{Epochs, Setback, Wrong};
 pub use executions::{Execution, Executions, Moment};
@@ -43,7 +46,7 @@ use self::elections::Known;
 use self::replication::Replication;
 use crate::event::{Body, Event};
 use crate::plan::Plan;
-use crate::time::{SimDuration, SimTime};
+use crate::time::SimTime;
 
 /// Everything that was seen so far.
 #[derive(Clone, Debug)]
@@ -63,6 +66,8 @@ pub struct Chronicle {
     pub suspicions: Suspicions,
     /// Manual hand-overs.
     pub handovers: Handovers,
+    /// Replicas that stood for election.
+    pub candidates: Candidates,
     /// Requests, votes and takeovers.
     pub elections: Elections,
     /// Epochs that went wrong.
@@ -80,20 +85,24 @@ pub struct Chronicle {
 impl Chronicle {
     /// Nothing was seen yet of a run of `plan`.
     pub fn new(plan: &Plan) -> Self {
-        let node_timeout = SimDuration::from_ms(plan.cluster.node_timeout_ms);
+        let asks = Asks::new(plan);
+        let (node_timeout, shortest) = asks.node_timeouts();
+        let mut suspicions = Suspicions::new(node_timeout);
+        suspicions.retimed((node_timeout, shortest));
         Chronicle {
             bus: Bus::default(),
             cues: Cues::new(plan),
             tells_claims: false,
             members: Members::new(plan),
-            asks: Asks::new(plan),
+            asks,
             views: Views::default(),
-            suspicions: Suspicions::new(node_timeout),
+            suspicions,
             handovers: Handovers::default(),
+            candidates: Candidates::default(),
             elections: Elections::default(),
             epochs: Epochs::default(),
-            states: States::default(),
-            service: Service::new(node_timeout),
+            states: States::new(shortest),
+            service: Service::new(plan, node_timeout),
             replication: Replication::new(node_timeout),
             executions: Executions::default(),
         }
@@ -103,11 +112,12 @@ impl Chronicle {
     pub fn see(&mut self, event: &Event) {
         self.resumed(event);
         self.members.see(event);
-        self.asks.see(event);
+        self.asked(event);
         self.epochs.see(event);
+        self.candidates.see(event, (&self.members, &self.views));
         self.handovers.see(event);
         self.suspicions.see(event);
-        self.states.see(event);
+        self.states.see(event, (&self.members, &self.views, &self.suspicions));
         self.service.see(event, (&self.members, &self.views, &self.asks));
         self.replication.see(event);
         self.executions.see(event);
@@ -129,6 +139,15 @@ impl Chronicle {
         self.tells_claims
     }
 
+    fn asked(&mut self, event: &Event) {
+        if self.asks.see(event) {
+            let timeouts = self.asks.node_timeouts();
+            self.suspicions.retimed(timeouts);
+            self.service.retimed(timeouts.0);
+            self.states.retimed(timeouts.1);
+        }
+    }
+
     fn resumed(&mut self, event: &Event) {
         let node = event.actor.node().filter(|_| matches!(event.body, Body::Pause { paused: false }));
         let paused_at = node.and_then(|node| self.members.get(node)?.paused_at);
@@ -145,6 +164,7 @@ impl Chronicle {
             suspicions: &self.suspicions,
             handovers: &self.handovers,
             asks: &self.asks,
+            candidates: &self.candidates,
         };
         self.elections.said(message, &known);
         self.epochs.said(message);

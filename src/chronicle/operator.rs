@@ -3,9 +3,9 @@
 use crate::event::{Body, Event};
 use crate::id::{ActorId, NodeId};
 use crate::language::Layout;
-use crate::op::{CLUSTER_READS, Failover, FailoverMode, Op, OpAction};
+use crate::op::{ALL_SLOTS, CLUSTER_READS, Failover, FailoverMode, Op, OpAction, Slots};
 use crate::plan::Plan;
-use crate::time::SimTime;
+use crate::time::{SimDuration, SimTime};
 
 /// Everything that was asked, in order.
 #[derive(Clone, Debug)]
@@ -15,23 +15,53 @@ pub struct Asks {
     /// Whom the operator picked, until it sends what it picked somebody for.
     picked: Option<NodeId>,
     failovers: Vec<(SimTime, NodeId, FailoverMode)>,
-    reshaped_at: Option<SimTime>,
-    retimed_at: Option<SimTime>,
+    hands: Vec<Hand>,
+    /// The longest and the shortest node timeout that counted so far.
+    node_timeouts: (SimDuration, SimDuration),
+    /// Since when servers may hand over by themselves before they end.
+    hands_over_since: Option<SimTime>,
+}
+
+/// A command that changes by hand who belongs where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Hand {
+    at: SimTime,
+    what: Touched,
+}
+
+/// What such a command changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Touched {
+    /// What a node is: whom it follows, its epochs, its name.
+    Node(NodeId),
+    /// What a node believes of who owns what.
+    Table(NodeId),
+    /// Who owns these slots.
+    Slots(Slots),
+    /// Anything, as a script or a debugging command may.
+    Anything,
 }
 
 impl Asks {
     pub(super) fn new(plan: &Plan) -> Self {
-        Asks {
+        let node_timeout = SimDuration::from_ms(plan.cluster.node_timeout_ms);
+        let hands_over = plan.cluster.config.iter().any(|(name, value)| hands_over(name, value));
+        let mut asks = Asks {
             planned: plan.operations.clone(),
             layout: plan.cluster.layout(),
             picked: None,
             failovers: Vec::new(),
-            reshaped_at: None,
-            retimed_at: None,
-        }
+            hands: Vec::new(),
+            node_timeouts: (node_timeout, node_timeout),
+            hands_over_since: hands_over.then_some(SimTime::ZERO),
+        };
+        plan.cluster.config.iter().for_each(|(name, value)| asks.times(name, value));
+        asks
     }
 
-    pub(super) fn see(&mut self, event: &Event) {
+    /// Takes an event; says whether other node timeouts count from now on.
+    pub(super) fn see(&mut self, event: &Event) -> bool {
+        let before = self.node_timeouts;
         match (event.actor, &event.body) {
             (ActorId::Operator, Body::Picked { node, .. }) => self.picked = Some(*node),
             (_, Body::Operation { op, .. }) => {
@@ -43,6 +73,7 @@ impl Asks {
             }
             _ => {}
         }
+        self.node_timeouts != before
     }
 
     fn ask(&mut self, at: SimTime, action: &OpAction) {
@@ -53,31 +84,60 @@ impl Asks {
         for typed in action.typed() {
             self.command(at, typed.node, &typed.args);
         }
-        // Who gets slots by hand raises its epoch without anybody's vote, and who comes back empty is somebody else.
         if action.reshapes(self.layout) {
-            self.reshaped_at = self.reshaped_at.or(Some(at));
-            self.retimed_at = self.retimed_at.or(Some(at));
+            self.hands.push(Hand { at, what: Touched::Slots(vec![ALL_SLOTS]) });
         }
+        // Who comes back empty is somebody else, and who comes and goes is made what it is by the operator.
+        let taken_in = action.takes_in().into_iter().map(|(node, _)| node);
+        let changed = action.sends_away(self.layout).into_iter().chain(taken_in);
+        self.hands.extend(changed.map(|node| Hand { at, what: Touched::Node(node) }));
     }
 
     fn command(&mut self, at: SimTime, node: NodeId, args: &[String]) {
-        let words: Vec<String> = args.iter().take(3).map(|word| word.to_ascii_lowercase()).collect();
-        let word = |index: usize| words.get(index).map_or("", String::as_str);
-        match (word(0), word(1)) {
-            ("cluster", "failover") => self.failovers.push((at, node, mode(word(2)))),
-            ("cluster", read) if CLUSTER_READS.contains(&read) => {}
-            ("config", "get" | "resetstat") => {}
-            ("config", _) if retimes(args.get(2..).unwrap_or_default()) => {
-                self.retimed_at = self.retimed_at.or(Some(at))
+        let words: Vec<String> = args.iter().map(|word| word.to_ascii_lowercase()).collect();
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        match words.as_slice() {
+            ["cluster", "failover", how @ ..] => {
+                self.failovers.push((at, node, mode(how.first().copied().unwrap_or_default())));
             }
-            ("config", _) => {}
-            // A script may do anything; a sleep stops the process as no pause shows.
-            ("cluster" | "debug" | "eval" | "replicaof" | "slaveof", _) => {
-                self.reshaped_at = self.reshaped_at.or(Some(at));
-                self.retimed_at = self.retimed_at.or(Some(at));
+            ["cluster", word, rest @ ..] if !CLUSTER_READS.contains(word) => {
+                self.hands.extend(touched(node, word, rest).into_iter().map(|what| Hand { at, what }));
+            }
+            ["config", "set", pairs @ ..] => self.settings(at, pairs),
+            ["shutdown", how @ ..] if how.contains(&"failover") => self.hands_over_since_at(at),
+            ["debug" | "eval" | "fcall" | "replicaof" | "slaveof", ..] => {
+                self.hands.push(Hand { at, what: Touched::Anything });
             }
             _ => {}
         }
+    }
+
+    fn settings(&mut self, at: SimTime, pairs: &[&str]) {
+        for pair in pairs.chunks_exact(2) {
+            self.times(pair[0], pair[1]);
+            if hands_over(pair[0], pair[1]) {
+                self.hands_over_since_at(at);
+            }
+        }
+    }
+
+    /// Takes a setting by which nodes time each other.
+    fn times(&mut self, name: &str, value: &str) {
+        // A ping is due after half a node timeout, or after the interval if there is one.
+        let factor = match name {
+            "cluster-node-timeout" => 1,
+            "cluster-ping-interval" => 2,
+            _ => return,
+        };
+        if let Some(ms) = value.parse::<u64>().ok().filter(|ms| *ms > 0) {
+            let (longest, shortest) = self.node_timeouts;
+            let set = SimDuration::from_ms(ms * factor);
+            self.node_timeouts = (longest.max(set), shortest.min(set));
+        }
+    }
+
+    fn hands_over_since_at(&mut self, at: SimTime) {
+        self.hands_over_since = self.hands_over_since.or(Some(at));
     }
 
     /// The last failover that was asked of a node, and when.
@@ -90,24 +150,62 @@ impl Asks {
         self.failovers.iter().any(|(_, of, mode)| *of == node && *mode == FailoverMode::Takeover)
     }
 
-    /// Whether a command was sent that may change who belongs where, by hand.
-    pub fn reshaped(&self) -> bool {
-        self.reshaped_at.is_some()
+    /// Whether a command may have changed by an instant what a node is.
+    pub fn changed_node(&self, node: NodeId, by: SimTime) -> bool {
+        self.changed(by, |what| matches!(what, Touched::Node(of) if *of == node))
     }
 
-    /// Whether a command was sent that may change how long anything takes.
-    pub fn retimed(&self) -> bool {
-        self.retimed_at.is_some()
+    /// Whether a command may have changed by an instant what a node believes of who owns what.
+    pub fn changed_table(&self, node: NodeId, by: SimTime) -> bool {
+        self.changed(by, |what| matches!(what, Touched::Table(of) if *of == node))
+    }
+
+    /// Whether a command may have changed by an instant who owns any of these slots.
+    pub fn changed_slots(&self, slots: &[(u16, u16)], by: SimTime) -> bool {
+        let meets = |one: &(u16, u16)| slots.iter().any(|other| one.0 <= other.1 && other.0 <= one.1);
+        self.changed(by, |what| matches!(what, Touched::Slots(touched) if touched.iter().any(meets)))
+    }
+
+    fn changed(&self, by: SimTime, is_it: impl Fn(&Touched) -> bool) -> bool {
+        let mut before = self.hands.iter().take_while(|hand| hand.at <= by);
+        before.any(|hand| hand.what == Touched::Anything || is_it(&hand.what))
+    }
+
+    /// The longest and the shortest node timeout that counted so far, of what the plan says and what was set.
+    pub fn node_timeouts(&self) -> (SimDuration, SimDuration) {
+        self.node_timeouts
+    }
+
+    /// Whether servers may have their replicas take over, by an instant, when they are told to end (from 9.0).
+    pub fn hands_over_at_the_end(&self, by: SimTime) -> bool {
+        self.hands_over_since.is_some_and(|since| since <= by)
+            || self.changed(by, |what| *what == Touched::Anything)
     }
 }
 
-/// Whether settings that are set make the cluster slower, or change how it judges.
-fn retimes(pairs: &[String]) -> bool {
-    pairs.chunks(2).any(|pair| match pair {
-        [name, value] if name.eq_ignore_ascii_case("hz") => value.parse::<u32>().map_or(true, |hz| hz < 10),
-        [name, ..] => name.to_ascii_lowercase().starts_with("cluster-"),
-        [] => false,
-    })
+/// What a `CLUSTER` command that is no question changes at the node that it is sent to.
+fn touched(node: NodeId, word: &str, rest: &[&str]) -> Vec<Touched> {
+    let numbers: Vec<u16> = rest.iter().filter_map(|word| word.parse().ok()).collect();
+    let slots = |slots: Slots| vec![Touched::Table(node), Touched::Slots(slots)];
+    match word {
+        "addslots" | "delslots" => slots(numbers.iter().map(|slot| (*slot, *slot)).collect()),
+        "setslot" => slots(numbers.iter().take(1).map(|slot| (*slot, *slot)).collect()),
+        "addslotsrange" | "delslotsrange" => {
+            slots(numbers.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect())
+        }
+        "flushslots" | "forget" => slots(vec![ALL_SLOTS]),
+        "migrateslots" | "cancelslotmigrations" => vec![Touched::Slots(vec![ALL_SLOTS])],
+        "reset" => vec![Touched::Node(node), Touched::Table(node), Touched::Slots(vec![ALL_SLOTS])],
+        "replicate" | "set-config-epoch" => vec![Touched::Node(node)],
+        "meet" | "bumpepoch" | "saveconfig" => Vec::new(),
+        _ => vec![Touched::Anything],
+    }
+}
+
+/// Whether a setting has servers hand over before they end.
+fn hands_over(name: &str, value: &str) -> bool {
+    let (name, value) = (name.to_ascii_lowercase(), value.to_ascii_lowercase());
+    name.starts_with("shutdown-on-") && value.contains("failover")
 }
 
 fn mode(word: &str) -> FailoverMode {

@@ -1,20 +1,24 @@
-//! Writes that clients were told are done, against what the node that said so was, and whom it could hear.
+//! What clients were told is done, against what the node that said so was, and whom it could hear.
 //!
-//! Only what is wrong on its face is kept: a replica that executed a write, and a primary that took one though it and
-//! whoever it could hear had been cut off from most owners of slots for longer than it takes to notice.
+//! Only what is wrong on its face is kept: a replica that executed a write, a primary that took one though it and whoever it
+//! could hear had been cut off from most owners of slots for longer than it takes to notice, one that took a write with too few
+//! replicas, and whoever served while it said itself that the cluster is down.
 
 use std::collections::BTreeMap;
 
 use super::bus::Message;
+use super::good_replicas::{Few, GoodReplicas};
 use super::members::Members;
 use super::operator::Asks;
 use super::views::Views;
 use crate::event::{Body, Event};
 use crate::history::{Outcome, Request};
 use crate::id::{ActorId, ClientId, NodeId};
+use crate::plan::Plan;
 use crate::time::{SimDuration, SimTime};
+use crate::wire::server_log::{self, Said};
 
-/// A write that its node had to refuse.
+/// Something that its node had to refuse.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Accepted {
     /// The event that tells the client.
@@ -36,11 +40,15 @@ pub enum Refusal {
     Replica,
     /// Nothing of most owners of slots had reached it for so long before the client asked.
     CutOff { for_: SimDuration, heard: usize, owners: usize },
+    /// The node had said that the cluster is down, and had not taken it back.
+    Down { since: SimTime, is_read: bool },
+    /// So few replicas had acknowledged anything for so long, and so many are needed (`min-replicas-to-write`).
+    FewReplicas { heard: usize, needed: usize, for_: SimDuration },
 }
 
 /// How long after the last word of a majority a primary may take writes: a ping is out half a node timeout after the last
 /// answer, and unanswered for a node timeout it makes a suspect (`clusterCron`).
-fn notices_within(node_timeout: SimDuration) -> SimDuration {
+pub(super) fn notices_within(node_timeout: SimDuration) -> SimDuration {
     // A cron at one hertz, once for the ping and once for the verdict.
     const CRONS: SimDuration = SimDuration::from_secs(2);
     node_timeout + SimDuration::from_ns(node_timeout.as_ns() / 2) + CRONS
@@ -56,8 +64,11 @@ const KEPT: usize = 64;
 pub struct Service {
     notices_within: SimDuration,
     accepted: Vec<Accepted>,
-    /// Writes that clients wait for.
-    open: BTreeMap<(ClientId, u64), SimTime>,
+    /// What clients wait for: when they asked, and whether they only read.
+    open: BTreeMap<(ClientId, u64), (SimTime, bool)>,
+    /// Who says that the cluster is down, since when.
+    down_since: BTreeMap<NodeId, SimTime>,
+    good_replicas: GoodReplicas,
     /// Writes of nodes that said before that they are replicas; their next word decides.
     doubtful: BTreeMap<NodeId, Accepted>,
     activity: BTreeMap<NodeId, Activity>,
@@ -72,33 +83,58 @@ struct Activity {
 }
 
 impl Service {
-    pub(super) fn new(node_timeout: SimDuration) -> Self {
+    pub(super) fn new(plan: &Plan, node_timeout: SimDuration) -> Self {
         Service {
             notices_within: notices_within(node_timeout),
             accepted: Vec::new(),
             open: BTreeMap::new(),
+            down_since: BTreeMap::new(),
+            good_replicas: GoodReplicas::new(plan),
             doubtful: BTreeMap::new(),
             activity: BTreeMap::new(),
         }
     }
 
+    /// The longest node timeout that counted so far.
+    pub(super) fn retimed(&mut self, node_timeout: SimDuration) {
+        self.notices_within = notices_within(node_timeout);
+    }
+
     pub(super) fn see(&mut self, event: &Event, (members, views, asks): (&Members, &Views, &Asks)) {
+        self.good_replicas.see(event);
         match (event.actor, &event.body) {
-            (ActorId::Client(client), Body::Invoke { sequence, request: Request::Set { .. } }) => {
-                self.open.insert((client, *sequence), event.at);
+            (ActorId::Client(client), Body::Invoke { sequence, request }) => {
+                let is_read = matches!(request, Request::Get { .. });
+                if is_read || matches!(request, Request::Set { .. }) {
+                    self.open.insert((client, *sequence), (event.at, is_read));
+                }
             }
             (ActorId::Client(client), Body::Complete { sequence, outcome, node }) => {
                 let asked_at = self.open.remove(&(client, *sequence));
-                if let (Some(asked_at), Outcome::Ok(_), Some(node)) = (asked_at, outcome, node) {
+                if let (Some((asked_at, is_read)), Outcome::Ok(_), Some(node)) = (asked_at, outcome, node) {
                     let accepted =
                         |why| Accepted { event: event.i, at: event.at, node: *node, asked_at, why };
-                    let why = self.refusal((*node, asked_at), (members, views, asks));
+                    let write = || self.refusal((*node, asked_at), (members, views, asks));
+                    let down = self.down((*node, asked_at), is_read);
+                    let why = down.or_else(|| if is_read { None } else { write() });
                     self.keep(why.map(accepted));
                 }
             }
+            (ActorId::Node(node), Body::Log { line }) => match server_log::read(line) {
+                Some(Said::ClusterDown) => {
+                    self.down_since.insert(node, event.at);
+                }
+                Some(Said::ClusterOk) => {
+                    self.down_since.remove(&node);
+                }
+                _ => {}
+            },
             (_, Body::Sent { from: ActorId::Node(node), .. }) => self.acts(*node, event.at),
             (ActorId::Node(node), Body::Start { .. } | Body::Pause { .. }) => {
                 self.activity.insert(node, Activity { last: event.at, steady_since: event.at });
+                if matches!(event.body, Body::Start { .. }) {
+                    self.down_since.remove(&node);
+                }
             }
             _ => {}
         }
@@ -113,6 +149,13 @@ impl Service {
         activity.last = at;
     }
 
+    /// A node that said before it was asked that the cluster is down, and says so still when the answer is there, had said so when
+    /// it answered.
+    fn down(&self, (node, asked_at): (NodeId, SimTime), is_read: bool) -> Option<Refusal> {
+        let since = *self.down_since.get(&node)?;
+        (since < asked_at).then_some(Refusal::Down { since, is_read })
+    }
+
     fn refusal(
         &self,
         (node, asked_at): (NodeId, SimTime),
@@ -124,16 +167,27 @@ impl Service {
             let said_before = last.at < asked_at && !asks.takeover_of(node);
             return said_before.then_some(Refusal::Replica);
         }
+        if let Some(few) = self.few_replicas(node, asked_at) {
+            return Some(few);
+        }
         let since = SimTime::from_ns(asked_at.as_ns().checked_sub(self.notices_within.as_ns())?);
         let is_steady = self.activity.get(&node).is_some_and(|activity| activity.steady_since <= since);
-        if !is_steady || asks.retimed() || asks.reshaped() {
+        if !is_steady || asks.changed_table(node, asked_at) {
             return None;
         }
         let owners = views.owners(node, Some(last));
         let reached = views.within_reach(node, since);
         let heard = owners.nodes().filter(|owner| reached.contains(owner)).count();
         let (for_, owners_count) = (self.notices_within, owners.count());
-        (heard < owners.quorum()).then_some(Refusal::CutOff { for_, heard, owners: owners_count })
+        let quorum = owners.quorum().min(members.owners().quorum());
+        (heard < quorum).then_some(Refusal::CutOff { for_, heard, owners: owners_count })
+    }
+
+    fn few_replicas(&self, node: NodeId, asked_at: SimTime) -> Option<Refusal> {
+        let Few { heard, needed, for_ } = self.good_replicas.few(node, asked_at)?;
+        let steady_since = self.activity.get(&node).map(|activity| activity.steady_since);
+        let is_steady = steady_since.is_some_and(|since| asked_at.since(since) > for_);
+        is_steady.then_some(Refusal::FewReplicas { heard, needed, for_ })
     }
 
     fn keep(&mut self, accepted: Option<Accepted>) {
@@ -172,10 +226,8 @@ impl Service {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use super::super::sample::{Says, at, event, message};
-    use super::super::{Chronicle, Heard};
+    use super::super::Chronicle;
+    use super::super::sample::{Says, event, message};
     use super::*;
     use crate::fault::Channel;
     use crate::id::Host;
@@ -195,8 +247,7 @@ mod tests {
             chronicle.see(&event(s, ActorId::Network, sent));
             chronicle.take(message(first.clone(), 2, s));
             for node in (2..=3).filter(|_| s <= heard) {
-                let message = Arc::new(message(owner(node), 1, s));
-                chronicle.heard(&Heard { event: s, at: at(s), message });
+                chronicle.take(message(owner(node), 1, s));
             }
         }
         chronicle
@@ -218,6 +269,23 @@ mod tests {
         let cut_off = Refusal::CutOff { for_, heard: 1, owners: 3 };
         assert_eq!(write(&mut chronicle(34, &primary)), [cut_off]);
         assert_eq!(write(&mut chronicle(35, &primary)), []);
+    }
+
+    #[test]
+    fn who_says_that_the_cluster_is_down_must_refuse() {
+        let says = |chronicle: &mut Chronicle, s, word: &str| {
+            let line = format!("1:M # Cluster state changed: {word}");
+            chronicle.see(&event(s, ActorId::Node(NodeId(1)), Body::Log { line }));
+        };
+        let primary = Says::primary(1, 1, (10, 19));
+        let mut seen = chronicle(39, &primary);
+        says(&mut seen, 38, "fail");
+        let since = SimTime::from_ns(38_000_000_000);
+        assert_eq!(write(&mut seen), [Refusal::Down { since, is_read: false }]);
+        let mut seen = chronicle(39, &primary);
+        says(&mut seen, 38, "fail");
+        says(&mut seen, 39, "ok");
+        assert_eq!(write(&mut seen), []);
     }
 
     #[test]

@@ -8,11 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::bus::{Header, Heard, Message};
-use super::members::Members;
+use super::members::{Member, Members};
+use super::suspicion::Suspicions;
 use super::views::Views;
 use crate::event::{Body, Event, Gossiped, MessageType};
 use crate::id::NodeId;
 use crate::time::{SimDuration, SimTime};
+use crate::wire::server_log::{self, Said};
 
 /// A node that says `ok`, and why it must not.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,12 +38,20 @@ pub enum Why {
     FailedOwner { owner: NodeId, since: SimTime },
     /// It doubts so many of so many owners of slots, since then.
     Minority { doubted: usize, owners: usize, since: SimTime },
+    /// It saw no majority of the owners of slots so shortly before, and must wait for so long.
+    Back { after: SimDuration, delay: SimDuration },
 }
 
 /// How long a primary waits after its start before it serves (`CLUSTER_WRITABLE_DELAY`).
 const WRITABLE_DELAY: SimDuration = SimDuration::from_ms(2_000);
-/// A cron at one hertz, and as much again.
-const SETTLES: SimDuration = SimDuration::from_ms(2_000);
+/// What is said in another turn than what it follows from.
+const SETTLES: SimDuration = SimDuration::from_ms(200);
+/// After an UPDATE headers may say for so long less than a node knows.
+const UPDATED: SimDuration = SimDuration::from_ms(2_000);
+/// How long a primary waits after it saw no majority (`CLUSTER_MIN_REJOIN_DELAY`, `CLUSTER_MAX_REJOIN_DELAY`).
+const REJOIN_DELAY: (SimDuration, SimDuration) = (SimDuration::from_ms(500), SimDuration::from_ms(5_000));
+/// Clocks of servers show milliseconds.
+const TICK: SimDuration = SimDuration::from_ms(2);
 /// How many contradictions are kept: more tell nothing new.
 const KEPT: usize = 64;
 
@@ -55,17 +65,59 @@ pub struct States {
     failed_since: BTreeMap<(NodeId, NodeId), SimTime>,
     /// Since when a node doubts too many.
     minority_since: BTreeMap<NodeId, SimTime>,
+    /// When an UPDATE reached a node last.
+    updated_at: BTreeMap<NodeId, SimTime>,
+    /// How long a primary waits that is back among the majority.
+    rejoin_delay: SimDuration,
 }
 
 impl States {
-    pub(super) fn see(&mut self, event: &Event) {
+    pub(super) fn new(node_timeout: SimDuration) -> Self {
+        let mut states = States::default();
+        states.retimed(node_timeout);
+        states
+    }
+
+    /// The shortest node timeout that counted so far.
+    pub(super) fn retimed(&mut self, node_timeout: SimDuration) {
+        self.rejoin_delay = node_timeout.clamp(REJOIN_DELAY.0, REJOIN_DELAY.1);
+    }
+
+    pub(super) fn see(&mut self, event: &Event, known: (&Members, &Views, &Suspicions)) {
         match (&event.body, event.actor.node()) {
             (Body::Start { .. }, Some(node)) => {
                 self.always_primary.insert(node);
                 self.forget(node);
             }
+            (Body::Log { line }, Some(node)) if server_log::read(line) == Some(Said::ClusterOk) => {
+                self.back(event, node, known);
+            }
             (Body::Pause { .. }, Some(node)) => self.forget(node),
             _ => {}
+        }
+    }
+
+    /// A node serves again: a primary that had seen no majority must have waited.
+    fn back(
+        &mut self,
+        event: &Event,
+        node: NodeId,
+        (members, views, suspicions): (&Members, &Views, &Suspicions),
+    ) {
+        let member = members.get(node);
+        let started_at = member.and_then(|member| member.started_at);
+        let is_primary = member.and_then(Member::header).is_some_and(|header| header.claim.owns_slots());
+        let owners = views.owners(node, member.and_then(|member| member.last.as_ref()));
+        let suspected = owners.nodes().filter_map(|owner| suspicions.suspected_until(node, owner));
+        let mut until: Vec<SimTime> =
+            suspected.filter(|until| started_at.is_some_and(|at| at < *until)).collect();
+        until.sort_unstable_by_key(|until| std::cmp::Reverse(*until));
+        // As long as so many were suspected, the others were no majority.
+        let too_many = owners.count() - owners.quorum().min(owners.count());
+        let after = until.get(too_many).map(|until| event.at.since(*until));
+        let delay = self.rejoin_delay;
+        if let Some(after) = after.filter(|after| is_primary && *after + TICK < delay) {
+            self.note((event.i, event.at, node), Why::Back { after, delay });
         }
     }
 
@@ -78,6 +130,7 @@ impl States {
     pub(super) fn heard(&mut self, heard: &Heard) {
         if heard.message.r#type == MessageType::UPDATE {
             self.forget(heard.message.to);
+            self.updated_at.insert(heard.message.to, heard.at);
         }
     }
 
@@ -99,7 +152,7 @@ impl States {
         let age = started_at.map(|started_at| message.at.since(started_at));
         let is_judged = header.claim.ok && self.always_primary.contains(&message.from);
         if let Some(age) = age.filter(|age| is_judged && *age < WRITABLE_DELAY) {
-            self.note(message, Why::Young { age });
+            self.note((message.event, message.at, message.from), Why::Young { age });
         }
     }
 
@@ -113,12 +166,15 @@ impl States {
         if doubted.is_empty() {
             return self.forget(node);
         }
+        if self.updated_at.get(&node).is_some_and(|updated_at| at.since(*updated_at) < UPDATED) {
+            return;
+        }
         let owners = views.owners(node, Some(message));
         self.failed_since.retain(|(viewer, owner), _| *viewer != node || owners.contains(*owner));
         for owner in failed.into_iter().filter(|owner| owners.contains(*owner)) {
             let since = *self.failed_since.entry((node, owner)).or_insert(at);
             if header.claim.ok && at.since(since) > SETTLES {
-                self.note(message, Why::FailedOwner { owner, since });
+                self.note((message.event, at, node), Why::FailedOwner { owner, since });
             }
         }
         let lost = owners.nodes().filter(|owner| doubted.contains(owner)).count();
@@ -128,13 +184,15 @@ impl States {
         }
         let since = *self.minority_since.entry(node).or_insert(at);
         if header.claim.ok && at.since(since) > SETTLES {
-            self.note(message, Why::Minority { doubted: lost, owners: owners.count(), since });
+            self.note(
+                (message.event, at, node),
+                Why::Minority { doubted: lost, owners: owners.count(), since },
+            );
         }
     }
 
-    fn note(&mut self, message: &Message, why: Why) {
+    fn note(&mut self, (event, at, node): (u64, SimTime, NodeId), why: Why) {
         if self.contradictions.len() < KEPT {
-            let (event, at, node) = (message.event, message.at, message.from);
             self.contradictions.push(Contradiction { event, at, node, why });
         }
     }
@@ -156,7 +214,8 @@ mod tests {
         let (mut members, mut views, mut states) = (Members::empty(), Views::default(), States::default());
         let start = event(1, ActorId::Node(NodeId(1)), Body::Start { incarnation: 1 });
         members.see(&start);
-        states.see(&start);
+        let suspicions = Suspicions::new(SimDuration::from_secs(2));
+        states.see(&start, (&members, &views, &suspicions));
         for node in 2..=3 {
             let message = Arc::new(message(owner(node), 1, 1));
             members.said(&message);
@@ -186,7 +245,7 @@ mod tests {
     #[test]
     fn a_failed_owner_forbids_ok_once_the_state_had_its_time() {
         let failed = doubting(&[(2, 9)]);
-        let words = [(owner(1), 5), (failed.clone(), 6), (failed.clone(), 7), (failed.clone(), 9)];
+        let words = [(owner(1), 5), (failed.clone(), 6), (failed.clone(), 9)];
         assert_eq!(says(&words), [Why::FailedOwner { owner: NodeId(2), since: at(6) }]);
         let fails = Says { ok: false, ..failed.clone() };
         assert_eq!(says(&[(owner(1), 5), (failed, 6), (fails, 9)]), []);
@@ -201,5 +260,24 @@ mod tests {
         let words = [(owner(1), 5), (alone.clone(), 6), (alone.clone(), 9)];
         assert_eq!(says(&words), [Why::Minority { doubted: 2, owners: 3, since }]);
         assert_eq!(says(&[(owner(1), 5), (alone.clone(), 6), (owner(1), 7), (alone, 9)]), []);
+    }
+
+    #[test]
+    fn a_primary_that_saw_no_majority_waits_before_it_serves() {
+        let plan = crate::invariant::sample::healthy().plan;
+        let back = |s: u64| {
+            let mut chronicle = super::super::Chronicle::new(&plan);
+            chronicle.see(&event(0, ActorId::Node(NodeId(1)), Body::Start { incarnation: 1 }));
+            chronicle.take(message(owner(1), 2, 5));
+            for heard_at in [5, 100] {
+                (2..=3).for_each(|node| chronicle.take(message(owner(node), 1, heard_at)));
+            }
+            let line = "1:M # Cluster state changed: ok".to_owned();
+            chronicle.see(&event(s, ActorId::Node(NodeId(1)), Body::Log { line }));
+            chronicle.states.contradictions().iter().map(|found| found.why.clone()).collect::<Vec<_>>()
+        };
+        let (after, delay) = (SimDuration::from_secs(1), SimDuration::from_secs(2));
+        assert_eq!(back(101), [Why::Back { after, delay }]);
+        assert_eq!(back(102), []);
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::bus::{Header, Heard, Message};
 use super::members::Members;
+use super::service::notices_within;
 use super::views::Views;
 use crate::event::{Body, Event, Gossiped, MessageType};
 use crate::id::{ActorId, NodeId};
@@ -51,6 +52,8 @@ struct Hearing {
     last: SimTime,
     /// When the last silence of a node timeout or more ended.
     silent_until: Option<SimTime>,
+    /// When the last silence ended that was long enough to make a suspect for certain.
+    suspected_until: Option<SimTime>,
 }
 
 /// One primary's report of another node, as it reached somebody.
@@ -63,7 +66,10 @@ struct Report {
 /// All reports and calls.
 #[derive(Clone, Debug)]
 pub struct Suspicions {
+    /// The shortest that counted so far.
     node_timeout: SimDuration,
+    /// After how long a silence makes a suspect for certain.
+    suspects_within: SimDuration,
     /// How long a report counts, with the room that a busy process needs.
     valid: SimDuration,
     hearing: BTreeMap<(NodeId, NodeId), Hearing>,
@@ -90,6 +96,7 @@ impl Suspicions {
     pub(super) fn new(node_timeout: SimDuration) -> Self {
         Suspicions {
             node_timeout,
+            suspects_within: notices_within(node_timeout),
             hearing: BTreeMap::new(),
             doubting: BTreeSet::new(),
             unfounded: Vec::new(),
@@ -99,6 +106,12 @@ impl Suspicions {
             last: BTreeMap::new(),
             calls: Vec::new(),
         }
+    }
+
+    /// Other node timeouts counted by now; this is the longest and the shortest of all.
+    pub(super) fn retimed(&mut self, (longest, shortest): (SimDuration, SimDuration)) {
+        (self.valid, self.node_timeout) = (longest + longest + BUSY, shortest);
+        self.suspects_within = notices_within(longest);
     }
 
     pub(super) fn see(&mut self, event: &Event) {
@@ -123,7 +136,7 @@ impl Suspicions {
         if message.r#type == MessageType::FAIL
             && let Some(about) = message.about.as_deref().and_then(|id| members.current(id))
         {
-            self.call(message, about, views);
+            self.call(message, about, (members, views));
             self.known_failed.insert((message.from, about), message.at);
         }
     }
@@ -151,10 +164,13 @@ impl Suspicions {
 
     fn hears(&mut self, heard: &Heard) {
         let Message { from, to, .. } = &*heard.message;
-        let fresh = Hearing { last: heard.at, silent_until: Some(heard.at) };
+        let fresh = Hearing { last: heard.at, silent_until: Some(heard.at), suspected_until: None };
         let hearing = self.hearing.entry((*to, *from)).or_insert(fresh);
         if heard.at.since(hearing.last) + ROUNDING >= self.node_timeout {
             hearing.silent_until = Some(heard.at);
+        }
+        if heard.at.since(hearing.last) > self.suspects_within {
+            hearing.suspected_until = Some(heard.at);
         }
         hearing.last = heard.at;
     }
@@ -186,7 +202,7 @@ impl Suspicions {
         }
     }
 
-    fn call(&mut self, message: &Arc<Message>, about: NodeId, views: &Views) {
+    fn call(&mut self, message: &Arc<Message>, about: NodeId, (members, views): (&Members, &Views)) {
         let (by, at) = (message.from, message.at);
         let last = self.last.insert((by, about), at);
         // A link that is still being made carries its copy later.
@@ -200,12 +216,20 @@ impl Suspicions {
         if owners.contains(by) && !reports.contains(&by) {
             reports.push(by);
         }
-        self.calls.push(FailCall { event: message.event, at, by, about, reports, quorum: owners.quorum() });
+        // Slots that moved are known to their owners first.
+        let quorum = owners.quorum().min(members.owners().quorum());
+        self.calls.push(FailCall { event: message.event, at, by, about, reports, quorum });
     }
 
     /// When a node knew last, by its own words or somebody's, that another one was called failing.
     pub fn known_failed(&self, viewer: NodeId, about: NodeId) -> Option<SimTime> {
         self.known_failed.get(&(viewer, about)).copied()
+    }
+
+    /// Until when a node had suspected another one for certain, of which it has heard again: a ping had been due for half a node
+    /// timeout and unanswered for one.
+    pub(super) fn suspected_until(&self, viewer: NodeId, about: NodeId) -> Option<SimTime> {
+        self.hearing.get(&(viewer, about))?.suspected_until
     }
 
     /// Every doubt without a reason, in order.

@@ -5,6 +5,7 @@ mod bisect;
 mod fuzz;
 mod replay;
 mod run;
+mod self_test;
 mod show;
 
 use std::ffi::OsString;
@@ -51,6 +52,8 @@ enum Command {
     Show(show::ShowArguments),
     /// Measure how fast clusters converge, over many seeds, and compare servers or configurations.
     Bench(bench::BenchArguments),
+    /// Prove that the judge sees misbehaviour: saboteurs break a real cluster, and each must be caught.
+    SelfTest(self_test::SelfTestArguments),
     /// Check scenario files without running them.
     Validate {
         /// The files.
@@ -106,6 +109,7 @@ pub fn main() -> ExitCode {
         Command::Bisect(arguments) => commands::bisect::bisect(&arguments.resolve(), &environment),
         Command::Show(arguments) => commands::show::show(&arguments.resolve(), &environment),
         Command::Bench(arguments) => commands::bench::bench(&arguments.resolve(), &environment),
+        Command::SelfTest(arguments) => commands::self_test::self_test(&arguments.resolve(), &environment),
         Command::Validate { files } => commands::validate::validate(&files, &environment),
         Command::Servers { action: None } => commands::servers::list(&environment),
         Command::Servers { action: Some(ServersAction::Install { versions }) } => {
@@ -118,7 +122,7 @@ pub fn main() -> ExitCode {
 /// The command as it was typed, with the server that the environment names where that is the one it takes.
 fn typed() -> CommandLine {
     /// Commands that take the environment's server if none is named.
-    const TAKE_SERVERS: [&str; 3] = ["run", "fuzz", "bench"];
+    const TAKE_SERVERS: [&str; 4] = ["run", "fuzz", "bench", "self-test"];
     let words: Vec<OsString> = std::env::args_os().skip(1).collect();
     let line = CommandLine::typed(words.iter().map(OsString::as_os_str));
     let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();

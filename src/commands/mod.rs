@@ -7,6 +7,7 @@ mod output;
 mod progress;
 pub mod replay;
 pub mod run;
+pub mod self_test;
 pub mod servers;
 pub mod show;
 pub mod validate;

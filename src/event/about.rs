@@ -1,8 +1,8 @@
 //! Which nodes and which connection a statement is about, told by its fields: by their types, and `conn` by its name.
 
 use crate::event::{
-    BusSummary, ChildState, Closing, LinkState, Member, Phase, Replicated, Said, Told, Topic, ViewRow,
-    ViewState,
+    BusSummary, ChildState, Closing, LinkState, Member, OutputStream, Phase, Replicated, Said, Told, Topic,
+    ViewRow, ViewState,
 };
 use crate::fault::{BusAct, Channel, FaultId};
 use crate::history::{Outcome, Request};
@@ -53,7 +53,7 @@ macro_rules! about_no_node {
 
 about_no_node! {
     bool, u8, u16, u32, u64, String, SimDuration, FaultId, OpId, Ending, Channel, Phase, LinkState, BusSummary, Request,
-    Outcome, Closing, ChildState, BusAct, Told, ViewState, ViewRow, Member, Topic, Said, Box<Replicated>,
+    Outcome, Closing, ChildState, OutputStream, BusAct, Told, ViewState, ViewRow, Member, Topic, Said, Box<Replicated>,
 }
 
 /// The connection that a field names: the one with the name `conn` does.

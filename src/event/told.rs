@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::BusSummary;
-use crate::fault::{FaultId, Target};
-use crate::id::{ActorId, NodeId};
+use crate::fault::{FaultId, Lie, Target};
+use crate::id::{ActorId, Host, NodeId};
 use crate::op::OpId;
 
 /// A message between actors.
@@ -30,6 +30,12 @@ pub enum Told {
     Gone { node: NodeId },
     /// To the network: a node listens no more.
     Unlisten { node: NodeId, port: u16 },
+    /// To the network: a process of a guest listens at a port.
+    HostListens { host: Host, port: u16 },
+    /// To the network: no process of a guest listens at that port any more.
+    HostUnlistens { host: Host, port: u16 },
+    /// To the network: a guest ended.
+    HostGone { host: Host },
     /// To the network: something of an end that has no connection (any more).
     Endless { from: ActorId },
     /// To the network: a process read so many bytes.
@@ -72,6 +78,14 @@ pub enum Told {
     Wipe,
     /// To a node that is down: it is started with that server from now on, named as in the plan.
     Install { server: String },
+    /// To a node: it is to lie from now on, about another one if there is one; for proving the judge.
+    Lie {
+        lie: Lie,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        about: Option<NodeId>,
+    },
+    /// To a node: its lie was told for the first time.
+    Lied { lie: Lie },
 
     /// To the operator: form the cluster.
     Form,
@@ -86,7 +100,7 @@ pub enum Told {
 
     /// To a client: its next operation is due.
     Next,
-    /// To a client: an operation may have waited too long.
+    /// To a client: an operation may have waited too long. To a guest: its time is over.
     Alarm,
     /// To a client: try again what the cluster put off.
     Retry { sequence: u64 },
@@ -126,6 +140,8 @@ pub enum Told {
     FaultsDone,
     /// To the director: a client has stopped.
     ClientDone,
+    /// To the director: a guest has ended.
+    GuestDone,
     /// To the director: everything is judged.
     Judged,
     /// To the director: the run has lasted longer than any plan may.

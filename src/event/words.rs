@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::about::{About, conn_of};
 use super::{
-    BusSummary, ChildState, Closing, Kind, LinkState, Member, Phase, Replicated, Role, Said, Told, Topic,
-    ViewRow, ViewState,
+    BusSummary, ChildState, Closing, Kind, LinkState, Member, OutputStream, Phase, Replicated, Role, Said,
+    Told, Topic, ViewRow, ViewState,
 };
 use crate::fault::{BusAct, Channel, FaultId};
 use crate::history::{Outcome, Request};
@@ -124,6 +124,8 @@ words! {
     Effect Delivered "pause" Pause { paused: bool };
     /// A rule of the network is set or removed.
     Effect Delivered "rule" Rule { fault: FaultId, on: bool };
+    /// A guest's program is started.
+    Effect Delivered "guest_start" GuestStart;
     /// An actor's own timer is due.
     Effect Delivered "timer" Timer { purpose: String };
     /// A fault's moment came: it hits these nodes (both sides of a partition), or was missed and hits nobody.
@@ -137,6 +139,16 @@ words! {
     Effect Injected "heal" Heal { fault: FaultId, text: String };
     /// An operation is sent to the cluster.
     Effect Injected "operation" Operation { op: OpId, text: String };
+    /// A guest writes to a connection, which is what it does to the cluster.
+    Effect Injected "guest_wrote" GuestWrote {
+        conn: u64,
+        len: u64,
+        #[serde(skip_serializing_if = "Vec::is_empty", default)]
+        commands: Vec<Vec<String>>,
+        /// There is more in it than these commands, or they are cut.
+        #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+        partial: bool,
+    };
     /// An actor tells another that something is so.
     Effect Delivered "tell" Tell {
         #[serde(flatten)]
@@ -166,6 +178,12 @@ words! {
     Observation Delivered "log" Log { line: String };
     /// A process ended.
     Observation Delivered "exited" Exited { status: String };
+    /// The file that a guest's program is, by its name and content.
+    Observation Delivered "guest_program" GuestProgram { program: String, sha256: String };
+    /// A line that a guest wrote.
+    Observation Delivered "output" Output { stream: OutputStream, line: String };
+    /// A guest ended; how.
+    Observation Delivered "guest_ended" GuestEnded { status: String };
     /// A process forked, or its child ended.
     Observation Delivered "child" Child { pid: u32, state: ChildState };
     /// A process used the CPU without end and never blocked again.

@@ -5,7 +5,7 @@
 
 use crate::event::{Body, Event, MessageType, What};
 use crate::fault::Channel;
-use crate::id::{ActorId, ClientId, NodeId};
+use crate::id::{ActorId, ClientId, GuestId, NodeId};
 
 /// What is spoken of. In a filter, a field without a bit wants nothing in particular.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -97,6 +97,7 @@ pub(super) fn actor(id: ActorId) -> u64 {
         ActorId::Operator => 3,
         ActorId::Validator => 4,
         ActorId::Node(NodeId(n)) => ROLES + n % NODES,
+        ActorId::Guest(GuestId(n)) => ROLES + NODES + n % (64 - ROLES - NODES),
         ActorId::Client(ClientId(n)) => ROLES + NODES + n % (64 - ROLES - NODES),
     };
     1 << bit

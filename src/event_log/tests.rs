@@ -34,6 +34,7 @@ fn header() -> Header {
         operations: Vec::new(),
         faults: Vec::new(),
         workload: None,
+        guests: Vec::new(),
         limits: Limits {
             slot_coverage: true,
             replica_sync: false,

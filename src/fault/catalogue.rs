@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Aim, BusMessages, Effect, Fault, FaultId, FaultKind, NetworkLatency, NetworkPartition, ProcessKill,
-    ProcessPause, Signal, StaleLink, Swarm, Target, Ties, trigger,
+    ProcessPause, Sabotage, Signal, StaleLink, Swarm, Target, Ties, trigger,
 };
 use crate::id::{NodeId, ShardId};
 use crate::language::target;
@@ -154,12 +154,18 @@ catalogue! {
     NetworkLatency,
     BusMessages,
     StaleLink,
+    Sabotage,
 }
 
 impl FaultAction {
     /// Whether it changes links and no node by itself.
     pub fn is_of_links(&self) -> bool {
         self.aim() == Aim::Links
+    }
+
+    /// Whether a node lies, which excuses nothing.
+    pub fn lies(&self) -> bool {
+        matches!(self.effect(), Effect::Lie(_))
     }
 
     /// Whether it is a rule for messages, so that what it hit is what they were.
@@ -171,7 +177,7 @@ impl FaultAction {
     pub fn ends_process(&self) -> Option<(Signal, Option<SimDuration>)> {
         match self.effect() {
             Effect::Signal { signal, restart_after } => Some((signal, restart_after)),
-            Effect::Pause | Effect::Links { .. } | Effect::Bus { .. } => None,
+            Effect::Pause | Effect::Links { .. } | Effect::Bus { .. } | Effect::Lie(_) => None,
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! The injector of faults knows these few effects and how each is undone, and not a single kind of fault.
 
-use super::{BusRule, Channel, Direction, LatencyRange, Signal};
+use super::{BusRule, Channel, Direction, LatencyRange, Lie, Signal};
 use crate::time::SimDuration;
 
 /// What is done to those that a fault hits, and undone at its end.
@@ -33,6 +33,8 @@ pub enum Effect {
         /// Which messages, and what becomes of them.
         rule: BusRule,
     },
+    /// The first target lies from now on, about the second one if there is one.
+    Lie(Lie),
 }
 
 /// What becomes of links.

@@ -49,7 +49,8 @@ fn wrong_request(request: &Request, evidence: &Evidence) -> Option<String> {
     let Some(primary) = request.primary else {
         return Some("and follows nobody".to_owned());
     };
-    let asked = request.forced && (request.asked.is_some() || hands_over_by_itself(evidence));
+    let asked = request.forced
+        && (request.asked.is_some() || evidence.chronicle.asks.hands_over_at_the_end(request.at));
     if asked {
         return None;
     }
@@ -61,20 +62,8 @@ fn wrong_request(request: &Request, evidence: &Evidence) -> Option<String> {
     (request.claim.flags & Claim::NO_FAILOVER != 0).then(|| "though it is not to take over".to_owned())
 }
 
-/// Whether servers may have their replicas take over when they are told to end (from 9.0).
-fn hands_over_by_itself(evidence: &Evidence) -> bool {
-    let says = |text: &String| text.to_ascii_lowercase().contains("failover");
-    let set = evidence
-        .plan
-        .cluster
-        .config
-        .iter()
-        .any(|(name, value)| name.starts_with("shutdown-on-") && says(value));
-    set || evidence.chronicle.asks.reshaped() || evidence.chronicle.asks.retimed()
-}
-
 fn wrong_takeover(takeover: &Takeover, chronicle: &Chronicle) -> Option<String> {
-    if chronicle.asks.takeover_of(takeover.node) || chronicle.asks.reshaped() {
+    if chronicle.asks.takeover_of(takeover.node) || chronicle.asks.changed_node(takeover.node, takeover.at) {
         return None;
     }
     let Some(request) = takeover.request.map(|request| &chronicle.elections.requests()[request]) else {
@@ -84,7 +73,8 @@ fn wrong_takeover(takeover: &Takeover, chronicle: &Chronicle) -> Option<String> 
         return Some(format!("though it was elected in epoch {}", request.epoch));
     }
     let (votes, quorum) = (takeover.voters.len(), takeover.quorum);
-    (votes < quorum).then(|| format!("with {votes} of {quorum} votes"))
+    let by_hand = chronicle.asks.changed_table(takeover.node, takeover.at);
+    (votes < quorum && !by_hand).then(|| format!("with {votes} of {quorum} votes"))
 }
 
 /// Whether another node was elected in the same epoch before.

@@ -24,7 +24,8 @@ fn check(case: &Case) -> Verdict {
     let mut findings = Findings::default();
     for setback in chronicle.epochs.setbacks() {
         // A soft reset makes a replica a primary of its own old epoch.
-        let is_lawful = matches!(setback.what, Wrong::Config { .. }) && chronicle.asks.reshaped();
+        let is_lawful = matches!(setback.what, Wrong::Config { .. })
+            && chronicle.asks.changed_node(setback.node, setback.at);
         if !is_lawful {
             findings.broken_by((setback.at, setback.event), words(setback));
         }

@@ -4,7 +4,7 @@
 //! field that could not be read is `None` or empty, and an invariant that needs it answers `Unknown`: evidence that
 //! is missing must never look like evidence that is good.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -53,6 +53,10 @@ pub struct Evidence {
     pub faults: Vec<FaultReport>,
     /// What became of each operation of the plan, in the plan's order.
     pub operations: Vec<OperationReport>,
+    /// What became of each guest of the plan, in the plan's order.
+    pub guests: Vec<GuestReport>,
+    /// The keys that guests may have changed.
+    pub guest_keys: GuestKeys,
     /// Every end of a server process before the harness itself ended the run, in order of `at`.
     pub exits: Vec<ExitReport>,
     /// What servers wrote to disk and read from it, in order of `at`.
@@ -69,6 +73,45 @@ pub struct Evidence {
     pub resyncs: BTreeMap<NodeId, Resyncs>,
     /// The first event at an instant that is an operation, a fault, the end of a process or a takeover.
     pub notable: BTreeMap<SimTime, u64>,
+}
+
+/// The keys that guests may have changed: what nobody else wrote there is theirs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GuestKeys {
+    /// Words of their commands, among which are all keys that these name.
+    pub named: BTreeSet<String>,
+    /// Something that they asked may have changed any key.
+    pub any: bool,
+    /// They asked for something that may have moved slots.
+    pub moved_slots: bool,
+}
+
+impl GuestKeys {
+    /// Whether a guest may have changed a key.
+    pub fn holds(&self, key: &str) -> bool {
+        self.any || self.named.contains(key)
+    }
+}
+
+/// What became of a guest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GuestReport {
+    /// What it is called.
+    pub name: String,
+    /// Its program and arguments, in one line.
+    pub text: String,
+    /// When it was started, if it was.
+    pub started_at: Option<SimTime>,
+    /// When it ended, and how: `exit 0`, or the name of a signal.
+    pub ended: Option<(SimTime, String)>,
+    /// It was ended because its time was over.
+    pub timed_out: bool,
+    /// After how long it was to be killed on purpose.
+    pub kill_after: Option<SimDuration>,
+    /// The texts it was to write and has not written.
+    pub missing: Vec<String>,
+    /// How many lines it wrote.
+    pub lines: u64,
 }
 
 /// What the validator saw with its own probes; the rest of the evidence is in the log.
@@ -381,6 +424,11 @@ pub struct LogLine {
 }
 
 impl Evidence {
+    /// When the first guest was started.
+    pub fn first_guest_at(&self) -> Option<SimTime> {
+        self.guests.iter().filter_map(|guest| guest.started_at).min()
+    }
+
     /// The node's last probe.
     pub fn node(&self, node: NodeId) -> Option<&NodeEvidence> {
         self.nodes.iter().find(|n| n.node == node)

@@ -52,9 +52,9 @@ impl Expectation {
         Expectation { fates, state }
     }
 
-    /// What became of a shard.
+    /// What became of a shard. One that the plan does not have, since servers may claim anything, is excused by nothing.
     pub fn fate(&self, shard: ShardId) -> &Fate {
-        &self.fates[&shard]
+        self.fates.get(&shard).unwrap_or(&Fate::Served)
     }
 
     /// What every live node must say of the cluster.

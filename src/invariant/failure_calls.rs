@@ -6,6 +6,7 @@
 
 use super::verdict::Findings;
 use super::{Applies, Case, Invariant, Verdict, always_asked};
+use crate::chronicle::FailCall;
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "failure_calls",
@@ -24,18 +25,13 @@ fn check(case: &Case) -> Verdict {
     }
     let mut findings = Findings::default();
     let calls = chronicle.suspicions.calls();
-    if chronicle.asks.reshaped() || chronicle.asks.retimed() {
-        return Verdict::holds(format!(
-            "{} calls, which commands of the plan may have provoked",
-            calls.len()
-        ));
-    }
     for doubt in chronicle.suspicions.unfounded() {
         let (by, about, silent) = (doubt.by, doubt.about, doubt.at.since(doubt.heard_at));
         let what = format!("{by} doubts {about}, of which it heard {silent} before");
         findings.broken_by((doubt.at, doubt.event), what);
     }
-    for call in calls.iter().filter(|call| call.reports.len() < call.quorum) {
+    let by_hand = |call: &FailCall| chronicle.asks.changed_table(call.by, call.at);
+    for call in calls.iter().filter(|call| call.reports.len() < call.quorum && !by_hand(call)) {
         let (by, about, had, needs) = (call.by, call.about, call.reports.len(), call.quorum);
         let what = format!(
             "{by} called {about} failing with the reports of {had} primaries, and {needs} are a majority"

@@ -6,6 +6,7 @@
 mod accounts;
 mod actions;
 mod disk;
+mod guests;
 mod processes;
 mod resyncs;
 mod takeovers;
@@ -15,6 +16,7 @@ use std::collections::BTreeMap;
 use self::accounts::Accounts;
 use self::actions::Actions;
 use self::disk::Disk;
+use self::guests::Guests;
 use self::processes::Processes;
 use self::takeovers::Takeovers;
 use super::Evidence;
@@ -41,6 +43,7 @@ pub struct Gatherer {
     actions: Actions,
     processes: Processes,
     disk: Disk,
+    guests: Guests,
     takeovers: Takeovers,
     chronicle: Chronicle,
     resyncs: BTreeMap<NodeId, Resyncs>,
@@ -66,6 +69,7 @@ impl Gatherer {
             actions: Actions::default(),
             processes: Processes::default(),
             disk: Disk::default(),
+            guests: Guests::of(plan),
             takeovers: Takeovers::default(),
             chronicle: Chronicle::new(plan),
             resyncs: BTreeMap::new(),
@@ -95,6 +99,8 @@ impl Gatherer {
             (ActorId::Client(client), Body::Complete { sequence, outcome, node }) => {
                 self.history.complete((client, *sequence), outcome, (event.at, *node));
             }
+            (_, Body::GuestWrote { commands, partial, .. }) => self.guests.wrote(commands, *partial),
+            (ActorId::Guest(guest), body) => self.guests.see(guest, event.at, body),
             (_, Body::Sent { from: ActorId::Node(node), bus: Some(bus), .. }) => {
                 self.accounts.sent(*node, event.at, bus);
             }
@@ -156,6 +162,8 @@ impl Gatherer {
             chronicle: self.chronicle,
             resyncs: self.resyncs,
             notable: self.notable,
+            guests: self.guests.reports,
+            guest_keys: self.guests.keys,
             exits: self.processes.exits,
             disk: self.disk.reports,
             livelocks: self.processes.livelocks,

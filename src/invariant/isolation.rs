@@ -24,7 +24,7 @@ fn check(case: &Case) -> Verdict {
         return Verdict::unknown("the log tells nothing of who claims what on the cluster bus");
     }
     let mut findings = Findings::default();
-    for accepted in chronicle.service.accepted() {
+    for accepted in chronicle.service.accepted().iter().filter(|accepted| !is_allowed(accepted, evidence)) {
         findings.broken_by((accepted.at, accepted.event), write(accepted));
     }
     for found in chronicle.states.contradictions() {
@@ -35,10 +35,22 @@ fn check(case: &Case) -> Verdict {
     findings.verdict(|| "Nobody served that must not".to_owned())
 }
 
+fn is_allowed(accepted: &Accepted, evidence: &Evidence) -> bool {
+    let is_read = matches!(accepted.why, Refusal::Down { is_read: true, .. });
+    is_read && Settings::at(evidence, accepted.node, accepted.at).reads_when_down()
+}
+
 fn write(accepted: &Accepted) -> String {
     let node = accepted.node;
     match &accepted.why {
         Refusal::Replica => format!("{node} took a write as a replica"),
+        Refusal::Down { since, is_read } => {
+            let what = if *is_read { "read" } else { "write" };
+            format!("{node} served a {what} though it says since {since} that the cluster is down")
+        }
+        Refusal::FewReplicas { heard, needed, for_ } => {
+            format!("{node} took a write with {heard} replicas heard within {for_}, and {needed} are needed")
+        }
         Refusal::CutOff { for_, heard, owners } => {
             format!(
                 "{node} took a write that was asked for {for_} after it last heard more than {heard} of {owners} primaries"
@@ -49,14 +61,18 @@ fn write(accepted: &Accepted) -> String {
 
 fn contradiction(found: &Contradiction, evidence: &Evidence) -> Option<String> {
     let node = found.node;
+    let by_hand = evidence.chronicle.asks.changed_table(node, found.at);
     match &found.why {
         Why::Young { age } => Some(format!("{node} serves as a primary {age} after its start")),
         Why::FailedOwner { owner, since } => {
             let required = Settings::at(evidence, node, found.at).needs_all_slots();
-            (required && !evidence.chronicle.asks.reshaped())
+            (required && !by_hand)
                 .then(|| format!("{node} says ok and calls {owner}, which owns slots, failing since {since}"))
         }
-        Why::Minority { doubted, owners, since } => (!evidence.chronicle.asks.reshaped())
+        Why::Back { after, delay } => (!by_hand).then(|| {
+            format!("{node} serves as a primary {after} after it saw no majority, and must wait {delay}")
+        }),
+        Why::Minority { doubted, owners, since } => (!by_hand)
             .then(|| format!("{node} says ok and doubts {doubted} of {owners} primaries since {since}")),
     }
 }

@@ -6,6 +6,7 @@
 pub mod account;
 pub mod attached_replicas;
 pub mod availability;
+pub mod candidates;
 pub mod config_epochs;
 pub mod convergence_time;
 pub mod data_consistency;
@@ -14,8 +15,10 @@ pub mod epochs;
 pub mod evidence;
 mod excuse;
 pub mod expectation;
+pub mod failover_time;
 pub mod failure_calls;
 pub mod gather;
+pub mod guests;
 pub mod hand_over;
 pub mod isolation;
 pub mod layout;
@@ -100,7 +103,7 @@ pub struct Judged {
 }
 
 /// Every invariant, in the order of the report.
-pub static CATALOGUE: [Invariant; 31] = [
+pub static CATALOGUE: &[Invariant] = &[
     slot_coverage::INVARIANT,
     replica_sync::INVARIANT,
     data_consistency::INVARIANT,
@@ -123,15 +126,18 @@ pub static CATALOGUE: [Invariant; 31] = [
     attached_replicas::INVARIANT,
     stray_keys::INVARIANT,
     persistence::INVARIANT,
+    candidates::INVARIANT,
     votes::INVARIANT,
     elections::INVARIANT,
     epochs::INVARIANT,
     failure_calls::INVARIANT,
+    failover_time::INVARIANT,
     hand_over::INVARIANT,
     isolation::INVARIANT,
     no_crash::INVARIANT,
     no_livelock::INVARIANT,
     no_deadlock::INVARIANT,
+    guests::INVARIANT,
 ];
 
 /// What a server owes whatever comes in: it neither ends nor stands still over bytes.
@@ -211,6 +217,7 @@ mod tests {
         let mut evidence = healthy();
         evidence.lag_samples = vec![lag(2, 1, 10, 0)];
         evidence.plan.limits.max_lost_writes = Some(0);
+        evidence.plan.limits.guests = true;
         let judged = judge(&evidence);
         assert!(judged.iter().all(|j| j.verdict.name() == "holds") && judged.len() == CATALOGUE.len());
         evidence.plan.limits.data_consistency = false;

@@ -19,7 +19,7 @@ use crate::wire::{Role, SlotMap, SlotRange};
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "one_story",
     title: "One Story",
-    statement: "what a node says in CLUSTER NODES, SLOTS, SHARDS, INFO and LINKS fits together",
+    statement: "what a node says in CLUSTER NODES, SLOTS, SHARDS, INFO and LINKS, and on the bus, fits together",
     applies: Applies::OnceHealed,
     asked: |limits| limits.membership,
     check,
@@ -49,6 +49,7 @@ fn contradictions(evidence: &Evidence, heard: Heard) -> Vec<String> {
     found.extend(account.slots.iter().flat_map(|slots| of_slots(evidence, heard, slots)));
     found.extend(account.shards.iter().flat_map(|shards| of_shards(evidence, heard, shards)));
     found.extend(of_links(evidence, heard));
+    found.extend(of_bus(evidence, heard));
     found
 }
 
@@ -178,6 +179,22 @@ fn of_links(evidence: &Evidence, heard: Heard) -> Option<String> {
     let wrong = others.filter(|row| row.connected != links.to.contains(&row.id));
     let names = wrong.map(|row| name_of(evidence, &row.id)).collect::<Vec<_>>();
     (!names.is_empty()).then(|| format!("LINKS and NODES differ on the link to {}", names.join(", ")))
+}
+
+/// What a node said of itself on the bus last, against its own line. Only a cluster that agrees in the end is asked: in any other
+/// one a role may change between two words.
+fn of_bus(evidence: &Evidence, heard: Heard) -> Option<String> {
+    let member = evidence.chronicle.members.get(heard.node)?;
+    let last = member.last.as_ref().filter(|last| last.prompt && evidence.converged_at().is_some())?;
+    let claim = &last.header.as_ref()?.claim;
+    let is_primary = heard.own.role() == Some(Role::Primary);
+    if claim.is_primary() != is_primary {
+        return Some("NODES has another role than the bus".to_owned());
+    }
+    let said: SlotMap =
+        claim.slots.iter().map(|(first, last)| SlotRange { first: *first, last: *last }).collect();
+    let own: SlotMap = heard.own.slots.iter().copied().collect();
+    (is_primary && said != own).then(|| "NODES has other slots than the bus".to_owned())
 }
 
 #[cfg(test)]

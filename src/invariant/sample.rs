@@ -60,6 +60,8 @@ pub fn healthy_of(shards: u16, replicas: u16) -> Evidence {
         lag_samples: vec![],
         faults: vec![],
         operations: vec![],
+        guests: vec![],
+        guest_keys: Default::default(),
         exits: vec![],
         disk: vec![],
         livelocks: vec![],
@@ -94,6 +96,7 @@ fn plan(shards: u16, replicas: u16) -> Plan {
         operations: vec![],
         faults: vec![],
         workload: None,
+        guests: Vec::new(),
         limits: Limits {
             slot_coverage: true,
             replica_sync: true,

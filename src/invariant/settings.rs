@@ -9,7 +9,7 @@ use super::Evidence;
 use super::evidence::OperationReport;
 use crate::id::NodeId;
 use crate::op::Op;
-use crate::time::SimTime;
+use crate::time::{SimDuration, SimTime};
 
 /// The settings of one node at an instant.
 #[derive(Clone, Copy)]
@@ -35,6 +35,11 @@ impl<'e> Settings<'e> {
         self.is_on(&["cluster-require-full-coverage"], true)
     }
 
+    /// Whether reads are served while the cluster is down.
+    pub fn reads_when_down(&self) -> bool {
+        self.is_on(&["cluster-allow-reads-when-down"], false)
+    }
+
     /// Whether a replica may stand for election.
     pub fn may_stand(&self) -> bool {
         !self.is_on(&["cluster-replica-no-failover", "cluster-slave-no-failover"], false)
@@ -44,6 +49,24 @@ impl<'e> Settings<'e> {
     pub fn may_stand_at_any_age(&self) -> bool {
         let names = ["cluster-replica-validity-factor", "cluster-slave-validity-factor"];
         self.text(&names).and_then(|text| text.trim().parse::<i64>().ok()) == Some(0)
+    }
+
+    /// For how long a replica may have been without its primary and still stand, with the node timeout; nothing if it may stand
+    /// at any age (`clusterHandleReplicaFailover`).
+    pub fn longest_data_age(&self, node_timeout: SimDuration) -> Option<SimDuration> {
+        let number = |names: &[&str]| self.text(names).and_then(|text| text.trim().parse::<u64>().ok());
+        let factor =
+            number(&["cluster-replica-validity-factor", "cluster-slave-validity-factor"]).unwrap_or(10);
+        let ping = number(&["repl-ping-replica-period", "repl-ping-slave-period"]).unwrap_or(10);
+        // The time until the primary is called failing is not held against it.
+        let age = SimDuration::from_ns(node_timeout.as_ns() * (factor + 1));
+        (factor > 0).then_some(SimDuration::from_secs(ping) + age)
+    }
+
+    /// How often timers are looked at (`hz`), at most.
+    pub fn cron_period(&self) -> SimDuration {
+        let hz = self.text(&["hz"]).and_then(|text| text.trim().parse::<u64>().ok()).unwrap_or(10);
+        SimDuration::from_ms(1_000 / hz.clamp(1, 10))
     }
 
     /// Whether replicas move to primaries that have none.

@@ -55,7 +55,8 @@ fn wrong_candidate(vote: &Vote, request: &Request, chronicle: &Chronicle) -> Opt
     if !request.forced && vote.knew_failed.is_none() {
         return Some(format!("though nobody had called its primary {primary} failing"));
     }
-    let newer = vote.newer_owner.filter(|_| !chronicle.asks.reshaped());
+    let by_hand = chronicle.asks.changed_slots(&request.claim.slots, vote.at);
+    let newer = vote.newer_owner.filter(|_| !by_hand);
     newer.map(|(owner, epoch)| {
         let asked = request.config_epoch;
         format!("though {owner} owns some of its slots in epoch {epoch}, and it knows them in epoch {asked}")

@@ -81,7 +81,8 @@ impl<'e> Writers<'e> {
     /// When a command was sent first that may have written or destroyed a key.
     pub fn touched(&self, key: &str) -> Option<SimTime> {
         let touching = self.leading(key).filter(|typed| typed.touches(key));
-        touching.map(|typed| typed.sent_at).min()
+        let by_guest = self.evidence.guest_keys.holds(key).then(|| self.evidence.first_guest_at()).flatten();
+        touching.map(|typed| typed.sent_at).chain(by_guest).min()
     }
 
     /// The commands that went to whoever led the key's shard then.
@@ -131,6 +132,28 @@ impl Typed<'_> {
             name if DESTROYS.contains(&name) => self.args[1..].iter().any(|argument| argument == key),
             _ => false,
         }
+    }
+}
+
+/// What a command does to keys, by its name alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// It changes none.
+    None,
+    /// It may change those that it names.
+    Named,
+    /// It may change any.
+    Any,
+}
+
+/// What the command of this name does to keys.
+pub(super) fn effect(name: &str) -> Effect {
+    let name = name.to_ascii_lowercase();
+    match name.as_str() {
+        "flushall" | "flushdb" | "debug" | "restore" => Effect::Any,
+        name if SCRIPTS.contains(&name) => Effect::Any,
+        name if READS.contains(&name) => Effect::None,
+        _ => Effect::Named,
     }
 }
 

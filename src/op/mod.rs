@@ -227,7 +227,7 @@ fn node_named(name: &str) -> Option<NodeId> {
 /// Slots that a command names.
 const SLOTS: Key = Key::new("slots", Form::Slots, "the slots. Must be there");
 /// Every slot there is.
-const ALL_SLOTS: (u16, u16) = (0, 16_383);
+pub const ALL_SLOTS: (u16, u16) = (0, 16_383);
 
 /// Slots as arguments: each by itself, or the ends of each range.
 fn slot_words(slots: &[(u16, u16)], ranges: bool) -> Vec<String> {

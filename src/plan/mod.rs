@@ -7,6 +7,7 @@ mod epoch;
 mod fit;
 mod foresee;
 pub mod generate;
+mod guest;
 pub mod reduce;
 pub mod resolve;
 mod to_scenario;
@@ -26,6 +27,7 @@ use crate::time::SimDuration;
 pub use crate::scenario::{Formation, PLAIN, Pattern};
 pub use fit::Unfit;
 pub use generate::{Overrides, generate};
+pub use guest::{GuestExpect, GuestPlan};
 pub use reduce::{FaultTimes, Kept, OperationTimes, Timeline};
 pub use resolve::{ResolveError, resolve};
 
@@ -50,6 +52,9 @@ pub struct Plan {
     pub faults: Vec<Fault>,
     /// The clients; none if absent.
     pub workload: Option<WorkloadPlan>,
+    /// Programs of the user's, each on a host of its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub guests: Vec<GuestPlan>,
     /// What must hold in the end, and within which limits.
     pub limits: Limits,
 }
@@ -175,6 +180,9 @@ pub struct Limits {
     pub persistence: bool,
     /// Operations that nothing excuses are done.
     pub operations: bool,
+    /// Guests come to what is wanted of them; asked for where there are guests.
+    #[serde(skip_serializing_if = "is_false")]
+    pub guests: bool,
     /// How long after the last fault or operation all live nodes agree at the latest.
     pub max_convergence_ns: SimDuration,
     /// The longest replication lag that is tolerated once nothing is wrong.
@@ -195,6 +203,11 @@ fn is_true(asked: &bool) -> bool {
     *asked
 }
 
+/// For keys that stand in a plan only where they switch something on.
+fn is_false(asked: &bool) -> bool {
+    !asked
+}
+
 impl Default for Limits {
     /// What holds where a scenario says nothing.
     fn default() -> Self {
@@ -206,6 +219,7 @@ impl Default for Limits {
             roles: true,
             persistence: true,
             operations: true,
+            guests: false,
             max_convergence_ns: SimDuration::from_secs(30),
             max_replication_lag_ns: SimDuration::from_secs(5),
             max_write_gap_ns: None,

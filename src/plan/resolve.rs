@@ -4,19 +4,23 @@
 //! purpose, so that an entry more at the end of a list moves nothing before it.
 
 use crate::history::Request;
-use crate::id::{ClientId, NodeId};
+use crate::id::{ClientId, GuestId, NodeId};
 use crate::language::{Problem, millis};
 use crate::model;
 use crate::scenario::actions::{self, Draws};
 use crate::scenario::check::{DEFAULT_REPLICAS, DEFAULT_SHARDS, check};
 use crate::scenario::script::{DEFAULT_CLIENTS, in_order};
 use crate::scenario::{
-    Cluster, Command, Delay, Intensity, LatencyMs, Network, Scenario, Validation, Workload,
+    Cluster, Command, Delay, Guest, Intensity, LatencyMs, Network, Scenario, Validation, Workload,
 };
 use crate::time::SimDuration;
 
+use super::guest::DEFAULT_TIMEOUT;
 use super::written::{latency, ppm, small};
-use super::{ClientCommand, ClusterPlan, Limits, LinkDelay, NetworkPlan, Plan, WorkloadPlan, epoch};
+use super::{
+    ClientCommand, ClusterPlan, GuestExpect, GuestPlan, Limits, LinkDelay, NetworkPlan, Plan, WorkloadPlan,
+    epoch,
+};
 
 /// `cluster-node-timeout` unless the scenario says otherwise; the server's own 15 s would make runs long.
 pub(super) const DEFAULT_NODE_TIMEOUT_MS: u64 = 5_000;
@@ -44,6 +48,7 @@ pub fn resolve(scenario: &Scenario, seed: Option<u64>) -> Result<Plan, ResolveEr
     let seed = seed.or(scenario.head.seed).ok_or(ResolveError::NoSeed)?;
     let cluster = cluster(&scenario.cluster);
     let workload = workload(&scenario.workload);
+    let guests = guests(scenario);
     // A run without clients has ten seconds to work in.
     let working_ms = workload.as_ref().map_or(10_000, |workload| workload.duration_ns.as_ms());
     let (operations, faults) = actions::read(scenario, cluster.layout(), Draws { seed, working_ms })
@@ -57,7 +62,8 @@ pub fn resolve(scenario: &Scenario, seed: Option<u64>) -> Result<Plan, ResolveEr
         operations,
         faults,
         workload,
-        limits: limits(&scenario.validation),
+        limits: Limits { guests: !guests.is_empty(), ..limits(&scenario.validation) },
+        guests,
     };
     Ok(plan.foreseen())
 }
@@ -93,7 +99,7 @@ fn network(written: &Network) -> NetworkPlan {
 }
 
 fn workload(written: &Workload) -> Option<WorkloadPlan> {
-    let is_enabled = written.enabled.unwrap_or(true);
+    let is_enabled = written.enabled.unwrap_or(written.tool.is_none());
     is_enabled.then(|| match &written.commands {
         Some(commands) => scripted(written, commands),
         None => drawn(written),
@@ -142,6 +148,29 @@ fn drawn(written: &Workload) -> WorkloadPlan {
     }
 }
 
+/// The guests in the order of the list; a tool that is the workload comes first.
+fn guests(scenario: &Scenario) -> Vec<GuestPlan> {
+    let tool = scenario.workload.as_guest();
+    let all = tool.iter().chain(&scenario.guests);
+    (1..).zip(all).map(|(number, written)| guest(GuestId(number), written)).collect()
+}
+
+fn guest(id: GuestId, written: &Guest) -> GuestPlan {
+    let expect = written.expect.clone().unwrap_or_default();
+    GuestPlan {
+        id,
+        name: written.name.clone(),
+        run: written.run.clone(),
+        at_ns: SimDuration::from_secs_f64(written.at.unwrap_or(0.0)),
+        timeout_ns: written.timeout.map_or(DEFAULT_TIMEOUT, SimDuration::from_secs_f64),
+        kill_after_ns: written.kill_after.map(SimDuration::from_secs_f64),
+        stdin: written.stdin.clone(),
+        files: written.files.clone(),
+        environment: written.environment.clone(),
+        expect: GuestExpect { exit: expect.exit, output: expect.output },
+    }
+}
+
 fn limits(written: &Validation) -> Limits {
     let usual = Limits::default();
     let seconds = |written: Option<f64>| written.map(SimDuration::from_secs_f64);
@@ -153,6 +182,7 @@ fn limits(written: &Validation) -> Limits {
         roles: written.roles.unwrap_or(usual.roles),
         persistence: written.persistence.unwrap_or(usual.persistence),
         operations: written.operations.unwrap_or(usual.operations),
+        guests: usual.guests,
         max_convergence_ns: seconds(written.max_convergence_time).unwrap_or(usual.max_convergence_ns),
         max_replication_lag_ns: seconds(written.max_replication_lag).unwrap_or(usual.max_replication_lag_ns),
         max_write_gap_ns: seconds(written.max_write_gap),

@@ -6,10 +6,12 @@ use crate::fault::{Fault, LatencyRange};
 use crate::history::Request;
 use crate::language::in_millis;
 use crate::op::Op;
-use crate::scenario::{Cluster, Command, Delay, Head, LatencyMs, Network, Scenario, Validation, Workload};
+use crate::scenario::{
+    Cluster, Command, Delay, Guest, GuestExpect, Head, LatencyMs, Network, Scenario, Validation, Workload,
+};
 use crate::time::SimDuration;
 
-use super::{ClientCommand, Limits, LinkDelay, Plan, WorkloadPlan};
+use super::{ClientCommand, GuestPlan, Limits, LinkDelay, Plan, WorkloadPlan};
 
 impl Plan {
     /// The scenario that resolves to this plan.
@@ -39,6 +41,7 @@ impl Plan {
             operations: self.operations.iter().map(Op::write).collect(),
             chaos: self.faults.iter().map(Fault::write).collect(),
             workload: self.workload.as_ref().map_or_else(no_workload, workload),
+            guests: self.guests.iter().map(guest).collect(),
             validation: validation(&self.limits),
         }
     }
@@ -88,6 +91,21 @@ fn command(command: &ClientCommand) -> Command {
         Request::Set { key, value } => Command { set: Some(key), value: Some(value), ..said },
         Request::Get { key } => Command { get: Some(key), ..said },
         Request::Call { commands, .. } => said.calling(commands),
+    }
+}
+
+fn guest(plan: &GuestPlan) -> Guest {
+    let expect = GuestExpect { exit: plan.expect.exit, output: plan.expect.output.clone() };
+    Guest {
+        name: plan.name.clone(),
+        run: plan.run.clone(),
+        at: seconds(plan.at_ns),
+        timeout: seconds(plan.timeout_ns),
+        kill_after: plan.kill_after_ns.and_then(seconds),
+        stdin: plan.stdin.clone(),
+        files: plan.files.clone(),
+        environment: plan.environment.clone(),
+        expect: (!plan.expect.is_nothing()).then_some(expect),
     }
 }
 

@@ -109,6 +109,7 @@ fn a_run_that_passed_is_summed_up() {
             ✓ Replication Lag: 0.020s average, 0.020s max (1 samples)
             ✓ Replication Stream: 0 commands of 0 histories
             ✓ Reads: 0 values read, all of them written before
+            ✓ Replies: 0 replies explained by the order of execution, 2 not followed
             ✓ Single Owner: No slot has two owners
             ✓ Views Agree: 6 nodes agree
             ✓ Open Slots: no slot is half moved
@@ -121,10 +122,12 @@ fn a_run_that_passed_is_summed_up() {
             ✓ Attached Replicas: 3 replicas attached
             ✓ Stray Keys: no key is where it does not belong
             ✓ Persistence: 6 files as in memory, 0 left whole by processes that ended
+            ✓ Candidates: 0 candidacies
             ✓ Votes: 0 votes in 0 elections
             ✓ Elections: 0 elections and 0 takeovers
             ✓ Epochs: No epoch went back
             ✓ Failure Calls: 0 calls
+            ✓ Failover Time: 0 primaries that ended in a calm cluster
             ✓ Hand-Over: 0 hand-overs
             ✓ Isolation: Nobody served that must not
             ✓ No Crash: No unexpected exit (0 expected)
@@ -248,6 +251,12 @@ fn the_json_report_has_every_measured_value() {
                   "verdict": "holds",
                   "detail": "0 values read, all of them written before"
                 },
+                "replies": {
+                  "title": "Replies",
+                  "statement": "every reply is what the commands say that its node had executed before, one after the other",
+                  "verdict": "holds",
+                  "detail": "0 replies explained by the order of execution, 2 not followed"
+                },
                 "single_owner": {
                   "title": "Single Owner",
                   "statement": "no slot is claimed for two live primaries in any view",
@@ -298,7 +307,7 @@ fn the_json_report_has_every_measured_value() {
                 },
                 "one_story": {
                   "title": "One Story",
-                  "statement": "what a node says in CLUSTER NODES, SLOTS, SHARDS, INFO and LINKS fits together",
+                  "statement": "what a node says in CLUSTER NODES, SLOTS, SHARDS, INFO and LINKS, and on the bus, fits together",
                   "verdict": "holds",
                   "detail": "6 nodes say the same in all their words"
                 },
@@ -319,6 +328,12 @@ fn the_json_report_has_every_measured_value() {
                   "statement": "nodes.conf is what the node has in memory, votes are in it, and a restart keeps who the node is",
                   "verdict": "holds",
                   "detail": "6 files as in memory, 0 left whole by processes that ended"
+                },
+                "candidates": {
+                  "title": "Candidates",
+                  "statement": "a replica that stands for election knows its rank by the offsets it was told, waits as long as that says, and was not without its primary for longer than its validity factor allows",
+                  "verdict": "holds",
+                  "detail": "0 candidacies"
                 },
                 "votes": {
                   "title": "Votes",
@@ -343,6 +358,12 @@ fn the_json_report_has_every_measured_value() {
                   "statement": "a node is doubted only after a node timeout without a word of it, and called failing only by one that has the young reports of a majority of the primaries with slots",
                   "verdict": "holds",
                   "detail": "0 calls"
+                },
+                "failover_time": {
+                  "title": "Failover Time",
+                  "statement": "a primary that ends in a calm cluster is called failing within two node timeouts, and replaced within what its replicas' ranks make them wait",
+                  "verdict": "holds",
+                  "detail": "0 primaries that ended in a calm cluster"
                 },
                 "hand_over": {
                   "title": "Hand-Over",

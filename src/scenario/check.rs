@@ -3,6 +3,7 @@
 //! Every problem is found, not only the first, each with its path. What may happen to be hopeless (a failover
 //! without a quorum) is no problem here: the plan says of such an operation that it is expected to fail.
 
+mod guests;
 mod network;
 mod workload;
 
@@ -39,6 +40,7 @@ pub fn check(scenario: &Scenario) -> Vec<Problem> {
     found.count(&Place::of(&["operations"]), scenario.operations.len(), MAX_ENTRIES);
     found.count(&Place::of(&["chaos"]), scenario.chaos.len(), MAX_ENTRIES);
     found.workload(&scenario.workload);
+    found.guests(&scenario.guests, &scenario.workload);
     found.validation(&scenario.validation);
     found.problems
 }

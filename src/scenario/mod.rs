@@ -9,6 +9,7 @@ mod budget;
 pub mod check;
 pub mod entry;
 mod error;
+pub mod guest;
 mod locate;
 pub mod parse;
 pub mod reference;
@@ -22,11 +23,12 @@ use serde::{Deserialize, Serialize};
 
 pub use entry::{Command, Delay};
 pub use error::ScenarioError;
+pub use guest::{Guest, GuestExpect};
 pub use parse::{load, parse_str};
 
 use crate::language::Value;
 
-use text::{list_of_maps, null_as_default, text, text_map};
+use text::{list_of_maps, null_as_default, text, text_map, texts};
 
 /// Everything a person can say about a run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -53,6 +55,9 @@ pub struct Scenario {
     /// The clients.
     #[serde(default, deserialize_with = "null_as_default")]
     pub workload: Workload,
+    /// Programs of the user's.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub guests: Vec<Guest>,
     /// What must hold in the end.
     #[serde(default, deserialize_with = "list_of_maps")]
     pub validation: Validation,
@@ -181,6 +186,11 @@ pub struct Workload {
     pub timeout: Option<f64>,
     /// Everything the clients do; then nothing of it is drawn.
     pub commands: Option<Vec<Command>>,
+    /// A program that is the workload in the place of clients, such as `valkey-benchmark`.
+    pub tool: Option<String>,
+    /// The tool's arguments.
+    #[serde(default, deserialize_with = "texts", skip_serializing_if = "Vec::is_empty")]
+    pub args: Vec<String>,
 }
 
 /// The section `validation`: a list of maps, or one map.

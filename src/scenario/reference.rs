@@ -115,6 +115,8 @@ The server to run: a version in quotes (`\"8.1\"`), or a path.
 | `timeout` | seconds | how long a client waits for an answer |
 | `mix` | `{kind: weight}` | how much of what is drawn is of which kind of commands, see below; all of it `plain` if absent |
 | `commands` | a list of commands, see below | everything the clients do; then nothing of it is drawn |
+| `tool` | a program | runs as the guest `workload` in the place of clients: `valkey-benchmark` |
+| `args` | a list of texts | the tool's arguments; `-h 10.0.0.1 -p 6379` comes before them unless they name a host |
 
 An entry of `commands` has `client` (from 1), `at` (seconds since the workload began; later if the client's command before it is
 still open) and one of these:
@@ -134,7 +136,26 @@ The kinds of `mix`, whose replies are held against a model of the server, comman
 | `plain` | `SET` and `GET` by `pattern`, on keys and values of their own |
 ";
 
-const TAIL: &str = "## `validation`
+const TAIL: &str = "## `guests`
+
+Unmodified programs of the user's, in a list: each runs under the same virtual time as the cluster, on a host of its own
+(10.3.0.1 is the first guest's; node 1 is at 10.0.0.1, node 256 at 10.0.1.0, all at port 6379). What it writes to its outputs, and the files that
+it leaves, are among the results in `guests/NAME`. What cannot be simulated is refused by name: static binaries,
+`io_uring`, edge-triggered epoll, threads that wait for each other without giving way.
+
+| key | value | |
+|---|---|---|
+| `name` | letters, digits, `-`, `_` | what it is called. Must be there |
+| `run` | a list: program, arguments | what is run: a path, or a name that is looked for beside the server, among the tools of its version (`valkey-cli`, `valkey-benchmark`; fetched if need be), and on `PATH`. Must be there |
+| `at` | seconds | when it starts, after the workload began; 0 if absent |
+| `timeout` | seconds | how long it may take; then it is ended, which is a violation; 300 if absent |
+| `kill_after` | seconds | after how long it is killed on purpose, as an operator does who loses patience |
+| `stdin` | a text | what it reads from its standard input |
+| `files` | names with their contents | what stands in its folder when it starts |
+| `environment` | names with their values | what is in its environment besides what every guest has |
+| `expect` | `{exit: status, output: [text, …]}` | its exit status, and texts that are each part of a line it writes; what is absent is not judged |
+
+## `validation`
 
 What must hold in the end, as one map or a list of maps.
 

@@ -13,6 +13,7 @@ impl Workload {
         let named = || self.commands.as_ref()?.iter().map(|command| command.client).max();
         match self.enabled {
             Some(false) => 0,
+            None if self.tool.is_some() => 0,
             _ => self.clients.or_else(named).unwrap_or(DEFAULT_CLIENTS),
         }
     }

@@ -29,6 +29,12 @@ pub(super) fn text_map<'de, D: Deserializer<'de>>(d: D) -> Result<BTreeMap<Strin
     Ok(map.into_iter().map(|(name, value)| (name, value.into_directive())).collect())
 }
 
+/// A list of texts, which may be written as numbers or booleans.
+pub(super) fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let list = Option::<Vec<Scalar>>::deserialize(deserializer)?.unwrap_or_default();
+    Ok(list.into_iter().map(Scalar::into_argument).collect())
+}
+
 /// A command word by word; numbers and booleans are words too.
 pub(super) fn words<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
     let words = Option::<Vec<Scalar>>::deserialize(deserializer)?;

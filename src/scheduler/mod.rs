@@ -4,6 +4,7 @@
 //! events is the queue's, and the queue's is the seed's.
 
 mod frozen;
+mod guests;
 mod queue;
 mod recorder;
 
@@ -18,10 +19,11 @@ pub use self::recorder::{Observer, Recorder};
 use crate::actor::chaos::Chaos;
 use crate::actor::client::Client;
 use crate::actor::director::Director;
-use crate::actor::host::{Delivery, Handled, Host, Record};
+use crate::actor::guest::Guest;
+use crate::actor::host::{self, Delivery, Handled, Record};
 use crate::actor::message::{
-    ChaosMessage, ClientMessage, DirectorMessage, Message, NetworkMessage, NodeMessage, OperatorMessage,
-    ValidatorMessage,
+    ChaosMessage, ClientMessage, DirectorMessage, GuestMessage, Message, NetworkMessage, NodeMessage,
+    OperatorMessage, ValidatorMessage,
 };
 use crate::actor::network::Network;
 use crate::actor::node::{Node, Order};
@@ -31,7 +33,7 @@ use crate::actor::{Act, Actor, Out};
 use crate::chronicle::cues::Met;
 use crate::event::{Body, Phase};
 use crate::event_log::Decisions;
-use crate::id::{ActorId, ClientId, NodeId};
+use crate::id::{ActorId, ClientId, Host, NodeId};
 use crate::invariant::evidence::Findings;
 use crate::plan::Plan;
 use crate::time::{SimDuration, SimTime};
@@ -116,12 +118,12 @@ pub struct Guide {
 
 /// The actors of a plan, their queue and their world.
 pub struct Scheduler<W: World> {
-    actors: BTreeMap<ActorId, Host>,
+    actors: BTreeMap<ActorId, host::Host>,
     queue: Queue,
     world: W,
     log: Rc<RefCell<Recorder>>,
-    /// The number of each node's latest timer.
-    timers: BTreeMap<NodeId, u64>,
+    /// The number of the latest timer of each who has processes.
+    timers: BTreeMap<ActorId, u64>,
     findings: Option<Findings>,
     finished: Option<Option<String>>,
     cease_at: Option<u64>,
@@ -133,7 +135,7 @@ impl<W: World> Scheduler<W> {
     pub fn new(plan: &Plan, guide: Guide, world: W, log: Rc<RefCell<Recorder>>) -> Self {
         let actors = cast(plan, guide.decisions)
             .into_iter()
-            .map(|(id, actor)| (id, Host::new(id, actor, Rc::clone(&log) as Rc<RefCell<dyn Record>>)))
+            .map(|(id, actor)| (id, host::Host::new(id, actor, Rc::clone(&log) as Rc<RefCell<dyn Record>>)))
             .collect();
         Scheduler {
             actors,
@@ -213,6 +215,7 @@ impl<W: World> Scheduler<W> {
     fn cease(&mut self, now: SimTime) -> Result<(), WorldError> {
         let crowd = |id: &ActorId| match id {
             ActorId::Client(_) => Some((*id, Message::Client(ClientMessage::Cease))),
+            ActorId::Guest(_) => Some((*id, Message::Guest(GuestMessage::Cease))),
             ActorId::Node(_) => Some((*id, Message::Node(NodeMessage::Cease))),
             _ => None,
         };
@@ -229,10 +232,7 @@ impl<W: World> Scheduler<W> {
     }
 
     fn is_stale(&self, queued: &Queued) -> bool {
-        match (queued.timer, queued.to) {
-            (Some(number), ActorId::Node(node)) => self.timers.get(&node) != Some(&number),
-            _ => false,
-        }
+        queued.timer.is_some_and(|number| self.timers.get(&queued.to) != Some(&number))
     }
 
     fn step(&mut self, queued: Queued) -> Result<(), WorldError> {
@@ -280,14 +280,15 @@ impl<W: World> Scheduler<W> {
             Act::Resume { node, order } => {
                 if let Some(turn) = self.world.resume(node, now, order.seed)? {
                     self.note_order(now, event, node, order, &turn);
-                    self.after_turn(node, event, turn);
+                    self.after_turn(Host::Node(node), event, turn);
                 }
             }
             Act::Socket { node, handle, arrival } => self.world.arrive(node, handle, arrival),
+            Act::Lie { node, lie, about } => self.world.lie(node, lie, about),
             Act::Mark { node, signal } => self.world.mark(node, signal),
             Act::Signal { node, signal } => {
                 if let Some(turn) = self.world.signal(node, signal, now)? {
-                    self.after_turn(node, event, turn);
+                    self.after_turn(Host::Node(node), event, turn);
                 }
             }
             Act::ReadNodesConf { node } => {
@@ -295,6 +296,7 @@ impl<W: World> Scheduler<W> {
                 let message = ValidatorMessage::NodesConf { node, text };
                 self.push(now, ActorId::Validator, Some(event), Message::Validator(message));
             }
+            Act::Guest { guest, act } => self.act_for_guest(now, event, guest, act)?,
             Act::Present { findings } => self.findings = Some(*findings),
             Act::Finish { unfinished } => self.finished = Some(unfinished),
         }
@@ -309,39 +311,51 @@ impl<W: World> Scheduler<W> {
         }
     }
 
-    /// Queues what was seen in a turn, and the node's next one.
-    fn after_turn(&mut self, node: NodeId, event: u64, turn: Turn) {
+    /// Queues what was seen in a turn of a host's processes, and the next one.
+    fn after_turn(&mut self, host: Host, event: u64, turn: Turn) {
         for seen in turn.seen {
-            let (to, message) = seen.told(node);
+            let (to, message) = seen.told(host);
             self.push(turn.ended_at, to, Some(event), message);
         }
-        let me = ActorId::Node(node);
-        let number = self.timers.entry(node).or_default();
+        let me = host.owner().expect("only hosts with processes have turns");
+        let number = self.timers.entry(me).or_default();
         *number += 1;
-        let number = *number;
-        let at = turn.ended_at;
+        let (number, at) = (*number, turn.ended_at);
         match turn.next {
             Next::Blocked(SimTime::NEVER) => {}
             Next::Blocked(until) => {
-                let message = Message::Node(NodeMessage::Wake);
-                self.queue.push(Queued {
-                    at: until.max(at),
-                    to: me,
-                    cause: Some(event),
-                    timer: Some(number),
-                    message,
-                });
+                let (at, cause, timer) = (until.max(at), Some(event), Some(number));
+                self.queue.push(Queued { at, to: me, cause, timer, message: wake(me) });
             }
-            Next::Exited(status) => {
-                self.push(at, me, Some(event), Message::Node(NodeMessage::Exited { status }));
-            }
-            Next::Livelock(detail) => {
-                self.push(at, me, Some(event), Message::Node(NodeMessage::Livelock { detail }));
-            }
-            Next::Deadlock(detail) => {
-                self.push(at, me, Some(event), Message::Node(NodeMessage::Deadlock { detail }));
-            }
+            end => self.push(at, me, Some(event), ended(me, end)),
         }
+    }
+}
+
+/// What a host's owner is told when a deadline of its processes is due.
+fn wake(owner: ActorId) -> Message {
+    match owner {
+        ActorId::Guest(_) => Message::Guest(GuestMessage::Wake),
+        _ => Message::Node(NodeMessage::Wake),
+    }
+}
+
+/// What a host's owner is told when its first process has ended.
+fn ended(owner: ActorId, end: Next) -> Message {
+    let (word, detail) = match end {
+        Next::Exited(status) => ("", status),
+        Next::Livelock(detail) => ("livelock", detail),
+        Next::Deadlock(detail) => ("deadlock", detail),
+        Next::Blocked(_) => unreachable!("whoever is blocked has not ended"),
+    };
+    match (owner, word) {
+        (ActorId::Guest(_), "") => Message::Guest(GuestMessage::Ended { status: detail }),
+        (ActorId::Guest(_), word) => {
+            Message::Guest(GuestMessage::Ended { status: format!("{word}: {detail}") })
+        }
+        (_, "livelock") => Message::Node(NodeMessage::Livelock { detail }),
+        (_, "deadlock") => Message::Node(NodeMessage::Deadlock { detail }),
+        _ => Message::Node(NodeMessage::Exited { status: detail }),
     }
 }
 
@@ -371,6 +385,9 @@ fn cast(plan: &Plan, mut decisions: Decisions) -> Vec<(ActorId, Box<dyn Actor>)>
         if let Some(actor) = Client::new(client, plan, recorded) {
             actors.push((ActorId::Client(client), Box::new(actor)));
         }
+    }
+    for guest in &plan.guests {
+        actors.push((ActorId::Guest(guest.id), Box::new(Guest::new(guest))));
     }
     actors
 }

@@ -25,6 +25,7 @@ fn plan() -> Plan {
         operations: Vec::new(),
         faults: Vec::new(),
         workload: None,
+        guests: Vec::new(),
         limits: Limits::default(),
     }
 }

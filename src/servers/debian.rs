@@ -12,6 +12,7 @@ use super::libc_version;
 use super::libraries::{self, LIBRARY_FOLDER};
 use super::sources::{self, Distribution, Mirror};
 use super::store::Contents;
+use super::tools::{self, BuiltTools};
 use super::version::{Family, Spec, Version};
 use super::workshop::{Bench, Built};
 
@@ -99,6 +100,25 @@ pub(super) fn fetch(offer: &Offer, spec: &Spec, bench: &Bench) -> Result<Built, 
     libraries::gather(&mut apt, &bench.entry, &server, libraries::Start { own_libc, files })?;
     let origin = format!("{} {} {}", release.name(), spec.family, chosen.package_version);
     Ok(Built { origin, contents: contents(server, own_libc, &bench.entry) })
+}
+
+/// Fetches the tools of the highest version that matches into the bench's entry.
+pub(super) fn fetch_tools(offer: &Offer, spec: &Spec, bench: &Bench) -> Result<BuiltTools, FetchError> {
+    let release = offer.release;
+    let mut apt = Apt::update(&bench.scratch, &offer.mirror, release.suites, release.components())?;
+    let package = format!("{}-tools", spec.family);
+    let chosen = choose(spec, apt.candidates(&package)?)?;
+    let files = apt.download(&[format!("{package}={}", chosen.package_version)])?;
+    let own_libc = needs_own_libc(&apt)?;
+    let names = tools::names(spec.family);
+    for name in &names {
+        let found = apt.unpacked(&["usr/bin"], name).ok_or_else(|| FetchError::Missing(name.clone()))?;
+        fs::copy(found, bench.entry.join(name))?;
+        libraries::gather(&mut apt, &bench.entry, name, libraries::Start { own_libc, files: files.clone() })?;
+    }
+    let origin = format!("{} {} {}", release.name(), package, chosen.package_version);
+    let contents = contents(names[0].clone(), own_libc, &bench.entry);
+    Ok(BuiltTools { version: chosen.version.to_string(), origin, contents })
 }
 
 fn choose(spec: &Spec, candidates: Vec<Candidate>) -> Result<Candidate, FetchError> {

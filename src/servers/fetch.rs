@@ -19,13 +19,13 @@ const APT_CONFIGURATION: &str = "/etc/apt";
 
 /// A place to fetch from.
 #[derive(Clone, Debug)]
-enum Source {
+pub(super) enum Source {
     Wheel,
     Packages(Offer),
 }
 
 impl Source {
-    fn name(&self) -> String {
+    pub(super) fn name(&self) -> String {
         match self {
             Source::Wheel => wheel::SOURCE.to_owned(),
             Source::Packages(offer) => offer.release.name(),
@@ -99,7 +99,7 @@ fn attempt(source: &Source, spec: &Spec, workshop: &Workshop<'_>) -> Result<(Ent
 }
 
 /// Everything there is to try here, the default first; a machine without packages of its own is an attempt failed.
-fn sources(attempts: &mut Vec<Attempt>) -> Vec<Source> {
+pub(super) fn sources(attempts: &mut Vec<Attempt>) -> Vec<Source> {
     let offers = debian::offers(Path::new(APT_CONFIGURATION));
     if offers.is_empty() {
         attempts.push(Attempt { source: "packages".to_owned(), reason: FetchError::NoMirror });
@@ -108,7 +108,7 @@ fn sources(attempts: &mut Vec<Attempt>) -> Vec<Source> {
 }
 
 /// The highest known version first, then packages that may have moved on. Any version will do in the default order.
-fn order(spec: &Spec, sources: Vec<Source>) -> Vec<Source> {
+pub(super) fn order(spec: &Spec, sources: Vec<Source>) -> Vec<Source> {
     let (mut known, others): (Vec<_>, Vec<_>) = sources.into_iter().partition(|s| s.known(spec).is_some());
     if !spec.is_any() {
         known.sort_by_key(|source| Reverse(source.known(spec)));

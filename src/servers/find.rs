@@ -8,6 +8,7 @@ use super::inspect::inspect;
 use super::options::{Notify, Options};
 use super::server::{Origin, Server};
 use super::store::Store;
+use super::tools::Toolbox;
 use super::version::{Family, Spec};
 use crate::event_log::ServerIdentity;
 
@@ -27,6 +28,10 @@ pub struct Listed {
 
 /// The server to simulate. What is named must be usable; what merely is on `PATH` is passed over with a notice if not.
 pub fn find(options: &Options, notify: Notify<'_>) -> Result<Server, ServerError> {
+    choose(options, notify).map(|server| Server { toolbox: Toolbox::of(options), ..server })
+}
+
+fn choose(options: &Options, notify: Notify<'_>) -> Result<Server, ServerError> {
     let store = Store::below(&options.cache_dir)?;
     if let Some(spec) = named_specs(options).next() {
         return named(spec.1, options, &store, notify);
@@ -72,7 +77,8 @@ pub fn find_exact(known: &ServerIdentity, options: &Options) -> Option<Server> {
     let mut stored = entries.iter().filter(|entry| entry.manifest.sha256 == known.sha256);
     let elsewhere = || list(options).into_iter().filter_map(|listed| listed.server.ok());
     let elsewhere = || elsewhere().find(|server| server.sha256 == known.sha256);
-    stored.find_map(|entry| entry.known_server(&known.build_id).ok()).or_else(elsewhere)
+    let found = stored.find_map(|entry| entry.known_server(&known.build_id).ok()).or_else(elsewhere);
+    found.map(|server| Server { toolbox: Toolbox::of(options), ..server })
 }
 
 fn stored(options: &Options) -> Vec<Listed> {

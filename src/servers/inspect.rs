@@ -16,6 +16,7 @@ use super::error::{Reason, Refusal};
 use super::libc_version::{self, HOST_LOADER};
 use super::probe;
 use super::server::{Launch, Origin, Server};
+use super::tools::Toolbox;
 use super::version::{Family, Version};
 use crate::workers;
 
@@ -62,6 +63,7 @@ fn server(launch: Launch, origin: Origin, said: Said, sha256: String, interprete
         loader,
         origin,
         beside: BTreeMap::new(),
+        toolbox: Toolbox::default(),
     }
 }
 

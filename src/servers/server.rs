@@ -6,6 +6,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::libc_version;
+use super::tools::Toolbox;
 use super::version::Family;
 use crate::event_log::ServerIdentity;
 
@@ -28,6 +29,8 @@ pub struct Server {
     pub libc: String,
     /// Where it was found.
     pub origin: Origin,
+    /// Where the programs of guests are looked for.
+    pub toolbox: Toolbox,
     /// What `--server` finds it by again: a file as it was named, or the version that the store has it under.
     pub spec: String,
     /// Servers that a plan gives to nodes beside this one, by the names that it has for them.

@@ -16,7 +16,7 @@ pub enum Family {
 }
 
 /// A version's numbers; what follows them (`-rc1`, `+dfsg1-3`) does not count in comparisons.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version(Vec<u32>);
 
 /// What is asked for: `8.1`, `8.1.1`, `9`, `valkey-8`, `redis-7.0`. A missing family means Valkey.
@@ -66,6 +66,12 @@ impl Spec {
     /// Any version of `family`.
     pub fn any(family: Family) -> Spec {
         Spec { family, version: Version(Vec::new()) }
+    }
+
+    /// The series that what is asked for is in: 8.1 for 8.1.8.
+    pub fn series(&self) -> Spec {
+        const NUMBERS: usize = 2;
+        Spec { family: self.family, version: Version(self.version.0.iter().copied().take(NUMBERS).collect()) }
     }
 
     /// Whether every version of the family will do.

@@ -12,14 +12,21 @@ use super::Shared;
 /// First word of a page.
 pub const MAGIC: u64 = 0x766b_667a_7061_6765;
 /// Layout version; the shim refuses another one.
-pub const VERSION: u32 = 5;
+pub const VERSION: u32 = 6;
 /// The variable that names the page's descriptor to the shim.
 pub const PAGE_VARIABLE: &str = "VALKEY_FUZZER_PAGE";
+/// The variable that says which participant a program is that took another one's place.
+pub const PARTICIPANT_VARIABLE: &str = "VALKEY_FUZZER_PARTICIPANT";
+/// The descriptors that a guest's processes hand down from program to program: the page, and the shim itself. Higher than
+/// programs' own come, and lower than what `select` can take.
+pub const GUEST_PAGE_FD: i32 = 1020;
+/// See [`GUEST_PAGE_FD`].
+pub const GUEST_SHIM_FD: i32 = 1021;
 /// The variable that asks the shim to describe the process images it is loaded into, and do nothing else.
 pub const PROBE_VARIABLE: &str = "VALKEY_FUZZER_PROBE";
 
-/// Processes of one node that can live at once: the server and its forked children.
-pub const PARTICIPANTS: usize = 8;
+/// Processes of one host that can live at once: a server and its forked children, or a guest and all it started.
+pub const PARTICIPANTS: usize = 32;
 /// Sockets of one node that can be open at once: two links to each node of a thousand, and clients.
 pub const SOCKETS: usize = 4096;
 /// Pipes of one node that can be open at once.
@@ -53,6 +60,8 @@ pub const TURN_DIED: u32 = 0x4000_0000;
 
 /// Check that no system call goes round the shim.
 pub const FLAG_CHECK: u32 = 1;
+/// The processes are a user's programs, and no servers.
+pub const FLAG_GUEST: u32 = 2;
 
 /// Where everything is.
 #[repr(C)]
@@ -151,6 +160,15 @@ pub struct Participant {
     pub poked: Shared<u32>,
     /// Whether it waits for descriptors at all.
     pub waits_io: Shared<u32>,
+    /// The process that forked it, as it knows it; 0 for the first one.
+    pub parent: Shared<u32>,
+    /// Which participants it forked itself, one bit each.
+    pub children: Shared<u64>,
+    /// What the program that takes its place ignores and blocks of signals, one bit each.
+    pub ignored: Shared<u64>,
+    pub blocked: Shared<u64>,
+    /// How many programs it has been so far.
+    pub programs: Shared<u32>,
 }
 
 /// The life of a socket.

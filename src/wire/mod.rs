@@ -4,6 +4,7 @@
 //! here panics on any input, memory is bounded by what was given, and what is not understood is kept or named.
 //! Nothing here knows connections or actors.
 
+pub mod asked;
 pub mod cluster_bus;
 pub mod cluster_file;
 pub mod cluster_links;

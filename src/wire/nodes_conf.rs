@@ -22,15 +22,16 @@ impl Preset {
         Preset { lines: cluster.nodes().map(|node| (node, line(cluster, seed, node))).collect() }
     }
 
-    /// The file of `node`.
-    pub fn file(&self, node: NodeId) -> String {
+    /// The file of `node`; none if it is no member yet.
+    pub fn file(&self, node: NodeId) -> Option<String> {
+        self.lines.iter().find(|(member, _)| *member == node)?;
         let mut text = String::new();
         for (other, [who, what]) in &self.lines {
             let flag = if node == *other { "myself," } else { "" };
             let _ = writeln!(text, "{who} {flag}{what}");
         }
         let _ = writeln!(text, "vars currentEpoch {} lastVoteEpoch 0", self.lines.len());
-        text
+        Some(text)
     }
 }
 
@@ -74,7 +75,7 @@ mod tests {
     fn every_node_starts_with_the_same_cluster_and_knows_which_one_it_is() {
         let cluster = ClusterPlan::of(3, 1);
         let preset = Preset::of(&cluster, 7);
-        let text = preset.file(NodeId(2));
+        let text = preset.file(NodeId(2)).expect("it is a member");
         expect_test::expect![[r#"
             46e88058b9412b4e13416edca9559b68b02a08c9 10.0.0.1:6379@16379,,shard-id=759d754e2d012cb561bdf427d702f0fce6f3f83c master - 0 0 1 connected 0-5460
             923d3e74a3c80a0ea913ce8077d2f1fd55ba72d3 10.0.0.2:6379@16379,,shard-id=759d754e2d012cb561bdf427d702f0fce6f3f83c myself,slave 46e88058b9412b4e13416edca9559b68b02a08c9 0 0 1 connected
@@ -86,7 +87,8 @@ mod tests {
         "#]].assert_eq(&text);
         let rows = ClusterNodes::parse(&text).expect("a server could have written it");
         assert_eq!(rows.nodes.len(), 6);
-        let others = preset.file(NodeId(1));
+        let others = preset.file(NodeId(1)).expect("it is a member");
+        assert_eq!(preset.file(NodeId(7)), None);
         assert_eq!(text.replace("myself,", ""), others.replace("myself,", ""));
     }
 

@@ -21,6 +21,20 @@ pub enum Said<'a> {
     /// The server follows the node with this id from now on (`clusterUpdateSlotsConfigWith`,
     /// `clusterHandleReplicaMigration`).
     Follows(&'a str),
+    /// A replica stands for election: how long it waits before it asks, its rank among the replicas of its primary, and its
+    /// offset (`clusterHandleReplicaFailover`).
+    Stands {
+        /// In milliseconds.
+        delay_ms: u64,
+        /// 0 for the best.
+        rank: u64,
+        /// Its replication offset.
+        offset: u64,
+    },
+    /// Such a replica asks later by so much, in milliseconds, as its rank is another one now; sooner if negative.
+    AsksLater(i64),
+    /// Such a replica asks at once, as it is the best.
+    AsksNow,
     /// A replica has all that its paused primary has, and may ask for votes (`clusterHandleManualFailover`).
     HandoverReady,
     /// A handover, if one was under way, is none any more: it is asked for anew or forced (`clusterCommandSpecial`), or
@@ -64,6 +78,9 @@ const PHRASES: &[Phrase] = &[
     Phrase("Failover election won: I'm the new ", |_| Some(Said::Elected)),
     Phrase("Taking over the primary (", |_| Some(Said::TookOver)),
     Phrase("Taking over the master (", |_| Some(Said::TookOver)),
+    Phrase(STANDS, stands),
+    Phrase(" rank updated to #", |line| signed_after(line, ", added ").map(Said::AsksLater)),
+    Phrase("initiate the election immediately", |_| Some(Said::AsksNow)),
     Phrase(FOLLOWS, |line| id_soon_after(line, FOLLOWS).map(Said::Follows)),
     Phrase(MIGRATES, |line| id_soon_after(line, MIGRATES).map(Said::Follows)),
     Phrase("replication stream processed, manual failover can start", |_| Some(Said::HandoverReady)),
@@ -96,6 +113,7 @@ const PHRASES: &[Phrase] = &[
     Phrase(": runtime error: ", |_| Some(Said::Broken)),
 ];
 
+const STANDS: &str = "Start of election delayed for ";
 const FOLLOWS: &str = "Reconfiguring myself as a replica of ";
 /// Redis ends it with `master`, Valkey with `primary`; the id follows either.
 const MIGRATES: &str = "Migrating to orphaned ";
@@ -103,6 +121,21 @@ const MIGRATES: &str = "Migrating to orphaned ";
 /// Reads a line; nothing if it says nothing of interest.
 pub fn read(line: &str) -> Option<Said<'_>> {
     PHRASES.iter().filter(|Phrase(text, _)| line.contains(text)).find_map(|Phrase(_, said)| said(line))
+}
+
+fn stands(line: &str) -> Option<Said<'_>> {
+    let (delay_ms, rank) = (number_after(line, STANDS)?, number_after(line, "(rank #")?);
+    Some(Said::Stands { delay_ms, rank, offset: number_after(line, "offset ")? })
+}
+
+fn signed_after(line: &str, text: &str) -> Option<i64> {
+    line.split_once(text)?.1.split_ascii_whitespace().next()?.parse().ok()
+}
+
+/// The number that follows a text at once.
+fn number_after(line: &str, text: &str) -> Option<u64> {
+    let rest = line.split_once(text)?.1;
+    rest[..rest.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(rest.len())].parse().ok()
 }
 
 /// The cluster id that follows a text at once.
@@ -161,6 +194,23 @@ mod tests {
                 Said::HandoverReady,
             ),
             ("Forced failover user request accepted (user request from '').".to_owned(), Said::HandoverAnew),
+            (
+                "1:S * Start of election delayed for 612 milliseconds (rank #1, offset 4321).".to_owned(),
+                Said::Stands { delay_ms: 612, rank: 1, offset: 4321 },
+            ),
+            (
+                "Start of election delayed for 0 milliseconds (rank #0, primary rank #2, offset 9)."
+                    .to_owned(),
+                Said::Stands { delay_ms: 0, rank: 0, offset: 9 },
+            ),
+            (
+                "Replica rank updated to #0, added -1000 milliseconds of delay.".to_owned(),
+                Said::AsksLater(-1000),
+            ),
+            (
+                "Myself become the best ranked replica, initiate the election immediately.".to_owned(),
+                Said::AsksNow,
+            ),
             ("1:M # Cluster state changed: ok".to_owned(), Said::ClusterOk),
             ("1:M # Cluster state changed: fail".to_owned(), Said::ClusterDown),
             ("1:S * MASTER <-> REPLICA sync: Finished with success".to_owned(), Said::Synced),

@@ -6,10 +6,10 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddrV4;
 
-use super::{Next, Seen, Turn, World, WorldError};
+use super::{Next, ProgramFile, Seen, Turn, World, WorldError};
 use crate::actor::message::{Arrival, Chunk};
-use crate::fault::Signal;
-use crate::id::{Host, NodeId};
+use crate::fault::{Lie, Signal};
+use crate::id::{GuestId, Host, NodeId};
 use crate::time::{SimDuration, SimTime};
 
 /// What a node does next.
@@ -103,7 +103,9 @@ impl Script {
             Step::Exit(status) => return Ok(self.end(turn, Next::Exited(status.to_owned()))),
             Step::Livelock => return Ok(self.end(turn, Next::Livelock("it works for ever".to_owned()))),
             Step::Deadlock => return Ok(self.end(turn, Next::Deadlock("it waits for itself".to_owned()))),
-            Step::GiveUp(reason) => return Err(WorldError::GaveUp { node, reason: reason.to_owned() }),
+            Step::GiveUp(reason) => {
+                return Err(WorldError::GaveUp { host: Host::Node(node), reason: reason.to_owned() });
+            }
             seen => turn.seen.push(seen_of(seen)),
         }
         Ok(false)
@@ -165,10 +167,26 @@ impl World for Fake {
         self.resume(node, now, 0)
     }
 
+    fn lie(&mut self, _node: NodeId, _lie: Lie, _about: Option<NodeId>) {}
+
     fn mark(&mut self, node: NodeId, signal: Signal) {
         if let Some(script) = self.scripts.get_mut(&node) {
             script.marked = Some(signal);
         }
+    }
+
+    fn start_guest(&mut self, guest: GuestId, _now: SimTime) -> Result<ProgramFile, WorldError> {
+        Err(WorldError::NoProgram { host: Host::Guest(guest) })
+    }
+
+    fn resume_guest(&mut self, _guest: GuestId, _now: SimTime) -> Result<Option<Turn>, WorldError> {
+        Ok(None)
+    }
+
+    fn arrive_guest(&mut self, _guest: GuestId, _handle: u64, _arrival: Arrival) {}
+
+    fn kill_guest(&mut self, _guest: GuestId, _now: SimTime) -> Result<Option<Turn>, WorldError> {
+        Ok(None)
     }
 
     fn nodes_conf(&self, _node: NodeId) -> Result<Option<String>, WorldError> {

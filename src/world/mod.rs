@@ -8,10 +8,10 @@ pub mod simulated;
 use std::net::SocketAddrV4;
 use std::path::PathBuf;
 
-use crate::actor::message::{Arrival, Chunk, End, Message, NetworkMessage, NodeMessage};
-use crate::event::ChildState;
-use crate::fault::Signal;
-use crate::id::{ActorId, NodeId};
+use crate::actor::message::{Arrival, Chunk, End, GuestMessage, Message, NetworkMessage, NodeMessage};
+use crate::event::{ChildState, OutputStream};
+use crate::fault::{Lie, Signal};
+use crate::id::{ActorId, GuestId, Host, NodeId};
 use crate::time::SimTime;
 
 /// Something a node was seen to do.
@@ -31,23 +31,30 @@ pub enum Seen {
     Shut { handle: u64 },
     /// It closed a connection, or ended.
     Closed { handle: u64, reset: bool },
+    /// It told a lie for the first time.
+    Lied { lie: Lie },
     /// It wrote a line to its log.
     Log { line: String },
+    /// A process of a guest wrote a line.
+    Output { stream: OutputStream, line: String },
     /// A child came or went.
     Child { pid: u32, state: ChildState },
 }
 
 impl Seen {
-    /// Whom it concerns that `node` was seen to do this, and in which words.
-    pub fn told(self, node: NodeId) -> (ActorId, Message) {
-        let from = |handle| End { owner: ActorId::Node(node), handle };
+    /// Whom it concerns that a process of this host was seen to do this, and in which words.
+    pub fn told(self, host: Host) -> (ActorId, Message) {
+        let owner = host.owner().expect("only hosts with processes are seen");
+        let from = |handle| End { owner, handle };
         let message = match self {
-            Seen::Log { line } => return (ActorId::Node(node), Message::Node(NodeMessage::Log { line })),
-            Seen::Child { pid, state } => {
-                return (ActorId::Node(node), Message::Node(NodeMessage::Child { pid, state }));
+            Seen::Lied { lie } => return (owner, Message::Node(NodeMessage::Lied { lie })),
+            Seen::Log { line } => return (owner, Message::Node(NodeMessage::Log { line })),
+            Seen::Output { stream, line } => {
+                return (owner, Message::Guest(GuestMessage::Output { stream, line }));
             }
-            Seen::Listen { port } => NetworkMessage::Listen { node, port },
-            Seen::Unlisten { port } => NetworkMessage::Unlisten { node, port },
+            Seen::Child { pid, state } => return (owner, child(owner, pid, state)),
+            Seen::Listen { port } => NetworkMessage::Listen { host, port },
+            Seen::Unlisten { port } => NetworkMessage::Unlisten { host, port },
             Seen::Dial { handle, local_port, to } => {
                 NetworkMessage::Dial { from: from(handle), local_port, to }
             }
@@ -57,6 +64,13 @@ impl Seen {
             Seen::Closed { handle, reset } => NetworkMessage::Closed { from: from(handle), reset },
         };
         (ActorId::Network, Message::Network(message))
+    }
+}
+
+fn child(owner: ActorId, pid: u32, state: ChildState) -> Message {
+    match owner {
+        ActorId::Guest(_) => Message::Guest(GuestMessage::Child { pid, state }),
+        _ => Message::Node(NodeMessage::Child { pid, state }),
     }
 }
 
@@ -86,6 +100,15 @@ pub struct Turn {
     pub shuffled: bool,
 }
 
+/// The file that a guest's program is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProgramFile {
+    /// What it is called, without its folder.
+    pub name: String,
+    /// SHA-256 of what it holds, in hex.
+    pub sha256: String,
+}
+
 /// Why the world could not do its part; the run cannot be judged then.
 #[derive(Debug, thiserror::Error)]
 pub enum WorldError {
@@ -98,32 +121,38 @@ pub enum WorldError {
         source: std::io::Error,
     },
     /// The server did not come up under the shim.
-    #[error("{node} did not start under the shim: {reason}")]
+    #[error("{host} did not start under the shim: {reason}")]
     NoHello {
-        /// Which node.
-        node: NodeId,
+        /// Whose processes they are.
+        host: Host,
         /// What is known.
         reason: String,
     },
     /// The server does not take its configuration.
     #[error(
-        "{node} does not start with its configuration: {reason}\n  \
+        "{host} does not start with its configuration: {reason}\n  \
              what the scenario sets stands in its cluster.config"
     )]
     BadConfig {
-        /// Which node.
-        node: NodeId,
+        /// Whose processes they are.
+        host: Host,
         /// The server's words.
         reason: String,
     },
+    /// There is no such guest in the plan.
+    #[error("{host} has no program")]
+    NoProgram {
+        /// Whose program is meant.
+        host: Host,
+    },
     /// A process was killed by somebody else.
     #[error(
-        "{node} was killed with SIGKILL, and not by this tool: the machine ran out of memory (`dmesg` says so), or \
+        "{host} was killed with SIGKILL, and not by this tool: the machine ran out of memory (`dmesg` says so), or \
          somebody did it"
     )]
     KilledFromOutside {
-        /// Which node.
-        node: NodeId,
+        /// Whose processes they are.
+        host: Host,
     },
     /// The file system that the servers write to is full.
     #[error(
@@ -132,24 +161,24 @@ pub enum WorldError {
     )]
     Full(PathBuf),
     /// A process neither gave its turn back nor ended, for as long as the fuzzer waits; nothing of that turn is logged.
-    #[error("{node} did not give its turn back ({reason}); its stacks are in its folder's stack.txt")]
+    #[error("{host} did not give its turn back ({reason}); its stacks are in its folder's stack.txt")]
     Silent {
-        /// Which node.
-        node: NodeId,
+        /// Whose processes they are.
+        host: Host,
         /// What it was seen to do meanwhile.
         reason: String,
     },
     /// Somebody asked for the end while a process was waited for.
-    #[error("{node} did not give its turn back before the run was ended")]
+    #[error("{host} did not give its turn back before the run was ended")]
     Left {
-        /// Which node.
-        node: NodeId,
+        /// Whose processes they are.
+        host: Host,
     },
     /// The shim met something that it does not simulate.
-    #[error("{node}: {reason}")]
+    #[error("{host}: {reason}")]
     GaveUp {
-        /// Which node.
-        node: NodeId,
+        /// Whose processes they are.
+        host: Host,
         /// The shim's words.
         reason: String,
     },
@@ -173,11 +202,26 @@ pub trait World {
     /// Lets something happen at one of the node's sockets; it takes effect with the node's next turn.
     fn arrive(&mut self, node: NodeId, handle: u64, arrival: Arrival);
 
+    /// From now on the node's server seems to say something else than it does, about another node if there is one.
+    fn lie(&mut self, node: NodeId, lie: Lie, about: Option<NodeId>);
+
     /// Sends a signal to the node's server; `None` where there is no process.
     fn signal(&mut self, node: NodeId, signal: Signal, now: SimTime) -> Result<Option<Turn>, WorldError>;
 
     /// Notes a signal that the node's server takes with its next turn.
     fn mark(&mut self, node: NodeId, signal: Signal);
+
+    /// Starts a guest's program; it has not had a turn yet. What its file is.
+    fn start_guest(&mut self, guest: GuestId, now: SimTime) -> Result<ProgramFile, WorldError>;
+
+    /// Gives the guest the turn; `None` where there is no process (any more).
+    fn resume_guest(&mut self, guest: GuestId, now: SimTime) -> Result<Option<Turn>, WorldError>;
+
+    /// Lets something happen at one of the guest's sockets; it takes effect with its next turn.
+    fn arrive_guest(&mut self, guest: GuestId, handle: u64, arrival: Arrival);
+
+    /// Ends all processes of a guest at once; `None` where there is none.
+    fn kill_guest(&mut self, guest: GuestId, now: SimTime) -> Result<Option<Turn>, WorldError>;
 
     /// What stands in the node's `nodes.conf`, bytes that are not UTF-8 replaced; `None` where there is no such file.
     fn nodes_conf(&self, node: NodeId) -> Result<Option<String>, WorldError>;

@@ -7,7 +7,7 @@ use valkey_fuzzer::id::{ActorId, NodeId};
 use valkey_fuzzer::report::ActionOutcome;
 use valkey_fuzzer::time::SimTime;
 
-use crate::support::{Ran, plan, run, server};
+use crate::support::{Ran, assert_violates, plan, run, server};
 
 fn ran(body: &str) -> Ran {
     let head = "scenario: {name: bus, seed: 4}\ncluster: {node_timeout_ms: 2000, formation: preset}\n";
@@ -145,4 +145,12 @@ fn junk_on_the_bus_is_told_to_the_judge_and_ends_no_server() {
         let others = ran.report.validations.iter().filter(|validation| validation.verdict.is_violated());
         assert_eq!(others.map(|validation| validation.name).collect::<Vec<_>>(), Vec::<&str>::new(), "{act}");
     }
+}
+
+/// A vote that comes when its candidate has begun to wait for the next election counts in that one: `failover_auth_count` is set
+/// to 0 when an election is scheduled, and `failover_auth_epoch` only when it begins (`clusterHandleReplicaFailover`).
+#[test]
+fn a_vote_of_the_last_election_counts_in_the_next_one() {
+    let ran = run(&plan(include_str!("../../scenarios/votes-of-the-last-election.yaml")), &server());
+    assert_violates(&ran, "elections", "node-2 leads in epoch 8 with 1 of 2 votes");
 }

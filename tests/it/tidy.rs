@@ -45,6 +45,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("simulation", 8),
     ("benchmark", 9),
     ("replay", 9),
+    ("saboteurs", 9),
     ("campaign", 10),
     ("commands", 11),
     ("cli", 12),

@@ -40,6 +40,8 @@ struct Strike<'a> {
 pub(super) fn fire(fault: &Fault, nodes: &[Option<NodeId>], fleet: &mut Fleet, out: &mut Out) -> Option<Hit> {
     let strike = Strike { fault, targets: fault.action.targets(), nodes };
     let (text, hit, lasting) = match strike.perform(fleet, out) {
+        // To the judge the server itself misbehaves: nothing was done to it.
+        Ok((text, lasting)) if matches!(fault.action.effect(), Effect::Lie(_)) => (text, Vec::new(), lasting),
         Ok((text, lasting)) => {
             disturbed(text.clone(), out);
             (text, nodes.iter().flatten().copied().collect(), lasting)
@@ -105,6 +107,11 @@ impl Strike<'_> {
                 self.kill(signal, restart_after.is_some(), fleet, out)
             }
             Effect::Pause => self.pause(fleet, out),
+            Effect::Lie(lie) => {
+                let (node, about) = (self.living(fleet)?, self.nodes.get(1).copied().flatten());
+                out.send(ActorId::Node(node), Message::Node(NodeMessage::Lie { lie, about }));
+                Ok((format!("{} lies from now on", self.who()), None))
+            }
             Effect::Bus { from, both_ways, rule } => self.bus(from, both_ways, rule, out),
             Effect::Links { first, links: Links::Cut { direction, channels } } => {
                 let extent = words::extent(direction, &channels);

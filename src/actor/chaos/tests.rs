@@ -48,6 +48,7 @@ fn plan(faults: Vec<(Trigger, FaultAction)>) -> Plan {
             timeout_ns: None,
             commands: Vec::new(),
         }),
+        guests: Vec::new(),
         limits: Limits {
             slot_coverage: true,
             replica_sync: true,

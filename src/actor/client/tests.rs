@@ -51,6 +51,7 @@ fn plan(seed: u64, pattern: Pattern) -> Plan {
             timeout_ns: None,
             commands: Vec::new(),
         }),
+        guests: Vec::new(),
         limits: Limits {
             slot_coverage: true,
             replica_sync: true,

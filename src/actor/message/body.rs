@@ -2,10 +2,11 @@
 //! happens to be written in the code.
 
 use super::{
-    Arrival, Arrived, ChaosMessage, ClientMessage, DirectorMessage, Message, NetworkMessage, NodeMessage,
-    OperatorMessage, ValidatorMessage,
+    Arrival, Arrived, ChaosMessage, ClientMessage, DirectorMessage, GuestMessage, Message, NetworkMessage,
+    NodeMessage, OperatorMessage, ValidatorMessage,
 };
 use crate::event::{Body, LinkState, Told};
+use crate::id::Host;
 
 impl Arrived {
     fn body(&self) -> Body {
@@ -40,6 +41,8 @@ impl NodeMessage {
             NodeMessage::Deadlock { detail } => Body::Deadlock { detail: detail.clone() },
             NodeMessage::Log { line } => Body::Log { line: line.clone() },
             NodeMessage::Child { pid, state } => Body::Child { pid: *pid, state: *state },
+            NodeMessage::Lie { lie, about } => Body::Tell { message: Told::Lie { lie: *lie, about: *about } },
+            NodeMessage::Lied { lie } => Body::Tell { message: Told::Lied { lie: *lie } },
             NodeMessage::Cease => Body::Tell { message: Told::Cease },
         }
     }
@@ -51,8 +54,14 @@ impl NetworkMessage {
             NetworkMessage::SetRule { fault, .. } => return Body::Rule { fault: *fault, on: true },
             NetworkMessage::SetBusRule { fault, .. } => return Body::Rule { fault: *fault, on: true },
             NetworkMessage::ClearRule { fault } => return Body::Rule { fault: *fault, on: false },
-            NetworkMessage::Listen { node, port } => return Body::Listen { node: *node, port: *port },
-            NetworkMessage::Unlisten { node, port } => Told::Unlisten { node: *node, port: *port },
+            NetworkMessage::Listen { host: Host::Node(node), port } => {
+                return Body::Listen { node: *node, port: *port };
+            }
+            NetworkMessage::Unlisten { host: Host::Node(node), port } => {
+                Told::Unlisten { node: *node, port: *port }
+            }
+            NetworkMessage::Listen { host, port } => Told::HostListens { host: *host, port: *port },
+            NetworkMessage::Unlisten { host, port } => Told::HostUnlistens { host: *host, port: *port },
             NetworkMessage::Consumed { from, len } => Told::Consumed { from: from.owner, len: *len },
             NetworkMessage::Dial { from, .. }
             | NetworkMessage::Sent { from, .. }
@@ -62,8 +71,30 @@ impl NetworkMessage {
             NetworkMessage::GiveUp { conn } => Told::GiveUp { conn: *conn },
             NetworkMessage::Retransmit { conn, side } => Told::Retransmit { conn: *conn, side: *side },
             NetworkMessage::Again { conn, side, .. } => Told::Again { conn: *conn, side: *side },
-            NetworkMessage::Gone { node } => Told::Gone { node: *node },
+            NetworkMessage::Gone { host: Host::Node(node) } => Told::Gone { node: *node },
+            NetworkMessage::Gone { host } => Told::HostGone { host: *host },
             NetworkMessage::Cease => Told::Cease,
+        };
+        Body::Tell { message }
+    }
+}
+
+impl GuestMessage {
+    fn body(&self) -> Body {
+        let message = match self {
+            GuestMessage::Start => return Body::GuestStart,
+            GuestMessage::Started { program, sha256 } => {
+                return Body::GuestProgram { program: program.clone(), sha256: sha256.clone() };
+            }
+            GuestMessage::Wake => return Body::Wake,
+            GuestMessage::Output { stream, line } => {
+                return Body::Output { stream: *stream, line: line.clone() };
+            }
+            GuestMessage::Child { pid, state } => return Body::Child { pid: *pid, state: *state },
+            GuestMessage::Ended { status } => return Body::GuestEnded { status: status.clone() },
+            GuestMessage::Begin => Told::Begin,
+            GuestMessage::Alarm => Told::Alarm,
+            GuestMessage::Cease => Told::Cease,
         };
         Body::Tell { message }
     }
@@ -155,6 +186,7 @@ impl DirectorMessage {
             DirectorMessage::OperationsDone => Told::OperationsDone,
             DirectorMessage::FaultsDone => Told::FaultsDone,
             DirectorMessage::ClientDone => Told::ClientDone,
+            DirectorMessage::GuestDone => Told::GuestDone,
             DirectorMessage::Judged => Told::Judged,
             DirectorMessage::Overdue => Told::Overdue,
         }
@@ -168,6 +200,7 @@ impl Message {
             Message::Arrived(arrived) => return arrived.body(),
             Message::Node(message) => return message.body(),
             Message::Network(message) => return message.body(),
+            Message::Guest(message) => return message.body(),
             Message::Chaos(message) => message.told(),
             Message::Operator(message) => message.told(),
             Message::Client(message) => message.told(),

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::fault::LatencyRange;
+use crate::id::NodeId;
 
 const MS: SimDuration = SimDuration::from_ms(1);
 const DIALLER: End = End { owner: ActorId::Node(NodeId(1)), handle: 7 };
@@ -26,7 +27,7 @@ impl Rig {
     /// The same, where node 2 listens.
     fn listening() -> Self {
         let mut rig = Rig::new();
-        rig.tell(NetworkMessage::Listen { node: NodeId(2), port: PORT });
+        rig.tell(NetworkMessage::Listen { host: Host::Node(NodeId(2)), port: PORT });
         rig
     }
 
@@ -96,7 +97,7 @@ fn a_call_where_nobody_listens_is_refused() {
     let mut rig = Rig::listening();
     rig.dial(3);
     assert_eq!(rig.seen(), [(DIALLER, Arrival::Refused)]);
-    rig.tell(NetworkMessage::Unlisten { node: NodeId(2), port: PORT });
+    rig.tell(NetworkMessage::Unlisten { host: Host::Node(NodeId(2)), port: PORT });
     rig.dial(2);
     assert_eq!(rig.seen(), [(DIALLER, Arrival::Refused)]);
 }

@@ -28,6 +28,7 @@ pub fn plan(shards: u16, replicas: u16) -> Plan {
         operations: Vec::new(),
         faults: Vec::new(),
         workload: None,
+        guests: Vec::new(),
         limits: Limits {
             slot_coverage: true,
             replica_sync: true,

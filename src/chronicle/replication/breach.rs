@@ -40,6 +40,13 @@ pub enum What {
         /// What it had acknowledged.
         before: u64,
     },
+    /// A replica claims on the bus an offset far beyond anything that anybody ever had.
+    ClaimsBeyond {
+        /// What it claims.
+        claimed: u64,
+        /// The highest offset that was ever seen anywhere.
+        highest: u64,
+    },
     /// A replica goes on elsewhere than where it stopped: commands are executed twice, or never.
     GoesOnElsewhere {
         /// Where it goes on.
@@ -70,6 +77,12 @@ impl fmt::Display for Breach {
                 f,
                 "{replica} acknowledged offset {acked} to {primary} at {at}, and only {arrived} had reached it"
             ),
+            What::ClaimsBeyond { claimed, highest } => {
+                write!(
+                    f,
+                    "{replica} claims offset {claimed} at {at}, and nobody ever had more than {highest}"
+                )
+            }
             What::AcksBack { acked, before } => {
                 write!(
                     f,

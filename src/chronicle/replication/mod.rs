@@ -25,6 +25,9 @@ use crate::id::{ActorId, NodeId};
 use crate::time::{SimDuration, SimTime};
 use crate::wire::server_log::{self, Said};
 
+/// More than a primary can execute between two headers, or while nobody hears it.
+const UNTOLD_BYTES: u64 = 1 << 30;
+
 /// Replication of a run, as far as it was seen.
 #[derive(Clone, Debug)]
 pub struct Replication {
@@ -35,6 +38,8 @@ pub struct Replication {
     pub silences: Silences,
     /// What was broken.
     pub breaches: Vec<Breach>,
+    /// The highest offset that was seen anywhere.
+    highest: u64,
     /// Nodes sent each other something off the bus.
     is_seen: bool,
     /// The log tells of replication; one of an older program does not.
@@ -82,6 +87,7 @@ impl Replication {
             links: BTreeMap::new(),
             silences: Silences::new(node_timeout),
             breaches: Vec::new(),
+            highest: 0,
             is_seen: false,
             is_told: false,
         }
@@ -126,6 +132,7 @@ impl Replication {
 
     /// A node sends a full header of the cluster bus, with its offset, as a primary or as a replica.
     pub fn said(&mut self, node: NodeId, at: SimTime, offset: u64, is_primary: bool) {
+        self.measure(node, at, offset, is_primary);
         let Some(holder) = self.holders.get_mut(&node) else {
             return;
         };
@@ -141,6 +148,26 @@ impl Replication {
             // It did not take over, and is a primary all the same: it was reset.
             Some(_) if before.is_some_and(|(before, _)| before < at) => self.reset(node, at),
             Some(_) => {}
+        }
+    }
+
+    /// No replica has more than anybody ever had, but for what an old primary executed and told nobody of.
+    fn measure(&mut self, node: NodeId, at: SimTime, offset: u64, is_primary: bool) {
+        if offset <= self.highest {
+            return;
+        }
+        let copied = self.holders.values().filter_map(|holder| holder.copied.as_ref());
+        let highest = copied.map(|(_, copied)| copied.high).max().unwrap_or_default().max(self.highest);
+        if is_primary || offset <= highest + UNTOLD_BYTES {
+            self.highest = highest.max(offset);
+            return;
+        }
+        self.highest = highest;
+        let is_known =
+            self.breaches.iter().any(|b| b.replica == node && matches!(b.what, What::ClaimsBeyond { .. }));
+        if !is_known {
+            let what = What::ClaimsBeyond { claimed: offset, highest };
+            self.breaches.push(Breach { at, replica: node, primary: node, what });
         }
     }
 

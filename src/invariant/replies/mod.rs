@@ -100,7 +100,8 @@ fn moved_at(evidence: &Evidence, shard: ShardId) -> Option<SimTime> {
     let moves = sent.filter(|(op, _)| {
         op.action.moves_slots().contains(&shard) || op.action.types(|typed| assigns_slots(&typed.args))
     });
-    moves.filter_map(|(_, report)| report.sent_at).min()
+    let by_guest = evidence.guest_keys.moved_slots.then(|| evidence.first_guest_at()).flatten();
+    moves.filter_map(|(_, report)| report.sent_at).chain(by_guest).min()
 }
 
 /// Whether a command says of a slot whose it is, or makes a node forget what it has.

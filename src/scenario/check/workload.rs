@@ -37,6 +37,7 @@ impl Finds {
         self.mix(&place.key("mix"), &workload.mix);
         self.duration(&place.key("duration"), workload.duration);
         self.duration(&place.key("timeout"), workload.timeout);
+        self.tool(&place, workload);
         if let Some(commands) = &workload.commands {
             self.script(&place, workload, commands);
         }

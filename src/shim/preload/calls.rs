@@ -2,16 +2,60 @@
 
 use crate::descriptor::{self, Kind, entry};
 use crate::life::{alive, real};
-use crate::page::Socket;
-use crate::sys::{self, kernel, reported, sys};
+use crate::page::{self, Socket};
+use crate::sys::{self, fail, kernel, reported, sys};
 use crate::transfer::{each_vector, written};
-use crate::{epoll, event, files, pipe, ready, socket, stream, turn, work};
+use crate::{epoll, event, files, kernel_pipe, pipe, ready, socket, stream, turn, work};
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn close(fd: i32) -> i32 {
+    if kernel_pipe::is_kept(fd) {
+        return fail(libc::EBADF);
+    }
     let_go(fd);
     // SAFETY: the caller's own descriptor.
     unsafe { kernel!(SYS_close, fd) as i32 }
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn close_range(first: u32, last: u32, flags: i32) -> i32 {
+    if !alive() {
+        // SAFETY: numbers only.
+        return unsafe { kernel!(SYS_close_range, first, last, flags) as i32 };
+    }
+    let closes = flags & libc::CLOSE_RANGE_CLOEXEC as i32 == 0;
+    let [low, high] = [page::GUEST_PAGE_FD as u32, page::GUEST_SHIM_FD as u32];
+    if closes {
+        let end = (last as usize).min(descriptor::DESCRIPTORS - 1) as i32;
+        (first as i32..=end).filter(|fd| !kernel_pipe::is_kept(*fd)).for_each(let_go);
+    }
+    let ranges = match turn::is_guest() {
+        true => [(first, last.min(low - 1)), (first.max(high + 1), last)],
+        false => [(first, last), (1, 0)],
+    };
+    for (first, last) in ranges.into_iter().filter(|(first, last)| first <= last) {
+        // SAFETY: numbers only.
+        let result = unsafe { kernel!(SYS_close_range, first, last, flags) };
+        if result < 0 {
+            return result as i32;
+        }
+    }
+    0
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn closefrom(first: i32) {
+    // SAFETY: numbers only.
+    unsafe { close_range(first.max(0) as u32, u32::MAX, 0) };
+}
+
+/// Closes what the program that takes this one's place is not to have.
+pub fn close_on_exec() {
+    for fd in 0..descriptor::DESCRIPTORS as i32 {
+        if entry(fd).kind != Kind::Real {
+            let_go(fd);
+        }
+    }
 }
 
 /// What a descriptor names is named once less; its number is as it was.
@@ -42,6 +86,11 @@ unsafe extern "C" fn read(fd: i32, buffer: *mut u8, len: usize) -> isize {
         return unsafe { real!("read" as fn(i32, *mut u8, usize) -> isize)(fd, buffer, len) };
     }
     let entry = entry(fd);
+    if entry.kind == Kind::Real
+        && let Err(error) = kernel_pipe::await_input(fd)
+    {
+        return fail(error) as isize;
+    }
     // SAFETY: the caller owns `len` bytes at `buffer`.
     unsafe {
         reported(match entry.kind {
@@ -72,6 +121,7 @@ unsafe extern "C" fn write(fd: i32, buffer: *const u8, len: usize) -> isize {
             Kind::Socket(i) => stream::send(fd, i, buffer, len, 0),
             Kind::PipeWrite(i) | Kind::Pair(_, i) => pipe::write(fd, i, buffer, len, entry.nonblocking),
             Kind::Counter(i) => event::write(fd, i, buffer, len, entry.nonblocking),
+            Kind::Real if kernel_pipe::is_one(fd) => kernel_pipe::write(fd, buffer, len),
             _ => {
                 if fd == 1 || fd == 2 {
                     files::note_printed();

@@ -49,6 +49,9 @@ const REST: usize = 12;
 /// Installs the guard, and the complete check if the page asks for it. A kernel that takes no filter is told of; only the
 /// complete check ends the process for it.
 pub fn install() {
+    if turn::is_guest() {
+        return refuse_rings();
+    }
     let is_complete = turn::page().flags.get() & FLAG_CHECK != 0;
     // SAFETY: called once, in the process's first thread, before the server's own code runs.
     unsafe {
@@ -63,6 +66,27 @@ pub fn install() {
             give_up!("the kernel refuses the seccomp filter of the complete check");
         }
     }
+}
+
+/// A guest's libraries make system calls of their own, and the guard would outlive the program that it knows. So a guest has
+/// none, but for `io_uring`, which it is told there is not: programs that can do without then do.
+fn refuse_rings() {
+    const ERRNO: u32 = 0x0005_0000;
+    let numbers = [libc::SYS_io_uring_setup, libc::SYS_io_uring_enter, libc::SYS_io_uring_register];
+    let program = [
+        jump(LOAD, NUMBER_AT, 0, 0),
+        jump(JUMP_EQUAL, numbers[0] as u32, 3, 0),
+        jump(JUMP_EQUAL, numbers[1] as u32, 2, 0),
+        jump(JUMP_EQUAL, numbers[2] as u32, 1, 0),
+        jump(RETURN, ALLOW, 0, 0),
+        jump(RETURN, ERRNO | libc::ENOSYS as u32, 0, 0),
+    ];
+    // SAFETY: called once, in the process's first thread, before the program's own code runs.
+    let is_taken = unsafe {
+        use_up_library_randomness();
+        take(&program)
+    };
+    turn::page().unguarded.set(u32::from(!is_taken));
 }
 
 /// The C library's allocator draws a key for its own double-free check with its first allocation; nothing sees it.
@@ -125,10 +149,6 @@ const fn jump(code: u16, operand: u32, if_true: u8, if_false: u8) -> Instruction
 
 /// Installs the filter; whether the kernel took it.
 unsafe fn filter((start, end): (usize, usize)) -> bool {
-    const PR_SET_NO_NEW_PRIVS: usize = 38;
-    const SECCOMP_SET_MODE_FILTER: usize = 1;
-    /// The processor need not guess less because of the filter.
-    const SPEC_ALLOW: usize = 4;
     let mut program = [jump(RETURN, ALLOW, 0, 0); 1 + WATCHED.len() + REST];
     program[0] = jump(LOAD, NUMBER_AT, 0, 0);
     for (i, number) in WATCHED.iter().enumerate() {
@@ -151,6 +171,16 @@ unsafe fn filter((start, end): (usize, usize)) -> bool {
         jump(RETURN, ALLOW, 0, 0),
     ];
     program[1 + WATCHED.len()..].copy_from_slice(&rest);
+    // SAFETY: as for this function.
+    unsafe { take(&program) }
+}
+
+/// Gives the kernel a filter; whether it took it.
+unsafe fn take(program: &[Instruction]) -> bool {
+    const PR_SET_NO_NEW_PRIVS: usize = 38;
+    const SECCOMP_SET_MODE_FILTER: usize = 1;
+    /// The processor need not guess less because of the filter.
+    const SPEC_ALLOW: usize = 4;
     let whole = Program { len: program.len() as u16, instructions: program.as_ptr() };
     // SAFETY: the program lives until the kernel has copied it.
     unsafe {

@@ -30,6 +30,14 @@ pub fn fault_on_read() {
     unsafe { sys!(sys::PRCTL, PR_SET_TSC, PR_TSC_SIGSEGV) };
 }
 
+/// Lets the program that takes this one's place read the counter until its shim is there.
+pub fn allow_read() {
+    const PR_SET_TSC: usize = 26;
+    const PR_TSC_ENABLE: usize = 1;
+    // SAFETY: a flag of this process alone.
+    unsafe { sys!(sys::PRCTL, PR_SET_TSC, PR_TSC_ENABLE) };
+}
+
 fn answer_faults() {
     signal::install(SIGSEGV, &signal::Action::with_info(faulted as *const () as usize));
 }

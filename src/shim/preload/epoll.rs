@@ -9,7 +9,7 @@ use crate::life::alive;
 use crate::ready::{ERR, HUP, IN, INVALID, events_of, wait_until};
 use crate::sys::{fail, kernel, reported, sys};
 use crate::thread::{NO_DEADLINE, Source, Wait};
-use crate::{turn, work};
+use crate::{kernel_pipe, thread, turn, work};
 
 const EDGE: u32 = libc::EPOLLET as u32;
 const ONCE: u32 = libc::EPOLLONESHOT as u32;
@@ -185,6 +185,7 @@ struct Event {
 fn why_not_watched(epoll: i32, fd: i32) -> Option<i32> {
     match entry(fd).kind {
         Kind::Real if events_of(fd) & INVALID != 0 => Some(libc::EBADF),
+        Kind::Real if kernel_pipe::is_one(fd) => None,
         Kind::Real | Kind::Fake(..) | Kind::Random => Some(libc::EPERM),
         Kind::Epoll(_) if fd == epoll => Some(libc::EINVAL),
         Kind::Epoll(inner) if TABLE[inner].has(epoll as usize) => Some(libc::ELOOP),
@@ -246,6 +247,7 @@ unsafe extern "C" fn epoll_wait(epoll: i32, events: *mut u8, most: i32, timeout_
     if timeout_ms == 0 {
         work::breathe();
     }
+    thread::rest();
     loop {
         let count = collect();
         if count > 0 || timeout_ms == 0 {

@@ -7,8 +7,8 @@
 //! Layers, lowest first; a module names lower ones only: `sys baton` · `turn` (the page, and handing the turn over) ·
 //! `work` (what it costs) · `give_up random` · `life` (is this process meant?) · `signal alarm` · `thread` (the baton) · `clock` ·
 //! `allocator program` · `descriptor` · `ready` (what a descriptor has for whom) · `proc` ·
-//! `transfer itimer lock shared_lock mask kill pipe stream option socket event files temporary entropy process` · `epoll poll` ·
-//! `calls` (what works on any descriptor) · `identity lookup counter check probe syscall` (what is called by number) ·
+//! `transfer itimer lock shared_lock mask kill kernel_pipe pipe stream option socket event files temporary entropy process` ·
+//! `epoll poll` · `calls` (what works on any descriptor) · `exec` · `spawn` (programs that guests start) · `identity lookup counter check probe syscall` (what is called by number) ·
 //! `start`.
 
 #![no_std]
@@ -31,10 +31,12 @@ mod descriptor;
 mod entropy;
 mod epoll;
 mod event;
+mod exec;
 mod files;
 mod give_up;
 mod identity;
 mod itimer;
+mod kernel_pipe;
 mod kill;
 mod life;
 mod lock;
@@ -52,6 +54,7 @@ mod ready;
 mod shared_lock;
 mod signal;
 mod socket;
+mod spawn;
 mod start;
 mod stream;
 mod sys;

@@ -46,13 +46,27 @@ fn come_alive() {
     if mapped <= 0 {
         return;
     }
-    // SAFETY: the page's descriptor is needed no more.
-    unsafe { sys!(sys::CLOSE, fd) };
     let page = mapped as *const Page;
     // SAFETY: the mapping is as long as a page, and every bit pattern is one.
-    let (magic, version) = unsafe { ((*page).magic.get(), (*page).version.get()) };
+    let (magic, version, flags) =
+        unsafe { ((*page).magic.get(), (*page).version.get(), (*page).flags.get()) };
+    if flags & page::FLAG_GUEST == 0 {
+        // SAFETY: the page's descriptor is needed no more; a guest's next program needs it.
+        unsafe { sys!(sys::CLOSE, fd) };
+    }
     if magic != page::MAGIC || version != page::VERSION {
         return;
+    }
+    if let Some(participant) = environment_number(&mut environment, page::PARTICIPANT_VARIABLE.as_bytes()) {
+        turn::reopen(page, participant.min(page::PARTICIPANTS - 1));
+        LIFE.set(Life::Alive);
+        random::seed(turn::page().seed.get());
+        random::fork(turn::me().pid.get() ^ turn::me().programs.get() << 16);
+        return;
+    }
+    // SAFETY: as above.
+    if unsafe { (*page).participants[0].turn_value.load(Ordering::SeqCst) } != 0 {
+        turn::refuse(page, b"a program was started past the shim, as `execl` does");
     }
     turn::open(page);
     LIFE.set(Life::Alive);

@@ -38,6 +38,9 @@ fn parse_address(name: &[u8]) -> Option<[u8; 4]> {
     if name.is_empty() {
         return Some([0; 4]);
     }
+    if name == b"localhost" {
+        return Some([127, 0, 0, 1]);
+    }
     let mut parts = core::str::from_utf8(name).ok()?.split('.');
     let mut ip = [0u8; 4];
     for byte in &mut ip {

@@ -47,6 +47,28 @@ unsafe extern "C" fn sigprocmask(how: i32, new: *const u64, old: *mut u64) -> i3
     }
 }
 
+/// The masks of old, which hold the first 32 signals.
+macro_rules! of_old {
+    ($($name:ident $text:literal $how:expr;)*) => {$(
+        #[unsafe(no_mangle)]
+        unsafe extern "C" fn $name(mask: i32) -> i32 {
+            if !alive() {
+                // SAFETY: the caller's argument, handed on as it is.
+                return unsafe { real!($text as fn(i32) -> i32)(mask) };
+            }
+            let (new, mut old) = (u64::from(mask as u32), 0);
+            // SAFETY: sets of this function's own.
+            unsafe { change($how, &raw const new, &raw mut old) };
+            old as i32
+        }
+    )*};
+}
+
+of_old! {
+    sigsetmask "sigsetmask" libc::SIG_SETMASK;
+    sigblock "sigblock" libc::SIG_BLOCK;
+}
+
 #[unsafe(no_mangle)]
 unsafe extern "C" fn sigpending(set: *mut u64) -> i32 {
     if !alive() {

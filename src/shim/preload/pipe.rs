@@ -42,7 +42,7 @@ unsafe extern "C" fn pipe2(ends: *mut [i32; 2], flags: i32) -> i32 {
     let mut real = [-1; 2];
     // SAFETY: room for two numbers.
     let made = unsafe { kernel!(SYS_pipe2, &raw mut real, flags) } as i32;
-    if made == 0 && alive() {
+    if made == 0 && alive() && !turn::is_guest() {
         let Some(i) = unused().next() else { return refuse(real) };
         let nonblocking = flags & libc::O_NONBLOCK != 0;
         descriptor::adopt(real[0] as isize, Kind::PipeRead(i), nonblocking);
@@ -70,7 +70,7 @@ unsafe extern "C" fn socketpair(domain: i32, kind: i32, protocol: i32, ends: *mu
     let mut real = [-1; 2];
     // SAFETY: room for two numbers.
     let made = unsafe { kernel!(SYS_socketpair, domain, kind, protocol, &raw mut real) } as i32;
-    if made == 0 && alive() {
+    if made == 0 && alive() && !turn::is_guest() {
         if kind & 0xf != libc::SOCK_STREAM {
             give_up!("a pair of sockets that are no streams is not simulated");
         }

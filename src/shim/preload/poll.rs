@@ -6,7 +6,7 @@ use crate::life::alive;
 use crate::ready::{ERR, HUP, IN, INVALID, OUT, wait_until};
 use crate::sys::{fail, kernel};
 use crate::thread::{NO_DEADLINE, Source, Wait};
-use crate::{turn, work};
+use crate::{thread, turn, work};
 
 /// What a signal mask of the kernel takes.
 const MASK_BYTES: usize = 8;
@@ -29,6 +29,7 @@ fn poll_until(array: usize, count: usize, deadline: u64) -> i32 {
     if deadline <= turn::page().now_ns.get() {
         work::breathe();
     }
+    thread::rest();
     let is_over = |array: usize, count: usize| count_ready(array, count) > 0;
     loop {
         let ready = count_ready(array, count);
@@ -139,6 +140,7 @@ unsafe fn select_until(count: i32, sets: [*mut u64; 3], deadline: u64) -> i32 {
     if deadline <= turn::page().now_ns.get() {
         work::breathe();
     }
+    thread::rest();
     loop {
         let Some((answer, bits)) = selection.answer() else {
             return fail(libc::EBADF);

@@ -1,9 +1,7 @@
 //! Children: a forked process is one more participant that takes turns, in the same virtual time.
 
-use core::cell::Cell;
 use core::sync::atomic::Ordering;
 
-use crate::baton::Baton;
 use crate::give_up::give_up;
 use crate::life::{alive, real};
 use crate::page::{self, PARTICIPANTS, Participant, record, state};
@@ -16,18 +14,20 @@ use crate::{alarm, counter, descriptor, random, thread, turn, work};
 const INIT: i32 = 1;
 const KNOWN_OPTIONS: i32 = libc::WNOHANG | libc::WUNTRACED | libc::WCONTINUED;
 
-struct State {
-    /// Which participants this process forked itself.
-    children: [Cell<bool>; PARTICIPANTS],
-    parent: Cell<i32>,
-}
-
-static STATE: Baton<State> =
-    Baton::new(State { children: [const { Cell::new(false) }; PARTICIPANTS], parent: Cell::new(INIT) });
-
 /// The id of the process that forked this one.
 pub fn parent() -> i32 {
-    STATE.parent.get()
+    match turn::me().parent.get() {
+        0 => INIT,
+        parent => parent as i32,
+    }
+}
+
+fn is_child(i: usize) -> bool {
+    turn::me().children.get() >> i & 1 != 0
+}
+
+fn set_child(i: usize, is_child: bool) {
+    turn::me().children.update(|children| children & !(1 << i) | u64::from(is_child) << i);
 }
 
 fn participant(i: usize) -> &'static Participant {
@@ -37,7 +37,7 @@ fn participant(i: usize) -> &'static Participant {
 /// The children that a wait for `pid` is about: that one, or all, which are one group.
 fn children(pid: i32) -> impl Iterator<Item = usize> {
     let is_meant = move |i: &usize| pid <= 0 || participant(*i).pid.get() == pid as u32;
-    let is_mine = |i: &usize| STATE.children[*i].get() && participant(*i).state.get() != state::FREE;
+    let is_mine = |i: &usize| is_child(*i) && participant(*i).state.get() != state::FREE;
     (1..PARTICIPANTS).filter(is_mine).filter(is_meant)
 }
 
@@ -59,6 +59,9 @@ fn begin(place: &Participant, pid: u32) {
         word.set(0);
     }
     place.deadline_ns.set(0);
+    place.children.set(0);
+    place.programs.set(0);
+    place.parent.set(turn::me().pid.get());
     place.signals.set(0);
     place.pid.set(pid);
     place.state.set(state::READY);
@@ -77,7 +80,7 @@ fn forget(child: usize) {
 }
 
 #[unsafe(no_mangle)]
-extern "C" fn fork() -> i32 {
+pub extern "C" fn fork() -> i32 {
     let fork = real!("fork" as fn() -> i32);
     if !alive() {
         // SAFETY: a call without arguments.
@@ -100,7 +103,7 @@ extern "C" fn fork() -> i32 {
         return real_pid;
     }
     turn::page().next_pid.set(pid + 1);
-    STATE.children[child].set(true);
+    set_child(child, true);
     participant(child).real_pid.set(real_pid as u32);
     turn::report(record::FORK, 0, child as u64, u64::from(pid));
     work::fork();
@@ -109,10 +112,11 @@ extern "C" fn fork() -> i32 {
 
 /// The child lives on alone: it gives itself a name and waits for its first turn.
 fn become_child(child: usize, pid: u32) {
-    // SAFETY: a flag of this process alone.
-    unsafe { sys!(sys::PRCTL, libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
-    STATE.parent.set(turn::me().pid.get() as i32);
-    STATE.children.iter().for_each(|child| child.set(false));
+    // What a guest starts may outlive whoever started it; its whole group ends with the guest.
+    if !turn::is_guest() {
+        // SAFETY: a flag of this process alone.
+        unsafe { sys!(sys::PRCTL, libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
+    }
     thread::forget_others();
     alarm::forget();
     // The parent still has the turn: nothing of the page but this participant's own part may be touched yet.
@@ -195,7 +199,7 @@ fn reap(child: usize) -> i32 {
     // SAFETY: a child of this process, and room for its status.
     unsafe { sys!(sys::WAIT4, participant(child).real_pid.get(), &raw mut status, 0, 0) };
     participant(child).state.set(state::FREE);
-    STATE.children[child].set(false);
+    set_child(child, false);
     status
 }
 
@@ -257,52 +261,3 @@ fn told_of(child: usize) -> ChildInfo {
     told.pid = participant(child).pid.get();
     told
 }
-
-/// The C library's own function of this name, which takes up to six words.
-macro_rules! same {
-    (execve) => {
-        real!("execve" as fn(usize, usize, usize, usize, usize, usize) -> usize)
-    };
-    (execv) => {
-        real!("execv" as fn(usize, usize, usize, usize, usize, usize) -> usize)
-    };
-    (execvp) => {
-        real!("execvp" as fn(usize, usize, usize, usize, usize, usize) -> usize)
-    };
-    (execvpe) => {
-        real!("execvpe" as fn(usize, usize, usize, usize, usize, usize) -> usize)
-    };
-    (fexecve) => {
-        real!("fexecve" as fn(usize, usize, usize, usize, usize, usize) -> usize)
-    };
-    (posix_spawn) => {
-        real!("posix_spawn" as fn(usize, usize, usize, usize, usize, usize) -> usize)
-    };
-    (posix_spawnp) => {
-        real!("posix_spawnp" as fn(usize, usize, usize, usize, usize, usize) -> usize)
-    };
-    (system) => {
-        real!("system" as fn(usize, usize, usize, usize, usize, usize) -> usize)
-    };
-    (popen) => {
-        real!("popen" as fn(usize, usize, usize, usize, usize, usize) -> usize)
-    };
-}
-
-/// Another program in this process's place, or in a child's, would run outside the simulation.
-macro_rules! refused {
-    ($($name:ident)*) => {$(
-        #[unsafe(no_mangle)]
-        unsafe extern "C" fn $name(
-            a: usize, b: usize, c: usize, d: usize, e: usize, f: usize,
-        ) -> usize {
-            if alive() {
-                give_up!("{} is not simulated", stringify!($name));
-            }
-            // SAFETY: the caller's arguments, handed on as they are; none of these takes more than six.
-            unsafe { same!($name)(a, b, c, d, e, f) }
-        }
-    )*};
-}
-
-refused!(execve execv execvp execvpe fexecve posix_spawn posix_spawnp system popen);

@@ -12,6 +12,7 @@ use crate::clock;
 use crate::give_up::Text;
 use crate::life::{alive, real};
 use crate::sys::{self, sys};
+use crate::turn;
 
 /// What stands for every address of a library.
 const LIBRARY: *const u8 = core::ptr::without_provenance(1);
@@ -40,8 +41,12 @@ pub unsafe fn take_name(arguments: *mut *const u8) {
             return;
         }
         let folder = CStr::from_ptr(given.cast()).to_bytes().iter().rposition(|byte| *byte == b'/');
-        *arguments = given.add(folder.map_or(0, |at| at + 1));
-        NAME.set(*arguments);
+        let name = given.add(folder.map_or(0, |at| at + 1));
+        NAME.set(name);
+        // Some programs find by it what belongs to them.
+        if !turn::is_guest() {
+            *arguments = name;
+        }
     }
 }
 

@@ -89,10 +89,38 @@ pub fn ignored() -> u64 {
     (1..SIGNALS as i32).filter(is_ignored).fold(0, |bits, number| bits | bit(number))
 }
 
+/// What the process does nothing with, in the same shape.
+fn unheeded() -> u64 {
+    let by_default = |number: &&i32| STATE.actions[**number as usize].get().handler == SIG_DFL;
+    IGNORED.iter().filter(by_default).fold(ignored(), |bits, number| bits | bit(*number))
+}
+
 /// A new thread blocks what its maker blocks, and nothing waits for it.
 pub fn begin_thread(new: usize, maker: usize) {
     STATE.pending[new].set(0);
     STATE.blocked[new].set(blocked_by(maker));
+}
+
+/// What the program that takes this one's place ignores and blocks is what this one does.
+pub fn hand_down(thread: usize) {
+    turn::me().ignored.set(ignored());
+    turn::me().blocked.set(blocked_by(thread));
+}
+
+/// What a set names is not ignored any more.
+pub fn set_defaults(set: u64) {
+    for number in (1..SIGNALS as i32).filter(|number| set & bit(*number) != 0) {
+        set_action(number, Action::DEFAULT);
+    }
+}
+
+/// Takes over what the program before ignored and blocked.
+pub fn take_over() {
+    let ignored = turn::me().ignored.get();
+    for number in (1..SIGNALS as i32).filter(|number| ignored & bit(*number) != 0) {
+        set_action(number, Action { handler: SIG_IGN, ..Action::DEFAULT });
+    }
+    STATE.blocked[0].set(turn::me().blocked.get());
 }
 
 /// In a forked child the thread that forked is the only one; what waited for the parent stays there.
@@ -110,6 +138,10 @@ pub fn is_due(thread: usize) -> bool {
 pub fn assign(threads: impl Iterator<Item = usize> + Clone) {
     // In the page a signal's bit is its number.
     let mut waiting = STATE.unassigned.take() | (turn::me().signals.take() >> 1);
+    if turn::is_guest() {
+        // As in the kernel, what nobody heeds interrupts nothing.
+        waiting &= !unheeded();
+    }
     for thread in threads {
         // What waits for the thread already comes once more later.
         let taken = waiting & !blocked_by(thread) & !STATE.pending[thread].get();
@@ -227,7 +259,7 @@ unsafe extern "C" fn aborted(number: i32, _info: *mut u64, _context: *mut u64) {
 
 /// What the process does with `number` from now on.
 fn set_action(number: i32, action: Action) {
-    if number == libc::SIGCHLD && !matches!(action.handler, SIG_DFL | SIG_IGN) {
+    if number == libc::SIGCHLD && !turn::is_guest() && !matches!(action.handler, SIG_DFL | SIG_IGN) {
         give_up!("a handler of SIGCHLD is not simulated");
     }
     STATE.actions[number as usize].set(action);

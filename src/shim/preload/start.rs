@@ -1,7 +1,7 @@
 //! The library's constructor: sets everything up in the process that the shim is meant for.
 
 use crate::life::alive;
-use crate::{check, clock, counter, identity, probe, program, thread};
+use crate::{check, clock, counter, identity, probe, program, signal, thread, turn};
 
 #[used]
 #[unsafe(link_section = ".init_array")]
@@ -17,6 +17,9 @@ unsafe extern "C" fn constructor(_count: i32, arguments: *mut *const u8) {
         thread::prepare();
         counter::install();
         check::install();
+        if turn::me().programs.get() > 0 {
+            signal::take_over();
+        }
     } else {
         probe::describe();
     }

@@ -68,6 +68,12 @@ unsafe extern "C" {
     fn __errno_location() -> *mut i32;
 }
 
+/// The running thread's `errno`.
+pub fn errno() -> *mut i32 {
+    // SAFETY: the C library gives the thread's own.
+    unsafe { __errno_location() }
+}
+
 /// Sets `errno` and returns -1.
 pub fn fail(errno: i32) -> i32 {
     // SAFETY: the C library gives the thread's own.

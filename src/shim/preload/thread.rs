@@ -276,6 +276,10 @@ fn await_baton(me: usize) {
 /// caller has to look after.
 pub fn pause(wait: Wait, deadline_ns: u64) -> Interrupt {
     let me = current();
+    if turn::is_guest() {
+        // What it did at the kernel's own pipes is not told.
+        turn::page().pipe_activity.update(|count| count.wrapping_add(1));
+    }
     thread(me).wait.set(Some(wait));
     thread(me).deadline_ns.set(deadline_ns);
     let next = choose();
@@ -302,6 +306,46 @@ pub fn wait(wait: Wait, deadline_ns: u64) -> Interrupt {
 /// Blocks this thread until `deadline_ns`.
 pub fn sleep_until(deadline_ns: u64) -> Interrupt {
     wait(Wait::TIME, deadline_ns)
+}
+
+/// The oldest of the threads that can run and were made when `is_meant` says.
+fn next_born(is_meant: impl Fn(u64) -> bool) -> Option<usize> {
+    let meant = (0..THREADS).filter(|i| is_meant(thread(*i).born.get()) && can_run(*i));
+    meant.min_by_key(|i| thread(*i).born.get())
+}
+
+/// When a guest's thread last let others go first.
+static RESTED_NS: Baton<Cell<u64>> = Baton::new(Cell::new(0));
+
+/// A guest's thread that goes on and on, because something is always ready for it, lets all others that can run go
+/// first from time to time, and then the rest of the world. Servers do so by `work` alone.
+pub fn rest() {
+    /// Work after which it is time to.
+    const LONG_NS: u64 = 50_000;
+    if !turn::is_guest() {
+        return;
+    }
+    work::call(0);
+    let now = turn::page().now_ns.get();
+    if now < RESTED_NS.get() + LONG_NS {
+        return;
+    }
+    let me = current();
+    RESTED_NS.set(now);
+    thread(me).wait.set(Some(Wait::TIME));
+    thread(me).deadline_ns.set(now);
+    let mine = thread(me).born.get();
+    let next = next_born(|born| born > mine).or_else(|| {
+        turn::give_way(now, true);
+        signal::assign(living());
+        next_born(|_| true)
+    });
+    if let Some(next) = next.filter(|next| *next != me) {
+        pass_baton(next);
+        await_baton(me);
+    }
+    thread(me).wait.set(None);
+    thread(me).deadline_ns.set(NO_DEADLINE);
 }
 
 /// Which thread has the baton.

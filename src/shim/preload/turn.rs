@@ -40,6 +40,12 @@ pub fn page() -> &'static Page {
     if page.is_null() { &NO_PAGE } else { unsafe { &*page } }
 }
 
+/// Whether the processes are a user's programs, and no servers.
+#[inline]
+pub fn is_guest() -> bool {
+    page().flags.get() & page::FLAG_GUEST != 0
+}
+
 /// Which participant of the page this process is.
 #[inline]
 pub fn my_number() -> usize {
@@ -68,6 +74,39 @@ pub fn open(page: *const Page) {
     // It says that the scheduler may sleep, which has not yet had the chance to say so itself.
     me().turn.store(held | page::TURN_WAITERS, Ordering::SeqCst);
     announce(held);
+}
+
+/// Takes a page into use as a participant that was another program so far, and has the turn.
+pub fn reopen(page: *const Page, participant: usize) {
+    PAGE.set(page);
+    let held = enlist(participant);
+    SINCE_NS.set(self::page().now_ns.get());
+    if me().turn_value.load(Ordering::SeqCst) != held {
+        crate::give_up::give_up!("a program that takes the place of one of several threads is not simulated");
+    }
+}
+
+/// Ends a process that must not take this page into use.
+pub fn refuse(page: *const Page, reason: &[u8]) -> ! {
+    PAGE.set(page);
+    // SAFETY: a system call without arguments.
+    let pid = unsafe { sys!(sys::GETPID) } as u32;
+    let known = self::page().participants.iter().position(|participant| participant.real_pid.get() == pid);
+    ME.set(known.unwrap_or(0));
+    give_up(reason)
+}
+
+/// Lets go of the turn word before another program takes this one's place: the kernel would take that for a death.
+/// Undone by [`keep_hold`] where that fails.
+pub fn loosen() {
+    let head = ROBUST.get();
+    // SAFETY: as in `enlist`; an empty list points to itself.
+    unsafe { (*head).next = head as u64 };
+}
+
+/// Takes hold of the turn word again.
+pub fn keep_hold() {
+    enlist(my_number());
 }
 
 /// Makes this process participant `participant` while its parent still has the turn, and waits for its own.

@@ -7,12 +7,17 @@ use std::time::Duration;
 use super::page::SharedPage;
 use super::sockets::Sockets;
 use crate::event::ChildState;
-use crate::shim::page::state;
+use crate::id::Host;
+use crate::shim::page::{self, state};
 use crate::world::Seen;
 
-/// The children of one node that have not ended.
+/// The children of one host's first process, and of each other, that have not ended.
 #[derive(Default)]
-pub struct Children(Vec<Child>);
+pub struct Children {
+    all: Vec<Child>,
+    /// They are a user's programs: who forked them is told of their end, by the signal that he may wait for.
+    of_guest: bool,
+}
 
 struct Child {
     participant: usize,
@@ -30,16 +35,27 @@ enum Handle {
 }
 
 impl Children {
+    /// No process of this host has a child yet.
+    pub fn of(host: Host) -> Self {
+        Children { all: Vec::new(), of_guest: matches!(host, Host::Guest(_)) }
+    }
+
+    /// Whether a child is dead already, where it may have died without its turn's end.
+    pub fn is_dead(&self, page: &mut SharedPage, participant: usize) -> bool {
+        let state = stat(page.participant(participant).real_pid).and_then(|fields| fields.into_iter().next());
+        state.is_none_or(|state| state == "Z")
+    }
+
     /// A child was forked, and its parent still has the turn.
     pub fn forked(&mut self, page: &mut SharedPage, participant: usize, pid: u32) -> Seen {
         let handle = Handle::of(page.participant(participant).real_pid);
-        self.0.push(Child { participant, pid, handle, doomed: false });
+        self.all.push(Child { participant, pid, handle, doomed: false });
         Seen::Child { pid, state: ChildState::Forked }
     }
 
     /// The server sent a signal to a child of its own.
     pub fn signalled(&mut self, pid: u32, number: i32) {
-        let killed = self.0.iter_mut().filter(|child| child.pid == pid && number == libc::SIGKILL);
+        let killed = self.all.iter_mut().filter(|child| child.pid == pid && number == libc::SIGKILL);
         killed.for_each(|child| child.doomed = true);
     }
 
@@ -52,13 +68,16 @@ impl Children {
         participant: usize,
     ) -> (Vec<Seen>, bool) {
         let (mut seen, mut from_outside) = (Vec::new(), false);
-        if let Some(i) = self.0.iter().position(|child| child.participant == participant) {
-            let child = self.0.remove(i);
+        if let Some(i) = self.all.iter().position(|child| child.participant == participant) {
+            let child = self.all.remove(i);
             child.handle.await_end();
             from_outside = !child.doomed && was_killed(page.participant(participant).real_pid);
             seen.push(Seen::Child { pid: child.pid, state: ChildState::Ended });
         }
         page.participant(participant).state = state::EXITED;
+        if self.of_guest {
+            tell_parent(page, participant);
+        }
         release_pipes(page, participant);
         seen.extend(release_sockets(page, sockets, participant));
         page.participant(0).poked = 1;
@@ -67,7 +86,7 @@ impl Children {
 
     /// Waits until all are gone, after they were killed.
     pub fn await_all(&mut self) {
-        for child in self.0.drain(..) {
+        for child in self.all.drain(..) {
             child.handle.await_end();
         }
     }
@@ -116,6 +135,26 @@ fn stat(pid: u32) -> Option<Vec<String>> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let (_, fields) = stat.rsplit_once(')')?;
     Some(fields.split_whitespace().map(str::to_owned).collect())
+}
+
+/// Who forked a child is told of its end; of a child whose parent is gone nobody asks any more.
+fn tell_parent(page: &mut SharedPage, participant: usize) {
+    let parent = page.participant(participant).parent;
+    let lives = |p: &page::Participant| !matches!(p.state, state::FREE | state::EXITED) && p.pid == parent;
+    match page.get().participants.iter().position(lives) {
+        Some(parent) => {
+            page.participant(parent).signals |= 1 << libc::SIGCHLD;
+            page.participant(parent).poked = 1;
+        }
+        None => page.participant(participant).state = state::FREE,
+    }
+    // What it forked itself and did not wait for is nobody's either.
+    let pid = page.participant(participant).pid;
+    for orphan in &mut page.get().participants {
+        if orphan.state == state::EXITED && orphan.parent == pid {
+            orphan.state = state::FREE;
+        }
+    }
 }
 
 fn release_pipes(page: &mut SharedPage, participant: usize) {

@@ -10,14 +10,14 @@ use std::fs;
 use std::path::Path;
 
 use super::log_tail::LogTail;
-use super::node::{self, Process, Setting, system};
+use super::node::{self, Output, Process, Setting, system};
 use super::page::SharedPage;
 use super::spawn::{Launch, Stage};
 use crate::actor::message::{Arrived, Message};
 use crate::actor::network::Network;
 use crate::actor::{Actor, Out};
 use crate::fault::LatencyRange;
-use crate::id::{ActorId, NodeId};
+use crate::id::{ActorId, Host, NodeId};
 use crate::plan::NetworkPlan;
 use crate::scratch::ScratchFolder;
 use crate::time::{SimDuration, SimTime};
@@ -25,6 +25,7 @@ use crate::world::{Next, WorldError};
 
 /// The only node there is.
 const NODE: NodeId = NodeId(1);
+const HOST: Host = Host::Node(NODE);
 /// How long everything takes from the host to itself.
 const LATENCY: SimDuration = SimDuration::from_us(500);
 /// When virtual time begins: the first second of 2024, in nanoseconds of the Unix epoch.
@@ -81,7 +82,7 @@ pub struct Ran {
 
 /// The host's address as its program sees it.
 pub fn address() -> std::net::Ipv4Addr {
-    crate::id::Host::Node(NODE).address()
+    HOST.address()
 }
 
 /// Runs a program to its end.
@@ -126,7 +127,7 @@ impl Lone {
         node::prepare(
             &mut page,
             Setting {
-                node: NODE,
+                host: HOST,
                 incarnation: 1,
                 seed,
                 epoch_ns: EPOCH_NS,
@@ -137,7 +138,7 @@ impl Lone {
         );
         let launch = Launch { directory: &directory, arguments: guest.arguments, output, page: page.fd() };
         let leader = stage.launch(&launch).map_err(|e| system("start the program", e))?;
-        let mut process = Process::greet(NODE, page, leader, log)?;
+        let mut process = Process::greet(HOST, page, leader, Output::to(log))?;
         process.stack_file = folder.join("stack.txt");
         let latency = LatencyRange { min_ns: LATENCY, max_ns: LATENCY };
         let network = Network::new(guest.seed, &NetworkPlan { latency, delays: Vec::new() });
@@ -203,7 +204,7 @@ impl Lone {
         let turn = self.process.turn(now, self.order, &mut self.turns)?;
         self.now = self.now.max(turn.ended_at);
         for seen in turn.seen {
-            if let (ActorId::Network, message) = seen.told(NODE) {
+            if let (ActorId::Network, message) = seen.told(HOST) {
                 self.push(turn.ended_at, Due::Network(message));
             }
         }

@@ -2,6 +2,8 @@
 
 mod arguments;
 mod children;
+mod guests;
+mod liar;
 mod log_tail;
 pub mod lone;
 mod node;
@@ -18,17 +20,18 @@ use std::path::PathBuf;
 
 pub use seat::{Seat, with_counter};
 
+use self::guests::Guests;
 use self::log_tail::LogTail;
-use self::node::{Process, Setting, system};
+use self::node::{Output, Process, Setting, system};
 use self::page::SharedPage;
 use self::spawn::{Launch, Stage};
-use super::{Next, Seen, Turn, World, WorldError};
+use super::{Next, ProgramFile, Seen, Turn, World, WorldError};
 use crate::actor::message::Arrival;
-use crate::fault::Signal;
-use crate::id::NodeId;
+use crate::fault::{Lie, Signal};
+use crate::id::{GuestId, Host, NodeId};
 use crate::plan::{Formation, Plan};
 use crate::scratch::ScratchFolder;
-use crate::servers::Server;
+use crate::servers::{Program, Server};
 use crate::time::SimTime;
 use crate::wire::nodes_conf::Preset;
 
@@ -40,6 +43,10 @@ pub struct Options<'a> {
     pub server: &'a Server,
     /// Where each node's log is kept: a folder a node.
     pub logs: PathBuf,
+    /// The program of each guest of the plan, in the plan's order.
+    pub programs: &'a [Program],
+    /// Where what guests leave is kept: a folder a guest.
+    pub guests: PathBuf,
     /// Whether calls that go round the shim end the run.
     pub check: bool,
 }
@@ -48,6 +55,7 @@ pub struct Options<'a> {
 pub struct Simulated {
     // The processes end before the folder they live in goes.
     processes: BTreeMap<NodeId, Process>,
+    guests: Guests,
     stage: Stage,
     /// The servers beside the run's, as the plan names them.
     others: BTreeMap<String, Stage>,
@@ -62,6 +70,8 @@ pub struct Simulated {
     epoch_ns: u64,
     times_slower: u64,
     check: bool,
+    /// Who lies how, about whom.
+    lies: Vec<(NodeId, Lie, Option<NodeId>)>,
     turns: u64,
 }
 
@@ -78,8 +88,10 @@ impl Simulated {
         let others =
             others.map(|(n, (name, server))| Ok((name.clone(), lay_out(&format!("server-{n}"), server)?)));
         let others = others.collect::<Result<_, WorldError>>()?;
+        let guests = Guests::new(options, folder.path());
         Ok(Simulated {
             processes: BTreeMap::new(),
+            guests,
             stage,
             others,
             installed: BTreeMap::new(),
@@ -91,12 +103,13 @@ impl Simulated {
             epoch_ns: options.plan.epoch_us * 1_000,
             times_slower: options.plan.cluster.cpu,
             check: options.check,
+            lies: Vec::new(),
             turns: 0,
         })
     }
 
-    fn launch(&self, setting: Setting) -> Result<Process, WorldError> {
-        let name = setting.node.to_string();
+    fn launch(&self, node: NodeId, setting: Setting) -> Result<Process, WorldError> {
+        let name = setting.host.to_string();
         let (directory, logs) = (self.folder.path().join(&name), self.logs.join(&name));
         for folder in [&directory, &logs] {
             fs::create_dir_all(folder)
@@ -106,17 +119,17 @@ impl Simulated {
         let log = LogTail::at_end(&output).map_err(|e| system("open a node's log", e))?;
         let mut page = SharedPage::new().map_err(|e| system("make a node's page", e))?;
         node::prepare(&mut page, setting);
-        if let Some(preset) = self.preset.as_ref().filter(|_| setting.incarnation == 1) {
-            let text = preset.file(setting.node);
+        let preset = self.preset.as_ref().filter(|_| setting.incarnation == 1);
+        if let Some(text) = preset.and_then(|preset| preset.file(node)) {
             fs::write(directory.join(arguments::CLUSTER_FILE), text)
                 .map_err(|e| system("write a node's nodes.conf", e))?;
         }
         let launch =
             Launch { directory: &directory, arguments: &self.arguments, output: &output, page: page.fd() };
-        let other = self.installed.get(&setting.node).and_then(|name| self.others.get(name));
+        let other = self.installed.get(&node).and_then(|name| self.others.get(name));
         let leader =
             other.unwrap_or(&self.stage).launch(&launch).map_err(|e| system("start the server", e))?;
-        let mut process = Process::greet(setting.node, page, leader, log)?;
+        let mut process = Process::greet(setting.host, page, leader, Output::to(log))?;
         process.stack_file = logs.join("stack.txt");
         Ok(process)
     }
@@ -151,7 +164,7 @@ fn number(signal: Signal) -> i32 {
 impl World for Simulated {
     fn start(&mut self, node: NodeId, incarnation: u32, now: SimTime) -> Result<(), WorldError> {
         let setting = Setting {
-            node,
+            host: Host::Node(node),
             incarnation,
             seed: self.seed,
             epoch_ns: self.epoch_ns,
@@ -159,7 +172,9 @@ impl World for Simulated {
             times_slower: self.times_slower,
             check: self.check,
         };
-        let process = self.launch(setting)?;
+        let mut process = self.launch(node, setting)?;
+        let own = self.lies.iter().filter(|(liar, ..)| *liar == node);
+        own.for_each(|(_, lie, about)| process.lie(*lie, *about));
         tracing::info!(%node, incarnation, pid = process.id(), "server started");
         self.processes.insert(node, process);
         Ok(())
@@ -195,6 +210,13 @@ impl World for Simulated {
         }
     }
 
+    fn lie(&mut self, node: NodeId, lie: Lie, about: Option<NodeId>) {
+        self.lies.push((node, lie, about));
+        if let Some(process) = self.processes.get_mut(&node) {
+            process.lie(lie, about);
+        }
+    }
+
     fn signal(&mut self, node: NodeId, signal: Signal, now: SimTime) -> Result<Option<Turn>, WorldError> {
         let Some(process) = self.processes.get_mut(&node) else {
             return Ok(None);
@@ -213,6 +235,22 @@ impl World for Simulated {
         if let Some(process) = self.processes.get_mut(&node) {
             process.mark_signal(number(signal));
         }
+    }
+
+    fn start_guest(&mut self, guest: GuestId, now: SimTime) -> Result<ProgramFile, WorldError> {
+        self.guests.start(guest, now)
+    }
+
+    fn resume_guest(&mut self, guest: GuestId, now: SimTime) -> Result<Option<Turn>, WorldError> {
+        self.guests.resume(guest, now, &mut self.turns)
+    }
+
+    fn arrive_guest(&mut self, guest: GuestId, handle: u64, arrival: Arrival) {
+        self.guests.arrive(guest, handle, arrival);
+    }
+
+    fn kill_guest(&mut self, guest: GuestId, now: SimTime) -> Result<Option<Turn>, WorldError> {
+        self.guests.kill(guest, now)
     }
 
     fn nodes_conf(&self, node: NodeId) -> Result<Option<String>, WorldError> {

@@ -16,7 +16,9 @@ use super::page::{Reported, SharedPage};
 use super::sockets::Sockets;
 use super::watchdog;
 use crate::actor::message::Arrival;
-use crate::id::NodeId;
+use crate::event::OutputStream;
+use crate::fault::Lie;
+use crate::id::{Host, NodeId};
 use crate::rng::Stream;
 use crate::shim::page::{self, PARTICIPANTS, record, state};
 use crate::stop;
@@ -37,8 +39,8 @@ const ROUNDS: u32 = 1_000_000;
 /// What a process's pages are set up with.
 #[derive(Clone, Copy)]
 pub struct Setting {
-    /// The node.
-    pub node: NodeId,
+    /// Where they run.
+    pub host: Host,
     /// Which start of the node's server this is, from 1.
     pub incarnation: u32,
     /// The run's seed.
@@ -55,17 +57,37 @@ pub struct Setting {
 
 /// A node whose server runs.
 pub struct Process {
-    node: NodeId,
+    host: Host,
     page: SharedPage,
     leader: Child,
     sockets: Sockets,
     log: LogTail,
+    /// Where its standard error goes, if that is not its log.
+    errors: Option<LogTail>,
+    hidden: Option<[String; 2]>,
     children: Children,
     seen: Vec<Seen>,
     /// The process that was busy when it last gave its turn up, and waits for nothing.
     resting: Option<usize>,
     /// Where a stack is left if the server never blocks again.
     pub stack_file: PathBuf,
+}
+
+/// Where what processes write is followed.
+pub struct Output {
+    /// Their standard output.
+    pub log: LogTail,
+    /// Their standard error, if it goes elsewhere.
+    pub errors: Option<LogTail>,
+    /// A path of the run's own that may stand in it, and what is told instead.
+    pub hidden: Option<[String; 2]>,
+}
+
+impl Output {
+    /// One that goes to a single file, in which no path of the run's own can stand.
+    pub fn to(log: LogTail) -> Self {
+        Output { log, errors: None, hidden: None }
+    }
 }
 
 /// How a process gave its turn up.
@@ -77,22 +99,25 @@ enum Pause {
 /// Prepares a page for the first turn of an incarnation.
 pub fn prepare(page: &mut SharedPage, setting: Setting) {
     let mut identity =
-        Stream::new(setting.seed, &setting.node.to_string(), &format!("incarnation {}", setting.incarnation));
+        Stream::new(setting.seed, &setting.host.to_string(), &format!("incarnation {}", setting.incarnation));
     let first_handle = u64::from(setting.incarnation) << 32;
     let fixed = page.get();
     fixed.magic = page::MAGIC;
     fixed.version = page::VERSION;
     fixed.flags = if setting.check { page::FLAG_CHECK } else { 0 };
+    if matches!(setting.host, Host::Guest(_)) {
+        fixed.flags |= page::FLAG_GUEST;
+    }
     fixed.seed = [identity.bits(), identity.bits(), identity.bits(), identity.bits() | 1];
     fixed.epoch_ns = setting.epoch_ns;
     fixed.monotonic_base_ns = identity.range(1_000_000_000_000..=900_000_000_000_000);
     fixed.times_slower = setting.times_slower;
     fixed.now_ns = setting.now.as_ns();
-    fixed.address = u32::from(crate::id::Host::Node(setting.node).address());
+    fixed.address = u32::from(setting.host.address());
     fixed.next_pid = identity.range(1_000..=30_000) as u32;
     fixed.next_handle = first_handle;
     fixed.next_port = identity.below(20_000) as u32;
-    let directory = format!("/simulated/{}\0", setting.node);
+    let directory = format!("/simulated/{}\0", setting.host);
     fixed.directory[..directory.len()].copy_from_slice(directory.as_bytes());
     fixed.participants[0].pid = fixed.next_pid;
     fixed.next_pid += 1;
@@ -100,15 +125,18 @@ pub fn prepare(page: &mut SharedPage, setting: Setting) {
 
 impl Process {
     /// Takes over a server that was just launched, once its shim has said hello.
-    pub fn greet(node: NodeId, page: SharedPage, leader: Child, log: LogTail) -> Result<Self, WorldError> {
+    pub fn greet(host: Host, page: SharedPage, leader: Child, output: Output) -> Result<Self, WorldError> {
         let stack_file = PathBuf::new();
+        let Output { log, errors, hidden } = output;
         let mut process = Process {
-            node,
+            host,
             page,
             leader,
-            sockets: Sockets::default(),
+            sockets: Sockets::of(host),
             log,
-            children: Children::default(),
+            errors,
+            hidden,
+            children: Children::of(host),
             seen: Vec::new(),
             resting: None,
             stack_file,
@@ -123,7 +151,7 @@ impl Process {
             waited += LOOK;
             self.leave_if_asked(waited)?;
             if waited == SILENCE {
-                tracing::warn!(node = %self.node, pid = self.leader.id(), "waiting for the server to start");
+                tracing::warn!(host = %self.host, pid = self.leader.id(), "waiting for the server to start");
             }
             let ended = self.leader.try_wait().map_err(|e| system("wait for the server", e))?;
             if let Some(status) = ended {
@@ -142,7 +170,7 @@ impl Process {
     fn no_hello(&mut self, what: String) -> WorldError {
         let lines = self.log.lines().unwrap_or_default();
         let last = lines.last().map(|line| format!("; its last words: {line}")).unwrap_or_default();
-        WorldError::NoHello { node: self.node, reason: format!("{what}{last}") }
+        WorldError::NoHello { host: self.host, reason: format!("{what}{last}") }
     }
 
     /// The process id that the host knows: for a debugger.
@@ -153,6 +181,11 @@ impl Process {
     /// Lets something happen at one of the node's sockets.
     pub fn arrive(&mut self, handle: u64, arrival: Arrival) {
         self.sockets.arrive(&mut self.page, handle, arrival);
+    }
+
+    /// From now on the node lies, about another one if there is one.
+    pub fn lie(&mut self, lie: Lie, about: Option<NodeId>) {
+        self.sockets.lie(lie, about);
     }
 
     /// Marks a signal; its handler runs when the process next has the turn.
@@ -193,6 +226,7 @@ impl Process {
         };
         self.warn_if_unguarded();
         self.read_log()?;
+        self.seen.extend(self.sockets.lied());
         let ended_at = SimTime::from_ns(self.page.get().now_ns);
         let shuffled = self.page.get().order != order;
         Ok(Turn { ended_at, seen: std::mem::take(&mut self.seen), next, shuffled })
@@ -285,17 +319,21 @@ impl Process {
                 let died = word & page::TURN_DIED != 0;
                 return Ok(if died { Pause::Died } else { Pause::Blocked });
             }
-            if participant == 0 && self.has_ended() {
+            let is_dead = match participant {
+                0 => self.has_ended(),
+                child => self.children.is_dead(&mut self.page, child),
+            };
+            if is_dead {
                 return Ok(Pause::Died);
             }
             waited += LOOK;
             self.leave_if_asked(waited)?;
             if let Some(state) = watch.is_worth_a_word() {
-                tracing::warn!(node = %self.node, pid = watch.pid(), "waiting for the server, which {state}");
+                tracing::warn!(host = %self.host, pid = watch.pid(), "waiting for the server, which {state}");
             }
             if let Some(detail) = watch.is_stuck() {
                 watchdog::leave_stack(self.page.participant(participant).real_pid, &self.stack_file);
-                return Err(WorldError::Silent { node: self.node, reason: detail });
+                return Err(WorldError::Silent { host: self.host, reason: detail });
             }
         }
     }
@@ -305,7 +343,7 @@ impl Process {
     fn leave_if_asked(&self, waited: Duration) -> Result<(), WorldError> {
         const LOOKS: u32 = 5;
         if stop::is_asked() && waited >= LOOK * LOOKS {
-            Err(WorldError::Left { node: self.node })
+            Err(WorldError::Left { host: self.host })
         } else {
             Ok(())
         }
@@ -352,7 +390,7 @@ impl Process {
                 self.seen.push(Seen::Dial { handle, local_port: record.extra as u16, to });
             }
             record::SEND => {
-                let chunks = self.sockets.sent(handle, payload);
+                let chunks = self.sockets.sent(&mut self.page, handle, payload);
                 self.seen.extend(chunks.into_iter().map(|chunk| Seen::Sent { handle, chunk }));
             }
             record::CONSUMED => {
@@ -381,13 +419,13 @@ impl Process {
         let (seen, from_outside) = self.children.ended(&mut self.page, &mut self.sockets, participant);
         self.seen.extend(seen);
         match from_outside {
-            true => Err(WorldError::KilledFromOutside { node: self.node }),
+            true => Err(WorldError::KilledFromOutside { host: self.host }),
             false => Ok(()),
         }
     }
 
     fn gave_up(&mut self) -> WorldError {
-        WorldError::GaveUp { node: self.node, reason: self.page.text() }
+        WorldError::GaveUp { host: self.host, reason: self.page.text() }
     }
 
     /// A process that did more than anybody waits for, which is counted in the run and so the same in every run.
@@ -423,10 +461,10 @@ impl Process {
         }
         self.bury()?;
         if by_itself && status.is_some_and(|status| status.signal() == Some(libc::SIGKILL)) {
-            return Err(WorldError::KilledFromOutside { node: self.node });
+            return Err(WorldError::KilledFromOutside { host: self.host });
         }
         match self.refused_config() {
-            Some(reason) => Err(WorldError::BadConfig { node: self.node, reason }),
+            Some(reason) => Err(WorldError::BadConfig { host: self.host, reason }),
             None => Ok(Next::Exited(describe(status))),
         }
     }
@@ -448,7 +486,9 @@ impl Process {
     fn bury(&mut self) -> Result<(), WorldError> {
         self.page.get().printed = 1;
         self.read_log()?;
-        self.seen.extend(self.log.last_line().map(|line| Seen::Log { line }));
+        self.seen.extend(self.log.last_line().map(|line| said(self.host, told(&self.hidden, line))));
+        let last = self.errors.as_mut().and_then(LogTail::last_line);
+        self.seen.extend(last.map(|line| error(told(&self.hidden, line))));
         let gone = self.sockets.abandon(&mut self.page);
         self.seen.extend(gone);
         Ok(())
@@ -473,12 +513,38 @@ impl Process {
     }
 
     fn read_log(&mut self) -> Result<(), WorldError> {
-        if std::mem::take(&mut self.page.get().printed) != 0 {
-            let lines = self.log.lines().map_err(|e| system("read the server's log", e))?;
-            self.seen.extend(lines.into_iter().map(|line| Seen::Log { line }));
+        // What a guest's C library writes is not told.
+        let is_guest = matches!(self.host, Host::Guest(_));
+        if std::mem::take(&mut self.page.get().printed) != 0 || is_guest {
+            let lines = self.log.lines().map_err(|e| system("read the output", e))?;
+            self.seen.extend(lines.into_iter().map(|line| said(self.host, told(&self.hidden, line))));
+        }
+        if let Some(errors) = &mut self.errors {
+            let lines = errors.lines().map_err(|e| system("read the errors", e))?;
+            self.seen.extend(lines.into_iter().map(|line| error(told(&self.hidden, line))));
         }
         Ok(())
     }
+}
+
+/// A line without what is to be hidden in it.
+fn told(hidden: &Option<[String; 2]>, line: String) -> String {
+    match hidden {
+        Some([path, name]) if line.contains(path.as_str()) => line.replace(path.as_str(), name),
+        _ => line,
+    }
+}
+
+/// A line of the standard output, which is a server's log.
+fn said(host: Host, line: String) -> Seen {
+    match host {
+        Host::Guest(_) => Seen::Output { stream: OutputStream::Stdout, line },
+        _ => Seen::Log { line },
+    }
+}
+
+fn error(line: String) -> Seen {
+    Seen::Output { stream: OutputStream::Stderr, line }
 }
 
 impl Drop for Process {

@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddrV4;
 
+use super::liar::{Liar, Place};
 use super::page::SharedPage;
 use crate::actor::message::{Arrival, Chunk};
-use crate::id::{BUS_PORT, Host};
+use crate::fault::Lie;
+use crate::id::{BUS_PORT, Host, NodeId};
 use crate::shim::page::{self, NOBODY, Socket, socket_state as state};
 use crate::wire::cluster_bus::{Framer, Teller};
 use crate::wire::replication::LinkEnd;
@@ -17,6 +19,8 @@ const CREDIT_STEP: u64 = page::WINDOW_BYTES / 4;
 /// One open socket.
 struct Link {
     slot: usize,
+    /// The host at the other end.
+    peer: Option<Host>,
     /// What arrived but does not fit the receive area.
     waiting: VecDeque<u8>,
     /// The end of the stream waits behind those bytes.
@@ -35,24 +39,34 @@ enum Ending {
     Reset,
 }
 
-/// All open sockets of one node, by the names that the network knows.
+/// All open sockets of one host, by the names that the network knows.
 #[derive(Default)]
 pub struct Sockets {
+    /// What is said there is none of a node's.
+    of_guest: bool,
     links: BTreeMap<u64, Link>,
     /// Those whose bytes did not all fit the receive area.
     full: BTreeSet<u64>,
     /// What the process said on the bus so far.
     teller: Teller,
+    /// Who make something else of what it says.
+    liars: Vec<Liar>,
 }
 
 impl Sockets {
+    /// No socket of this host's is open yet.
+    pub fn of(host: Host) -> Self {
+        Sockets { of_guest: matches!(host, Host::Guest(_)), ..Sockets::default() }
+    }
+
     fn add(&mut self, page: &mut SharedPage, handle: u64, slot: usize, end: fn() -> LinkEnd) {
         let socket = page.socket(slot);
-        let on_bus = socket.peer_port == BUS_PORT || socket.local_port == BUS_PORT;
+        let on_bus = !self.of_guest && (socket.peer_port == BUS_PORT || socket.local_port == BUS_PORT);
         let peer = Host::from_address(socket.peer_address.into());
-        let is_between_nodes = matches!(peer, Some(Host::Node(_)));
+        let is_between_nodes = !self.of_guest && matches!(peer, Some(Host::Node(_)));
         let link = Link {
             slot,
+            peer,
             waiting: VecDeque::new(),
             ends: None,
             consumed: 0,
@@ -73,16 +87,37 @@ impl Sockets {
     }
 
     /// The chunks that a write makes: on the bus one a message, elsewhere the bytes as they are.
-    pub fn sent(&mut self, handle: u64, bytes: Vec<u8>) -> Vec<Chunk> {
+    pub fn sent(&mut self, page: &mut SharedPage, handle: u64, bytes: Vec<u8>) -> Vec<Chunk> {
         let Some(link) = self.links.get_mut(&handle) else {
             return vec![Chunk::plain(bytes)];
         };
+        let place = Place { handle, peer: link.peer };
         if let Some(framer) = &mut link.framer {
             framer.push(&bytes);
-            return cut(framer, &mut self.teller);
+            let (chunks, lost) = cut(framer, &mut self.teller, (place, &mut self.liars));
+            page.socket(link.slot).credit += lost;
+            return chunks;
         }
+        let bytes = match self.liars.iter_mut().find_map(|liar| liar.sent(place, &bytes)) {
+            None => bytes,
+            Some(lie) if lie.is_empty() => {
+                page.socket(link.slot).credit += bytes.len() as u64;
+                return Vec::new();
+            }
+            Some(lie) => lie,
+        };
         let repl = link.replication.as_mut().and_then(|end| end.sent(&bytes)).map(Box::new);
         vec![Chunk { repl, ..Chunk::plain(bytes) }]
+    }
+
+    /// From now on the node lies, about another one if there is one.
+    pub fn lie(&mut self, lie: Lie, about: Option<NodeId>) {
+        self.liars.push(Liar::new(lie, about));
+    }
+
+    /// The lies that were told for the first time since the last look.
+    pub fn lied(&mut self) -> Vec<Seen> {
+        self.liars.iter_mut().filter_map(Liar::news).map(|lie| Seen::Lied { lie }).collect()
     }
 
     /// The server read: how much room that makes for the peer, once it is worth telling.
@@ -118,7 +153,11 @@ impl Sockets {
             }
             Arrival::Refused => die(page.socket(slot), libc::ECONNREFUSED),
             Arrival::TimedOut => die(page.socket(slot), libc::ETIMEDOUT),
-            Arrival::Data(chunk) => link.receive(page, &chunk.bytes),
+            Arrival::Data(chunk) => {
+                let place = Place { handle, peer: link.peer };
+                let lie = self.liars.iter_mut().find_map(|liar| liar.arrives(place, &chunk.bytes));
+                link.receive(page, lie.as_deref().unwrap_or(&chunk.bytes));
+            }
             Arrival::Eof => link.ends = Some(Ending::Eof),
             Arrival::Reset => link.ends = Some(Ending::Reset),
             Arrival::Credit { len } => page.socket(slot).credit += len,
@@ -245,16 +284,27 @@ impl Link {
     }
 }
 
-fn cut(framer: &mut Framer, teller: &mut Teller) -> Vec<Chunk> {
-    let mut chunks = Vec::new();
+/// The messages of a stream that are whole by now, and how many bytes liars made away with.
+fn cut(
+    framer: &mut Framer,
+    teller: &mut Teller,
+    (place, liars): (Place, &mut Vec<Liar>),
+) -> (Vec<Chunk>, u64) {
+    let (mut chunks, mut lost) = (Vec::new(), 0);
     while let Some(Ok(bytes)) = framer.next_message() {
-        let bus = teller.tell(&bytes);
-        chunks.push(Chunk { bus, ..Chunk::plain(bytes) });
+        let lie = liars.iter_mut().find_map(|liar| liar.message(place, &bytes));
+        let wrote = bytes.len();
+        let out = lie.unwrap_or_else(|| vec![bytes]);
+        lost += wrote.saturating_sub(out.iter().map(Vec::len).sum()) as u64;
+        for bytes in out {
+            let bus = teller.tell(&bytes);
+            chunks.push(Chunk { bus, ..Chunk::plain(bytes) });
+        }
     }
     if framer.is_broken() {
         chunks.push(Chunk::plain(framer.take_rest()));
     }
-    chunks
+    (chunks, lost)
 }
 
 fn die(socket: &mut Socket, error: i32) {

@@ -4,8 +4,10 @@
 //! directory, which are the same wherever the run's folder is: path lengths move the stack, and with it everything that
 //! is ordered by address.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, Write};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::symlink;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -15,15 +17,35 @@ use std::sync::Once;
 use nix::sys::personality::{self, Persona};
 
 use super::seat::with_counter;
-use crate::servers::{self, Server};
+use crate::servers::{self, Program, Server};
 use crate::shim::{self, page};
+
+/// What one start of a guest's program is given.
+pub struct GuestLaunch<'a> {
+    /// The working directory.
+    pub directory: &'a Path,
+    /// The program's arguments.
+    pub arguments: &'a [String],
+    /// What is in its environment besides what every guest has.
+    pub environment: &'a BTreeMap<String, String>,
+    /// Its standard input, output and error.
+    pub files: [&'a Path; 3],
+    /// Folders that it looks into for the programs that it starts, before all others.
+    pub tools: &'a [PathBuf],
+    /// The page's descriptor.
+    pub page: i32,
+}
 
 /// The server with its shim, laid out in a run's folder.
 pub struct Stage {
     /// Its folder below the run's; empty for the run's own.
     place: PathBuf,
     argv0: String,
+    /// The program, as seen from the working directory.
+    program: PathBuf,
     loader: Option<Loader>,
+    /// The shim as a file in memory, where programs are started that start others.
+    shim: Option<OwnedFd>,
     /// Whether the host lets the layout of memory be the same every time.
     fixed_layout: bool,
 }
@@ -47,6 +69,8 @@ pub struct Launch<'a> {
 }
 
 const LOADER: &str = "ld.so";
+/// Where a guest looks for the programs that it starts.
+const GUEST_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 const SHIM: &str = "shim.so";
 /// The first descriptor after the standard ones.
 const FIRST_FD: libc::c_uint = 3;
@@ -64,7 +88,9 @@ impl Stage {
         let loader = server.loader.as_ref();
         let loader = loader.map(|loader| lay_out_loader(folder, &place, loader)).transpose()?;
         raise_open_files();
-        Ok(Stage { place, argv0: server.argv0().to_owned(), loader, fixed_layout: can_fix_layout() })
+        let argv0 = server.argv0().to_owned();
+        let program = Path::new("..").join(&place).join(&argv0);
+        Ok(Stage { place, argv0, program, loader, shim: None, fixed_layout: can_fix_layout() })
     }
 
     /// Lays a program of the host's own and the shim out below `folder`.
@@ -72,7 +98,48 @@ impl Stage {
         fs::write(folder.join(SHIM), shim::OBJECT)?;
         let argv0 = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
         symlink(program, folder.join(&argv0))?;
-        Ok(Stage { place: PathBuf::new(), argv0, loader: None, fixed_layout: can_fix_layout() })
+        let program = Path::new("..").join(&argv0);
+        let place = PathBuf::new();
+        Ok(Stage { place, argv0, program, loader: None, shim: None, fixed_layout: can_fix_layout() })
+    }
+
+    /// Lays a guest's program out below `folder`. One that has no loader of its own is started where it is: some look
+    /// beside their own file for what belongs to them.
+    pub fn of_guest(folder: &Path, program: &Program) -> io::Result<Self> {
+        let mut stage = Stage {
+            place: PathBuf::new(),
+            argv0: program.binary.display().to_string(),
+            program: program.binary.clone(),
+            loader: None,
+            shim: Some(in_memory(shim::OBJECT)?),
+            fixed_layout: can_fix_layout(),
+        };
+        if let Some(loader) = &program.loader {
+            symlink(&program.binary, folder.join(&program.name))?;
+            stage.argv0 = program.name.clone();
+            stage.program = Path::new("..").join(&program.name);
+            stage.loader = Some(lay_out_loader(folder, Path::new(""), loader)?);
+        }
+        Ok(stage)
+    }
+
+    /// Starts a guest's program.
+    pub fn launch_guest(&self, launch: &GuestLaunch) -> io::Result<Child> {
+        let mut command = self.command();
+        let [stdin, stdout, stderr] = launch.files;
+        command
+            .args(launch.arguments)
+            .current_dir(launch.directory)
+            .stdin(File::open(stdin)?)
+            .stdout(open_log(stdout)?)
+            .stderr(open_log(stderr)?)
+            .env_clear()
+            .env("PATH", path_of(launch.tools))
+            .env("HOME", "/simulated")
+            // What a Python writes beside its sources would be there the next time.
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .envs(launch.environment);
+        self.start(&mut command, launch.page)
     }
 
     /// Starts a server.
@@ -85,17 +152,36 @@ impl Stage {
             .stdin(Stdio::null())
             .stderr(output.try_clone()?)
             .stdout(output)
-            .env_clear()
-            .env("LD_PRELOAD", self.beside(SHIM))
-            .env(page::PAGE_VARIABLE, format!("{:010}", launch.page))
+            .env_clear();
+        self.start(&mut command, launch.page)
+    }
+
+    /// Starts a program under the shim, on the page with this descriptor.
+    fn start(&self, command: &mut Command, page: i32) -> io::Result<Child> {
+        let handed_down = self
+            .shim
+            .as_ref()
+            .map(|shim| [(page, page::GUEST_PAGE_FD), (shim.as_raw_fd(), page::GUEST_SHIM_FD)]);
+        let (preload, number) = match handed_down {
+            Some([(_, page), (_, shim)]) => (PathBuf::from(format!("/proc/self/fd/{shim}")), page),
+            None => (self.beside(SHIM), page),
+        };
+        command
+            .env("LD_PRELOAD", preload)
+            .env(page::PAGE_VARIABLE, format!("{number:010}"))
             .env("TZ", "UTC0")
             .env("LC_ALL", "C")
             .env("MALLOC_CONF", "background_thread:false,narenas:1")
             .env("MALLOC_ARENA_MAX", "1");
-        let (page, parent, fixed_layout) = (launch.page, std::process::id(), self.fixed_layout);
+        let (parent, fixed_layout) = (std::process::id(), self.fixed_layout);
         // SAFETY: the closure makes system calls only; it neither allocates nor takes a lock.
-        unsafe { command.pre_exec(move || isolate(page, parent, fixed_layout)) };
-        with_counter(&mut command).spawn()
+        unsafe {
+            command.pre_exec(move || {
+                isolate(page, parent, fixed_layout)?;
+                handed_down.iter().flatten().try_for_each(|(fd, to)| hand_down(*fd, *to))
+            })
+        };
+        with_counter(command).spawn()
     }
 
     /// What lies in its place, as seen from a node's working directory.
@@ -106,7 +192,7 @@ impl Stage {
     #[expect(clippy::disallowed_methods, reason = "the one place where servers are started")]
     fn command(&self) -> Command {
         let Some(loader) = &self.loader else {
-            let mut command = Command::new(self.beside(&self.argv0));
+            let mut command = Command::new(&self.program);
             command.arg0(&self.argv0);
             return command;
         };
@@ -118,7 +204,7 @@ impl Stage {
         if !loader.library_path.is_empty() {
             command.args(["--library-path", &loader.library_path]);
         }
-        command.arg(self.beside(&self.argv0));
+        command.arg(&self.program);
         command
     }
 }
@@ -136,6 +222,31 @@ fn lay_out_loader(folder: &Path, place: &Path, loader: &servers::Loader) -> io::
 
 fn open_log(path: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).append(true).open(path)
+}
+
+/// The descriptor `fd` has the number `to` in this process and what it becomes.
+fn hand_down(fd: i32, to: i32) -> io::Result<()> {
+    // SAFETY: a descriptor of this process.
+    if unsafe { libc::dup2(fd, to) } < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// A file in memory with this content, which can be loaded as a library.
+fn in_memory(content: &[u8]) -> io::Result<OwnedFd> {
+    // SAFETY: the name is NUL-terminated; the call makes a descriptor of ours or fails.
+    let fd = unsafe { libc::memfd_create(c"valkey-fuzzer-shim".as_ptr(), libc::MFD_CLOEXEC) };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the descriptor was just made and belongs to nobody else.
+    let mut file = File::from(unsafe { OwnedFd::from_raw_fd(fd) });
+    file.write_all(content)?;
+    Ok(file.into())
+}
+
+/// Where a guest looks for programs.
+fn path_of(tools: &[PathBuf]) -> String {
+    let folders = tools.iter().map(|folder| folder.display().to_string());
+    folders.chain([GUEST_PATH.to_owned()]).collect::<Vec<_>>().join(":")
 }
 
 /// Runs in the new process before the server: gives it a page, a leader, a layout, and limits.

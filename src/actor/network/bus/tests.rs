@@ -6,6 +6,7 @@ use super::super::*;
 use crate::actor::message::BusSides;
 use crate::event::BusSummary;
 use crate::fault::{BusAct, BusRule, Dialler, FaultId, LatencyRange};
+use crate::id::NodeId;
 
 const NODES: [NodeId; ENDS] = [NodeId(1), NodeId(2)];
 const FAULT: FaultId = FaultId(1);
@@ -38,7 +39,9 @@ impl Pair {
             notes: Vec::new(),
             ends: dialling,
         };
-        NODES.into_iter().for_each(|node| pair.tell(NetworkMessage::Listen { node, port: BUS_PORT }));
+        NODES
+            .into_iter()
+            .for_each(|node| pair.tell(NetworkMessage::Listen { host: Host::Node(node), port: BUS_PORT }));
         for (node, end) in NODES.into_iter().zip(dialling) {
             let to = NODES[usize::from(node == NODES[0])];
             let to = SocketAddrV4::new(Host::Node(to).address(), BUS_PORT);

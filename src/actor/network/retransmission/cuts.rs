@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::super::*;
 use crate::actor::message::Rule;
 use crate::fault::{Direction, FaultId, LatencyRange};
-use crate::id::BUS_PORT;
+use crate::id::{BUS_PORT, NodeId};
 
 const NODES: [NodeId; ENDS] = [NodeId(1), NodeId(2)];
 const FAULT: FaultId = FaultId(1);
@@ -39,7 +39,7 @@ impl Bench {
             arrived: Vec::new(),
             ends: [dialling; ENDS],
         };
-        bench.tell(NetworkMessage::Listen { node: NODES[1], port: BUS_PORT });
+        bench.tell(NetworkMessage::Listen { host: Host::Node(NODES[1]), port: BUS_PORT });
         let to = SocketAddrV4::new(Host::Node(NODES[1]).address(), BUS_PORT);
         bench.tell(NetworkMessage::Dial { from: dialling, local_port: 1, to });
         bench.run_until(100);
@@ -155,7 +155,7 @@ fn what_a_dead_process_sent_into_a_cut_never_comes() {
     bench.cut(Direction::Both);
     bench.send(0, 5);
     bench.tell(NetworkMessage::Closed { from: bench.ends[0], reset: false });
-    bench.tell(NetworkMessage::Gone { node: NODES[0] });
+    bench.tell(NetworkMessage::Gone { host: Host::Node(NODES[0]) });
     bench.run_until(900);
     bench.heal();
     bench.run_until(5_000);

@@ -1,0 +1,215 @@
+//! Replicas that stand for election: as what they see themselves among the other replicas of their primary, and how fresh their
+//! data is.
+//!
+//! A replica's rank is how many of the others it knows with a larger offset (`clusterGetReplicaRank`); equal offsets count from
+//! 9.0 on, by cluster id. What reached it within `READ_WITHIN` may not have been read, so its rank is known within bounds.
+
+use std::collections::BTreeMap;
+
+use super::bus::Heard;
+use super::members::Members;
+use super::views::Views;
+use crate::event::{Body, Claim, Event};
+use crate::id::{ActorId, NodeId};
+use crate::time::{SimDuration, SimTime};
+use crate::wire::server_log::{self, Said};
+
+/// A replica said that it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidacy {
+    /// The line that says so.
+    pub event: u64,
+    /// When.
+    pub at: SimTime,
+    /// Who.
+    pub node: NodeId,
+    /// The rank that it gives itself.
+    pub rank: u64,
+    /// The lowest and the highest rank that it can have by what it was told.
+    pub possible: (u64, u64),
+    /// How long it says it waits before it asks.
+    pub delay: SimDuration,
+}
+
+/// How a replica hears its primary.
+#[derive(Clone, Copy, Debug)]
+struct Link {
+    replica: NodeId,
+    has_carried: bool,
+}
+
+/// Every candidacy, and since when replicas are without word of their primary.
+#[derive(Clone, Debug, Default)]
+pub struct Candidates {
+    candidacies: Vec<Candidacy>,
+    /// When whoever stands may ask, each with since when it says so.
+    due: BTreeMap<NodeId, Vec<(SimTime, SimTime)>>,
+    links: BTreeMap<u64, Link>,
+    /// When a replica was last on good terms with its primary, at the latest.
+    fresh_at: BTreeMap<NodeId, SimTime>,
+}
+
+/// How long before something a message must have been heard to be read before it for certain.
+const READ_WITHIN: SimDuration = SimDuration::from_ms(200);
+
+impl Candidates {
+    pub(super) fn see(&mut self, event: &Event, (members, views): (&Members, &Views)) {
+        match (event.actor, &event.body) {
+            (ActorId::Node(node), Body::Log { line }) => {
+                if let Some(said) = server_log::read(line) {
+                    self.says(event, (node, said), (members, views));
+                }
+            }
+            (ActorId::Node(node), Body::Start { .. }) => {
+                self.fresh_at.remove(&node);
+                self.due.remove(&node);
+                self.links.retain(|_, link| link.replica != node);
+            }
+            // What arrived meanwhile is read now.
+            (ActorId::Node(node), Body::Pause { paused: false }) => {
+                self.fresh_at.entry(node).and_modify(|at| *at = event.at);
+            }
+            (ActorId::Node(node), Body::Deliver { conn, .. }) => {
+                if let Some(link) = self.links.get_mut(conn).filter(|link| link.replica == node) {
+                    link.has_carried = true;
+                    self.fresh_at.insert(node, event.at);
+                }
+            }
+            (_, Body::Sent { from: ActorId::Node(from), conn, repl: Some(repl), .. })
+                if repl.asks.is_some() =>
+            {
+                self.links.insert(*conn, Link { replica: *from, has_carried: false });
+            }
+            (_, Body::Closed { conn, .. }) => {
+                if let Some(link) = self.links.remove(conn).filter(|link| link.has_carried) {
+                    self.fresh_at.insert(link.replica, event.at);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn says(&mut self, event: &Event, (node, said): (NodeId, Said), (members, views): (&Members, &Views)) {
+        let at = event.at;
+        match said {
+            Said::Stands { delay_ms, rank, offset } => {
+                let possible = possible((node, offset, at), members, views);
+                let delay = SimDuration::from_ms(delay_ms);
+                self.says_due(node, at, at + delay);
+                self.candidacies.push(Candidacy { event: event.i, at, node, rank, possible, delay });
+            }
+            Said::AsksLater(ms) => {
+                let by = SimDuration::from_ms(ms.unsigned_abs());
+                if let Some(due) = self.due(node, at) {
+                    let due = if ms > 0 { due + by } else { SimTime::ZERO + due.since(SimTime::ZERO + by) };
+                    self.says_due(node, at, due);
+                }
+            }
+            Said::AsksNow => self.says_due(node, at, at),
+            _ => {}
+        }
+    }
+
+    fn says_due(&mut self, node: NodeId, at: SimTime, due: SimTime) {
+        self.due.entry(node).or_default().push((at, due));
+    }
+
+    /// When a replica that stood at an instant might ask for votes, by its own words until then. What it logs and what it sends in
+    /// one turn are of one instant.
+    pub fn due(&self, node: NodeId, at: SimTime) -> Option<SimTime> {
+        let said = self.due.get(&node)?;
+        said.iter().rev().find(|(since, _)| *since <= at).map(|(_, due)| *due)
+    }
+
+    /// When a process was last on good terms with its primary, at the latest; nothing if it never was.
+    pub fn fresh_at(&self, node: NodeId) -> Option<SimTime> {
+        self.fresh_at.get(&node).copied()
+    }
+
+    /// Lets a process be on good terms with its primary.
+    #[cfg(test)]
+    pub(crate) fn fresh(&mut self, node: NodeId, at: SimTime) {
+        self.fresh_at.insert(node, at);
+    }
+
+    /// Every candidacy, in order.
+    pub fn candidacies(&self) -> &[Candidacy] {
+        &self.candidacies
+    }
+}
+
+/// The ranks that a replica with this offset can have by what it was told.
+fn possible((node, offset, now): (NodeId, u64, SimTime), members: &Members, views: &Views) -> (u64, u64) {
+    let Some((primary, started_at)) =
+        members.get(node).and_then(|member| Some((member.header()?.claim.of.as_ref()?, member.started_at?)))
+    else {
+        return (0, u64::MAX);
+    };
+    // Offsets that it was told are not on its disk.
+    let told: Vec<&Heard> = views.of(node).filter(|heard| heard.at >= started_at).collect();
+    let is_read = |heard: &&&Heard| now.since(heard.at) > READ_WITHIN;
+    let sibling = |heard: &Heard| {
+        let header = heard.message.header.as_ref()?;
+        let claim = &header.claim;
+        let stands = claim.of.as_ref() == Some(primary) && claim.flags & Claim::NO_FAILOVER == 0;
+        stands.then_some(header.offset)
+    };
+    let better =
+        told.iter().filter(is_read).filter(|heard| sibling(heard).is_some_and(|other| other > offset));
+    // Of those that were only gossiped about, and of those that said something newer, nothing is known for certain.
+    let not_worse = views.of(node).filter(|heard| {
+        now.since(heard.at) <= READ_WITHIN || sibling(heard).is_some_and(|other| other >= offset)
+    });
+    (better.count() as u64, if offset == 0 { u64::MAX } else { not_worse.count() as u64 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Chronicle;
+    use super::super::sample::{Says, at, event, message};
+    use super::*;
+    use crate::invariant::sample::healthy;
+
+    /// Node 4, with offset 50, and two others follow node 1; it has heard the offsets of those, and stands at 10 s.
+    fn stands(others: [u64; 2], said_at: u64) -> Candidacy {
+        let mut chronicle = Chronicle::new(&healthy().plan);
+        chronicle.see(&event(1, ActorId::Node(NodeId(4)), Body::Start { incarnation: 1 }));
+        chronicle.take(message(Says { offset: 50, ..Says::replica(4, 1) }, 1, 2));
+        for (node, offset) in (5..).zip(others) {
+            chronicle.take(message(Says { offset, ..Says::replica(node, 1) }, 4, said_at));
+        }
+        let line = "Start of election delayed for 612 milliseconds (rank #1, offset 50).".to_owned();
+        chronicle.see(&event(10, ActorId::Node(NodeId(4)), Body::Log { line }));
+        chronicle.candidates.candidacies()[0].clone()
+    }
+
+    #[test]
+    fn a_rank_is_the_number_of_those_with_more() {
+        let candidacy = stands([60, 40], 5);
+        assert_eq!((candidacy.rank, candidacy.possible), (1, (1, 1)));
+        assert_eq!(candidacy.delay, SimDuration::from_ms(612));
+        assert_eq!(stands([60, 50], 5).possible, (1, 2));
+        assert_eq!(stands([10, 40], 5).possible, (0, 0));
+    }
+
+    #[test]
+    fn what_was_just_delivered_may_count_or_not() {
+        assert_eq!(stands([60, 40], 10).possible, (0, 2));
+    }
+
+    #[test]
+    fn a_replica_is_fresh_until_its_link_ends() {
+        assert_eq!(stands([0, 0], 5).node, NodeId(4));
+        let mut candidates = Candidates::default();
+        let (members, views) = (Members::empty(), Views::default());
+        let link = Link { replica: NodeId(4), has_carried: false };
+        candidates.links.insert(7, link);
+        let mut see = |s, actor, body| candidates.see(&event(s, actor, body), (&members, &views));
+        see(3, ActorId::Node(NodeId(4)), Body::Deliver { conn: 7, len: 10 });
+        see(4, ActorId::Node(NodeId(4)), Body::Deliver { conn: 8, len: 10 });
+        assert_eq!(candidates.fresh_at(NodeId(4)), Some(at(3)));
+        candidates
+            .see(&event(9, ActorId::Node(NodeId(4)), Body::Start { incarnation: 2 }), (&members, &views));
+        assert_eq!(candidates.fresh_at(NodeId(4)), None);
+    }
+}

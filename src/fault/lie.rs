@@ -1,0 +1,98 @@
+//! The lies of saboteurs: what a node says that it did not write, or does not do though it says so.
+
+use serde::{Deserialize, Serialize};
+
+use crate::language::Word;
+
+macro_rules! lies {
+    ($($(#[$about:meta])* $lie:ident $word:literal;)*) => {
+        /// One lie. The server itself knows nothing of it.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+        pub enum Lie {
+            $($(#[$about])* #[serde(rename = $word)] $lie,)*
+        }
+
+        impl Word for Lie {
+            const WORDS: &'static [(&'static str, Self)] = &[$(($word, Lie::$lie)),*];
+        }
+    };
+}
+
+lies! {
+    /// Each vote is sent twice.
+    VoteTwice "vote_twice";
+    /// A vote for the node it is about, which asked for none.
+    VoteUnasked "vote_unasked";
+    /// Votes are asked for though nobody is failing.
+    AskUnasked "ask_unasked";
+    /// A replica claims its primary's slots in a new epoch.
+    LeadAlone "lead_alone";
+    /// The current epoch goes back by one.
+    EpochBack "epoch_back";
+    /// The config epoch goes back by one.
+    ConfigEpochBack "config_epoch_back";
+    /// The config epoch is above the current one.
+    ConfigEpochAbove "config_epoch_above";
+    /// The node it is about is called failing.
+    FailLive "fail_live";
+    /// The node it is about is suspected.
+    DoubtLive "doubt_live";
+    /// Nobody is suspected or failing.
+    HideDoubts "hide_doubts";
+    /// Who asks for votes has a byte less than it has.
+    OffsetBelow "offset_below";
+    /// A primary that has stopped its clients goes on.
+    OffsetMoves "offset_moves";
+    /// The offset is far beyond anything that anybody had.
+    OffsetAhead "offset_ahead";
+    /// A slot of the node it is about is claimed as well.
+    SlotTooMany "slot_too_many";
+    /// The first slot is not claimed.
+    SlotTooFew "slot_too_few";
+    /// The cluster is ok, whatever is.
+    StateOk "state_ok";
+    /// A replica follows the node it is about.
+    ReplicaOf "replica_of";
+    /// The shard id is another.
+    ShardId "shard_id";
+    /// The node it is about is forgotten, and is to be forgotten by all.
+    ForgetLive "forget_live";
+    /// The address is nobody's.
+    WrongAddress "wrong_address";
+    /// Votes are not sent.
+    SwallowVotes "swallow_votes";
+    /// Votes are not asked for.
+    SwallowRequests "swallow_requests";
+    /// The primary is not asked to hand over.
+    SwallowMfstart "swallow_mfstart";
+    /// Nothing at all is sent on the bus, to the node it is about or to anybody.
+    Mute "mute";
+    /// A write is kept from a replica.
+    SwallowStream "swallow_stream";
+    /// A write is sent to a replica twice.
+    RepeatStream "repeat_stream";
+    /// A write is sent to a replica with another value.
+    AlterStream "alter_stream";
+    /// More is acknowledged than arrived.
+    AckMore "ack_more";
+    /// Less is acknowledged than before.
+    AckBack "ack_back";
+    /// A client's write is acknowledged and not done.
+    LostWrite "lost_write";
+    /// A client reads the first value instead of the last.
+    StaleRead "stale_read";
+    /// A client reads nothing.
+    NilRead "nil_read";
+    /// A client reads what nobody wrote.
+    JunkRead "junk_read";
+    /// A client is sent to the node it is about.
+    WrongMoved "wrong_moved";
+    /// `CLUSTER INFO` has a shard less.
+    SizeLie "size_lie";
+    /// `CLUSTER SLOTS` ends the first shard's slots one earlier.
+    SlotsLie "slots_lie";
+    /// `CLUSTER NODES` ends the first shard's slots one earlier.
+    NodesLie "nodes_lie";
+    /// `CLUSTER MYID` is another.
+    IdLie "id_lie";
+}

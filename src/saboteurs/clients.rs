@@ -1,0 +1,103 @@
+//! Saboteurs towards clients, and towards whoever reads the cluster out in the end.
+
+use super::Saboteur;
+
+pub(super) const ALL: &[Saboteur] = &[
+    Saboteur {
+        name: "lost-write",
+        about: "a primary acknowledges writes and does not do them",
+        catches: &["data_consistency"],
+        body: "chaos:
+  - {type: sabotage, lie: lost_write, node: 1, at: 2}
+workload: {duration: 6, keys: 5000, pattern: write_heavy}",
+    },
+    Saboteur {
+        name: "ok-for-a-refused-write",
+        about: "a replica answers OK to writes that it must refuse",
+        catches: &["isolation"],
+        body: "chaos:
+  - {type: sabotage, lie: lost_write, node: 1, at: 1}
+operations:
+  - {type: failover, shard: 1, delay: 3}
+workload: {duration: 9, pattern: write_heavy, rate: 100}",
+    },
+    Saboteur {
+        name: "ok-while-cut-off",
+        about: "a primary that no other primary reaches answers OK to writes for ever",
+        catches: &["isolation"],
+        body: "chaos:
+  - {type: sabotage, lie: lost_write, node: 1, at: 1}
+  - {type: network_partition, a: [1], b: [2, 3, 4, 5, 6], at: 2, duration: 14}
+workload:
+  commands:
+    - {client: 1, at: 1, set: k27}
+    - {client: 1, at: 11, set: k27}
+    - {client: 1, at: 12, set: k27}
+    - {client: 1, at: 13, set: k27}",
+    },
+    Saboteur {
+        name: "stale-read",
+        about: "a primary answers reads with the first value of a key",
+        catches: &["reads"],
+        body: "chaos:
+  - {type: sabotage, lie: stale_read, node: 1, at: 0.5}
+workload: {duration: 8, keys: 10, rate: 100}",
+    },
+    Saboteur {
+        name: "lost-read",
+        about: "a primary answers reads as if there were nothing",
+        catches: &["reads"],
+        body: "chaos:
+  - {type: sabotage, lie: nil_read, node: 1, at: 2}
+workload: {duration: 8, keys: 10, rate: 100}",
+    },
+    Saboteur {
+        name: "junk-read",
+        about: "a primary answers reads with what nobody wrote",
+        catches: &["reads"],
+        body: "chaos:
+  - {type: sabotage, lie: junk_read, node: 1, at: 2}
+workload: {duration: 6, keys: 10, rate: 100}",
+    },
+    Saboteur {
+        name: "moved-in-a-circle",
+        about: "a primary sends clients back to itself",
+        catches: &["availability"],
+        body: "chaos:
+  - {type: sabotage, lie: wrong_moved, node: 1, about: 1, at: 2}
+workload: {duration: 10, rate: 50}
+validation: {min_success_rate: 95}",
+    },
+    Saboteur {
+        name: "cluster-size",
+        about: "CLUSTER INFO has a shard less than CLUSTER NODES",
+        catches: &["one_story"],
+        body: "chaos:
+  - {type: sabotage, lie: size_lie, node: 1, at: 1}
+workload: {duration: 4}",
+    },
+    Saboteur {
+        name: "slots-as-before",
+        about: "CLUSTER SLOTS has another range than CLUSTER NODES",
+        catches: &["one_story"],
+        body: "chaos:
+  - {type: sabotage, lie: slots_lie, node: 1, at: 1}
+workload: {duration: 4}",
+    },
+    Saboteur {
+        name: "another-id",
+        about: "CLUSTER MYID is not the id of the node's own line",
+        catches: &["one_story"],
+        body: "chaos:
+  - {type: sabotage, lie: id_lie, node: 1, at: 1}
+workload: {duration: 4}",
+    },
+    Saboteur {
+        name: "not-saved",
+        about: "what CLUSTER NODES says never came into nodes.conf",
+        catches: &["persistence"],
+        body: "chaos:
+  - {type: sabotage, lie: nodes_lie, node: 1, at: 1}
+workload: {duration: 4}",
+    },
+];

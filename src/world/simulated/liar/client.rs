@@ -1,0 +1,86 @@
+//! Lies to clients and to whoever reads the cluster out.
+//!
+//! A client's command is replaced by one whose answer is the lie, so that the server answers in its own order and form.
+
+use super::Liar;
+use crate::fault::Lie;
+use crate::id::Host;
+use crate::wire::resp::pack;
+
+/// A command that every node answers with `OK` and that does nothing.
+const DOES_NOTHING: &str = "READWRITE";
+
+impl Liar {
+    /// What the server is asked in the place of a client's command.
+    pub(super) fn asked(&mut self, bytes: &[u8]) -> Option<Vec<u8>> {
+        let words = words(bytes)?;
+        let name = words.first()?.to_ascii_uppercase();
+        match (self.lie, &name[..], &words[1..]) {
+            (Lie::LostWrite, b"SET", _) => Some(pack(&[DOES_NOTHING])),
+            (Lie::StaleRead, b"SET", [key, value, ..]) => {
+                let values = self.values.entry(key.to_vec());
+                values.or_insert_with(|| [value.to_vec(), value.to_vec()])[1] = value.to_vec();
+                None
+            }
+            (Lie::StaleRead, b"GET", [key]) => {
+                let [first, last] = self.values.get(*key)?;
+                (first != last).then(|| pack(&[&b"ECHO"[..], first]))
+            }
+            (Lie::NilRead, b"GET", [key]) if !key.contains(&b'{') => {
+                Some(pack(&[&b"GET"[..], &[b"{", *key, b"}absent"].concat()]))
+            }
+            (Lie::JunkRead, b"GET", _) => Some(pack(&["ECHO", "junk"])),
+            (Lie::WrongMoved, b"GET" | b"SET", _) => {
+                let address = Host::Node(self.about?).address();
+                let answer = format!("return redis.error_reply('MOVED 0 {address}:6379')");
+                Some(pack(&["EVAL", answer.as_str(), "0"]))
+            }
+            _ => None,
+        }
+    }
+
+    /// What the validator is told in the place of an answer.
+    pub(super) fn tells_validator(&self, bytes: &[u8]) -> Option<Vec<u8>> {
+        match self.lie {
+            Lie::SizeLie => replaced(bytes, b"cluster_size:3", b"cluster_size:2"),
+            Lie::SlotsLie => replaced(bytes, b":5460\r\n", b":5459\r\n"),
+            Lie::NodesLie => replaced(bytes, b"connected 0-5460", b"connected 0-5459"),
+            Lie::IdLie => {
+                let at = bytes.windows(5).position(|window| window == b"$40\r\n")? + 5;
+                let mut out = bytes.to_vec();
+                let digit = out.get_mut(at)?;
+                *digit = if *digit == b'0' { b'1' } else { b'0' };
+                Some(out)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The words of bytes that are one whole command.
+fn words(bytes: &[u8]) -> Option<Vec<&[u8]>> {
+    let (count, mut rest) = line(bytes.strip_prefix(b"*")?)?;
+    let mut words = Vec::new();
+    for _ in 0..count {
+        let (length, after) = line(rest.strip_prefix(b"$")?)?;
+        let (word, after) = after.split_at_checked(length)?;
+        words.push(word);
+        rest = after.strip_prefix(b"\r\n")?;
+    }
+    rest.is_empty().then_some(words)
+}
+
+/// The number on the first line, and what follows it.
+fn line(bytes: &[u8]) -> Option<(usize, &[u8])> {
+    let end = bytes.windows(2).position(|window| window == b"\r\n")?;
+    let number = std::str::from_utf8(&bytes[..end]).ok()?.parse().ok()?;
+    Some((number, &bytes[end + 2..]))
+}
+
+/// The bytes with one text, wherever it stands, replaced by another one of its length.
+fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Option<Vec<u8>> {
+    let mut out = bytes.to_vec();
+    let places: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at..].starts_with(from)).collect();
+    places.iter().for_each(|at| out[*at..*at + to.len()].copy_from_slice(to));
+    (!places.is_empty()).then_some(out)
+}

@@ -1,0 +1,52 @@
+//! Lies between a primary and its replica, beside the bus: commands that are left out, doubled or altered, and receipts.
+
+use super::Liar;
+use crate::fault::Lie;
+use crate::wire::resp::pack;
+
+/// A write in a stream of commands.
+const SET: &[u8] = b"*3\r\n$3\r\nSET\r\n";
+/// The beginning of a receipt: `REPLCONF ACK` with its offset, and the offset of an append-only file behind it, if there is one.
+const ACK: &[u8] = b"REPLCONF\r\n$3\r\nACK\r\n";
+/// What is acknowledged too much.
+const TOO_MUCH: u64 = 10_000;
+/// So many receipts are honest.
+const HONEST: u64 = 3;
+
+impl Liar {
+    pub(super) fn tells_node(&mut self, bytes: &[u8]) -> Option<Vec<u8>> {
+        match self.lie {
+            Lie::SwallowStream | Lie::RepeatStream | Lie::AlterStream => self.write(bytes),
+            Lie::AckMore | Lie::AckBack => self.receipt(bytes),
+            _ => None,
+        }
+    }
+
+    /// The first write that goes out by itself.
+    fn write(&mut self, bytes: &[u8]) -> Option<Vec<u8>> {
+        let is_one = bytes.starts_with(SET) && bytes.ends_with(b"\r\n") && self.count == 0;
+        if !is_one {
+            return None;
+        }
+        self.count = 1;
+        let mut out = bytes.to_vec();
+        match self.lie {
+            Lie::SwallowStream => out.clear(),
+            Lie::RepeatStream => out.extend_from_slice(bytes),
+            _ => out[bytes.len() - 3] ^= 1,
+        }
+        Some(out)
+    }
+
+    fn receipt(&mut self, bytes: &[u8]) -> Option<Vec<u8>> {
+        let at = bytes.windows(ACK.len()).position(|window| window == ACK)? + ACK.len();
+        let rest = std::str::from_utf8(&bytes[at..]).ok()?;
+        let offset: u64 = rest.split("\r\n").nth(1)?.parse().ok()?;
+        self.count += 1;
+        let lie = match self.lie {
+            Lie::AckMore => offset + TOO_MUCH,
+            _ => offset / 2,
+        };
+        (self.count > HONEST).then(|| pack(&["REPLCONF", "ACK", &lie.to_string()]))
+    }
+}

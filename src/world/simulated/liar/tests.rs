@@ -1,0 +1,92 @@
+//! What liars make of messages, streams and commands, byte for byte.
+
+use super::*;
+use crate::wire::SlotMap;
+use crate::wire::cluster_bus::{FullHeader, Gossip, Head, Message, NodeFlags, Payload, decode, encode};
+use crate::wire::resp::pack;
+
+const TO_TWO: Place = Place { handle: 5, peer: Some(Host::Node(NodeId(2))) };
+
+fn message(payload: Payload) -> Vec<u8> {
+    let mut header = FullHeader::new(NodeName([b'a'; 40]));
+    header.flags = NodeFlags::PRIMARY;
+    (header.current_epoch, header.config_epoch) = (7, 3);
+    header.slots.insert(4);
+    header.slots.insert(5);
+    encode(&Message { head: Head::Full(Box::new(header)), payload })
+}
+
+fn ping() -> Vec<u8> {
+    message(Payload::Ping(Gossip::default()))
+}
+
+/// What comes of messages to node 2, one after the other.
+fn said(lie: Lie, messages: &[Vec<u8>]) -> Vec<Message> {
+    let mut liar = Liar::new(lie, Some(NodeId(2)));
+    let said =
+        messages.iter().flat_map(|bytes| liar.message(TO_TWO, bytes).unwrap_or_else(|| vec![bytes.clone()]));
+    said.collect::<Vec<_>>().iter().map(|bytes| decode(bytes).expect("a message")).collect()
+}
+
+fn header(message: &Message) -> &FullHeader {
+    match &message.head {
+        Head::Full(header) => header,
+        Head::Light { .. } => unreachable!("all are full"),
+    }
+}
+
+#[test]
+fn a_vote_is_given_twice_or_unasked_or_not_at_all() {
+    let vote = message(Payload::FailoverAuthAck);
+    assert_eq!(said(Lie::VoteTwice, &[ping(), vote.clone()]).len(), 3);
+    assert!(said(Lie::SwallowVotes, std::slice::from_ref(&vote)).is_empty());
+    let unasked = said(Lie::VoteUnasked, &[ping(), ping()]);
+    let votes: Vec<bool> = unasked.iter().map(|one| one.payload == Payload::FailoverAuthAck).collect();
+    assert_eq!(votes, [false, true, false]);
+}
+
+#[test]
+fn a_header_says_something_else() {
+    let first = |lie| header(&said(lie, &[ping()])[0]).clone();
+    assert_eq!(first(Lie::ConfigEpochAbove).config_epoch, 8);
+    assert_eq!(first(Lie::ConfigEpochBack).config_epoch, 2);
+    let only: SlotMap = [crate::wire::SlotRange { first: 5, last: 5 }].into_iter().collect();
+    assert!(first(Lie::SlotTooFew).slots == only);
+    assert!(first(Lie::SlotTooMany).slots.contains(0));
+    assert_eq!(said(Lie::VoteTwice, &[ping()]), [decode(&ping()).expect("a message")]);
+}
+
+#[test]
+fn a_lie_is_news_once() {
+    let mut liar = Liar::new(Lie::Mute, None);
+    assert_eq!(liar.news(), None);
+    assert_eq!(liar.message(TO_TWO, &ping()), Some(Vec::new()));
+    assert_eq!((liar.news(), liar.news()), (Some(Lie::Mute), None));
+}
+
+#[test]
+fn a_stream_lacks_a_write_or_has_it_twice_and_receipts_go_too_far() {
+    let write = pack(&["SET", "k", "v1"]);
+    let sent = |lie, bytes: &[u8]| Liar::new(lie, None).sent(TO_TWO, bytes);
+    assert_eq!(sent(Lie::SwallowStream, &write), Some(Vec::new()));
+    assert_eq!(sent(Lie::RepeatStream, &write), Some([write.clone(), write.clone()].concat()));
+    assert_eq!(sent(Lie::AlterStream, &write), Some(pack(&["SET", "k", "v0"])));
+    assert_eq!(sent(Lie::SwallowStream, b"PING"), None);
+    let mut liar = Liar::new(Lie::AckMore, None);
+    let acks: Vec<_> = (0..4).map(|_| liar.sent(TO_TWO, &pack(&["REPLCONF", "ACK", "700"]))).collect();
+    assert_eq!((&acks[2], &acks[3]), (&None, &Some(pack(&["REPLCONF", "ACK", "10700"]))));
+}
+
+#[test]
+fn a_client_is_answered_something_else() {
+    let place = Place { handle: 9, peer: Some(Host::Client(crate::id::ClientId(1))) };
+    let set = |value: &str| pack(&["SET", "k", value]);
+    assert_eq!(Liar::new(Lie::LostWrite, None).arrives(place, &set("a")), Some(pack(&["READWRITE"])));
+    assert_eq!(Liar::new(Lie::LostWrite, None).arrives(TO_TWO, &set("a")), None);
+    let mut liar = Liar::new(Lie::StaleRead, None);
+    let asked = [set("a"), set("b"), pack(&["GET", "k"])].map(|bytes| liar.arrives(place, &bytes));
+    assert_eq!(asked, [None, None, Some(pack(&["ECHO", "a"]))]);
+    let validator = Place { handle: 9, peer: Some(Host::Validator) };
+    let told = Liar::new(Lie::SizeLie, None).sent(validator, b"cluster_size:3\r\n");
+    assert_eq!(told, Some(b"cluster_size:2\r\n".to_vec()));
+}
