@@ -7,7 +7,7 @@ mod body;
 use std::net::SocketAddrV4;
 
 use crate::event::{BusSummary, ChildState, OutputStream, Replicated};
-use crate::fault::{BusRule, Channel, Direction, FaultId, LatencyRange, Lie, Signal, Target};
+use crate::fault::{BusRule, FaultId, Lie, Links, Signal, Target};
 use crate::id::{ActorId, Host, NodeId};
 use crate::op::OpId;
 
@@ -103,6 +103,8 @@ pub enum NetworkMessage {
     Retransmit { conn: u64, side: usize },
     /// The process of a host ended.
     Gone { host: Host },
+    /// A node's machine is gone, or is back.
+    Machine { node: NodeId, lost: bool },
     /// From now on nothing is drawn: every latency is the middle of its range.
     Cease,
 }
@@ -120,11 +122,11 @@ pub struct BusSides {
 
 /// What a fault makes of links.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Rule {
-    /// Bytes from `a` to `b` (and back, if `direction` says so) are held.
-    Cut { a: Vec<Host>, b: Vec<Host>, direction: Direction, channels: Vec<Channel> },
-    /// Links between `a` and `b` have another latency.
-    Slow { a: Vec<Host>, b: Vec<Host>, latency: LatencyRange },
+pub struct Rule {
+    /// Between which groups of hosts, the first group of each first.
+    pub seams: Vec<(Vec<Host>, Vec<Host>)>,
+    /// What becomes of their traffic.
+    pub links: Links,
 }
 
 /// A message to a node.
@@ -144,6 +146,8 @@ pub enum NodeMessage {
     Pause,
     /// Run again.
     Unpause,
+    /// Work so many times slower than the plan says, on this machine; 1 is as slow as that.
+    Slow { times_slower: u64 },
     /// The process ended.
     Exited { status: String },
     /// The process never blocked again.

@@ -7,8 +7,10 @@ mod bus;
 pub mod bus_rules;
 mod connection;
 mod links;
+mod machines;
 mod pieces;
 mod retransmission;
+mod rules;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddrV4;
@@ -20,11 +22,11 @@ use self::connection::{Connection, ENDS, Held};
 use self::links::Links;
 use self::pieces::Splits;
 use self::retransmission::{IN_FLIGHT_BYTES, next_attempt};
-use super::message::{Arrival, Arrived, Chunk, End, Message, NetworkMessage, OperatorMessage};
+use super::message::{Arrival, Arrived, Chunk, End, Message, NetworkMessage, OperatorMessage, Rule};
 use super::{Actor, Out};
 use crate::event::{Body, Closing, MessageType};
 use crate::fault::Channel;
-use crate::id::{ActorId, BUS_PORT, Host};
+use crate::id::{ActorId, BUS_PORT, Host, NodeId};
 use crate::plan::NetworkPlan;
 use crate::time::{SimDuration, SimTime};
 use crate::wire::asked::Asked;
@@ -45,6 +47,8 @@ pub struct Network {
     next: u64,
     recorded: BTreeMap<u64, VecDeque<SimDuration>>,
     splits: Splits,
+    /// Nodes whose machines are gone.
+    lost: BTreeSet<NodeId>,
     bus: BusRules,
 }
 
@@ -54,6 +58,7 @@ impl Network {
         Network {
             links: Links::new(seed, plan),
             splits: Splits::drawn(seed),
+            lost: BTreeSet::new(),
             bus: BusRules::new(seed),
             recorded: BTreeMap::new(),
             listeners: BTreeSet::new(),
@@ -110,6 +115,17 @@ impl Network {
         let Some(owner) = host.owner() else {
             return;
         };
+        if connection.torn {
+            return;
+        }
+        if self.is_lost(conn, 1) {
+            return self.pass(now, conn, 0, Held::Knock, out);
+        }
+        let connection = self.connections.get_mut(&conn).expect("it was just found");
+        let [from, to] = connection.hosts;
+        if self.links.is_refused(from, to, connection.channel) {
+            return self.pass(now, conn, 1, Held::Arrival(Arrival::Refused), out);
+        }
         if !self.listeners.contains(&(host, connection.ports[1])) {
             return self.pass(now, conn, 1, Held::Arrival(Arrival::Refused), out);
         }
@@ -140,7 +156,7 @@ impl Network {
         }
         self.tell_operator(conn, side, &chunk, out);
         let connection = &self.connections[&conn];
-        if connection.closed[ENDS - 1 - side] {
+        if connection.closed[ENDS - 1 - side] && !self.is_lost(conn, ENDS - 1 - side) && !connection.torn {
             // The other host has no such connection any more and says so.
             return self.pass(now, conn, ENDS - 1 - side, Held::Arrival(Arrival::Reset), out);
         }
@@ -187,7 +203,7 @@ impl Network {
         if connection.closed.iter().all(|closed| *closed) || connection.ends[1].is_none() {
             return self.forget(conn);
         }
-        if connection.torn {
+        if connection.lost[side] || connection.torn {
             return;
         }
         let end = if reset { Arrival::Reset } else { Arrival::Eof };
@@ -214,6 +230,7 @@ impl Network {
         let connection = &self.connections[&conn];
         let (from, to) = (connection.hosts[side], connection.hosts[ENDS - 1 - side]);
         self.links.is_cut(from, to, connection.channel)
+            || self.is_lost(conn, ENDS - 1 - side)
             || connection.unheard[side] > IN_FLIGHT_BYTES
             || !connection.stalled[side].is_empty()
     }
@@ -241,8 +258,11 @@ impl Network {
         out: &mut Out,
     ) -> u64 {
         let len = what.len();
+        if self.connections.get(&conn).is_some_and(|connection| connection.torn) {
+            return len;
+        }
         self.count_unheard(conn, side, what.len());
-        let is_blocked = self.is_blocked(conn, side);
+        let is_blocked = self.is_blocked(conn, side) || self.waits_for_its_turn(now, conn, side, out);
         let connection = self.connections.get_mut(&conn).expect("the caller knows the connection");
         if !is_blocked && connection.held[side].is_empty() {
             self.forward(now, (conn, side), what, late, out);
@@ -292,7 +312,10 @@ impl Network {
         let connection = self.connections.get_mut(&conn).expect("the caller knows the connection");
         let (from, to) = (connection.hosts[side], connection.hosts[ENDS - 1 - side]);
         connection.steps += 1;
-        let drawn = self.links.draw_latency(from, to) + late;
+        let is_knock = matches!(what, Held::Knock);
+        let troubled = self.links.lateness((from, to), connection.channel, is_knock);
+        let drawn = self.links.draw_latency(from, to) + late + troubled;
+        self.links.occupy((from, to), connection.channel, now, what.len());
         let latency = self.recorded.get_mut(&conn).and_then(VecDeque::pop_front).unwrap_or(drawn);
         let at = connection.arrival(side, now + latency);
         let delay = at.since(now);
@@ -309,12 +332,16 @@ impl Network {
         }
     }
 
-    /// Has everything tried again that is held at a link that is not cut any more.
-    fn release(&self, now: SimTime, out: &mut Out) {
+    /// Has everything tried again that is held at a link that is not cut any more: at once what waited in a queue by the
+    /// rule that is gone, and as TCP does it what was lost.
+    fn release(&self, now: SimTime, gone: Option<&Rule>, out: &mut Out) {
         for (conn, connection) in &self.connections {
             for side in 0..ENDS {
                 if let Some(first) = connection.held[side].front() {
-                    let at = next_attempt(first, connection.held_since[side], now);
+                    let at = match gone.is_some_and(|rule| rules::queued(rule, connection, side)) {
+                        true => now,
+                        false => next_attempt(first, connection.held_since[side], now),
+                    };
                     let again = NetworkMessage::Retransmit { conn: *conn, side };
                     out.send_after(at.since(now), ActorId::Network, Message::Network(again));
                 }
@@ -332,8 +359,18 @@ impl Network {
             return;
         }
         let connection = self.connections.get_mut(&conn).expect("it was just found");
-        let held = std::mem::take(&mut connection.held[side]);
-        held.into_iter().for_each(|what| self.pass(now, conn, side, what, out));
+        let mut held = std::mem::take(&mut connection.held[side]);
+        if connection.lost[ENDS - 1 - side] && !held.is_empty() {
+            // The machine is back and knows nothing of the connection.
+            return self.pass(now, conn, ENDS - 1 - side, Held::Arrival(Arrival::Reset), out);
+        }
+        while let Some(what) = held.pop_front() {
+            if self.waits_for_its_turn(now, conn, side, out) {
+                held.push_front(what);
+                return self.hold_again(conn, side, held);
+            }
+            self.pass(now, conn, side, what, out);
+        }
     }
 
     /// The process of a host is gone: what it sent into a cut is never sent again.
@@ -453,13 +490,15 @@ impl Actor for Network {
                 self.links.cease();
                 self.bus.cease();
             }
-            NetworkMessage::SetRule { fault, rule } => self.links.set(fault, rule),
+            NetworkMessage::Machine { node, lost: true } => self.lose(node),
+            NetworkMessage::Machine { node, lost: false } => self.find_again(now, node, out),
+            NetworkMessage::SetRule { fault, rule } => self.set_rule(now, fault, rule, out),
             NetworkMessage::SetBusRule { fault, sides, rule } => self.bus.set(fault, sides, *rule),
             NetworkMessage::Again { conn, side, chunk } => self.again(now, (conn, side), chunk, out),
             NetworkMessage::ClearRule { fault } => {
-                self.links.clear(fault);
+                let gone = self.links.clear(fault);
                 self.clear_bus_rule(now, fault, out);
-                self.release(now, out);
+                self.release(now, gone.as_ref(), out);
             }
         }
     }

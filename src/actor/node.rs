@@ -125,6 +125,9 @@ impl Actor for Node {
             Message::Node(NodeMessage::Wake) => self.resume(out),
             Message::Node(NodeMessage::Signal { signal }) => self.signal(signal, out),
             Message::Node(NodeMessage::Pause) => self.pause(true, out),
+            Message::Node(NodeMessage::Slow { times_slower }) => {
+                out.act(Act::Slow { node: self.id, times_slower });
+            }
             Message::Node(NodeMessage::Unpause) => self.pause(false, out),
             Message::Node(NodeMessage::Exited { status }) => self.exited(status, out),
             Message::Node(NodeMessage::Cease) => self.orders.cease(),

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use super::replication::{Copied, Cut, Extent, Replication};
 use crate::event::{Body, Event};
 use crate::fault::Channel;
 use crate::history::Request;
@@ -27,10 +28,14 @@ pub struct Moment {
 pub struct Execution {
     /// Where.
     pub node: NodeId,
+    /// Over which connection.
+    pub conn: u64,
     /// When its last byte reached the node; nothing if it never did, so that it was not executed.
     pub from: Option<Moment>,
     /// The turn by which it was executed, if it was: the one that sent its reply, or the end of its connection or process.
     pub to: Option<Moment>,
+    /// What its node had meanwhile: the least of it when the operation reached it, and the most when it was replied to.
+    pub data: Option<Cut>,
 }
 
 /// The operations of a run.
@@ -39,6 +44,10 @@ pub struct Executions {
     done: BTreeMap<(ClientId, u64), Execution>,
     /// The operation of each client that is open.
     open: BTreeMap<ClientId, Open>,
+    /// What reached each client last, and over which connection.
+    reached: BTreeMap<ClientId, (u64, u64)>,
+    /// Operations whose clients gave up with this event, until it is seen which connection they gave up.
+    given_up: BTreeMap<ClientId, (u64, Open)>,
     streams: BTreeMap<u64, Stream>,
     /// Up to which offset each node had sent its stream to a replica by which turn.
     streamed: BTreeMap<NodeId, Vec<(Moment, u64)>>,
@@ -46,13 +55,13 @@ pub struct Executions {
     left: BTreeMap<u64, Vec<Attempt>>,
 }
 
-/// An open operation, with its last attempt.
-#[derive(Clone, Debug)]
+/// An open operation, with what was sent last on each connection since it was invoked: its last attempt is among it.
+#[derive(Clone, Debug, Default)]
 struct Open {
     sequence: u64,
     /// It is more than one command, so that it may be executed bit by bit.
     is_several: bool,
-    last: Option<Attempt>,
+    attempts: BTreeMap<u64, Attempt>,
 }
 
 /// A request on its way, and what was seen of it.
@@ -90,18 +99,22 @@ impl Attempt {
 
 impl Executions {
     /// Takes the next event.
-    pub(super) fn see(&mut self, event: &Event) {
+    pub(super) fn see(&mut self, event: &Event, replication: &Replication) {
         match (event.actor, &event.body) {
             (ActorId::Client(client), Body::Invoke { sequence, request }) => {
                 let is_several = matches!(request, Request::Call { commands, .. } if commands.len() > 1);
-                self.open.insert(client, Open { sequence: *sequence, is_several, last: None });
+                self.open.insert(client, Open { sequence: *sequence, is_several, ..Open::default() });
             }
-            (ActorId::Client(client), Body::Complete { sequence, .. }) => self.complete(client, *sequence),
+            (ActorId::Client(client), Body::Complete { sequence, .. }) => {
+                self.complete(client, *sequence, event.cause);
+            }
             (_, Body::Sent { from, conn, channel: Channel::Client, to, len, .. }) => {
                 let turn = Moment { event: event.cause.unwrap_or(event.i), at: event.at };
                 match (*from, *to) {
                     (ActorId::Client(client), Host::Node(node)) => self.asked(client, node, (*conn, *len)),
-                    (ActorId::Node(_), Host::Client(_)) => self.replied(*conn, *len, turn),
+                    (ActorId::Node(node), Host::Client(_)) => {
+                        self.replied((*conn, *len), turn, replication.data_of(node, event.at));
+                    }
                     _ => {}
                 }
             }
@@ -111,10 +124,20 @@ impl Executions {
                     self.streamed.entry(*node).or_default().push((turn, to));
                 }
             }
-            (ActorId::Node(_), Body::Deliver { conn, len }) => {
-                self.delivered(*conn, *len, Moment { event: event.i, at: event.at });
+            (ActorId::Node(node), Body::Deliver { conn, len }) => {
+                let now = Moment { event: event.i, at: event.at };
+                self.delivered((*conn, *len), now, replication.data_of(node, event.at));
             }
-            (ActorId::Client(_), Body::Deliver { conn, len }) => self.received(*conn, *len),
+            (ActorId::Client(client), Body::Deliver { conn, len }) => {
+                self.reached.insert(client, (event.i, *conn));
+                self.received(*conn, *len);
+            }
+            (ActorId::Client(client), Body::Link { conn, .. }) => {
+                self.reached.insert(client, (event.i, *conn));
+            }
+            (_, Body::Closed { from: ActorId::Client(client), conn, .. }) => {
+                self.dropped(*client, *conn, event.cause);
+            }
             (_, Body::Closed { from: ActorId::Node(_), conn, .. }) => {
                 self.over(*conn, Moment { event: event.cause.unwrap_or(event.i), at: event.at });
             }
@@ -127,10 +150,12 @@ impl Executions {
 
     /// Where an operation was executed; nothing if it never left its client.
     pub fn of(&self, client: ClientId, sequence: u64) -> Option<Execution> {
-        let open = self.open.get(&client).filter(|open| open.sequence == sequence);
-        let left = || self.left.values().flatten().find(|attempt| attempt.who == (client, sequence));
-        let under_way = || open.and_then(|open| open.last).or_else(|| left().copied());
-        self.done.get(&(client, sequence)).copied().or_else(|| under_way().map(|attempt| attempt.execution))
+        let given_up = self.given_up.get(&client).map(|(_, open)| open);
+        let open = self.open.get(&client).into_iter().chain(given_up);
+        let open = open.filter(|open| open.sequence == sequence).flat_map(|open| open.attempts.values());
+        let left = self.left.values().flatten().filter(|attempt| attempt.who == (client, sequence));
+        let under_way = || left.chain(open).max_by_key(|attempt| attempt.execution.from);
+        self.done.get(&(client, sequence)).copied().or_else(|| Some(under_way()?.execution))
     }
 
     /// Up to which offsets a node had sent its stream, by turn: what it executed later comes behind them.
@@ -143,35 +168,42 @@ impl Executions {
         let begin = stream.asked;
         stream.asked += len;
         if let Some(open) = self.open.get_mut(&client) {
-            let execution = Execution { node, from: None, to: None };
+            let execution = Execution { node, conn, from: None, to: None, data: None };
             let (who, is_several) = ((client, open.sequence), open.is_several);
-            open.last = Some(Attempt { who, conn, begin, end: stream.asked, is_several, execution });
+            let attempt = Attempt { who, conn, begin, end: stream.asked, is_several, execution };
+            open.attempts.insert(conn, attempt);
         }
     }
 
     /// The attempts that a connection carries.
     fn on(&mut self, conn: u64) -> impl Iterator<Item = &mut Attempt> {
-        let open = self.open.values_mut().filter_map(|open| open.last.as_mut());
-        let left = self.left.get_mut(&conn).into_iter().flatten();
-        open.filter(move |attempt| attempt.conn == conn).chain(left)
+        let given_up = self.given_up.values_mut().map(|(_, open)| open);
+        let open = self.open.values_mut().chain(given_up);
+        let open = open.filter_map(move |open| open.attempts.get_mut(&conn));
+        open.chain(self.left.get_mut(&conn).into_iter().flatten())
     }
 
-    fn delivered(&mut self, conn: u64, len: u64, now: Moment) {
+    fn delivered(&mut self, (conn, len): (u64, u64), now: Moment, data: Option<Cut>) {
         let Some(stream) = self.streams.get_mut(&conn) else { return };
         stream.delivered += len;
         let delivered = stream.delivered;
         for attempt in self.on(conn).filter(|attempt| attempt.has_begun(delivered)) {
-            attempt.execution.from.get_or_insert(now);
+            if attempt.execution.from.is_none() {
+                (attempt.execution.from, attempt.execution.data) = (Some(now), data);
+            }
         }
     }
 
-    fn replied(&mut self, conn: u64, len: u64, turn: Moment) {
+    fn replied(&mut self, (conn, len): (u64, u64), turn: Moment, data: Option<Cut>) {
         let Some(stream) = self.streams.get_mut(&conn) else { return };
         stream.replied += len;
         stream.under_way.push((stream.replied, turn));
         let delivered = stream.delivered;
         for attempt in self.on(conn).filter(|attempt| attempt.end <= delivered) {
-            attempt.execution.to.get_or_insert(turn);
+            if attempt.execution.to.is_none() {
+                attempt.execution.to = Some(turn);
+                attempt.execution.data = both(attempt.execution.data, data);
+            }
         }
     }
 
@@ -184,9 +216,34 @@ impl Executions {
         stream.under_way.drain(..over);
     }
 
-    fn complete(&mut self, client: ClientId, sequence: u64) {
+    /// What reached the client with this event completed its operation, or it gave up by itself.
+    fn complete(&mut self, client: ClientId, sequence: u64, cause: Option<u64>) {
         let Some(open) = self.open.remove(&client).filter(|open| open.sequence == sequence) else { return };
-        let Some(mut attempt) = open.last else { return };
+        let reached = self.reached.get(&client).filter(|(event, _)| Some(*event) == cause);
+        match (reached, cause) {
+            (Some((_, conn)), _) => {
+                if let Some(attempt) = open.attempts.get(conn) {
+                    self.settle(*attempt);
+                }
+            }
+            (None, Some(cause)) => {
+                self.given_up.insert(client, (cause, open));
+            }
+            (None, None) => {}
+        }
+    }
+
+    /// A client that gives an operation up drops its connection at once.
+    fn dropped(&mut self, client: ClientId, conn: u64, cause: Option<u64>) {
+        let given_up = self.given_up.get(&client).filter(|(event, _)| Some(*event) == cause);
+        if let Some(attempt) = given_up.and_then(|(_, open)| open.attempts.get(&conn)).copied() {
+            self.given_up.remove(&client);
+            self.settle(attempt);
+        }
+    }
+
+    /// This was the last attempt of an operation.
+    fn settle(&mut self, mut attempt: Attempt) {
         // Of several replies the first is sent first; all were executed by the turn that sent the last.
         let got = self.streams.get(&attempt.conn).and_then(|stream| stream.got);
         if let (Some(to), Some(got)) = (&mut attempt.execution.to, got) {
@@ -211,11 +268,26 @@ impl Executions {
     }
 
     fn ended(&mut self, node: NodeId, now: Moment) {
-        let open = self.open.values_mut().filter_map(|open| open.last.as_mut());
+        let given_up = self.given_up.values_mut().map(|(_, open)| open);
+        let open = self.open.values_mut().chain(given_up).flat_map(|open| open.attempts.values_mut());
         let all = open.chain(self.left.values_mut().flatten());
         for attempt in all.filter(|attempt| attempt.execution.node == node) {
             attempt.execution.to.get_or_insert(now);
         }
+    }
+}
+
+/// What a node had at some time between two looks; nothing if it got what it has elsewhere meanwhile.
+fn both(earlier: Option<Cut>, later: Option<Cut>) -> Option<Cut> {
+    let (earlier, later) = (earlier?, later?);
+    match (earlier.extent, later.extent) {
+        _ if earlier.of != later.of => None,
+        (Extent::Copied(from), Extent::Copied(to)) => {
+            let copied = Copied { low: from.low.min(to.low), high: from.high.max(to.high), ..to };
+            Some(Cut { extent: Extent::Copied(copied), ..later })
+        }
+        (Extent::Until(_), Extent::Until(_)) => Some(later),
+        _ => None,
     }
 }
 
@@ -231,6 +303,7 @@ impl Executions {
 mod tests {
     use super::*;
     use crate::history::Outcome;
+    use crate::time::SimDuration;
 
     /// Tells events of one client and node 1 over connection 7; each is its own cause.
     struct Teller {
@@ -247,7 +320,7 @@ mod tests {
             let (i, at) = (self.next, SimTime::from_ns(self.next));
             let event = Event { i, at, actor, kind: body.kind(), cause: Some(i), body };
             self.next += 1;
-            self.executions.see(&event);
+            self.executions.see(&event, &Replication::new(SimDuration::from_secs(1)));
             self
         }
 
@@ -264,12 +337,23 @@ mod tests {
         }
 
         fn sent(&mut self, from: ActorId, to: Host, len: u64) -> &mut Self {
-            let digest = String::new();
-            let channel = Channel::Client;
-            self.tell(
-                ActorId::Network,
-                Body::Sent { from, conn: 7, channel, to, len, digest, bus: None, repl: None },
-            )
+            self.sent_on(7, from, to, len)
+        }
+
+        fn sent_on(&mut self, conn: u64, from: ActorId, to: Host, len: u64) -> &mut Self {
+            let (digest, channel) = (String::new(), Channel::Client);
+            let sent = Body::Sent { from, conn, channel, to, len, digest, bus: None, repl: None };
+            self.tell(ActorId::Network, sent)
+        }
+
+        /// What reached the client last completes its operation.
+        fn told(&mut self, sequence: u64) -> &mut Self {
+            let (i, at, actor) = (self.next, SimTime::from_ns(self.next), ActorId::Client(ClientId(1)));
+            let body = Body::Complete { sequence, outcome: Outcome::Ok(None), node: None };
+            let event = Event { i, at, actor, kind: body.kind(), cause: Some(i - 1), body };
+            self.executions.see(&event, &Replication::new(SimDuration::from_secs(1)));
+            self.next += 1;
+            self
         }
 
         fn ask(&mut self) -> &mut Self {
@@ -293,9 +377,9 @@ mod tests {
     #[test]
     fn an_operation_is_executed_between_its_delivery_and_its_reply() {
         let mut teller = Teller::new();
-        teller.invoke(1).ask().arrive().reply().client(Body::Deliver { conn: 7, len: 5 }).complete(1);
+        teller.invoke(1).ask().arrive().reply().client(Body::Deliver { conn: 7, len: 5 }).told(1);
         assert_eq!(teller.between(1), Some((Some(2), Some(3))));
-        teller.invoke(2).ask().arrive().reply().client(Body::Deliver { conn: 7, len: 5 }).complete(2);
+        teller.invoke(2).ask().arrive().reply().client(Body::Deliver { conn: 7, len: 5 }).told(2);
         assert_eq!(teller.between(2), Some((Some(8), Some(9))));
     }
 
@@ -305,6 +389,16 @@ mod tests {
         teller.invoke(1).ask().complete(1);
         assert_eq!(teller.between(1), Some((None, None)));
         assert_eq!(teller.invoke(2).complete(2).between(2), None);
+    }
+
+    #[test]
+    fn what_a_client_asks_beside_its_operation_is_none_of_its_attempts() {
+        let mut teller = Teller::new();
+        teller.invoke(1).ask().sent_on(8, ActorId::Client(ClientId(1)), Host::Node(NodeId(2)), 28);
+        teller.arrive().reply().client(Body::Deliver { conn: 7, len: 5 });
+        teller.told(1);
+        let execution = teller.executions.of(ClientId(1), 1).expect("it was executed");
+        assert_eq!((execution.node, execution.from.map(|from| from.event)), (NodeId(1), Some(3)));
     }
 
     #[test]

@@ -120,7 +120,7 @@ impl Chronicle {
         self.states.see(event, (&self.members, &self.views, &self.suspicions));
         self.service.see(event, (&self.members, &self.views, &self.asks));
         self.replication.see(event);
-        self.executions.see(event);
+        self.executions.see(event, &self.replication);
         if let Some(message) = self.bus.sent(event) {
             self.said(&message);
         } else if let Some(heard) = self.bus.delivered(event) {

@@ -28,6 +28,8 @@ pub enum Told {
     Again { conn: u64, side: usize },
     /// To the network: a node's process ended.
     Gone { node: NodeId },
+    /// To the network: a node's machine is gone, or is back.
+    Machine { node: NodeId, lost: bool },
     /// To the network: a node listens no more.
     Unlisten { node: NodeId, port: u16 },
     /// To the network: a process of a guest listens at a port.
@@ -74,6 +76,8 @@ pub enum Told {
         server: Option<String>,
     },
 
+    /// To a node: its machine works so many times slower than the plan says.
+    Slow { times_slower: u64 },
     /// To a node that is down: everything in its data directory is gone.
     Wipe,
     /// To a node that is down: it is started with that server from now on, named as in the plan.

@@ -3,8 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Aim, BusMessages, Effect, Fault, FaultId, FaultKind, NetworkLatency, NetworkPartition, ProcessKill,
-    ProcessPause, Sabotage, Signal, StaleLink, Swarm, Target, Ties, trigger,
+    Aim, BusMessages, ConnectionRefused, ConnectionReset, Effect, Fault, FaultId, FaultKind, MachineLoss,
+    NetworkBandwidth, NetworkJam, NetworkLatency, NetworkLoss, NetworkPartition, NetworkSplit,
+    NetworkSwizzle, NetworkTail, ProcessKill, ProcessPause, ProcessSlow, Sabotage, Signal, StaleLink, Swarm,
+    Target, Ties, compound, trigger,
 };
 use crate::id::{NodeId, ShardId};
 use crate::language::target;
@@ -154,6 +156,16 @@ catalogue! {
     NetworkLatency,
     BusMessages,
     StaleLink,
+    NetworkSplit,
+    NetworkJam,
+    NetworkSwizzle,
+    NetworkLoss,
+    NetworkTail,
+    NetworkBandwidth,
+    ConnectionReset,
+    ConnectionRefused,
+    MachineLoss,
+    ProcessSlow,
     Sabotage,
 }
 
@@ -177,7 +189,12 @@ impl FaultAction {
     pub fn ends_process(&self) -> Option<(Signal, Option<SimDuration>)> {
         match self.effect() {
             Effect::Signal { signal, restart_after } => Some((signal, restart_after)),
-            Effect::Pause | Effect::Links { .. } | Effect::Bus { .. } | Effect::Lie(_) => None,
+            Effect::Machine { restart_after } => Some((Signal::Kill, restart_after)),
+            Effect::Pause
+            | Effect::Slow { .. }
+            | Effect::Links { .. }
+            | Effect::Bus { .. }
+            | Effect::Lie(_) => None,
         }
     }
 
@@ -254,7 +271,21 @@ pub fn draw(seed: u64, layout: Layout, failovers: &[bool]) -> Vec<Value> {
         let trigger = seen(number).unwrap_or_else(|| trigger::draw(&mut stream, failovers));
         Entry::of(name).and(action).and(trigger).written()
     };
-    (1..=count).map(fault).collect()
+    // One in six is a unit of faults that belong together, if the cluster has room for it.
+    let unit = |number: u64, first: u64| {
+        let mut stream = stream(&format!("fault {number} unit"));
+        let is_drawn = stream.chance(1, 6);
+        is_drawn.then(|| compound::draw(compound::Draw { stream: &mut stream, layout, failovers, first }))
+    };
+    let mut drawn = Vec::new();
+    for number in 1..=count {
+        let unit = unit(number, drawn.len() as u64 + 1).unwrap_or_default();
+        if unit.is_empty() {
+            drawn.push(fault(number));
+        }
+        drawn.extend(unit);
+    }
+    drawn
 }
 
 /// What one seed does at all.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Aim, Effect, FaultKind, LASTS, LatencyRange, Links, Swarm, duration};
+use super::{Aim, Effect, FaultKind, LASTS, LatencyRange, Links, Swarm, Trouble, duration};
 use crate::language::target::{self, Target};
 use crate::language::{Entry, Form, Key, Reader, Value};
 use crate::rng::Stream;
@@ -87,7 +87,7 @@ impl FaultKind for NetworkLatency {
     }
 
     fn effect(&self) -> Effect {
-        Effect::Links { first: 1, links: Links::Slow(self.latency) }
+        Effect::between(1, 1 + usize::from(self.peer.is_some()), Links::all(Trouble::Slow(self.latency)))
     }
 
     fn lasts(&self) -> SimDuration {

@@ -5,10 +5,11 @@ use std::ops::Not;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Aim, Channel, Effect, FaultKind, LASTS, Links, Swarm, duration, sides};
+use super::between::words;
+use super::{Aim, Channel, Effect, FaultKind, LASTS, Links, Swarm, Trouble, duration, sides};
 use crate::id::NodeId;
 use crate::language::target::{self, Target};
-use crate::language::{Entry, Form, Key, Reader, Value, Word, names};
+use crate::language::{Entry, Form, Key, Reader, Word, names};
 use crate::rng::Stream;
 use crate::time::SimDuration;
 
@@ -118,8 +119,9 @@ impl FaultKind for NetworkPartition {
     }
 
     fn effect(&self) -> Effect {
-        let cut = Links::Cut { direction: self.direction, channels: self.channels.clone() };
-        Effect::Links { first: self.a.len(), links: cut }
+        let (direction, channels) = (self.direction, self.channels.clone());
+        let links = Links { trouble: Trouble::Cut, direction, channels };
+        Effect::between(self.a.len(), self.a.len() + self.b.len(), links)
     }
 
     fn lasts(&self) -> SimDuration {
@@ -131,10 +133,6 @@ impl FaultKind for NetworkPartition {
         let nodes = self.a.iter().filter(|target| !matches!(target, Target::Clients)).count();
         &hit[..nodes.min(hit.len())]
     }
-}
-
-fn words(channels: &[Channel]) -> Vec<Value> {
-    channels.iter().map(|channel| channel.word().into()).collect()
 }
 
 fn all(side: &[Target]) -> String {

@@ -32,6 +32,8 @@ pub enum Form {
     Directives,
     /// Nodes by number.
     Nodes,
+    /// Shards by number.
+    Shards,
     /// One side of a partition: nodes by number, and `clients`.
     Side,
     /// Slots, from 0: a number, a range as in `100-200`, or a list of both.
@@ -68,6 +70,11 @@ impl Form {
             Form::Nodes => {
                 return at.each(value, "a list of nodes by number", |at, value| {
                     at.whole(value).and_then(|number| at.node(number))
+                });
+            }
+            Form::Shards => {
+                return at.each(value, "a list of shards by number", |at, value| {
+                    at.whole(value).and_then(|number| at.shard(number))
                 });
             }
             Form::Side => at.side(value),

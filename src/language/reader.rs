@@ -156,6 +156,12 @@ impl<'e> Reader<'e> {
         Some(numbers.filter_map(|number| u16::try_from(number).ok()).map(NodeId).collect())
     }
 
+    /// A list of shards.
+    pub fn shards(&self, key: &str) -> Option<Vec<ShardId>> {
+        let numbers = self.sound(key)?.as_list()?.iter().filter_map(Value::as_u64);
+        Some(numbers.filter_map(|number| u16::try_from(number).ok()).map(ShardId).collect())
+    }
+
     /// Directives with their values.
     pub fn directives(&self, key: &str) -> Option<Vec<(String, String)>> {
         let Value::Map(pairs) = self.sound(key)? else { return None };

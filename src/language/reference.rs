@@ -68,6 +68,7 @@ impl Form {
             Form::Texts => "a list of texts".to_owned(),
             Form::Directives => "directives with their values".to_owned(),
             Form::Nodes => "a list of nodes".to_owned(),
+            Form::Shards => "a list of shards".to_owned(),
             Form::Side => "a list of nodes and `clients`".to_owned(),
             Form::Slots => "a slot, a range as in `100-200`, or a list of both".to_owned(),
             Form::Latency => "`{min: ms, max: ms}`".to_owned(),

@@ -58,13 +58,17 @@ impl Expected {
         match (self, reply) {
             (Expected::Anything, _) => true,
             (Expected::Is(Reply::Error(code)), Reply::Error(told)) => told.split(' ').next() == Some(code),
+            (Expected::Is(Reply::List(wanted)), Reply::List(told)) => {
+                wanted == told || flat(wanted) == flat(told)
+            }
             (Expected::Is(wanted), told) => wanted == told,
             (Expected::Between(from, to), Reply::Int(told)) => (from..=to).contains(&told),
             (Expected::AnyOrder(wanted), Reply::List(told)) => sorted(wanted) == sorted(told),
             (Expected::Pairs(wanted), Reply::List(told)) => {
                 let mut wanted = wanted.iter().map(|(a, b)| [a, b]).collect::<Vec<_>>();
+                let told = flat(told);
                 let (pairs, rest) = told.as_chunks::<2>();
-                let mut pairs = pairs.iter().map(|[a, b]| [a, b]).collect::<Vec<_>>();
+                let mut pairs = pairs.iter().map(|[a, b]| [*a, *b]).collect::<Vec<_>>();
                 wanted.sort();
                 pairs.sort();
                 rest.is_empty() && wanted == pairs
@@ -72,6 +76,18 @@ impl Expected {
             _ => false,
         }
     }
+}
+
+/// The elements of a list and of all lists in it: the third version of the protocol nests pairs which the second one does not.
+fn flat(replies: &[Reply]) -> Vec<&Reply> {
+    let mut flat_ones = Vec::new();
+    for reply in replies {
+        match reply {
+            Reply::List(list) => flat_ones.extend(flat(list)),
+            reply => flat_ones.push(reply),
+        }
+    }
+    flat_ones
 }
 
 fn sorted(replies: &[Reply]) -> Vec<&Reply> {

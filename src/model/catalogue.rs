@@ -4,8 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use super::Rule;
-use super::kind::{counters, expiry, hashes, keys, lists, sets, sorted_sets, strings};
+use super::kind::{
+    bitmaps, blocking, cardinalities, counters, expiry, hashes, keys, lists, scripts, sets, sorted_sets,
+    streams, strings, transactions,
+};
 use crate::rng::Stream;
+
+/// Commands that are sent together.
+pub type Go = Vec<Vec<String>>;
 
 /// A kind of commands.
 #[derive(Clone, Copy, Debug)]
@@ -14,8 +20,8 @@ pub struct Kind {
     pub name: &'static str,
     /// What it is, for the reference.
     pub about: &'static str,
-    /// Draws a command.
-    pub draw: fn(&mut Pick) -> Vec<String>,
+    /// Draws what a client asks next, one go after the other.
+    pub draw: fn(&mut Pick) -> Vec<Go>,
     /// Its commands.
     pub rules: &'static [Rule],
 }
@@ -32,7 +38,7 @@ pub struct Pick<'a> {
 }
 
 /// Every kind.
-pub static KINDS: [Kind; 8] = [
+pub static KINDS: [Kind; 14] = [
     strings::KIND,
     counters::KIND,
     keys::KIND,
@@ -41,6 +47,12 @@ pub static KINDS: [Kind; 8] = [
     hashes::KIND,
     sets::KIND,
     sorted_sets::KIND,
+    bitmaps::KIND,
+    cardinalities::KIND,
+    streams::KIND,
+    transactions::KIND,
+    scripts::KIND,
+    blocking::KIND,
 ];
 
 /// The kind with this name.
@@ -76,9 +88,4 @@ impl Pick<'_> {
     pub fn choice(&mut self, choices: u64) -> u64 {
         self.stream.below(choices)
     }
-}
-
-/// A command of these words.
-pub(super) fn words(words: &[&str]) -> Vec<String> {
-    words.iter().map(|word| (*word).to_owned()).collect()
 }

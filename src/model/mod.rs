@@ -15,9 +15,10 @@ mod state;
 mod step;
 
 pub use answer::Expected;
-pub use catalogue::{KINDS, Kind, Pick, kind_named, rule};
+pub use catalogue::{Go, KINDS, Kind, Pick, kind_named, rule};
+pub use kind::streams::Stream as StreamValue;
 pub use state::{Cells, Deadline, Item, State, Value};
-pub use step::{call, cell_of, key_of, key_of_all, sent_of, step};
+pub use step::{Asker, begin, call, cell_of, end, is_refusal, key_of, key_of_all, sent_of, step, waits};
 
 use crate::history::Reply;
 
@@ -35,6 +36,8 @@ pub struct Run<'a> {
     pub now: Clock,
     /// What the client was told, for commands whose effect the server draws.
     pub told: Option<&'a Reply>,
+    /// The connection that it came over; nothing within a script.
+    pub conn: Option<u64>,
 }
 
 /// What a command says if it is executed, or why it has no effect.
@@ -69,6 +72,11 @@ pub struct Rule {
     pub sent: Sent,
     /// What it does.
     pub run: fn(&mut Run) -> Ran,
+}
+
+/// A command of these words.
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
 }
 
 /// A command that only reads.

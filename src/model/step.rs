@@ -1,25 +1,92 @@
 //! One command put to what a cell holds, and what may be there afterwards.
 
+use super::kind::blocking;
+use super::state::Broken;
 use super::{Cells, Clock, Expected, Run, Sent, State, Stop, rule};
 use crate::history::Reply;
 
+/// Who asks, and when it is executed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asker {
+    /// When.
+    pub now: Clock,
+    /// Over which connection.
+    pub conn: u64,
+    /// The connection watches other cells too, so that nobody can say here whether a transaction must be broken.
+    pub watches_elsewhere: bool,
+}
+
 /// What a cell may hold after a command, if a client was `told` this, or whatever it was told. Empty: no server says that.
 /// Nothing: the model does not know the command, or this form of it.
-pub fn step(state: State, command: &[String], now: Clock, told: Option<&Reply>) -> Option<Cells> {
+pub fn step(state: State, command: &[String], asker: Asker, told: Option<&Reply>) -> Option<Cells> {
     let rule = rule(command.first()?)?;
-    let mut after = Cells::new();
+    if told.and_then(Reply::error_code).is_some_and(is_refusal) {
+        return Some(Cells::from([state]));
+    }
+    let (mut after, now) = (Cells::new(), asker.now);
     for mut state in state.at(now) {
-        let ran = (rule.run)(&mut Run { state: &mut state, args: command, now, told });
+        let before = state.is_watched().then(|| state.clone());
+        let ran =
+            (rule.run)(&mut Run { state: &mut state, args: command, now, told, conn: Some(asker.conn) });
+        let is_done = ran.is_ok();
         let expected = match ran {
             Ok(expected) => expected,
             Err(Stop::Error(code)) => Expected::error(code),
             Err(Stop::Unmodelled) => return None,
         };
         if told.is_none_or(|told| expected.is_met(told)) {
+            if let Some(before) = before {
+                state.changed_from(&before, command, is_done && rule.sent != Sent::Nothing);
+            }
             after.insert(state);
         }
     }
     Some(after)
+}
+
+/// Whether an error of this code says that a command was not executed, whatever the cell holds.
+pub fn is_refusal(code: &str) -> bool {
+    const CODES: [&str; 14] = [
+        "MOVED",
+        "ASK",
+        "CLUSTERDOWN",
+        "MASTERDOWN",
+        "TRYAGAIN",
+        "READONLY",
+        "LOADING",
+        "BUSY",
+        "NOREPLICAS",
+        "MISCONF",
+        "OOM",
+        "NOPERM",
+        "NOAUTH",
+        "CROSSSLOT",
+    ];
+    CODES.contains(&code)
+}
+
+/// Whether a command may wait.
+pub fn waits(command: &[String]) -> bool {
+    blocking::waits_for(command).is_some()
+}
+
+/// A command that may wait reaches the server, asked by `who`.
+pub fn begin(state: &State, who: u64, command: &[String], now: Clock) -> Option<Cells> {
+    let mut after = Cells::new();
+    for mut state in state.clone().at(now) {
+        let before = state.clone();
+        blocking::begin(&mut state, who, command).ok()?;
+        state.changed_from(&before, &[], false);
+        after.insert(state);
+    }
+    Some(after)
+}
+
+/// A command that may have waited is answered, or given up.
+pub fn end(state: &State, who: u64, told: Option<&Reply>) -> Cells {
+    let mut state = state.clone();
+    let is_right = blocking::end(&mut state, who, told);
+    if is_right { Cells::from([state]) } else { Cells::new() }
 }
 
 /// What a cell may hold after commands that were sent in one go, command by command with what a client was told of each, or
@@ -27,7 +94,7 @@ pub fn step(state: State, command: &[String], now: Clock, told: Option<&Reply>) 
 pub fn call<C: AsRef<[String]>>(
     state: State,
     commands: &[C],
-    now: Clock,
+    asker: Asker,
     told: Option<&[Reply]>,
 ) -> Option<Cells> {
     let says = |place: usize, word: &str| {
@@ -35,15 +102,16 @@ pub fn call<C: AsRef<[String]>>(
         command.is_some_and(|command| command.len() == 1 && command[0].eq_ignore_ascii_case(word))
     };
     if commands.len() > 1 && says(0, "MULTI") && says(commands.len() - 1, "EXEC") {
-        return transaction(state, &commands[1..commands.len() - 1], now, told);
+        return transaction(state, &commands[1..commands.len() - 1], asker, told);
     }
-    in_turn(state, commands, now, told)
+    let cells = in_turn(state, commands, asker, told)?;
+    Some(cells.into_iter().map(served).collect())
 }
 
 fn in_turn<C: AsRef<[String]>>(
     state: State,
     commands: &[C],
-    now: Clock,
+    asker: Asker,
     told: Option<&[Reply]>,
 ) -> Option<Cells> {
     if told.is_some_and(|told| told.len() != commands.len()) {
@@ -53,7 +121,7 @@ fn in_turn<C: AsRef<[String]>>(
     for (place, command) in commands.iter().enumerate() {
         let mut next = Cells::new();
         for state in cells {
-            next.append(&mut step(state, command.as_ref(), now, told.map(|told| &told[place]))?);
+            next.append(&mut step(state, command.as_ref(), asker, told.map(|told| &told[place]))?);
         }
         cells = next;
     }
@@ -63,16 +131,30 @@ fn in_turn<C: AsRef<[String]>>(
 fn transaction<C: AsRef<[String]>>(
     state: State,
     commands: &[C],
-    now: Clock,
+    asker: Asker,
     told: Option<&[Reply]>,
 ) -> Option<Cells> {
+    let mut state = state;
+    let broken = state.unwatch(asker.conn);
+    let done = |state, told| Some(in_turn(state, commands, asker, told)?.into_iter().map(served).collect());
+    let is_sure = |wrong: Broken| broken == wrong && !asker.watches_elsewhere;
     match told.map(|told| told.last()) {
-        None => in_turn(state, commands, now, None),
-        Some(Some(Reply::List(replies))) => in_turn(state, commands, now, Some(replies)),
-        // It was not executed: a command was refused when it was queued, or a watched key had changed.
+        None if broken == Broken::Yes => Some(Cells::from([state])),
+        None => done(state, None),
+        Some(Some(Reply::List(_))) if is_sure(Broken::Yes) => Some(Cells::new()),
+        Some(Some(Reply::List(replies))) => done(state, Some(replies)),
+        // A watched key had changed.
+        Some(Some(Reply::Nil)) if is_sure(Broken::No) => Some(Cells::new()),
+        // A command was refused when it was queued.
         Some(Some(Reply::Nil | Reply::Error(_))) => Some(Cells::from([state])),
         Some(_) => Some(Cells::new()),
     }
+}
+
+/// The state once whoever waits was served.
+fn served(mut state: State) -> State {
+    state.serve_waiting();
+    state
 }
 
 /// What of a command goes to replicas; nothing if the model does not know it.
@@ -85,8 +167,11 @@ pub fn key_of(command: &[String]) -> &str {
     let place = match command.first().map(|name| name.to_ascii_uppercase()).as_deref() {
         Some("EVAL" | "EVALSHA" | "EVAL_RO" | "EVALSHA_RO" | "FCALL" | "FCALL_RO") => 3,
         Some("XGROUP" | "XINFO" | "OBJECT" | "MEMORY" | "BITOP") => 2,
-        Some("XREAD") => after(command, "STREAMS"),
-        Some("XREADGROUP") => after(command, "STREAMS"),
+        Some("XREAD" | "XREADGROUP") => after(command, "STREAMS"),
+        Some(
+            "FUNCTION" | "SCRIPT" | "WAIT" | "WAITAOF" | "CLUSTER" | "CONFIG" | "INFO" | "SCAN" | "FLUSHALL"
+            | "FLUSHDB" | "PUBLISH" | "DEBUG" | "ACL" | "ECHO" | "PING" | "KEYS",
+        ) => return "",
         _ => 1,
     };
     command.get(place).map_or("", String::as_str)
@@ -102,11 +187,11 @@ fn after(command: &[String], word: &str) -> usize {
     at.map_or(1, |at| at + 1)
 }
 
-/// The cell of a key: its hash tag with the braces, or the key itself.
+/// The cell of a key: its hash tag, or the key itself, which has the slot of that tag.
 pub fn cell_of(key: &str) -> &str {
     let tag = key.find('{').and_then(|open| {
         let close = key[open..].find('}')?;
-        (close > 1).then(|| &key[open..=open + close])
+        (close > 1).then(|| &key[open + 1..open + close])
     });
     tag.unwrap_or(key)
 }

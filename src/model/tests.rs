@@ -3,7 +3,7 @@
 use super::*;
 use crate::rng::Stream;
 
-const NOW: Clock = (1_000_000, 1_000_000);
+const NOW: Asker = Asker { now: (1_000_000, 1_000_000), conn: 1, watches_elsewhere: false };
 
 fn words(text: &str) -> Vec<String> {
     text.split(' ').map(str::to_owned).collect()
@@ -174,7 +174,7 @@ fn a_pop_takes_what_is_there() {
 fn a_key_is_there_until_its_deadline_and_gone_behind_it() {
     let state = transcript(&[("SET k a PX 1000", "+OK")]);
     let get = |ms: i64, told: &str| {
-        let now = (NOW.0 + ms, NOW.0 + ms);
+        let now = Asker { now: (NOW.now.0 + ms, NOW.now.0 + ms), ..NOW };
         step(state.clone(), &words("GET k"), now, Some(&reply(told))).expect("it is known").len()
     };
     assert_eq!((get(900, "$a"), get(900, "_")), (1, 0));
@@ -213,7 +213,8 @@ fn a_transaction_happens_as_a_whole_or_not_at_all() {
     };
     let whole = after(Reply::List(vec![Reply::Int(1), Reply::Int(2)]));
     assert_eq!(whole.first().map(ToString::to_string).as_deref(), Some("n = \"2\""));
-    assert_eq!(after(Reply::Nil).first(), Some(&State::default()));
+    assert!(after(Reply::Nil).is_empty(), "nothing was watched");
+    assert_eq!(after(reply("-EXECABORT")).first(), Some(&State::default()));
     assert!(after(Reply::List(vec![Reply::Int(1), Reply::Int(1)])).is_empty());
     assert!(after(Reply::List(vec![Reply::Int(1)])).is_empty());
 }
@@ -233,7 +234,24 @@ fn a_command_is_sent_by_its_first_key_and_a_cell_is_a_hash_tag() {
         assert_eq!(key_of(&words(command)), key, "{command}");
     }
     assert_eq!(key_of_all(&["MULTI", "INCR k"].map(words)), "k");
-    assert_eq!((cell_of("{t}a"), cell_of("x{t}"), cell_of("{}a"), cell_of("k")), ("{t}", "{t}", "{}a", "k"));
+    assert_eq!((cell_of("{t}a"), cell_of("x{t}"), cell_of("{}a"), cell_of("k")), ("t", "t", "{}a", "k"));
+}
+
+/// What a command makes of an empty cell, which must stay one.
+fn executed(command: &[String]) -> State {
+    let mut state = State::default();
+    if waits(command) {
+        let begun = begin(&state, 1, command, NOW.now);
+        return begun.and_then(|mut after| after.pop_first()).expect("it waits");
+    }
+    let rule = rule(&command[0]).unwrap_or_else(|| panic!("nobody knows {command:?}"));
+    let told = Reply::text(if command[0] == "XADD" { b"7-1" } else { b"m1x" });
+    let (args, told) = (command, Some(&told));
+    let ran = (rule.run)(&mut Run { state: &mut state, args, now: NOW.now, told, conn: Some(1) });
+    assert!(ran != Err(Stop::Unmodelled), "{command:?}");
+    let cell = cell_of(key_of(command));
+    assert!(state.items().all(|(key, _)| cell_of(key) == cell), "{command:?}");
+    state
 }
 
 /// What is drawn must be known to the model, or nothing behind it is followed; and it must stay in one cell.
@@ -242,15 +260,14 @@ fn everything_that_is_drawn_is_known() {
     let mut stream = Stream::new(1, "test", "mix");
     for kind in &KINDS {
         for _ in 0..500 {
-            let command = (kind.draw)(&mut Pick { stream: &mut stream, token: "c1:7", cells: 3 });
-            let rule = rule(&command[0]).unwrap_or_else(|| panic!("{} draws {command:?}", kind.name));
-            let mut state = State::default();
-            let member = Reply::text(b"m1");
-            let ran =
-                (rule.run)(&mut Run { state: &mut state, args: &command, now: NOW, told: Some(&member) });
-            assert!(ran.is_ok() || ran == Err(Stop::Error("ERR")), "{command:?}: {ran:?}");
-            let cell = cell_of(key_of(&command)).to_owned();
-            assert!(state.items().all(|(key, _)| cell_of(key) == cell), "{command:?}");
+            let goes = (kind.draw)(&mut Pick { stream: &mut stream, token: "c1:7", cells: 3 });
+            for commands in &goes {
+                let is_inner = |command: &&Vec<String>| !["MULTI", "EXEC"].contains(&command[0].as_str());
+                commands.iter().filter(is_inner).for_each(|command| drop(executed(command)));
+                let cells = commands.iter().map(|command| cell_of(key_of(command)));
+                let cells = cells.filter(|cell| !cell.is_empty()).collect::<std::collections::BTreeSet<_>>();
+                assert_eq!(cells.len(), 1, "{commands:?}");
+            }
         }
     }
 }
@@ -261,4 +278,97 @@ fn names_of_kinds_and_commands_are_unique() {
     let unique = rules.iter().collect::<std::collections::BTreeSet<_>>();
     assert_eq!(unique.len(), rules.len());
     assert!(KINDS.iter().all(|kind| kind_named(kind.name).is_some_and(|found| found.about == kind.about)));
+}
+
+#[test]
+fn bits_estimates_and_streams() {
+    transcript(&[
+        ("SETBIT b 7 1", ":0"),
+        ("SETBIT b 7 1", ":1"),
+        ("GETBIT b 900", ":0"),
+        ("BITCOUNT b", ":1"),
+        ("SETBIT b -1 1", "-ERR"),
+        ("PFADD e x y", ":1"),
+        ("PFADD e x", ":0"),
+        ("PFCOUNT e", ":2"),
+        ("TYPE e", "+string"),
+        ("XADD s 5-1 f a", "$5-1"),
+        ("XADD s 5-1 f b", "-ERR"),
+        ("XADD s * f b", "$900-0"),
+        ("XLEN s", ":2"),
+        ("XREADGROUP GROUP g c COUNT 2 STREAMS s >", "-NOGROUP"),
+        ("XGROUP CREATE s g 0 MKSTREAM", "+OK"),
+        ("XGROUP CREATE s g 0 MKSTREAM", "-BUSYGROUP"),
+        ("XREADGROUP GROUP g c COUNT 1 STREAMS s >", "*s 5-1 f a"),
+        ("XACK s g 5-1 6-1", ":1"),
+        ("XREADGROUP GROUP g c COUNT 9 STREAMS s >", "*s 900-0 f b"),
+        ("XREADGROUP GROUP g c COUNT 9 STREAMS s >", "_"),
+        ("XDEL s 5-1", ":1"),
+        ("XRANGE s - +", "*900-0 f b"),
+    ]);
+    let state = transcript(&[("XADD s 5-1 f a", "$5-1")]);
+    let added = step(state, &words("XADD s * f b"), NOW, Some(&reply("$4-9"))).expect("it is known");
+    assert!(added.is_empty(), "ids only grow");
+}
+
+/// A client's connection.
+fn over(conn: u64) -> Asker {
+    Asker { conn, ..NOW }
+}
+
+/// Whether a transaction over connection 1 that was told this is explained.
+fn may_be_told(state: &State, told: Reply) -> bool {
+    let told = [reply("+OK"), reply("+QUEUED"), told];
+    let after = call(state.clone(), &["MULTI", "INCR n", "EXEC"].map(words), over(1), Some(&told));
+    !after.expect("it is known").is_empty()
+}
+
+#[test]
+fn a_watch_breaks_a_transaction_exactly_when_its_key_changed() {
+    let watched = transcript(&[("SET n 5", "+OK"), ("WATCH n", "+OK")]);
+    let done = || Reply::List(vec![Reply::Int(6)]);
+    assert!(may_be_told(&watched, done()) && !may_be_told(&watched, Reply::Nil));
+    let after = |command: &str| {
+        let after = step(watched.clone(), &words(command), over(2), None).expect("it is known");
+        after.into_iter().next().expect("there is one")
+    };
+    let read = after("GET n");
+    assert!(may_be_told(&read, done()) && !may_be_told(&read, Reply::Nil));
+    let changed = after("DEL n");
+    assert!(may_be_told(&changed, Reply::Nil) && !may_be_told(&changed, Reply::List(vec![Reply::Int(1)])));
+    let the_same = after("SET n 5");
+    assert!(may_be_told(&the_same, done()) && may_be_told(&the_same, Reply::Nil), "nothing shows");
+    let unwatched = step(changed, &words("UNWATCH"), over(1), None).expect("it is known");
+    assert!(may_be_told(unwatched.first().expect("one"), Reply::List(vec![Reply::Int(1)])));
+}
+
+#[test]
+fn a_push_serves_whoever_waits_longest() {
+    let mut state = State::default();
+    for who in [7, 8] {
+        let waits = begin(&state, who, &words("BLPOP q 1"), NOW.now).and_then(|mut after| after.pop_first());
+        state = waits.expect("it waits");
+    }
+    let pushed = call(state.clone(), &[words("RPUSH q a")], NOW, Some(&[Reply::Int(1)]));
+    let pushed = pushed.and_then(|mut after| after.pop_first()).expect("it is pushed");
+    let element = Reply::List(vec![reply("$q"), reply("$a")]);
+    let is_told = |state: &State, who, told: &Reply| !end(state, who, Some(told)).is_empty();
+    assert!(is_told(&pushed, 7, &element) && !is_told(&pushed, 8, &element));
+    assert!(is_told(&pushed, 8, &Reply::Nil) && !is_told(&pushed, 7, &Reply::Nil), "it is not forgotten");
+    assert!(!is_told(&state, 7, &element), "nobody pushed");
+    let len = step(pushed, &words("LLEN q"), NOW, Some(&Reply::Int(0))).expect("it is known");
+    assert_eq!(len.len(), 1);
+}
+
+#[test]
+fn scripts_do_what_they_say() {
+    transcript(&[
+        ("SET k a", "+OK"),
+        ("FCALL vf_swap 1 k b", "$a"),
+        ("FCALL vf_twice 1 k", "-ERR"),
+        ("FCALL vf_twice 1 n", ":2"),
+        ("GET n", "$2"),
+        ("FCALL vf_move 2 {t}a {t}b x", "$x"),
+        ("LRANGE {t}b 0 -1", "*x"),
+    ]);
 }

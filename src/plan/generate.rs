@@ -129,6 +129,9 @@ fn workload(seed: u64) -> Workload {
         clients: Some(stream(seed, "clients").range(1..=8)),
         keys: stream(seed, "keys").weighted(&key_counts),
         mix: mix(seed),
+        protocol: stream(seed, "protocol").chance(1, 4).then_some(3),
+        pinned: stream(seed, "pinned").chance(1, 6).then_some(true),
+        reconnect: stream(seed, "reconnect").weighted(&[(6, None), (1, Some(3)), (1, Some(50))]),
         ..Workload::default()
     }
 }

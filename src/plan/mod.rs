@@ -84,6 +84,14 @@ pub struct ClusterPlan {
     pub config: BTreeMap<String, String>,
 }
 
+fn second_version() -> u64 {
+    2
+}
+
+fn is_second_version(version: &u64) -> bool {
+    *version == second_version()
+}
+
 fn is_zero(count: &u16) -> bool {
     *count == 0
 }
@@ -139,6 +147,15 @@ pub struct WorkloadPlan {
     /// `pattern`); all of it plain if empty.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub mix: BTreeMap<String, u64>,
+    /// Which version of the protocol clients speak, 2 or 3.
+    #[serde(default = "second_version", skip_serializing_if = "is_second_version")]
+    pub protocol: u64,
+    /// Each client asks a node of its own first, whatever it knows, reads at replicas, and follows where it is sent.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub pinned: bool,
+    /// After how many operations each a client closes its connections and makes new ones; never if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reconnect: Option<u64>,
     /// How long a client waits for an answer; what suits the network's latency if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_ns: Option<SimDuration>,
@@ -265,6 +282,9 @@ impl WorkloadPlan {
             keys: 0,
             value_bytes: 0,
             mix: BTreeMap::new(),
+            protocol: second_version(),
+            pinned: false,
+            reconnect: None,
             timeout_ns: None,
             commands,
         }

@@ -114,6 +114,9 @@ fn scripted(written: &Workload, commands: &[Command]) -> WorkloadPlan {
         duration_ns: written.duration.map_or(script.duration_ns, SimDuration::from_secs_f64),
         clients: written.clients.map_or(script.clients, small),
         timeout_ns: written.timeout.map(SimDuration::from_secs_f64),
+        protocol: written.protocol.unwrap_or(2),
+        reconnect: written.reconnect,
+        pinned: written.pinned.unwrap_or(false),
         ..script
     }
 }
@@ -143,6 +146,9 @@ fn drawn(written: &Workload) -> WorkloadPlan {
         keys: written.keys.unwrap_or(1_000),
         value_bytes: written.value_bytes.unwrap_or(64),
         mix: written.mix.clone(),
+        protocol: written.protocol.unwrap_or(2),
+        reconnect: written.reconnect,
+        pinned: written.pinned.unwrap_or(false),
         timeout_ns: written.timeout.map(SimDuration::from_secs_f64),
         commands: Vec::new(),
     }

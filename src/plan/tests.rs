@@ -241,7 +241,7 @@ fn every_seed_gives_a_plan_that_can_be_run() {
 /// Checks what holds of every generated plan.
 fn assert_sound(plan: &Plan) {
     assert!((3..=16).contains(&plan.cluster.shards) && plan.cluster.replicas <= 2);
-    assert!((1..=5).contains(&plan.operations.len()) && plan.faults.len() <= 5);
+    assert!((1..=5).contains(&plan.operations.len()) && plan.faults.len() <= 15);
     for op in &plan.operations {
         if let Some(Failover { shard, to, .. }) = op.action.as_failover() {
             assert!(plan.cluster.replicas > 0);
@@ -306,14 +306,14 @@ fn a_generated_scenario_reads_like_one_a_person_wrote() {
           timing: delayed
           delay: 3.8
         chaos:
-        - type: process_kill
-          signal: SIGTERM
-          target: primary
+        - type: network_latency
+          target: replica
           shard: 2
-          restart_after: 6.7
-          coordination: during_operation
-          operation: 2
-          delay: 0.209
+          latency_ms:
+            min: 50.0
+            max: 300.0
+          duration: 6.4
+          at: 10.5
         workload:
           enabled: true
           pattern: read_heavy

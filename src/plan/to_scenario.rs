@@ -69,6 +69,9 @@ fn workload(plan: &WorkloadPlan) -> Workload {
         duration: seconds(plan.duration_ns),
         clients: Some(plan.clients.into()),
         timeout: plan.timeout_ns.and_then(seconds),
+        protocol: Some(plan.protocol).filter(|version| *version != 2),
+        reconnect: plan.reconnect,
+        pinned: plan.pinned.then_some(true),
         ..Workload::default()
     };
     if !plan.commands.is_empty() {

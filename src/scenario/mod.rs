@@ -182,6 +182,12 @@ pub struct Workload {
     /// How much of what is drawn is of which kind of commands; all of it is plain if absent.
     #[serde(default, deserialize_with = "null_as_default")]
     pub mix: BTreeMap<String, u64>,
+    /// Which version of the protocol clients speak: 2 or 3.
+    pub protocol: Option<u64>,
+    /// After how many operations a client closes its connections and makes new ones.
+    pub reconnect: Option<u64>,
+    /// Whether each client asks a node of its own first, and reads at replicas.
+    pub pinned: Option<bool>,
     /// Seconds that a client waits for an answer.
     pub timeout: Option<f64>,
     /// Everything the clients do; then nothing of it is drawn.

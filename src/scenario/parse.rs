@@ -145,6 +145,9 @@ fn position_of(text: &str, place: &Place) -> Option<(usize, usize)> {
     Some((here.line(), here.column()))
 }
 
+/// The lists whose entries are as they were written: there a key may say something without a value.
+const ENTRIES: [&str; 2] = ["operations", "chaos"];
+
 /// Takes out what is absent, and sections in which nothing is left.
 fn prune(value: &mut Value) {
     let is_absent = |value: &Value| match value {
@@ -155,7 +158,8 @@ fn prune(value: &mut Value) {
     };
     match value {
         Value::Mapping(map) => {
-            map.values_mut().for_each(prune);
+            let is_entries = |key: &Value| key.as_str().is_some_and(|key| ENTRIES.contains(&key));
+            map.iter_mut().filter(|(key, _)| !is_entries(key)).for_each(|(_, value)| prune(value));
             map.retain(|_, value| !is_absent(value));
         }
         Value::Sequence(list) => list.iter_mut().for_each(prune),

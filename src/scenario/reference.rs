@@ -114,6 +114,9 @@ The server to run: a version in quotes (`\"8.1\"`), or a path.
 | `value_bytes` | a whole number | the length of a value; 64 if absent |
 | `timeout` | seconds | how long a client waits for an answer |
 | `mix` | `{kind: weight}` | how much of what is drawn is of which kind of commands, see below; all of it `plain` if absent |
+| `protocol` | 2 or 3 | the version of the protocol that clients speak; 2 if absent |
+| `reconnect` | a whole number | after how many operations each a client closes its connections and makes new ones; never if absent |
+| `pinned` | `true` or `false` | whether each client asks a node of its own first (client 1 node 1, and so on), whatever it knows of slots, and reads there if that is a replica (`READONLY`); it goes where it is sent. They do not if absent |
 | `commands` | a list of commands, see below | everything the clients do; then nothing of it is drawn |
 | `tool` | a program | runs as the guest `workload` in the place of clients: `valkey-benchmark` |
 | `args` | a list of texts | the tool's arguments; `-h 10.0.0.1 -p 6379` comes before them unless they name a host |

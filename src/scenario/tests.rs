@@ -60,7 +60,7 @@ fn unknown_keys_are_named_with_the_nearest_one() {
         "chaos:\n  - type: process_kill\n    shrad: 2\n",
         expect![[r#"
             x.yaml:4:5: chaos[0]: the key `shrad` is not known here
-              did you mean `shard`? here can stand: type, signal, restart_after, target, shard, replica, node, coordination, operation, delay, step, at"#]],
+              did you mean `shard`? here can stand: type, signal, restart_after, target, shard, replica, node, coordination, operation, delay, step, when, at"#]],
     );
     check(
         "operations:\n  - type: failver\n    shard: 1\n",
@@ -215,7 +215,7 @@ fn keys_of_another_type_or_at_odds_are_refused() {
         "chaos:\n  - {type: process_pause, node: 1, signal: SIGKILL}\n",
         expect![[r#"
             x.yaml:3:44: chaos[0].signal: `signal` does not belong to a process_pause
-              its keys are: type, duration, target, shard, replica, node, coordination, operation, delay, step, at"#]],
+              its keys are: type, duration, target, shard, replica, node, coordination, operation, delay, step, when, at"#]],
     );
     check(
         "operations:\n  - {type: failover, shard: 1, timing: immediate, delay: 3}\n",

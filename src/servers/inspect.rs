@@ -16,7 +16,7 @@ use super::error::{Reason, Refusal};
 use super::libc_version::{self, HOST_LOADER};
 use super::probe;
 use super::server::{Launch, Origin, Server};
-use super::tools::Toolbox;
+use super::toolbox::Toolbox;
 use super::version::{Family, Version};
 use crate::workers;
 

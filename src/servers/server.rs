@@ -6,7 +6,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::libc_version;
-use super::tools::Toolbox;
+use super::toolbox::Toolbox;
 use super::version::Family;
 use crate::event_log::ServerIdentity;
 

@@ -147,6 +147,8 @@ impl World for Fake {
         Ok(())
     }
 
+    fn slow(&mut self, _node: NodeId, _times_slower: u64) {}
+
     fn resume(&mut self, node: NodeId, now: SimTime, order: u64) -> Result<Option<Turn>, WorldError> {
         let Some(script) = self.scripts.get_mut(&node).filter(|script| script.alive) else {
             return Ok(None);

@@ -195,6 +195,9 @@ pub trait World {
     /// From now on a node is started with the server that the plan names so.
     fn install(&mut self, node: NodeId, server: &str) -> Result<(), WorldError>;
 
+    /// Has the node's machine work so many times slower than the plan says, whichever process is on it.
+    fn slow(&mut self, node: NodeId, times_slower: u64);
+
     /// Gives the node the turn, in which what is ready is reported in an order shuffled by `order` (0 for the usual
     /// one); `None` where there is no process (any more).
     fn resume(&mut self, node: NodeId, now: SimTime, order: u64) -> Result<Option<Turn>, WorldError>;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::fault::FaultId;
 use crate::id::{ClientId, Host, NodeId};
 use crate::plan::Plan;
 
@@ -20,14 +21,18 @@ struct Process {
     incarnation: u32,
     /// How many faults pause it.
     pauses: u32,
+    /// Its machine is gone.
+    lost: bool,
+    /// How many times slower faults make its machine.
+    slowed: BTreeMap<FaultId, u64>,
 }
 
 impl Fleet {
     pub fn new(plan: &Plan) -> Self {
         let layout = plan.cluster.layout();
-        let process = |node: NodeId| match layout.is_spare(node) {
-            true => Process { alive: false, incarnation: 0, pauses: 0 },
-            false => Process { alive: true, incarnation: 1, pauses: 0 },
+        let process = |node: NodeId| {
+            let alive = !layout.is_spare(node);
+            Process { alive, incarnation: u32::from(alive), pauses: 0, lost: false, slowed: BTreeMap::new() }
         };
         let clients = plan.workload.as_ref().map_or(0, |workload| workload.clients);
         Fleet { nodes: layout.hosts().map(|node| (node, process(node))).collect(), clients }
@@ -58,6 +63,26 @@ impl Fleet {
         process.alive = true;
         process.incarnation += 1;
         process.incarnation
+    }
+
+    /// A fault makes a machine so many times slower, or does no more; gives how slow it is now.
+    pub fn slow(&mut self, node: NodeId, fault: FaultId, times: Option<u64>) -> u64 {
+        let slowed = &mut self.process(node).slowed;
+        match times {
+            Some(times) => slowed.insert(fault, times),
+            None => slowed.remove(&fault),
+        };
+        slowed.values().copied().max().unwrap_or(1)
+    }
+
+    /// The machine of a process goes.
+    pub fn lose(&mut self, node: NodeId) {
+        self.process(node).lost = true;
+    }
+
+    /// The machine is there; says whether it was gone.
+    pub fn find_again(&mut self, node: NodeId) -> bool {
+        std::mem::take(&mut self.process(node).lost)
     }
 
     /// One more fault pauses the process; says whether it ran before.

@@ -165,11 +165,11 @@ impl Chaos {
 
     /// A fault's time is over. A process that ended has a time of its own to come back.
     fn heal(&mut self, fault: FaultId, out: &mut Out) {
-        self.undo(fault, |hit| !matches!(hit, Hit::Dead(_)), out);
+        self.undo(fault, |hit| !matches!(hit, Hit::Dead(_) | Hit::Lost(_)), out);
     }
 
     fn restart(&mut self, fault: FaultId, out: &mut Out) {
-        self.undo(fault, |hit| matches!(hit, Hit::Dead(_)), out);
+        self.undo(fault, |hit| matches!(hit, Hit::Dead(_) | Hit::Lost(_)), out);
     }
 
     fn undo(&mut self, id: FaultId, which: impl Fn(&Hit) -> bool, out: &mut Out) {
@@ -187,14 +187,13 @@ impl Chaos {
         if self.fleet.is_alive(node) {
             return;
         }
-        let incarnation = self.fleet.started(node);
         if empty {
             out.send(ActorId::Node(node), Message::Node(NodeMessage::Wipe));
         }
         if let Some(server) = server {
             out.send(ActorId::Node(node), Message::Node(NodeMessage::Install { server }));
         }
-        out.send(ActorId::Node(node), Message::Node(NodeMessage::Start { incarnation }));
+        strike::start(node, &mut self.fleet, out);
     }
 
     fn cease(&mut self, out: &mut Out) {

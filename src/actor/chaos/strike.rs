@@ -9,7 +9,7 @@ use crate::actor::message::{
     BusSides, ChaosMessage, Message, NetworkMessage, NodeMessage, Rule, ValidatorMessage,
 };
 use crate::event::Body;
-use crate::fault::{BusRule, Effect, Fault, FaultId, Links, Signal, Target};
+use crate::fault::{BusRule, Effect, Fault, FaultId, Links, Seam, Signal, Stage, Target};
 use crate::id::{ActorId, Host, NodeId};
 use crate::time::SimDuration;
 
@@ -23,6 +23,10 @@ pub(super) enum Hit {
     Dying(NodeId),
     /// The process ended and is to be started again.
     Dead(NodeId),
+    /// The machine is gone and is to come back.
+    Lost(NodeId),
+    /// The machine is slow.
+    Slowed(NodeId),
     /// The process of that incarnation does not run.
     Paused(NodeId, u32),
     /// The network has a rule.
@@ -57,7 +61,10 @@ pub(super) fn died(fault: &Fault, node: NodeId, out: &mut Out) -> Option<Hit> {
     let (_, Some(delay)) = fault.action.ends_process()? else { return None };
     let restart = ChaosMessage::Restart { fault: fault.id, node };
     out.send_after(delay, ActorId::Chaos, Message::Chaos(restart));
-    Some(Hit::Dead(node))
+    match fault.action.effect() {
+        Effect::Machine { .. } => Some(Hit::Lost(node)),
+        _ => Some(Hit::Dead(node)),
+    }
 }
 
 /// Undoes what a fault did.
@@ -68,9 +75,17 @@ pub(super) fn heal(fault: FaultId, hit: Hit, fleet: &mut Fleet, out: &mut Out) {
         }
         Hit::Dead(node) if fleet.is_alive(node) => format!("{node} runs again already"),
         Hit::Dead(node) => {
-            let incarnation = fleet.started(node);
-            out.send(ActorId::Node(node), Message::Node(NodeMessage::Start { incarnation }));
+            start(node, fleet, out);
             format!("{node} is started again")
+        }
+        Hit::Lost(node) if fleet.is_alive(node) => format!("{node} runs again already"),
+        Hit::Lost(node) => {
+            start(node, fleet, out);
+            format!("the machine of {node} is back and starts its server")
+        }
+        Hit::Slowed(node) => {
+            tell_speed(node, fleet.slow(node, fault, None), out);
+            format!("{node} works as before")
         }
         Hit::Paused(node, incarnation) => unpause(node, incarnation, fleet, out),
         Hit::Ruled => {
@@ -80,6 +95,15 @@ pub(super) fn heal(fault: FaultId, hit: Hit, fleet: &mut Fleet, out: &mut Out) {
     };
     disturbed(text.clone(), out);
     out.note(Body::Heal { fault, text });
+}
+
+/// Starts a node that has no process, on a machine that is there.
+pub(super) fn start(node: NodeId, fleet: &mut Fleet, out: &mut Out) {
+    if fleet.find_again(node) {
+        out.send(ActorId::Network, Message::Network(NetworkMessage::Machine { node, lost: false }));
+    }
+    let incarnation = fleet.started(node);
+    out.send(ActorId::Node(node), Message::Node(NodeMessage::Start { incarnation }));
 }
 
 fn unpause(node: NodeId, incarnation: u32, fleet: &mut Fleet, out: &mut Out) -> String {
@@ -92,6 +116,10 @@ fn unpause(node: NodeId, incarnation: u32, fleet: &mut Fleet, out: &mut Out) -> 
     out.send(ActorId::Node(node), Message::Node(NodeMessage::Unpause));
     tell_paused(node, false, out);
     format!("{node} runs again")
+}
+
+fn tell_speed(node: NodeId, times_slower: u64, out: &mut Out) {
+    out.send(ActorId::Node(node), Message::Node(NodeMessage::Slow { times_slower }));
 }
 
 fn tell_paused(node: NodeId, paused: bool, out: &mut Out) {
@@ -113,18 +141,9 @@ impl Strike<'_> {
                 Ok((format!("{} lies from now on", self.who()), None))
             }
             Effect::Bus { from, both_ways, rule } => self.bus(from, both_ways, rule, out),
-            Effect::Links { first, links: Links::Cut { direction, channels } } => {
-                let extent = words::extent(direction, &channels);
-                let rule = |a, b| Rule::Cut { a, b, direction, channels };
-                let text = |between: &str, s: &str| format!("links cut between {between} for {s}, {extent}");
-                self.links(first, rule, text, fleet, out)
-            }
-            Effect::Links { first, links: Links::Slow(latency) } => {
-                let (min_ms, max_ms) = (latency.min_ns.as_ms(), latency.max_ns.as_ms());
-                let range = format!("latency of {min_ms} to {max_ms} ms");
-                let text = |between: &str, s: &str| format!("{range} between {between} for {s}");
-                self.links(first, |a, b| Rule::Slow { a, b, latency }, text, fleet, out)
-            }
+            Effect::Slow { times } => self.slow(times, fleet, out),
+            Effect::Machine { restart_after } => self.lose(restart_after.is_some(), fleet, out),
+            Effect::Links { stages, links, called } => self.links(&stages, &links, called, fleet, out),
         }
     }
 
@@ -171,25 +190,50 @@ impl Strike<'_> {
         Ok((text, Some(Hit::Paused(node, fleet.incarnation(node)))))
     }
 
-    /// Sets a rule for the links between the first targets and the others; `text` says it of whom and for how long.
+    fn slow(&self, times: u64, fleet: &mut Fleet, out: &mut Out) -> Performed {
+        let node = self.living(fleet)?;
+        tell_speed(node, fleet.slow(node, self.fault.id, Some(times)), out);
+        self.heal_after(self.fault.action.lasts(), out);
+        let lasts = words::seconds(self.fault.action.lasts());
+        Ok((format!("{} works {times} times slower for {lasts}", self.who()), Some(Hit::Slowed(node))))
+    }
+
+    /// The machine goes, and the process with it, before anybody can be told.
+    fn lose(&self, returns: bool, fleet: &mut Fleet, out: &mut Out) -> Performed {
+        let node = self.living(fleet)?;
+        fleet.lose(node);
+        out.send(ActorId::Network, Message::Network(NetworkMessage::Machine { node, lost: true }));
+        out.send(ActorId::Node(node), Message::Node(NodeMessage::Signal { signal: Signal::Kill }));
+        Ok((format!("loss of the machine of {}", self.who()), returns.then_some(Hit::Dying(node))))
+    }
+
+    /// Sets a rule for links, stage by stage.
     fn links(
         &self,
-        first: usize,
-        rule: impl FnOnce(Vec<Host>, Vec<Host>) -> Rule,
-        text: impl FnOnce(&str, &str) -> String,
+        stages: &[Stage],
+        links: &Links,
+        called: Option<String>,
         fleet: &Fleet,
         out: &mut Out,
     ) -> Performed {
-        let (a, b) = self.sides(first, fleet)?;
         let duration = self.fault.action.lasts();
-        self.rule(rule(a, b), duration, out);
-        Ok((text(&self.between(first), &words::seconds(duration)), Some(Hit::Ruled)))
-    }
-
-    fn rule(&self, rule: Rule, duration: SimDuration, out: &mut Out) {
-        let set = NetworkMessage::SetRule { fault: self.fault.id, rule };
-        out.send(ActorId::Network, Message::Network(set));
+        let first = stages.first().and_then(|stage| stage.seams.first()).ok_or("there are no links")?;
+        let between = self.between(first.a.len());
+        for stage in stages {
+            let seams: Vec<_> = stage.seams.iter().filter_map(|seam| self.seam(seam, fleet)).collect();
+            if seams.is_empty() {
+                return Err(format!("there are no links between {between}"));
+            }
+            let set =
+                NetworkMessage::SetRule { fault: self.fault.id, rule: Rule { seams, links: links.clone() } };
+            out.send_after(stage.after, ActorId::Network, Message::Network(set));
+        }
         self.heal_after(duration, out);
+        let between = match called {
+            Some(called) => format!("{}: {called}", words::all(&self.targets, self.nodes)),
+            None => format!("between {between}"),
+        };
+        Ok((words::links(links, &between, duration), Some(Hit::Ruled)))
     }
 
     fn heal_after(&self, delay: SimDuration, out: &mut Out) {
@@ -206,28 +250,24 @@ impl Strike<'_> {
         words::who(self.targets[0], self.nodes.first().copied().flatten())
     }
 
-    /// The hosts of the first targets and those of the others, or everyone else's.
-    fn sides(&self, a_count: usize, fleet: &Fleet) -> Result<(Vec<Host>, Vec<Host>), String> {
-        let a = self.hosts(0..a_count, fleet);
-        let mut b = self.hosts(a_count..self.targets.len(), fleet);
-        if self.targets.len() == a_count {
-            b = fleet.everyone_but(&a);
-        }
+    /// The hosts of two groups of targets, or of a group and of everyone else; nothing if there are no links between them.
+    fn seam(&self, seam: &Seam, fleet: &Fleet) -> Option<(Vec<Host>, Vec<Host>)> {
+        let a = self.hosts(&seam.a, fleet);
+        let mut b = match &seam.b {
+            Some(b) => self.hosts(b, fleet),
+            None => fleet.everyone_but(&a),
+        };
         b.retain(|host| !a.contains(host));
-        if a.is_empty() || b.is_empty() {
-            return Err(format!("there are no links between {}", self.between(a_count)));
-        }
-        Ok((a.into_iter().collect(), b.into_iter().collect()))
+        (!a.is_empty() && !b.is_empty()).then(|| (a.into_iter().collect(), b.into_iter().collect()))
     }
 
-    fn hosts(&self, which: std::ops::Range<usize>, fleet: &Fleet) -> BTreeSet<Host> {
-        let pairs = self.targets[which.clone()].iter().zip(&self.nodes[which]);
-        pairs
-            .flat_map(|(target, node)| match target {
-                Target::Clients => fleet.clients().collect(),
-                _ => node.map(Host::Node).into_iter().collect::<Vec<_>>(),
-            })
-            .collect()
+    fn hosts(&self, which: &[usize], fleet: &Fleet) -> BTreeSet<Host> {
+        let hosts = |place: &usize| match (self.targets.get(*place), self.nodes.get(*place)) {
+            (Some(Target::Clients), _) => fleet.clients().collect(),
+            (_, Some(node)) => node.map(Host::Node).into_iter().collect::<Vec<_>>(),
+            _ => Vec::new(),
+        };
+        which.iter().flat_map(hosts).collect()
     }
 
     fn between(&self, a_count: usize) -> String {

@@ -1,6 +1,6 @@
 //! Faults in words, with whom they really hit.
 
-use crate::fault::{Channel, Direction, Target};
+use crate::fault::{Channel, Direction, LatencyRange, Links, Target, Trouble};
 use crate::id::NodeId;
 use crate::time::SimDuration;
 
@@ -48,6 +48,30 @@ pub(super) fn extent(direction: Direction, channels: &[Channel]) -> String {
     match channels {
         [] => way.to_owned(),
         some => format!("{way}, {} only", some.iter().map(name).collect::<Vec<_>>().join(" and ")),
+    }
+}
+
+/// What becomes of links, of whom and for how long.
+pub(super) fn links(links: &Links, between: &str, duration: SimDuration) -> String {
+    let extent = extent(links.direction, &links.channels);
+    let lasts = format!("{between} for {}", seconds(duration));
+    match links.trouble {
+        Trouble::Cut => format!("links cut {lasts}, {extent}"),
+        Trouble::Slow(LatencyRange { min_ns, max_ns }) => {
+            format!("latency of {} to {} ms {lasts}", min_ns.as_ms(), max_ns.as_ms())
+        }
+        Trouble::Tail { one_in, longer: LatencyRange { min_ns, max_ns } } => {
+            format!(
+                "one chunk in {one_in} {} to {} ms late {lasts}, {extent}",
+                min_ns.as_ms(),
+                max_ns.as_ms()
+            )
+        }
+        Trouble::Narrow { bytes_per_s } => format!("{bytes_per_s} bytes/s {lasts}, {extent}"),
+        Trouble::Jam => format!("traffic jammed {lasts}, {extent}"),
+        Trouble::Lossy { one_in } => format!("one chunk in {one_in} lost {lasts}, {extent}"),
+        Trouble::Refuse => format!("connections refused {lasts}, {extent}"),
+        Trouble::Reset => format!("connections reset {between}, {extent}"),
     }
 }
 

@@ -110,6 +110,11 @@ impl Operation {
         resp::key_slot(self.request.key().as_bytes())
     }
 
+    /// Whether it was not tried yet.
+    pub fn is_fresh(&self) -> bool {
+        self.attempts == 0
+    }
+
     /// Counts an attempt at `node`, whose last command is asked under `tag`, and says until when it may take; nothing if there may
     /// be no further one.
     pub fn attempt(&mut self, node: NodeId, tag: u64, now: SimTime) -> Option<SimTime> {

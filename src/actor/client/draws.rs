@@ -2,12 +2,14 @@
 //!
 //! Each purpose has a stream of its own, so that one retry more does not change which keys are written.
 
+use std::collections::VecDeque;
+
 use super::super::Out;
 use crate::event::Body;
 use crate::event_log::ClientDecisions;
 use crate::history::Request;
 use crate::id::{ActorId, ClientId, NodeId};
-use crate::model::{self, Kind, Pick};
+use crate::model::{self, Go, Kind, Pick};
 use crate::plan::{Pattern, Plan, WorkloadPlan};
 use crate::rng::Stream;
 use crate::time::SimDuration;
@@ -29,6 +31,8 @@ pub struct Draws {
     mix: Stream,
     /// What is drawn of it.
     of_mix: Stream,
+    /// What was drawn together with what was asked last.
+    next: VecDeque<Go>,
     recorded: ClientDecisions,
 }
 
@@ -48,6 +52,7 @@ impl Draws {
             node: stream("node"),
             mix: stream("mix"),
             of_mix: stream("of the mix"),
+            next: VecDeque::new(),
             recorded,
         })
     }
@@ -59,15 +64,14 @@ impl Draws {
     }
 
     fn draw_request(&mut self, sequence: u64) -> Request {
-        match self.draw_kind() {
-            None => self.draw_plain(sequence),
-            Some(kind) => {
-                let token = format!("c{}:{sequence}", self.client.0);
-                let cells = self.workload.keys.clamp(1, CELLS_MAX);
-                let command = (kind.draw)(&mut Pick { stream: &mut self.of_mix, token: &token, cells });
-                Request::Call { key: model::key_of(&command).to_owned(), commands: vec![command] }
-            }
+        if self.next.is_empty() {
+            let Some(kind) = self.draw_kind() else { return self.draw_plain(sequence) };
+            let token = format!("c{}:{sequence}", self.client.0);
+            let cells = self.workload.keys.clamp(1, CELLS_MAX);
+            self.next.extend((kind.draw)(&mut Pick { stream: &mut self.of_mix, token: &token, cells }));
         }
+        let commands = self.next.pop_front().expect("a kind draws one go at least");
+        Request::Call { key: model::key_of_all(&commands).to_owned(), commands }
     }
 
     /// The kind of the next command; nothing for a plain `GET` or `SET`.

@@ -42,6 +42,12 @@ pub struct Client {
     /// The next operation was due while one was open.
     late: bool,
     patience: Patience,
+    /// Whether it speaks the third version of the protocol.
+    speaks_third: bool,
+    /// The node that it asks first, and that may answer reads as a replica.
+    pinned: Option<NodeId>,
+    /// After how many operations it closes its connections.
+    reconnect: Option<u64>,
     /// When the alarm that is set goes off; one serves many attempts, as most are over long before it.
     alarm: Option<SimTime>,
 }
@@ -71,6 +77,9 @@ impl Client {
             open: None,
             late: false,
             patience: Patience::new(plan.network.latency.max_ns, timeout),
+            speaks_third: plan.workload.as_ref().is_some_and(|workload| workload.protocol == 3),
+            pinned: plan.workload.as_ref().filter(|workload| workload.pinned).map(|_| own_node(id, plan)),
+            reconnect: plan.workload.as_ref().and_then(|workload| workload.reconnect),
             alarm: None,
         })
     }
@@ -144,6 +153,9 @@ impl Client {
     fn complete(&mut self, outcome: Outcome, out: &mut Out) {
         let operation = self.open.take().expect("an open operation is completed");
         out.note(Body::Complete { sequence: operation.sequence, outcome, node: operation.answered });
+        if self.reconnect.is_some_and(|every| operation.sequence.is_multiple_of(every)) {
+            self.sessions.close_all(out);
+        }
         if self.phase == Phase::Stopping && !self.may_ask() {
             self.finish(out);
         } else if self.late {
@@ -169,11 +181,15 @@ impl Client {
 
     fn attempt_at_owner(&mut self, now: SimTime, out: &mut Out) {
         let operation = self.open.as_ref().expect("an open operation is tried");
-        let node = self.route.node_for(operation.slot(), &mut self.draws, out);
+        let node = match self.pinned.filter(|_| operation.is_fresh()) {
+            Some(node) => node,
+            None => self.route.node_for(operation.slot(), &mut self.draws, out),
+        };
         self.attempt(now, node, false, out);
     }
 
     fn attempt(&mut self, now: SimTime, node: NodeId, asking: bool, out: &mut Out) {
+        self.greet(node, out);
         let before = self.tag();
         let operation = self.open.as_mut().expect("an open operation is tried");
         let first = self.tags + 1;
@@ -188,6 +204,19 @@ impl Client {
         let asks = (first..).zip(operation.request.commands()).collect::<Vec<_>>();
         self.sessions.ask_all(node, &asks, out);
         self.set_alarm(now, until, out);
+    }
+
+    /// Says on a connection that is to be made which version of the protocol it speaks, and that a replica may answer.
+    fn greet(&mut self, node: NodeId, out: &mut Out) {
+        if self.sessions.has(node) {
+            return;
+        }
+        let hello = self.speaks_third.then_some(&["HELLO", "3"][..]);
+        let replicas_too = self.pinned.map(|_| &["READONLY"][..]);
+        for command in [hello, replicas_too].into_iter().flatten() {
+            let tag = self.tag();
+            self.sessions.ask(node, command, tag, out);
+        }
     }
 
     fn set_alarm(&mut self, now: SimTime, until: SimTime, out: &mut Out) {
@@ -291,6 +320,7 @@ impl Client {
         }
         let tag = self.tag();
         let node = self.route.refresh(now, tag, &mut self.draws, out);
+        self.greet(node, out);
         self.sessions.ask(node, &["CLUSTER", "SLOTS"], tag, out);
     }
 
@@ -302,6 +332,11 @@ impl Client {
     fn tell_self(&self, delay: SimDuration, message: ClientMessage, out: &mut Out) {
         out.send_after(delay, self.me, Message::Client(message));
     }
+}
+
+/// The node that a client asks first if it has one of its own.
+fn own_node(client: ClientId, plan: &Plan) -> NodeId {
+    NodeId((client.0 - 1) % plan.cluster.node_count() + 1)
 }
 
 impl Actor for Client {

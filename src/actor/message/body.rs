@@ -35,6 +35,9 @@ impl NodeMessage {
             NodeMessage::Wake => Body::Wake,
             NodeMessage::Signal { signal } => Body::Signal { signal: signal.name().to_owned() },
             NodeMessage::Pause => Body::Pause { paused: true },
+            NodeMessage::Slow { times_slower } => {
+                Body::Tell { message: Told::Slow { times_slower: *times_slower } }
+            }
             NodeMessage::Unpause => Body::Pause { paused: false },
             NodeMessage::Exited { status } => Body::Exited { status: status.clone() },
             NodeMessage::Livelock { detail } => Body::Livelock { detail: detail.clone() },
@@ -71,6 +74,7 @@ impl NetworkMessage {
             NetworkMessage::GiveUp { conn } => Told::GiveUp { conn: *conn },
             NetworkMessage::Retransmit { conn, side } => Told::Retransmit { conn: *conn, side: *side },
             NetworkMessage::Again { conn, side, .. } => Told::Again { conn: *conn, side: *side },
+            NetworkMessage::Machine { node, lost } => Told::Machine { node: *node, lost: *lost },
             NetworkMessage::Gone { host: Host::Node(node) } => Told::Gone { node: *node },
             NetworkMessage::Gone { host } => Told::HostGone { host: *host },
             NetworkMessage::Cease => Told::Cease,

@@ -50,6 +50,8 @@ pub struct Connection {
     pub torn: bool,
     /// When the first of it was sent.
     pub held_since: [SimTime; ENDS],
+    /// The machine at the end was lost, and knows nothing of the connection if it is back.
+    pub lost: [bool; ENDS],
     /// Bytes under way whose receipt a cut way back keeps the sender from hearing of.
     pub unheard: [u64; ENDS],
     /// Bytes sent to an actor since its last credit.
@@ -71,8 +73,9 @@ impl Connection {
             held: [VecDeque::new(), VecDeque::new()],
             stalled: [BTreeSet::new(), BTreeSet::new()],
             overtaken: [Vec::new(), Vec::new()],
-            torn: false,
             held_since: [SimTime::ZERO; ENDS],
+            torn: false,
+            lost: [false; ENDS],
             unheard: [0; ENDS],
             unread: [0; ENDS],
             steps: 0,

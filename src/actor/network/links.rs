@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use super::retransmission::{most_lost, paused};
 use crate::actor::message::Rule;
-use crate::fault::{Channel, Direction, FaultId, LatencyRange};
+use crate::fault::{Channel, Direction, FaultId, LatencyRange, Links as Traffic, Trouble};
 use crate::id::Host;
 use crate::plan::NetworkPlan;
 use crate::rng::Stream;
-use crate::time::SimDuration;
+use crate::time::{SimDuration, SimTime};
 
 /// The network that operator and validator reach the nodes by: apart from the cluster's own, quick and never faulty,
 /// so that what they see says nothing about the network under test.
@@ -20,13 +21,20 @@ pub struct Links {
     latency: LatencyRange,
     /// What is said of single draws, by direction and number.
     delays: BTreeMap<(Host, Host, u64), SimDuration>,
-    ways: BTreeMap<(Host, Host), Way>,
+    ways: BTreeMap<Way, Draws>,
     rules: BTreeMap<FaultId, Rule>,
+    /// Until when narrow links are busy.
+    busy_until: BTreeMap<Way, SimTime>,
+    /// Streams of what rules make of traffic, so that they move no latency.
+    troubled: BTreeMap<Way, Stream>,
     ceased: bool,
 }
 
-/// One direction of a link.
-struct Way {
+/// One direction of a link: from whom to whom.
+pub type Way = (Host, Host);
+
+/// What is drawn for one direction of a link.
+struct Draws {
     stream: Stream,
     /// Latencies drawn so far.
     drawn: u64,
@@ -42,18 +50,24 @@ impl Links {
             delays,
             ways: BTreeMap::new(),
             rules: BTreeMap::new(),
+            busy_until: BTreeMap::new(),
+            troubled: BTreeMap::new(),
             ceased: false,
         }
     }
 
-    /// A fault sets a rule.
-    pub fn set(&mut self, fault: FaultId, rule: Rule) {
-        self.rules.insert(fault, rule);
+    /// A fault sets a rule; gives the one that it had before.
+    pub fn set(&mut self, fault: FaultId, rule: Rule) -> Option<Rule> {
+        self.rules.insert(fault, rule)
     }
 
-    /// A fault heals.
-    pub fn clear(&mut self, fault: FaultId) {
-        self.rules.remove(&fault);
+    /// A fault heals; gives the rule that it had.
+    pub fn clear(&mut self, fault: FaultId) -> Option<Rule> {
+        let rule = self.rules.remove(&fault)?;
+        if matches!(rule.links.trouble, Trouble::Narrow { .. }) {
+            self.busy_until.clear();
+        }
+        Some(rule)
     }
 
     /// Nothing is drawn any more.
@@ -61,16 +75,86 @@ impl Links {
         self.ceased = true;
     }
 
+    /// What rules make of the traffic from one host to another.
+    fn troubles(&self, way: Way, channel: Channel) -> impl Iterator<Item = Trouble> + '_ {
+        let rules = self.rules.values().filter(move |rule| covers(rule, way, channel));
+        rules.map(|rule| rule.links.trouble)
+    }
+
     /// Whether a rule holds back what goes from one host to another.
     pub fn is_cut(&self, from: Host, to: Host, channel: Channel) -> bool {
-        self.rules.values().any(|rule| match rule {
-            Rule::Slow { .. } => false,
-            Rule::Cut { a, b, direction, channels } => {
-                let forth = a.contains(&from) && b.contains(&to);
-                let back = *direction == Direction::Both && b.contains(&from) && a.contains(&to);
-                (forth || back) && (channels.is_empty() || channels.contains(&channel))
-            }
-        })
+        self.troubles((from, to), channel).any(|trouble| matches!(trouble, Trouble::Cut | Trouble::Jam))
+    }
+
+    /// Whether a rule refuses connections that one host dials to another.
+    pub fn is_refused(&self, from: Host, to: Host, channel: Channel) -> bool {
+        self.troubles((from, to), channel).any(|trouble| trouble == Trouble::Refuse)
+    }
+
+    /// Until when a narrow link is busy with what was sent before.
+    pub fn busy_until(&self, from: Host, to: Host, channel: Channel) -> Option<SimTime> {
+        self.rate((from, to), channel)?;
+        self.busy_until.get(&(from, to)).copied()
+    }
+
+    /// Bytes go through a link, which takes their time if it is narrow.
+    pub fn occupy(&mut self, (from, to): Way, channel: Channel, now: SimTime, len: u64) {
+        /// What goes with every chunk: headers of Ethernet, IP and TCP.
+        const HEADERS_BYTES: u64 = 66;
+        if let Some(bytes_per_s) = self.rate((from, to), channel) {
+            let ns = u128::from(len + HEADERS_BYTES) * 1_000_000_000 / u128::from(bytes_per_s.max(1));
+            let taken = SimDuration::from_ns(u64::try_from(ns).unwrap_or(u64::MAX));
+            let busy = self.busy_until.entry((from, to)).or_insert(now);
+            *busy = (*busy).max(now) + taken;
+        }
+    }
+
+    /// The least bandwidth that a rule gives a link, in bytes a second.
+    fn rate(&self, way: Way, channel: Channel) -> Option<u64> {
+        let rates = self.troubles(way, channel).filter_map(|trouble| match trouble {
+            Trouble::Narrow { bytes_per_s } => Some(bytes_per_s),
+            _ => None,
+        });
+        rates.min()
+    }
+
+    /// How much later than its latency says something comes, this time: it is in the tail, or it is lost and sent again.
+    pub fn lateness(&mut self, way: Way, channel: Channel, is_knock: bool) -> SimDuration {
+        let troubles: Vec<Trouble> = match self.ceased {
+            true => Vec::new(),
+            false => self.troubles(way, channel).collect(),
+        };
+        let mut late = SimDuration::ZERO;
+        for trouble in troubles {
+            late = late
+                + match trouble {
+                    Trouble::Tail { one_in, longer } => self.tail(way, one_in, longer),
+                    Trouble::Lossy { one_in } => self.loss(way, one_in, is_knock),
+                    _ => SimDuration::ZERO,
+                };
+        }
+        late
+    }
+
+    fn tail(&mut self, way: Way, one_in: u64, longer: LatencyRange) -> SimDuration {
+        let stream = self.trouble_stream(way);
+        match stream.chance(1, one_in) {
+            true => SimDuration::from_ns(stream.range(longer.min_ns.as_ns()..=longer.max_ns.as_ns())),
+            false => SimDuration::ZERO,
+        }
+    }
+
+    /// Each attempt may be lost; the last one that is drawn never is, so that no loss outlasts a heal by long.
+    fn loss(&mut self, way: Way, one_in: u64, is_knock: bool) -> SimDuration {
+        let stream = self.trouble_stream(way);
+        let lost = (0..most_lost(is_knock)).take_while(|_| stream.chance(1, one_in)).count();
+        paused(lost as u32, is_knock)
+    }
+
+    fn trouble_stream(&mut self, way: Way) -> &mut Stream {
+        let seed = self.seed;
+        let new = || Stream::new(seed, "network", &format!("trouble {} {}", way.0, way.1));
+        self.troubled.entry(way).or_insert_with(new)
     }
 
     /// How long something takes from one host to another, this time. The stream goes on whatever is said of this
@@ -83,7 +167,7 @@ impl Links {
         let seed = self.seed;
         let way = self.ways.entry((from, to)).or_insert_with(|| {
             let stream = Stream::new(seed, "network", &format!("latency {from} {to}"));
-            Way { stream, drawn: 0 }
+            Draws { stream, drawn: 0 }
         });
         way.drawn += 1;
         let drawn = SimDuration::from_ns(way.stream.range(min_ns.as_ns()..=max_ns.as_ns()));
@@ -94,16 +178,27 @@ impl Links {
         if is_managed(from, to) {
             return MANAGEMENT;
         }
-        let slowed = self.rules.values().find_map(|rule| match rule {
-            Rule::Slow { a, b, latency } => {
-                let forth = a.contains(&from) && b.contains(&to);
-                let back = b.contains(&from) && a.contains(&to);
-                (forth || back).then_some(*latency)
-            }
-            Rule::Cut { .. } => None,
+        let slow = self.rules.values().filter(|rule| covers_hosts(rule, (from, to)));
+        let slowed = slow.map(|rule| rule.links.trouble).find_map(|trouble| match trouble {
+            Trouble::Slow(latency) => Some(latency),
+            _ => None,
         });
         slowed.unwrap_or(self.latency)
     }
+}
+
+/// Whether a rule is about the traffic from one host to another.
+pub fn covers(rule: &Rule, way: Way, channel: Channel) -> bool {
+    let Traffic { channels, .. } = &rule.links;
+    (channels.is_empty() || channels.contains(&channel)) && covers_hosts(rule, way)
+}
+
+fn covers_hosts(rule: &Rule, (from, to): Way) -> bool {
+    let both = rule.links.direction == Direction::Both;
+    rule.seams.iter().any(|(a, b)| {
+        let forth = a.contains(&from) && b.contains(&to);
+        forth || both && b.contains(&from) && a.contains(&to)
+    })
 }
 
 /// Whether a link is the management's, and no part of the network under test.

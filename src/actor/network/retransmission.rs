@@ -24,6 +24,17 @@ pub fn next_attempt(what: &Held, since: SimTime, now: SimTime) -> SimTime {
     at
 }
 
+/// How many attempts for something may be lost one after the other: no pause is longer than the longest one.
+pub fn most_lost(is_knock: bool) -> u32 {
+    if is_knock { 2 } else { 4 }
+}
+
+/// How long TCP pauses in all until the attempt after so many that were lost.
+pub fn paused(lost: u32, is_knock: bool) -> SimDuration {
+    let first = if is_knock { FIRST_KNOCK } else { FIRST };
+    first.times((1 << lost) - 1)
+}
+
 #[cfg(test)]
 mod cuts;
 
@@ -42,6 +53,16 @@ mod tests {
         let bytes = Held::Arrival(Arrival::Eof);
         let attempts = [1_000, 1_200, 1_599, 1_600, 2_400, 4_000, 60_000].map(|at| attempt_ms(&bytes, at));
         assert_eq!(attempts, [1_200, 1_600, 1_600, 2_400, 4_000, 7_200, 61_600]);
+    }
+
+    #[test]
+    fn each_pause_is_twice_the_one_before_and_none_outlasts_a_heal_by_long() {
+        let ms = |lost, is_knock| paused(lost, is_knock).as_ms();
+        assert_eq!([0, 1, 2, 3, 4].map(|lost| ms(lost, false)), [0, 200, 600, 1_400, 3_000]);
+        assert_eq!([0, 1, 2].map(|lost| ms(lost, true)), [0, 1_000, 3_000]);
+        assert!(
+            ms(most_lost(false), false) <= LONGEST.as_ms() && ms(most_lost(true), true) <= LONGEST.as_ms()
+        );
     }
 
     #[test]

@@ -4,6 +4,8 @@ use super::*;
 use crate::fault::LatencyRange;
 use crate::id::NodeId;
 
+mod troubles;
+
 const MS: SimDuration = SimDuration::from_ms(1);
 const DIALLER: End = End { owner: ActorId::Node(NodeId(1)), handle: 7 };
 const PORT: u16 = 6379;

@@ -1,24 +1,43 @@
 //! What a client asked and was told, with what is known of its execution.
 
 use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Evidence;
-use crate::chronicle::Moment;
-use crate::chronicle::replication::ReignId;
+use crate::chronicle::replication::{Copied, Cut, Extent, ReignId};
+use crate::chronicle::{Execution, Moment};
 use crate::history::{Entry, Outcome, Reply, Request, write_digest};
-use crate::model::{self, Clock, Sent};
+use crate::id::ClientId;
+use crate::model::{self, Asker, Cells, Clock, Sent, State};
 use crate::time::SimTime;
 use crate::wire::resp;
+
+/// What of an operation is executed in one go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// All of it.
+    Whole,
+    /// A command that may wait pops, or begins to.
+    Begin,
+    /// It is told what it popped, or that it did not.
+    End,
+}
 
 /// One operation that a node executed, or may have.
 #[derive(Clone, Debug)]
 pub(super) struct Ask<'e> {
     pub entry: &'e Entry,
+    pub part: Part,
     pub commands: Vec<Cow<'e, [String]>>,
+    pub conn: u64,
+    /// Its connection watches keys of other cells.
+    pub watches_elsewhere: bool,
     /// What was replied, command by command; nothing if nobody knows, and then it may not have been executed either.
     pub told: Option<Vec<Reply>>,
     /// In which reign it was executed; nothing if the log does not tell.
     pub reign: Option<ReignId>,
+    /// What of the reign its node had, if it only copied it.
+    pub copied: Option<Copied>,
     pub from: Moment,
     /// Nothing if it may be executed still.
     pub to: Option<Moment>,
@@ -26,7 +45,32 @@ pub(super) struct Ask<'e> {
 
 /// The operations of a run that were executed, or may have been.
 pub(super) fn asks(evidence: &Evidence) -> impl Iterator<Item = Ask<'_>> {
-    evidence.history.iter().filter_map(|entry| ask(evidence, entry))
+    let elsewhere = watches_elsewhere(evidence);
+    evidence.history.iter().filter_map(|entry| ask(evidence, entry)).flat_map(move |ask| {
+        let watches_elsewhere = elsewhere.contains(&(ask.entry.client, ask.entry.sequence));
+        Ask { watches_elsewhere, ..ask }.parts()
+    })
+}
+
+/// Operations over connections that watched other cells when they were asked: a transaction that was lost leaves a watch behind.
+fn watches_elsewhere(evidence: &Evidence) -> BTreeSet<(ClientId, u64)> {
+    let mut watched: BTreeMap<u64, BTreeSet<&str>> = BTreeMap::new();
+    let mut found = BTreeSet::new();
+    for entry in &evidence.history {
+        let Request::Call { key, commands } = &entry.request else { continue };
+        let says = |word: &str| commands.iter().any(|command| command[0].eq_ignore_ascii_case(word));
+        let execution = evidence.chronicle.executions.of(entry.client, entry.sequence);
+        let Some(execution) = execution.filter(|_| says("WATCH") || says("EXEC")) else { continue };
+        let cells = watched.entry(execution.conn).or_default();
+        if cells.iter().any(|cell| *cell != model::cell_of(key)) {
+            found.insert((entry.client, entry.sequence));
+        }
+        match says("EXEC") {
+            true => cells.clear(),
+            false => drop(cells.insert(model::cell_of(key))),
+        }
+    }
+    found
 }
 
 fn ask<'e>(evidence: &'e Evidence, entry: &'e Entry) -> Option<Ask<'e>> {
@@ -48,14 +92,28 @@ fn ask<'e>(evidence: &'e Evidence, entry: &'e Entry) -> Option<Ask<'e>> {
     if told.is_none() && (from.is_none() || only_reads) {
         return None;
     }
-    let at = to.or(from).map(|moment| moment.at);
-    let reign = execution.zip(at).and_then(|(execution, at)| {
-        let mut reigns = evidence.chronicle.replication.reigns();
-        let reign = reigns.rfind(|(_, reign)| reign.node == execution.node && reign.began_at <= at);
-        reign.map(|(id, _)| id)
+    let reign = execution.and_then(|execution| reign(evidence, execution));
+    let copied = execution.and_then(|execution| execution.data).and_then(|data| match data.extent {
+        Extent::Copied(copied) if only_reads => Some(copied),
+        _ => None,
     });
     let from = from.unwrap_or(Moment { event: 0, at: entry.invoked_at });
-    Some(Ask { entry, commands, told, reign, from, to })
+    let conn = execution.map_or(0, |execution| execution.conn);
+    let (part, watches_elsewhere) = (Part::Whole, false);
+    Some(Ask { entry, part, commands, conn, watches_elsewhere, told, reign, copied, from, to })
+}
+
+/// The reign in which an operation was executed: the one that its node had then, or wrote last if that changed meanwhile.
+fn reign(evidence: &Evidence, execution: Execution) -> Option<ReignId> {
+    let at = execution.to.or(execution.from)?.at;
+    let own = || {
+        let mut reigns = evidence.chronicle.replication.reigns();
+        reigns.rfind(|(_, reign)| reign.node == execution.node && reign.began_at <= at)
+    };
+    match execution.data {
+        Some(Cut { of, extent: Extent::Copied(_) }) => Some(of),
+        _ => own().map(|(id, _)| id),
+    }
 }
 
 /// What a plain operation was replied.
@@ -80,6 +138,38 @@ fn commands(request: &Request) -> Vec<Cow<'_, [String]>> {
 }
 
 impl Ask<'_> {
+    /// What of it is executed in one go each.
+    fn parts(self) -> Vec<Self> {
+        let waits = matches!(&self.commands[..], [command] if model::waits(command));
+        if !waits || self.told.is_none() && self.to.is_none() {
+            return vec![self];
+        }
+        let end = self.to.map(|to| Ask { part: Part::End, from: to, ..self.clone() });
+        [Ask { part: Part::Begin, ..self }].into_iter().chain(end).collect()
+    }
+
+    /// A number for it that no other operation has.
+    pub fn who(&self) -> u64 {
+        u64::from(self.entry.client.0) << 40 | self.entry.sequence
+    }
+
+    /// Whether a reply was told at the end of this part.
+    pub fn is_told(&self) -> bool {
+        self.told.is_some() && self.part != Part::Begin
+    }
+
+    /// What a state may become by it; nothing if the model does not know.
+    pub fn execute(&self, state: &State, epoch_us: u64) -> Option<Cells> {
+        let now = self.clock(epoch_us);
+        let asker = Asker { now, conn: self.conn, watches_elsewhere: self.watches_elsewhere };
+        let told = self.told.as_deref();
+        match self.part {
+            Part::Whole => model::call(state.clone(), &self.commands, asker, told),
+            Part::Begin => model::begin(state, self.who(), &self.commands[0], now),
+            Part::End => Some(model::end(state, self.who(), told.and_then(<[Reply]>::first))),
+        }
+    }
+
     /// The last event at which it can have been executed.
     pub fn until(&self) -> u64 {
         self.to.map_or(u64::MAX, |to| to.event)

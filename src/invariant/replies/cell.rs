@@ -1,15 +1,15 @@
 //! One cell through a run: what it may hold in each reign, operation by operation.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Findings;
 use super::ask::Ask;
 use super::fork::{Place, Reigns};
 use super::order::{Within, orders};
 use crate::chronicle::Moment;
-use crate::chronicle::replication::{Copied, Extent, ReignId};
+use crate::chronicle::replication::{Copied, Cut, Extent, ReignId};
 use crate::model::{Cells, State};
-use crate::time::SimTime;
+use crate::time::{SimDuration, SimTime};
 
 /// What a cell may hold, or that nobody knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +32,8 @@ struct Step {
     from: Moment,
     to: Option<Moment>,
     place: Place,
+    /// Whether it surely changed something.
+    is_change: bool,
     /// What it may have held while they were executed.
     within: States,
     /// What it holds since.
@@ -40,12 +42,18 @@ struct Step {
 
 /// A cell while it is followed.
 pub(super) struct Cell<'e> {
-    name: &'e str,
-    reigns: &'e Reigns<'e>,
+    pub name: &'e str,
+    pub reigns: &'e Reigns<'e>,
     until: SimTime,
     tracks: BTreeMap<ReignId, Track>,
+    /// An operation was executed nobody knows where.
+    is_astray: bool,
+    /// Digests of writes of which nobody knows whether they were executed.
+    untold: BTreeSet<u64>,
     /// Replies that its history explains.
     pub explained: u64,
+    /// How old each was that a replica gave.
+    pub copies: Vec<SimDuration>,
     /// Replies that were not asked about.
     pub not_followed: u64,
 }
@@ -80,6 +88,16 @@ impl States {
         both.map_or(States::unknown(), States::of)
     }
 
+    /// The same on another node.
+    pub fn elsewhere(&self) -> States {
+        States(self.0.as_ref().map(|cells| cells.iter().map(State::elsewhere).collect()))
+    }
+
+    /// Whether it is known that none of these is one of those.
+    fn is_disjoint(&self, other: &States) -> bool {
+        self.0.as_ref().zip(other.0.as_ref()).is_some_and(|(one, two)| one.is_disjoint(two))
+    }
+
     /// The states, if they are known.
     pub fn known(&self) -> Option<&Cells> {
         self.0.as_ref()
@@ -89,6 +107,12 @@ impl States {
 impl Track {
     fn now(&self) -> &States {
         self.steps.last().map_or(&self.start, |last| &last.after)
+    }
+
+    /// The offset behind which whatever comes next stands.
+    fn floor(&self) -> u64 {
+        let changes = self.steps.iter().rev().filter(|step| step.is_change);
+        changes.filter_map(|step| step.place.upto).next().unwrap_or(0)
     }
 
     fn now_mut(&mut self) -> &mut States {
@@ -136,17 +160,32 @@ impl Step {
 impl<'e> Cell<'e> {
     /// A cell that is followed until an instant.
     pub fn new(name: &'e str, reigns: &'e Reigns<'e>, until: SimTime) -> Self {
-        Cell { name, reigns, until, tracks: BTreeMap::new(), explained: 0, not_followed: 0 }
+        Cell {
+            name,
+            reigns,
+            until,
+            tracks: BTreeMap::new(),
+            is_astray: false,
+            untold: BTreeSet::new(),
+            explained: 0,
+            copies: Vec::new(),
+            not_followed: 0,
+        }
     }
 
     /// Follows its operations, which are in the order in which they reached their nodes.
     pub fn follow(&mut self, asks: &[Ask], findings: &mut Findings) {
         let mut left: Vec<&Ask> = asks.iter().collect();
         while let Some(first) = left.first().copied() {
+            if first.copied.is_some() {
+                self.read_copy(first, findings);
+                left.remove(0);
+                continue;
+            }
             let mut until = first.until();
             let mut together = Vec::new();
             left.retain(|ask| {
-                let joins = ask.reign == first.reign && ask.from.event <= until;
+                let joins = ask.reign == first.reign && ask.from.event <= until && ask.copied.is_none();
                 if joins {
                     until = until.max(ask.until());
                     together.push(*ask);
@@ -157,19 +196,57 @@ impl<'e> Cell<'e> {
         }
     }
 
+    /// A replica was asked, which has what it had copied by then and changes nothing.
+    fn read_copy(&mut self, ask: &Ask, findings: &mut Findings) {
+        let cut = ask.reign.zip(ask.copied).map(|(of, copied)| Cut { of, extent: Extent::Copied(copied) });
+        let is_followed = !self.is_astray && ask.to.is_some_and(|to| to.at < self.until);
+        let states = cut
+            .filter(|cut| is_followed && !self.is_foreign(cut.of))
+            .map(|cut| self.reigns.cut(cut, &self.tracks).elsewhere());
+        let epoch_us = self.reigns.evidence.plan.epoch_us;
+        let explains = |state: &State| ask.execute(state, epoch_us).map(|after| !after.is_empty());
+        let known = states.as_ref().and_then(States::known);
+        match known.and_then(|cells| cells.iter().map(explains).collect::<Option<Vec<_>>>()) {
+            None => self.not_followed += 1,
+            Some(explained) if explained.contains(&true) => {
+                self.explained += 1;
+                let age = ask.reign.map_or(SimDuration::ZERO, |reign| self.age(ask, reign, epoch_us));
+                self.copies.push(age);
+            }
+            Some(_) => {
+                let held = states.unwrap_or(States::none());
+                findings.wrong(ask.from.at, self.unexplained(&held, &[ask]));
+            }
+        }
+    }
+
+    /// How long what a replica told had been old: since the write was acknowledged that came next.
+    fn age(&self, ask: &Ask, reign: ReignId, epoch_us: u64) -> SimDuration {
+        let steps = self.tracks.get(&reign).map_or(&[][..], |track| &track.steps);
+        let shows = |step: &Step| {
+            let cells = step.after.known().into_iter().flatten();
+            cells.into_iter().any(|state| ask.execute(state, epoch_us).is_some_and(|after| !after.is_empty()))
+        };
+        let next = steps.iter().rposition(shows).map_or(0, |last| last + 1);
+        let newer = steps.get(next).and_then(|step| step.to).map(|to| to.at);
+        let at = ask.to.map_or(ask.from.at, |to| to.at);
+        newer.filter(|newer| *newer < at).map_or(SimDuration::ZERO, |newer| at.since(newer))
+    }
+
     /// Takes operations of one reign whose order nobody knows.
     fn take(&mut self, asks: &[&Ask], findings: &mut Findings) {
-        let told = asks.iter().filter(|ask| ask.told.is_some()).count() as u64;
+        let told = asks.iter().filter(|ask| ask.is_told()).count() as u64;
         let is_late = asks.iter().any(|ask| ask.to.is_none_or(|to| to.at >= self.until));
-        let Some(reign) = asks[0].reign else {
+        let Some(reign) = asks[0].reign.filter(|_| !self.is_astray) else {
+            // It may have been executed anywhere.
+            self.is_astray = true;
             self.not_followed += told;
             return;
         };
         if !self.tracks.contains_key(&reign) {
-            let start = if self.is_foreign(reign) {
-                States::unknown()
-            } else {
-                self.reigns.start(reign, &self.tracks)
+            let start = match self.is_foreign(reign) {
+                true => States::unknown(),
+                false => self.reigns.start(reign, &self.tracks).elsewhere(),
             };
             self.tracks.insert(reign, Track { start, steps: Vec::new() });
         }
@@ -195,6 +272,17 @@ impl<'e> Cell<'e> {
         }
     }
 
+    /// What the cell may hold in a reign, or in one that has it as it was in the end.
+    pub fn held(&self, reign: ReignId) -> States {
+        let is_known = !self.is_astray && self.until == SimTime::NEVER;
+        match self.tracks.get(&reign) {
+            _ if !is_known => States::unknown(),
+            Some(track) => track.now().clone(),
+            None if self.is_foreign(reign) => States::unknown(),
+            None => self.reigns.start(reign, &self.tracks),
+        }
+    }
+
     /// Whether the cell was used in reigns that this one did not grow out of, and never in one that it did.
     fn is_foreign(&self, reign: ReignId) -> bool {
         !self.tracks.is_empty() && !self.tracks.keys().any(|other| self.reigns.are_kin(reign, *other))
@@ -204,21 +292,24 @@ impl<'e> Cell<'e> {
         let states = |cells: Option<Cells>| cells.map_or(States::unknown(), States::of);
         let (during, after) = (states(within.during), states(within.after));
         let track = self.tracks.get_mut(&reign).expect("the caller made it");
+        let before = track.now().clone();
         if asks.iter().all(|ask| ask.reads()) {
             // What a read shows was so since the last write.
             *track.now_mut() = after;
             return;
         }
-        let places = asks.iter().map(|ask| self.reigns.place(ask, reign)).collect::<Vec<_>>();
-        let upto = places.iter().map(|place| place.upto).collect::<Option<Vec<_>>>();
-        let place = Place {
-            after: places.iter().map(|place| place.after).min().unwrap_or(0),
-            upto: upto.and_then(|all| all.into_iter().max()),
-        };
+        let mut place = self.reigns.place_of(asks, reign, track.floor());
+        self.untold.extend(asks.iter().filter(|ask| ask.told.is_none()).filter_map(|ask| ask.digest()));
+        if asks.iter().filter_map(|ask| ask.digest()).any(|digest| self.untold.contains(&digest)) {
+            // The command in the stream may be the other one.
+            place.upto = None;
+        }
+        // Only what changed something is sure to stand in the stream.
+        let is_change = before.is_disjoint(&after);
         let from = asks.iter().map(|ask| ask.from).min().expect("there is one at least");
         let to = asks.iter().map(|ask| ask.to).collect::<Option<Vec<_>>>();
         let to = to.and_then(|all| all.into_iter().max());
-        track.steps.push(Step { from, to, place, within: during, after });
+        track.steps.push(Step { from, to, place, is_change, within: during, after });
     }
 
     fn unexplained(&self, before: &States, asks: &[&Ask]) -> String {

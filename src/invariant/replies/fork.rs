@@ -4,13 +4,14 @@
 //! everything that was sent before its turn. Where a process was started again, its disk may have given anything back that
 //! the cell ever held in its lineage.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Evidence;
 use super::ask::Ask;
 use super::cell::{States, Track};
 use crate::chronicle::Moment;
 use crate::chronicle::replication::{Begin, Copied, Cut, Extent, ReignId, Replication};
+use crate::id::NodeId;
 use crate::time::SimTime;
 
 /// The reigns of a run, with what is known of where clients' writes stand in their streams.
@@ -63,11 +64,29 @@ impl<'e> Reigns<'e> {
         its.collect()
     }
 
-    /// Where a write stands in its reign's stream.
-    pub fn place(&self, ask: &Ask, reign: ReignId) -> Place {
+    /// The last reign of a node.
+    pub fn last_of(&self, node: NodeId) -> Option<ReignId> {
+        self.replication.reigns().rfind(|(_, reign)| reign.node == node).map(|(id, _)| id)
+    }
+
+    /// Where operations that nobody can tell apart in time stand in their reign's stream: behind the least, up to the last.
+    pub fn place_of(&self, asks: &[&Ask], reign: ReignId, floor: u64) -> Place {
+        let places = asks.iter().map(|ask| self.place(ask, reign, floor)).collect::<Vec<_>>();
+        let upto = places.iter().map(|place| place.upto).collect::<Option<Vec<_>>>();
+        // Two that look alike would be taken for the same command.
+        let is_told_apart =
+            upto.as_ref().is_some_and(|all| all.iter().collect::<BTreeSet<_>>().len() == all.len());
+        Place {
+            after: places.iter().map(|place| place.after).min().unwrap_or(0),
+            upto: upto.filter(|_| is_told_apart).and_then(|all| all.into_iter().max()),
+        }
+    }
+
+    /// Where a write stands in its reign's stream, which is behind an offset that is known.
+    pub fn place(&self, ask: &Ask, reign: ReignId, floor: u64) -> Place {
         let streamed = &self.streamed[&reign];
         let before = streamed.partition_point(|(turn, _)| turn.event < ask.from.event);
-        let after = before.checked_sub(1).map_or(0, |last| streamed[last].1);
+        let after = before.checked_sub(1).map_or(0, |last| streamed[last].1).max(floor);
         let ends = ask.digest().and_then(|digest| self.by_digest[&reign].get(&digest));
         let upto = ends.and_then(|ends| ends.get(ends.partition_point(|end| *end <= after)));
         Place { after, upto: upto.copied() }
@@ -102,7 +121,7 @@ impl<'e> Reigns<'e> {
     }
 
     /// What a cell may hold by so much of a reign.
-    fn cut(&self, cut: Cut, tracks: &BTreeMap<ReignId, Track>) -> States {
+    pub fn cut(&self, cut: Cut, tracks: &BTreeMap<ReignId, Track>) -> States {
         let own = match tracks.get(&cut.of) {
             Some(track) => track.within(cut.extent),
             None => self.start(cut.of, tracks),

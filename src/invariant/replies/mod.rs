@@ -12,6 +12,7 @@
 
 mod ask;
 mod cell;
+mod ending;
 mod fork;
 mod order;
 
@@ -24,9 +25,10 @@ use super::settings::Settings;
 use super::verdict::Findings;
 use super::writers::Writers;
 use super::{Applies, Case, Evidence, Invariant, Verdict};
+use crate::history::Request;
 use crate::id::ShardId;
 use crate::model::cell_of;
-use crate::time::SimTime;
+use crate::time::{SimDuration, SimTime};
 use crate::wire::resp::key_slot;
 
 pub(super) const INVARIANT: Invariant = Invariant {
@@ -59,7 +61,9 @@ fn check(case: &Case) -> Verdict {
         let until = followed_until(evidence, &writers, &asks);
         let mut cell = Cell::new(name, &reigns, until);
         cell.follow(&asks, &mut findings);
+        counts.read += ending::judge(case, &cell, &asks, &mut findings);
         counts.explained += cell.explained;
+        counts.copies.append(&mut cell.copies);
         counts.not_followed += cell.not_followed;
     }
     findings.verdict(|| counts.told())
@@ -70,15 +74,32 @@ fn check(case: &Case) -> Verdict {
 struct Counts {
     explained: u64,
     not_followed: u64,
+    /// Keys that were read in the end.
+    read: u64,
+    /// How old each reply of a replica was.
+    copies: Vec<SimDuration>,
 }
 
 impl Counts {
+    /// How old what replicas told was. Nothing promises a bound: a replica serves what it has while its link is down.
+    fn ages(&self) -> Option<String> {
+        let count = self.copies.len();
+        let old = self.copies.iter().filter(|age| **age > SimDuration::ZERO).count();
+        let most = self.copies.iter().max()?.as_secs_f64();
+        Some(format!("{count} of them by replicas, {old} of those behind, the oldest by {most:.3} s"))
+    }
+
     fn told(&self) -> String {
         let rest = match self.not_followed {
             0 => String::new(),
             count => format!(", {count} not followed"),
         };
-        format!("{} replies explained by the order of execution{rest}", self.explained)
+        let read = match self.read {
+            0 => String::new(),
+            count => format!(", {count} keys are in the end what they must be"),
+        };
+        let copies = self.ages().map_or(String::new(), |ages| format!(", {ages}"));
+        format!("{} replies explained by the order of execution{copies}{read}{rest}", self.explained)
     }
 }
 
@@ -91,7 +112,7 @@ fn followed_until(evidence: &Evidence, writers: &Writers, asks: &[Ask]) -> SimTi
     let touched = words.into_iter().filter_map(|word| writers.touched(word)).min();
     let slot = asks.first().map_or(0, |ask| key_slot(ask.entry.request.key().as_bytes()));
     let moved = moved_at(evidence, evidence.plan.cluster.shard_of_slot(slot));
-    touched.into_iter().chain(moved).min().unwrap_or(SimTime::NEVER)
+    touched.into_iter().chain(moved).chain(upset_at(evidence)).min().unwrap_or(SimTime::NEVER)
 }
 
 /// When an operation first may have moved slots that were given to a shard.
@@ -102,6 +123,19 @@ fn moved_at(evidence: &Evidence, shard: ShardId) -> Option<SimTime> {
     });
     let by_guest = evidence.guest_keys.moved_slots.then(|| evidence.first_guest_at()).flatten();
     moves.filter_map(|(_, report)| report.sent_at).chain(by_guest).min()
+}
+
+/// When a client first asked for something that changes more than the cell it was sent by.
+fn upset_at(evidence: &Evidence) -> Option<SimTime> {
+    const NAMES: [&str; 8] =
+        ["FLUSHALL", "FLUSHDB", "SWAPDB", "MIGRATE", "DEBUG", "CLUSTER", "CONFIG", "SHUTDOWN"];
+    let upsets = evidence.history.iter().filter(|entry| match &entry.request {
+        Request::Call { commands, .. } => {
+            commands.iter().any(|command| NAMES.iter().any(|name| command[0].eq_ignore_ascii_case(name)))
+        }
+        Request::Set { .. } | Request::Get { .. } => false,
+    });
+    upsets.map(|entry| entry.invoked_at).min()
 }
 
 /// Whether a command says of a slot whose it is, or makes a node forget what it has.

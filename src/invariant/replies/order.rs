@@ -5,11 +5,11 @@
 
 use std::collections::BTreeMap;
 
-use super::ask::Ask;
-use crate::model::{self, Cells, State};
+use super::ask::{Ask, Part};
+use crate::model::Cells;
 
 /// How many operations are put in every order.
-const TOGETHER_MAX: usize = 10;
+const TOGETHER_MAX: usize = 12;
 /// How many states are looked at while that is done.
 const STATES_MAX: usize = 4_096;
 
@@ -44,7 +44,7 @@ pub(super) fn orders(cells: &Cells, asks: &[&Ask], epoch_us: u64) -> Within {
         for (place, ask) in asks.iter().enumerate().filter(|(place, _)| is_next(asks, done, *place)) {
             let next = reached.entry(done | 1 << place).or_default();
             for state in &cells {
-                let Some(mut after) = execute(state, ask, epoch_us) else { return Within::unknown() };
+                let Some(mut after) = ask.execute(state, epoch_us) else { return Within::unknown() };
                 next.append(&mut after);
             }
             if ask.told.is_none() {
@@ -61,11 +61,8 @@ pub(super) fn orders(cells: &Cells, asks: &[&Ask], epoch_us: u64) -> Within {
 /// Whether an operation may come next once others are done: it is not, and none that was over before it began is missing.
 fn is_next(asks: &[&Ask], done: u32, place: usize) -> bool {
     let is_missing = |other: usize| done & 1 << other == 0;
-    let precedes = |other: &Ask| other.until() < asks[place].from.event;
+    let (own, is_end) = (asks[place], asks[place].part == Part::End);
+    let begins = |other: &Ask| is_end && other.part == Part::Begin && other.who() == own.who();
+    let precedes = |other: &Ask| other.until() < own.from.event || begins(other);
     is_missing(place) && !asks.iter().enumerate().any(|(other, ask)| is_missing(other) && precedes(ask))
-}
-
-/// What a state may become by an operation; nothing if the model does not know it.
-fn execute(state: &State, ask: &Ask, epoch_us: u64) -> Option<Cells> {
-    model::call(state.clone(), &ask.commands, ask.clock(epoch_us), ask.told.as_deref())
 }

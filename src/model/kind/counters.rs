@@ -1,12 +1,11 @@
 //! Counters: strings that are numbers (`t_string.c`, `incrDecrCommand`).
 
-use crate::model::catalogue::words;
-use crate::model::{Expected, Kind, Pick, Ran, Run, Stop, number, writes};
+use crate::model::{Expected, Kind, Pick, Ran, Run, Stop, number, words, writes};
 
 pub(in crate::model) const KIND: Kind = Kind {
     name: "counters",
     about: "counters: `INCR`, `DECR`, `INCRBY`, `DECRBY`, and reads of them",
-    draw,
+    draw: |pick| vec![vec![draw(pick)]],
     rules: &[writes("INCR", incr), writes("DECR", decr), writes("INCRBY", incrby), writes("DECRBY", decrby)],
 };
 

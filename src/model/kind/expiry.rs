@@ -3,13 +3,12 @@
 //! What a client is told of the time that is left is held against the deadline within what is known of the server's clock.
 
 use super::strings::deadline;
-use crate::model::catalogue::words;
-use crate::model::{Deadline, Expected, Kind, Pick, Ran, Run, Stop, reads, rewords, writes};
+use crate::model::{Deadline, Expected, Kind, Pick, Ran, Run, Stop, reads, rewords, words, writes};
 
 pub(in crate::model) const KIND: Kind = Kind {
     name: "expiry",
     about: "keys that expire: `SET` with `PX`, `PSETEX`, `PEXPIRE` with its conditions, `GETEX`, `PERSIST`, `PTTL`",
-    draw,
+    draw: |pick| vec![vec![draw(pick)]],
     rules: &[
         rewords("EXPIRE", expire),
         rewords("PEXPIRE", pexpire),

@@ -1,13 +1,12 @@
 //! Keys whatever they hold: deleted, looked for, copied and renamed (`db.c`).
 
 use crate::history::Reply;
-use crate::model::catalogue::words;
-use crate::model::{Expected, Kind, Pick, Ran, Run, Stop, reads, writes};
+use crate::model::{Expected, Kind, Pick, Ran, Run, Stop, reads, words, writes};
 
 pub(in crate::model) const KIND: Kind = Kind {
     name: "keys",
     about: "keys of any type: `DEL`, `UNLINK`, `EXISTS`, `TYPE`, `COPY`, `RENAME`, within one hash tag",
-    draw,
+    draw: |pick| vec![vec![draw(pick)]],
     rules: &[
         writes("DEL", del),
         writes("UNLINK", del),

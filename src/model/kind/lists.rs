@@ -3,13 +3,12 @@
 use std::collections::VecDeque;
 
 use crate::history::Reply;
-use crate::model::catalogue::words;
-use crate::model::{Expected, Kind, Pick, Ran, Run, Stop, number, reads, writes};
+use crate::model::{Expected, Kind, Pick, Ran, Run, Stop, number, reads, words, writes};
 
 pub(in crate::model) const KIND: Kind = Kind {
     name: "lists",
     about: "lists: `LPUSH`, `RPUSH`, `LPOP`, `RPOP`, `LMOVE`, `LSET`, `LREM`, `LTRIM`, `LRANGE`, `LLEN`",
-    draw,
+    draw: |pick| vec![vec![draw(pick)]],
     rules: &[
         writes("LPUSH", lpush),
         writes("RPUSH", rpush),

@@ -1,10 +1,16 @@
 //! The kinds of commands, one a file: what each command does, and how commands of the kind are drawn.
 
+pub mod bitmaps;
+pub mod blocking;
+pub mod cardinalities;
 pub mod counters;
 pub mod expiry;
 pub mod hashes;
 pub mod keys;
 pub mod lists;
+pub mod scripts;
 pub mod sets;
 pub mod sorted_sets;
+pub mod streams;
 pub mod strings;
+pub mod transactions;

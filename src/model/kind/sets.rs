@@ -3,13 +3,12 @@
 use std::collections::BTreeSet;
 
 use crate::history::Reply;
-use crate::model::catalogue::words;
-use crate::model::{Expected, Kind, Pick, Ran, Run, Stop, reads, rewords, writes};
+use crate::model::{Expected, Kind, Pick, Ran, Run, Stop, reads, rewords, words, writes};
 
 pub(in crate::model) const KIND: Kind = Kind {
     name: "sets",
     about: "sets: `SADD`, `SREM`, `SMOVE`, `SPOP`, `SISMEMBER`, `SMISMEMBER`, `SCARD`, `SMEMBERS`, `SINTER`, `SUNION`",
-    draw,
+    draw: |pick| vec![vec![draw(pick)]],
     rules: &[
         writes("SADD", sadd),
         writes("SREM", srem),

@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 
 use crate::history::Reply;
-use crate::model::catalogue::words;
-use crate::model::{Expected, Kind, Pick, Ran, Run, Stop, number, reads, writes};
+use crate::model::{Expected, Kind, Pick, Ran, Run, Stop, number, reads, words, writes};
 
 pub(in crate::model) const KIND: Kind = Kind {
     name: "sorted_sets",
     about: "sorted sets: `ZADD`, `ZINCRBY`, `ZREM`, `ZPOPMIN`, `ZPOPMAX`, `ZSCORE`, `ZRANK`, `ZCARD`, `ZCOUNT`, `ZRANGE`",
-    draw,
+    draw: |pick| vec![vec![draw(pick)]],
     rules: &[
         writes("ZADD", zadd),
         writes("ZINCRBY", zincrby),

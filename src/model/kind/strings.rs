@@ -1,8 +1,9 @@
 //! Strings: written, read, appended to and cut (`t_string.c`).
 
-use crate::model::catalogue::words;
 use crate::model::number;
-use crate::model::{Deadline, Expected, Item, Kind, Pick, Ran, Run, Stop, Value, reads, rewords, writes};
+use crate::model::{
+    Deadline, Expected, Item, Kind, Pick, Ran, Run, Stop, Value, reads, rewords, words, writes,
+};
 
 /// The longest string that a client of the model writes to by an offset.
 const LEN_MAX: i64 = 64 << 20;
@@ -10,7 +11,7 @@ const LEN_MAX: i64 = 64 << 20;
 pub(in crate::model) const KIND: Kind = Kind {
     name: "strings",
     about: "strings: `SET` with its options, `GETSET`, `SETNX`, `APPEND`, `SETRANGE`, `GETRANGE`, `GETDEL`, `MSET`, `MGET`",
-    draw,
+    draw: |pick| vec![vec![draw(pick)]],
     rules: &[
         reads("GET", get),
         writes("SET", set),

@@ -31,6 +31,9 @@ impl Plan {
                 duration_ns: before.duration_ns,
                 clients: before.clients.max(script.clients),
                 timeout_ns: before.timeout_ns,
+                protocol: before.protocol,
+                reconnect: before.reconnect,
+                pinned: before.pinned,
                 ..script
             }),
         };

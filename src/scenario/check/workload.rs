@@ -19,8 +19,24 @@ const MAX_AT_ONCE: usize = 100;
 /// The longest word of a command, in bytes: a value of a megabyte.
 const MAX_WORD_BYTES: u64 = 1 << 20;
 /// Commands after which a connection's replies do not follow its commands one by one any more.
-const STAYS: [&str; 9] =
-    ["SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE", "UNSUBSCRIBE", "MONITOR", "SYNC", "PSYNC", "QUIT", "CLIENT"];
+const STAYS: [&str; 16] = [
+    "SUBSCRIBE",
+    "PSUBSCRIBE",
+    "SSUBSCRIBE",
+    "UNSUBSCRIBE",
+    "MONITOR",
+    "SYNC",
+    "PSYNC",
+    "QUIT",
+    "CLIENT",
+    "HELLO",
+    "AUTH",
+    "RESET",
+    "SELECT",
+    "READONLY",
+    "READWRITE",
+    "ASKING",
+];
 /// The longest key, in bytes.
 const MAX_KEY_BYTES: usize = 1_024;
 
@@ -35,6 +51,8 @@ impl Finds {
         self.range(&place.key("keys"), workload.keys, 1, 1_000_000);
         self.range(&place.key("value_bytes"), workload.value_bytes, 40, MAX_VALUE_BYTES);
         self.mix(&place.key("mix"), &workload.mix);
+        self.range(&place.key("protocol"), workload.protocol, 2, 3);
+        self.range(&place.key("reconnect"), workload.reconnect, 1, 1_000_000);
         self.duration(&place.key("duration"), workload.duration);
         self.duration(&place.key("timeout"), workload.timeout);
         self.tool(&place, workload);

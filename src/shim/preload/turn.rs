@@ -82,7 +82,7 @@ pub fn reopen(page: *const Page, participant: usize) {
     let held = enlist(participant);
     SINCE_NS.set(self::page().now_ns.get());
     if me().turn_value.load(Ordering::SeqCst) != held {
-        crate::give_up::give_up!("a program that takes the place of one of several threads is not simulated");
+        give_up(b"a program that takes the place of one of several threads is not simulated");
     }
 }
 

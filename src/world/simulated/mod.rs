@@ -69,6 +69,8 @@ pub struct Simulated {
     seed: u64,
     epoch_ns: u64,
     times_slower: u64,
+    /// How many times slower yet some machines are.
+    slowed: BTreeMap<NodeId, u64>,
     check: bool,
     /// Who lies how, about whom.
     lies: Vec<(NodeId, Lie, Option<NodeId>)>,
@@ -102,10 +104,16 @@ impl Simulated {
             seed: options.plan.seed,
             epoch_ns: options.plan.epoch_us * 1_000,
             times_slower: options.plan.cluster.cpu,
+            slowed: BTreeMap::new(),
             check: options.check,
             lies: Vec::new(),
             turns: 0,
         })
+    }
+
+    /// How many times slower than a quick machine a node's works.
+    fn times_slower(&self, node: NodeId) -> u64 {
+        self.times_slower * self.slowed.get(&node).copied().unwrap_or(1)
     }
 
     fn launch(&self, node: NodeId, setting: Setting) -> Result<Process, WorldError> {
@@ -169,7 +177,7 @@ impl World for Simulated {
             seed: self.seed,
             epoch_ns: self.epoch_ns,
             now,
-            times_slower: self.times_slower,
+            times_slower: self.times_slower(node),
             check: self.check,
         };
         let mut process = self.launch(node, setting)?;
@@ -194,6 +202,14 @@ impl World for Simulated {
     fn install(&mut self, node: NodeId, server: &str) -> Result<(), WorldError> {
         self.installed.insert(node, server.to_owned());
         Ok(())
+    }
+
+    fn slow(&mut self, node: NodeId, times_slower: u64) {
+        self.slowed.insert(node, times_slower);
+        let times_slower = self.times_slower(node);
+        if let Some(process) = self.processes.get_mut(&node) {
+            process.work_at(times_slower);
+        }
     }
 
     fn resume(&mut self, node: NodeId, now: SimTime, order: u64) -> Result<Option<Turn>, WorldError> {

@@ -124,6 +124,11 @@ pub fn prepare(page: &mut SharedPage, setting: Setting) {
 }
 
 impl Process {
+    /// From now on its machine works so many times slower than a quick one.
+    pub fn work_at(&mut self, times_slower: u64) {
+        self.page.get().times_slower = times_slower;
+    }
+
     /// Takes over a server that was just launched, once its shim has said hello.
     pub fn greet(host: Host, page: SharedPage, leader: Child, output: Output) -> Result<Self, WorldError> {
         let stack_file = PathBuf::new();

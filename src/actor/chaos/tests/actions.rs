@@ -138,7 +138,7 @@ fn a_partition_without_a_second_side_cuts_from_everyone_else() {
         one(partition(a, Vec::new())),
         expect_test::expect![[r#"
             10 ms: to operator: Resolve { fault: FaultId(1), targets: [Primary(ShardId(1)), Node(NodeId(1)), Replica(ShardId(3), 0)] }
-            12 ms: to network: SetRule { fault: FaultId(1), rule: Cut { a: [Node(NodeId(1)), Node(NodeId(6))], b: [Node(NodeId(2)), Node(NodeId(3)), Node(NodeId(4)), Node(NodeId(5)), Client(ClientId(1)), Client(ClientId(2))], direction: OneWay, channels: [Bus] } }
+            12 ms: to network: SetRule { fault: FaultId(1), rule: Rule { seams: [([Node(NodeId(1)), Node(NodeId(6))], [Node(NodeId(2)), Node(NodeId(3)), Node(NodeId(4)), Node(NodeId(5)), Client(ClientId(1)), Client(ClientId(2))])], links: Links { trouble: Cut, direction: OneWay, channels: [Bus] } } }
             12 ms: Fault { fault: FaultId(1), text: "links cut between node-1 (the primary of shard 1), node-1, node-6 (a replica of shard 3) and everyone else for 0.050 s, one way, bus only", hit: [NodeId(1), NodeId(1), NodeId(6)] }
             62 ms: to network: ClearRule { fault: FaultId(1) }
             62 ms: to director: FaultsDone
@@ -152,7 +152,7 @@ fn a_partition_may_be_between_clients_and_a_node() {
         one(partition(vec![Target::Clients], vec![Target::Primary(ShardId(2))])),
         expect_test::expect![[r#"
             10 ms: to operator: Resolve { fault: FaultId(1), targets: [Clients, Primary(ShardId(2))] }
-            12 ms: to network: SetRule { fault: FaultId(1), rule: Cut { a: [Client(ClientId(1)), Client(ClientId(2))], b: [Node(NodeId(3))], direction: OneWay, channels: [Bus] } }
+            12 ms: to network: SetRule { fault: FaultId(1), rule: Rule { seams: [([Client(ClientId(1)), Client(ClientId(2))], [Node(NodeId(3))])], links: Links { trouble: Cut, direction: OneWay, channels: [Bus] } } }
             12 ms: Fault { fault: FaultId(1), text: "links cut between all clients and node-3 (the primary of shard 2) for 0.050 s, one way, bus only", hit: [NodeId(3)] }
             62 ms: to network: ClearRule { fault: FaultId(1) }
             62 ms: to director: FaultsDone
@@ -176,7 +176,7 @@ fn slow_links_are_those_to_a_peer_or_to_everyone() {
     check(
         one(slow(Target::Node(NodeId(2)), Some(Target::Node(NodeId(5))))),
         expect_test::expect![[r#"
-            10 ms: to network: SetRule { fault: FaultId(1), rule: Slow { a: [Node(NodeId(2))], b: [Node(NodeId(5))], latency: LatencyRange { min_ns: SimDuration(10000000), max_ns: SimDuration(30000000) } } }
+            10 ms: to network: SetRule { fault: FaultId(1), rule: Rule { seams: [([Node(NodeId(2))], [Node(NodeId(5))])], links: Links { trouble: Slow(LatencyRange { min_ns: SimDuration(10000000), max_ns: SimDuration(30000000) }), direction: Both, channels: [] } } }
             10 ms: Fault { fault: FaultId(1), text: "latency of 10 to 30 ms between node-2 and node-5 for 0.050 s", hit: [NodeId(2), NodeId(5)] }
             60 ms: to network: ClearRule { fault: FaultId(1) }
             60 ms: to director: FaultsDone
@@ -185,7 +185,7 @@ fn slow_links_are_those_to_a_peer_or_to_everyone() {
     check(
         one(slow(Target::Node(NodeId(2)), None)),
         expect_test::expect![[r#"
-            10 ms: to network: SetRule { fault: FaultId(1), rule: Slow { a: [Node(NodeId(2))], b: [Node(NodeId(1)), Node(NodeId(3)), Node(NodeId(4)), Node(NodeId(5)), Node(NodeId(6)), Client(ClientId(1)), Client(ClientId(2))], latency: LatencyRange { min_ns: SimDuration(10000000), max_ns: SimDuration(30000000) } } }
+            10 ms: to network: SetRule { fault: FaultId(1), rule: Rule { seams: [([Node(NodeId(2))], [Node(NodeId(1)), Node(NodeId(3)), Node(NodeId(4)), Node(NodeId(5)), Node(NodeId(6)), Client(ClientId(1)), Client(ClientId(2))])], links: Links { trouble: Slow(LatencyRange { min_ns: SimDuration(10000000), max_ns: SimDuration(30000000) }), direction: Both, channels: [] } } }
             10 ms: Fault { fault: FaultId(1), text: "latency of 10 to 30 ms between node-2 and everyone else for 0.050 s", hit: [NodeId(2)] }
             60 ms: to network: ClearRule { fault: FaultId(1) }
             60 ms: to director: FaultsDone

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::*;
 use crate::actor::message::Rule;
-use crate::fault::{Direction, FaultId, LatencyRange};
+use crate::fault::{Direction, FaultId, LatencyRange, Links, Trouble};
 use crate::id::{BUS_PORT, NodeId};
 
 const NODES: [NodeId; ENDS] = [NodeId(1), NodeId(2)];
@@ -78,10 +78,8 @@ impl Bench {
 
     fn cut(&mut self, direction: Direction) {
         let [a, b] = NODES.map(|node| vec![Host::Node(node)]);
-        self.tell(NetworkMessage::SetRule {
-            fault: FAULT,
-            rule: Rule::Cut { a, b, direction, channels: Vec::new() },
-        });
+        let links = Links { trouble: Trouble::Cut, direction, channels: Vec::new() };
+        self.tell(NetworkMessage::SetRule { fault: FAULT, rule: Rule { seams: vec![(a, b)], links } });
     }
 
     fn heal(&mut self) {
