@@ -136,6 +136,8 @@ pub enum NodeMessage {
     Start { incarnation: u32 },
     /// Everything in the data directory of a node that is down is gone.
     Wipe,
+    /// A node that is down is started with that server from now on.
+    Install { server: String },
     /// The process's own deadline is due.
     Wake,
     /// End the process.
@@ -221,8 +223,9 @@ pub enum ChaosMessage {
     LastCall,
     /// A node's process ended, by what it was told to or not.
     NodeExited { node: NodeId, expected: bool },
-    /// The operator starts a node that is down, with an empty data directory or with what it left there.
-    StartNode { node: NodeId, empty: bool },
+    /// The operator starts a node that is down, with an empty data directory or with what it left there, and with another
+    /// server if one is named.
+    StartNode { node: NodeId, empty: bool, server: Option<String> },
     /// A timer of chaos's own.
     Tick { token: u64 },
     /// No further fault is fired; those that were are healed in their time.

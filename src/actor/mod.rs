@@ -41,6 +41,8 @@ pub enum Act {
     Start { node: NodeId, incarnation: u32 },
     /// Empty the data directory of a node that is down.
     Wipe { node: NodeId },
+    /// Start the node with that server from now on, one that the plan names.
+    Install { node: NodeId, server: String },
     /// From now on the node's machine works so many times slower than the plan says.
     Slow { node: NodeId, times_slower: u64 },
     /// Give the node's processes the turn until they block; what is ready is reported in this order.

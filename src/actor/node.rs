@@ -118,7 +118,10 @@ impl Actor for Node {
             Message::Node(NodeMessage::Wipe) if self.state == State::Down => {
                 out.act(Act::Wipe { node: self.id })
             }
-            Message::Node(NodeMessage::Wipe) => {}
+            Message::Node(NodeMessage::Install { server }) if self.state == State::Down => {
+                out.act(Act::Install { node: self.id, server })
+            }
+            Message::Node(NodeMessage::Wipe | NodeMessage::Install { .. }) => {}
             Message::Node(NodeMessage::Wake) => self.resume(out),
             Message::Node(NodeMessage::Signal { signal }) => self.signal(signal, out),
             Message::Node(NodeMessage::Pause) => self.pause(true, out),

@@ -70,8 +70,10 @@ impl Outlook<'_> {
     /// Whether an earlier command may have changed which node belongs where.
     fn is_reshaped(&self) -> bool {
         let layout = self.cluster.layout();
-        let reshapes =
-            |op: &Op| op.action.reshapes(layout) || op.action.types(|typed| !is_harmless(&typed.args));
+        let hands_over = |op: &Op| op.action.as_failover().is_none() && !op.action.failovers().is_empty();
+        let reshapes = |op: &Op| {
+            hands_over(op) || op.action.reshapes(layout) || op.action.types(|typed| !is_harmless(&typed.args))
+        };
         self.operations[..self.index].iter().any(reshapes)
     }
 

@@ -276,6 +276,7 @@ impl<W: World> Scheduler<W> {
         match act {
             Act::Start { node, incarnation } => self.world.start(node, incarnation, now)?,
             Act::Wipe { node } => self.world.wipe(node)?,
+            Act::Install { node, server } => self.world.install(node, &server)?,
             Act::Slow { node, times_slower } => self.world.slow(node, times_slower),
             Act::Resume { node, order } => {
                 if let Some(turn) = self.world.resume(node, now, order.seed)? {

@@ -1,5 +1,6 @@
 //! Turns a file into a server that is known to start, or into the reason why it cannot be simulated.
 
+use std::collections::BTreeMap;
 use std::fs::{File, Metadata};
 use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::fs::PermissionsExt;
@@ -61,6 +62,7 @@ fn server(launch: Launch, origin: Origin, said: Said, sha256: String, interprete
         binary,
         loader,
         origin,
+        beside: BTreeMap::new(),
         toolbox: Toolbox::default(),
     }
 }

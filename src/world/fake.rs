@@ -139,6 +139,10 @@ impl World for Fake {
         Ok(())
     }
 
+    fn install(&mut self, _node: NodeId, _server: &str) -> Result<(), WorldError> {
+        Ok(())
+    }
+
     fn wipe(&mut self, _node: NodeId) -> Result<(), WorldError> {
         Ok(())
     }

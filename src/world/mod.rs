@@ -197,6 +197,9 @@ pub trait World {
     /// Empties the data directory of a node that has no process.
     fn wipe(&mut self, node: NodeId) -> Result<(), WorldError>;
 
+    /// From now on a node is started with the server that the plan names so.
+    fn install(&mut self, node: NodeId, server: &str) -> Result<(), WorldError>;
+
     /// Has the node's machine work so many times slower than the plan says, whichever process is on it.
     fn slow(&mut self, node: NodeId, times_slower: u64);
 

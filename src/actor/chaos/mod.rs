@@ -99,7 +99,7 @@ impl Chaos {
             ChaosMessage::NodeExited { node, expected } => self.exited(node, expected, out),
             ChaosMessage::Seen { fault, nodes } => self.seen(fault, nodes, out),
             ChaosMessage::LastCall => self.last_call = true,
-            ChaosMessage::StartNode { node, empty } => self.start_node(node, empty, out),
+            ChaosMessage::StartNode { node, empty, server } => self.start_node(node, (empty, server), out),
             ChaosMessage::Tick { token } => self.ticked(token, out),
             ChaosMessage::Cease => self.cease(out),
         }
@@ -183,12 +183,15 @@ impl Chaos {
     }
 
     /// Starts a node for the operator: whoever starts it, its incarnations are counted here.
-    fn start_node(&mut self, node: NodeId, empty: bool, out: &mut Out) {
+    fn start_node(&mut self, node: NodeId, (empty, server): (bool, Option<String>), out: &mut Out) {
         if self.fleet.is_alive(node) {
             return;
         }
         if empty {
             out.send(ActorId::Node(node), Message::Node(NodeMessage::Wipe));
+        }
+        if let Some(server) = server {
+            out.send(ActorId::Node(node), Message::Node(NodeMessage::Install { server }));
         }
         strike::start(node, &mut self.fleet, out);
     }

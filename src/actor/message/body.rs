@@ -30,6 +30,9 @@ impl NodeMessage {
         match self {
             NodeMessage::Start { incarnation } => Body::Start { incarnation: *incarnation },
             NodeMessage::Wipe => Body::Tell { message: Told::Wipe },
+            NodeMessage::Install { server } => {
+                Body::Tell { message: Told::Install { server: server.clone() } }
+            }
             NodeMessage::Wake => Body::Wake,
             NodeMessage::Signal { signal } => Body::Signal { signal: signal.name().to_owned() },
             NodeMessage::Pause => Body::Pause { paused: true },
@@ -124,7 +127,9 @@ impl ChaosMessage {
             ChaosMessage::NodeExited { node, .. } => {
                 Told::NodeExited { node: *node, status: None, expected: None }
             }
-            ChaosMessage::StartNode { node, empty } => Told::StartNode { node: *node, empty: *empty },
+            ChaosMessage::StartNode { node, empty, server } => {
+                Told::StartNode { node: *node, empty: *empty, server: server.clone() }
+            }
             ChaosMessage::Tick { token } => Told::Tick { token: *token },
             ChaosMessage::Cease => Told::Cease,
         }

@@ -69,6 +69,10 @@ pub struct Simulated {
     tells_files: bool,
     guests: Guests,
     stage: Stage,
+    /// The servers beside the run's, as the plan names them.
+    others: BTreeMap<String, Stage>,
+    /// Which of them nodes are started with.
+    installed: BTreeMap<NodeId, String>,
     folder: ScratchFolder,
     /// What nodes start with that are members of a cluster already.
     preset: Option<Preset>,
@@ -90,7 +94,14 @@ impl Simulated {
     pub fn new(options: &Options) -> Result<Self, WorldError> {
         let cluster = &options.plan.cluster;
         let folder = ScratchFolder::in_memory().map_err(|e| system("make the run's folder", e))?;
-        let stage = Stage::new(folder.path(), options.server).map_err(|e| system("lay out the server", e))?;
+        let lay_out = |place: &str, server: &Server| {
+            Stage::new(folder.path(), place, server).map_err(|e| system("lay out the server", e))
+        };
+        let stage = lay_out("", options.server)?;
+        let others = (1..).zip(&options.server.beside);
+        let others =
+            others.map(|(n, (name, server))| Ok((name.clone(), lay_out(&format!("server-{n}"), server)?)));
+        let others = others.collect::<Result<_, WorldError>>()?;
         let guests = Guests::new(options, folder.path());
         Ok(Simulated {
             processes: BTreeMap::new(),
@@ -103,6 +114,8 @@ impl Simulated {
             keeps_account: options.plan.faults.iter().any(|fault| fault.action.loses_power()),
             guests,
             stage,
+            others,
+            installed: BTreeMap::new(),
             folder,
             preset: (cluster.formation == Formation::Preset).then(|| Preset::of(cluster, options.plan.seed)),
             config: arguments::of(cluster),
@@ -139,7 +152,9 @@ impl Simulated {
         let arguments = [arguments::CONFIG_FILE.to_owned()];
         let launch =
             Launch { directory: &directory, arguments: &arguments, output: &output, page: page.fd() };
-        let leader = self.stage.launch(&launch).map_err(|e| system("start the server", e))?;
+        let other = self.installed.get(&node).and_then(|name| self.others.get(name));
+        let leader =
+            other.unwrap_or(&self.stage).launch(&launch).map_err(|e| system("start the server", e))?;
         let mut process = Process::greet(setting.host, page, leader, Output::to(log))?;
         process.stack_file = logs.join("stack.txt");
         let machine = self.machines.entry(node).or_default();
@@ -251,6 +266,11 @@ impl World for Simulated {
                 removed.map_err(|e| system(&format!("empty a node's folder {}", directory.display()), e))
             }
         }
+    }
+
+    fn install(&mut self, node: NodeId, server: &str) -> Result<(), WorldError> {
+        self.installed.insert(node, server.to_owned());
+        Ok(())
     }
 
     fn slow(&mut self, node: NodeId, times_slower: u64) {
