@@ -429,11 +429,11 @@ fn what_is_no_log_is_refused_by_name() {
             9 events, truncated: false, error: line 11 of the event log: time goes back from 80 ns to 79 ns
             9 events, truncated: false, error: line 11 of the event log: event 9 names event 9 as its cause
             0 events, truncated: false, error: line 2 of the event log: the kind of event 0 does not fit what happened
-            9 events, truncated: false, error: line 11 of the event log is no event: unknown variant `sleep`, expected one of `latency`, `held`, `picked`, `gap`, `ruled`, `split`, `order`, `phase`, `start`, `wake`, `deliver`, `link`, `signal`, `pause`, `rule`, `timer`, `fault`, `heal`, `operation`, `tell`, `dial`, `listen`, `sent`, `closed`, `log`, `exited`, `child`, `file`, `livelock`, `deadlock`, `reply`, `operation_ended`, `invoke`, `complete`, `probe`, `account`, `verdict` at column 74
+            9 events, truncated: false, error: line 11 of the event log is no event: unknown variant `sleep`, expected one of `latency`, `held`, `picked`, `gap`, `ruled`, `split`, `order`, `phase`, `start`, `wake`, `deliver`, `link`, `signal`, `pause`, `rule`, `guest_start`, `timer`, `fault`, `heal`, `operation`, `guest_wrote`, `tell`, `dial`, `listen`, `sent`, `closed`, `log`, `exited`, `guest_program`, `output`, `guest_ended`, `child`, `file`, `livelock`, `deadlock`, `reply`, `operation_ended`, `invoke`, `complete`, `probe`, `account`, `verdict` at column 74
             0 events, truncated: false, error: line 2 of the event log is no event: `node-0` names no participant at column 30
             5 events, truncated: false, error: line 7 of the event log is no event: EOF while parsing a value at column 0
             5 events, truncated: false, error: line 7 of the event log is no event: invalid type: sequence, expected struct Event at column 0
-            38 events, truncated: false, error: line 40 of the event log is not UTF-8"#]],
+            39 events, truncated: false, error: line 41 of the event log is not UTF-8"#]],
     );
 }
 

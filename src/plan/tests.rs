@@ -306,14 +306,14 @@ fn a_generated_scenario_reads_like_one_a_person_wrote() {
           timing: delayed
           delay: 3.8
         chaos:
-        - type: network_latency
-          target: replica
+        - type: clock
+          how: drift
+          speed: 95
+          duration: 7.4
+          target: primary
           shard: 2
-          latency_ms:
-            min: 50.0
-            max: 300.0
-          duration: 6.4
-          at: 10.5
+          coordination: during_operation
+          operation: 2
         workload:
           enabled: true
           pattern: read_heavy
