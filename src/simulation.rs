@@ -95,6 +95,9 @@ pub enum SimulationError {
         /// The server's version.
         version: String,
     },
+    /// The plan gives nodes a server that nobody looked for.
+    #[error("the plan needs the server {0:?} beside the run's, and it was not looked for")]
+    Missing(String),
     /// A guest of the plan has no program that can be simulated.
     #[error("guest {name}: {source}")]
     NoProgram {
@@ -152,6 +155,9 @@ impl<'a> Simulation<'a> {
     pub fn run_watched(&mut self, watcher: &mut Watcher) -> Result<Outcome, SimulationError> {
         let watch = Stopwatch::start();
         self.check_version()?;
+        let missing =
+            self.plan.other_servers().into_iter().find(|name| !self.server.beside.contains_key(name));
+        missing.map_or(Ok(()), |name| Err(SimulationError::Missing(name)))?;
         let programs = self.programs()?;
         let hold = self.clear_output()?;
         let recorder = self.recorder()?.observed_by(self.observer.take());
@@ -207,6 +213,7 @@ impl<'a> Simulation<'a> {
 
     fn recorder(&mut self) -> Result<Recorder, SimulationError> {
         let header = Header::new(self.plan.clone(), self.server.identity(), shim::build_id());
+        let header = Header { servers: self.server.identities_beside(), ..header };
         let writer = match std::mem::take(&mut self.log) {
             Log::Dropped => LogWriter::nowhere(),
             Log::OnlyCompared(with) => LogWriter::only_comparing(&header, *with),

@@ -3,6 +3,8 @@
 //! It starts the servers, lets the operator form the cluster, opens the run, waits until operations, faults and
 //! clients are through, and then lets the validator judge. It knows nothing of what the others do.
 
+use std::collections::BTreeMap;
+
 use super::message::{
     ChaosMessage, ClientMessage, DirectorMessage, GuestMessage, Message, NodeMessage, OperatorMessage,
     ValidatorMessage,
@@ -19,6 +21,8 @@ const WORKING: SimDuration = SimDuration::from_secs(10);
 /// The phases of a run.
 pub struct Director {
     nodes: Vec<NodeId>,
+    /// Which of them begin with another server than the run's.
+    servers: BTreeMap<NodeId, String>,
     clients: Vec<ClientId>,
     phase: Phase,
     operations_done: bool,
@@ -38,6 +42,7 @@ impl Director {
             (1..=plan.workload.as_ref().map_or(0, |workload| workload.clients)).map(ClientId).collect();
         Director {
             nodes: plan.cluster.nodes().collect(),
+            servers: plan.cluster.servers.clone(),
             clients_working: clients.len(),
             clients,
             guests: plan.guests.iter().map(|guest| guest.id).collect(),
@@ -57,6 +62,10 @@ impl Director {
 
     fn begin(&mut self, out: &mut Out) {
         self.enter(Phase::Form, out);
+        for (node, server) in &self.servers {
+            let install = NodeMessage::Install { server: server.clone() };
+            out.send(ActorId::Node(*node), Message::Node(install));
+        }
         for (place, node) in (0..).zip(&self.nodes) {
             let start = Message::Node(NodeMessage::Start { incarnation: 1 });
             match started_after(place) {

@@ -7,7 +7,7 @@ mod body;
 use std::net::SocketAddrV4;
 
 use crate::event::{BusSummary, ChildState, OutputStream, Replicated};
-use crate::fault::{BusRule, FaultId, Lie, Links, Signal, Target};
+use crate::fault::{Affliction, BusRule, FaultId, FileCall, FileClass, Lie, Links, Remains, Signal, Target};
 use crate::id::{ActorId, Host, NodeId};
 use crate::op::OpId;
 
@@ -136,6 +136,8 @@ pub enum NodeMessage {
     Start { incarnation: u32 },
     /// Everything in the data directory of a node that is down is gone.
     Wipe,
+    /// A node that is down is started with that server from now on.
+    Install { server: String },
     /// The process's own deadline is due.
     Wake,
     /// End the process.
@@ -160,6 +162,12 @@ pub enum NodeMessage {
     Lied { lie: Lie },
     /// A child of the process came or went.
     Child { pid: u32, state: ChildState },
+    /// The process made a call that concerns a file.
+    File { call: FileCall, file: FileClass },
+    /// Something is wrong with the machine from now on; without an affliction, what the fault did is undone.
+    Afflict { fault: FaultId, affliction: Option<Affliction> },
+    /// The machine loses its power.
+    LosePower { remains: Remains },
     /// From now on nothing is drawn.
     Cease,
 }
@@ -213,10 +221,11 @@ pub enum ChaosMessage {
     Seen { fault: FaultId, nodes: Vec<Option<NodeId>> },
     /// The clients are through: what waits for something to be seen does so only as long as anything is under way.
     LastCall,
-    /// A node's process ended.
-    NodeExited { node: NodeId },
-    /// The operator starts a node that is down, with an empty data directory or with what it left there.
-    StartNode { node: NodeId, empty: bool },
+    /// A node's process ended, by what it was told to or not.
+    NodeExited { node: NodeId, expected: bool },
+    /// The operator starts a node that is down, with an empty data directory or with what it left there, and with another
+    /// server if one is named.
+    StartNode { node: NodeId, empty: bool, server: Option<String> },
     /// A timer of chaos's own.
     Tick { token: u64 },
     /// No further fault is fired; those that were are healed in their time.

@@ -16,6 +16,7 @@ pub mod session;
 pub mod validator;
 
 use crate::event::Body;
+use crate::fault::{Affliction, FaultId, Remains};
 use crate::id::{ActorId, GuestId, NodeId};
 use crate::invariant::evidence::Findings;
 use crate::time::{SimDuration, SimTime};
@@ -40,6 +41,8 @@ pub enum Act {
     Start { node: NodeId, incarnation: u32 },
     /// Empty the data directory of a node that is down.
     Wipe { node: NodeId },
+    /// Start the node with that server from now on, one that the plan names.
+    Install { node: NodeId, server: String },
     /// From now on the node's machine works so many times slower than the plan says.
     Slow { node: NodeId, times_slower: u64 },
     /// Give the node's processes the turn until they block; what is ready is reported in this order.
@@ -52,6 +55,10 @@ pub enum Act {
     Lie { node: NodeId, lie: crate::fault::Lie, about: Option<NodeId> },
     /// Send a signal to the node's server.
     Signal { node: NodeId, signal: crate::fault::Signal },
+    /// Something is wrong with the node's machine from now on; without an affliction, what the fault did is undone.
+    Afflict { node: NodeId, fault: FaultId, affliction: Option<Affliction> },
+    /// The node's machine loses its power, and has so much on its disk.
+    LosePower { node: NodeId, remains: Remains },
     /// Tell the validator what stands in the node's `nodes.conf`, whether the node lives or not.
     ReadNodesConf { node: NodeId },
     /// Something for a guest's processes.

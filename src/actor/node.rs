@@ -13,7 +13,7 @@ use super::message::{
     Arrived, ChaosMessage, Message, NetworkMessage, NodeMessage, OperatorMessage, ValidatorMessage,
 };
 use super::{Act, Actor, Out};
-use crate::fault::Signal;
+use crate::fault::{POWER_LOST, Signal};
 use crate::id::{ActorId, Host, NodeId};
 use crate::time::SimTime;
 
@@ -101,9 +101,9 @@ impl Node {
 
     fn exited(&mut self, status: String, out: &mut Out) {
         self.state = State::Down;
-        let (node, expected) = (self.id, self.end_expected);
+        let (node, expected) = (self.id, self.end_expected || status == POWER_LOST);
         out.send(ActorId::Network, Message::Network(NetworkMessage::Gone { host: Host::Node(node) }));
-        out.send(ActorId::Chaos, Message::Chaos(ChaosMessage::NodeExited { node }));
+        out.send(ActorId::Chaos, Message::Chaos(ChaosMessage::NodeExited { node, expected }));
         self.tell_life(false, out);
         let ended = ValidatorMessage::NodeExited { node, status, expected };
         out.send(ActorId::Validator, Message::Validator(ended));
@@ -118,7 +118,10 @@ impl Actor for Node {
             Message::Node(NodeMessage::Wipe) if self.state == State::Down => {
                 out.act(Act::Wipe { node: self.id })
             }
-            Message::Node(NodeMessage::Wipe) => {}
+            Message::Node(NodeMessage::Install { server }) if self.state == State::Down => {
+                out.act(Act::Install { node: self.id, server })
+            }
+            Message::Node(NodeMessage::Wipe | NodeMessage::Install { .. }) => {}
             Message::Node(NodeMessage::Wake) => self.resume(out),
             Message::Node(NodeMessage::Signal { signal }) => self.signal(signal, out),
             Message::Node(NodeMessage::Pause) => self.pause(true, out),
@@ -130,10 +133,20 @@ impl Actor for Node {
             Message::Node(NodeMessage::Cease) => self.orders.cease(),
             Message::Node(NodeMessage::Livelock { .. }) => self.exited("livelock".to_owned(), out),
             Message::Node(NodeMessage::Deadlock { .. }) => self.exited("deadlock".to_owned(), out),
+            Message::Node(NodeMessage::Afflict { fault, affliction }) => {
+                out.act(Act::Afflict { node: self.id, fault, affliction });
+            }
+            Message::Node(NodeMessage::LosePower { remains }) => {
+                out.act(Act::LosePower { node: self.id, remains });
+            }
             Message::Node(NodeMessage::Lie { lie, about }) => out.act(Act::Lie { node: self.id, lie, about }),
             // The log has them; that is all there is to do.
-            Message::Node(NodeMessage::Lied { .. } | NodeMessage::Log { .. } | NodeMessage::Child { .. }) => {
-            }
+            Message::Node(
+                NodeMessage::Lied { .. }
+                | NodeMessage::Log { .. }
+                | NodeMessage::Child { .. }
+                | NodeMessage::File { .. },
+            ) => {}
             other => unreachable!("no message {other:?} is for a node"),
         }
     }

@@ -127,6 +127,7 @@ mod tests {
             origin: Origin::File,
             toolbox: Default::default(),
             spec: "/server".to_owned(),
+            beside: BTreeMap::new(),
         }
     }
 

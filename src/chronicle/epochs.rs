@@ -56,6 +56,8 @@ struct Said {
     known: Known,
     /// What a restart must not forget.
     saved: Known,
+    /// When it asked for votes last, and in which epoch.
+    asked: (SimTime, u64),
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -104,6 +106,14 @@ impl Epochs {
             *said = Said { id: header.claim.id.clone(), ..Said::default() };
             self.floors.retain(|(_, node), _| *node != message.from);
         }
+        // What it asks with is saved after it was asked, before it does anything else (`clusterBeforeSleep`).
+        let (asked_at, epoch) = said.asked;
+        if message.at > asked_at {
+            said.saved.current = said.saved.current.max(epoch);
+        }
+        if message.r#type == MessageType::FAILOVER_AUTH_REQUEST {
+            said.asked = (message.at, header.current_epoch);
+        }
         let floor = self.floors.entry((message.conn, message.from)).or_insert(said.saved);
         let now = known(header);
         let wrong = wrong(*floor, header);
@@ -128,9 +138,9 @@ fn known(header: &Header) -> Known {
 
 /// What is on disk before the header is sent.
 fn saved(r#type: MessageType, header: &Header) -> Known {
-    let stands = [MessageType::FAILOVER_AUTH_REQUEST, MessageType::FAILOVER_AUTH_ACK].contains(&r#type);
     let own = known(header).config;
-    Known { current: if stands { header.current_epoch } else { own }, config: own }
+    let votes = r#type == MessageType::FAILOVER_AUTH_ACK;
+    Known { current: if votes { header.current_epoch } else { own }, config: own }
 }
 
 fn wrong(floor: Known, header: &Header) -> Option<Wrong> {

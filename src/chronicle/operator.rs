@@ -77,7 +77,7 @@ impl Asks {
     }
 
     fn ask(&mut self, at: SimTime, action: &OpAction) {
-        if let Some(Failover { mode, to, .. }) = action.as_failover() {
+        if let Some(Failover { mode, to, .. }) = action.failovers().first() {
             let picked = self.picked.take();
             self.failovers.extend(to.or(picked).map(|node| (at, node, *mode)));
         }

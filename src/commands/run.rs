@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 
 use super::output::check_folder;
 use super::progress::ProgressLine;
-use super::servers::find_server;
+use super::servers::{find_server, with_others};
 use super::{CANNOT_LISTEN, Environment, Exit, say, say_to_stderr};
 use crate::event_log::LOG_FILE;
 use crate::plan::Plan;
@@ -62,7 +62,7 @@ pub fn run(request: &Request, environment: &Environment) -> Result<Exit> {
     request.record.as_deref().map_or(Ok(()), check_folder)?;
     let stop = stop::listen().context(CANNOT_LISTEN)?;
     let spec = request.server.clone().or_else(|| scenario.server.clone());
-    let server = find_server(spec, environment)?;
+    let server = with_others(find_server(spec, environment)?, plan.other_servers(), environment)?;
     tracing::info!(server = %server.name, version = %server.version, libc = %server.libc, origin = %server.origin, "server found");
     let again = again(request, &scenario, &plan, &server, environment);
     environment.repeat_by(&again);

@@ -1,12 +1,13 @@
 //! `servers`: what can be run here, and fetching more.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
 
 use super::{Environment, Exit, say, say_to_stderr};
-use crate::event_log::ServerIdentity;
+use crate::event_log::{Header, ServerIdentity};
 use crate::replay::{Begun, Recording, corpus};
 use crate::scratch::ScratchFolder;
 use crate::servers::{self, Listed, Options, Server};
@@ -35,6 +36,21 @@ pub fn find_server(spec: Option<String>, environment: &Environment) -> Result<Se
     Ok(servers::find(&options, &mut say_to_stderr)?)
 }
 
+/// A server with those that a plan gives to nodes beside it.
+pub fn with_others(server: Server, others: BTreeSet<String>, environment: &Environment) -> Result<Server> {
+    let find = |name: String| Ok((name.clone(), find_server(Some(name), environment)?));
+    Ok(Server { beside: others.into_iter().map(find).collect::<Result<_>>()?, ..server })
+}
+
+/// A server with those that a log was recorded with beside it.
+fn with_recorded(server: Server, header: &Header, options: &Options) -> Result<Server> {
+    let find = |(name, recorded): (&String, &ServerIdentity)| {
+        let found = servers::find_exact(recorded, options);
+        Ok((name.clone(), found.map_or_else(|| fetch_recorded(recorded, options), Ok)?))
+    };
+    Ok(Server { beside: header.servers.iter().map(find).collect::<Result<_>>()?, ..server })
+}
+
 /// Opens a recording while the server that it was made with is looked for here: neither waits for the other. `spec`
 /// names another server. Nothing is fetched for a log that cannot be read.
 pub fn open_with_server(
@@ -43,7 +59,9 @@ pub fn open_with_server(
     environment: &Environment,
 ) -> Result<(Recording, Server)> {
     if let Some(spec) = spec {
-        return Ok((Recording::open(log)?, find_server(Some(spec.clone()), environment)?));
+        let recording = Recording::open(log)?;
+        let server = server_for(&recording, Some(spec), environment)?;
+        return Ok((recording, server));
     }
     let begun = Begun::open(log)?;
     let recorded = &begun.header.server;
@@ -51,18 +69,22 @@ pub fn open_with_server(
     let (recording, found) = workers::both(|| begun.read(), || servers::find_exact(recorded, &options));
     let recording = recording?;
     let server = found.map_or_else(|| fetch_recorded(recorded, &options), Ok)?;
+    let server = with_recorded(server, &recording.header, &options)?;
     Ok((recording, server))
 }
 
 /// The server that `spec` names, or else the very program that a log was recorded with: found here, or fetched by its
 /// version.
 pub fn server_for(recording: &Recording, spec: Option<&String>, environment: &Environment) -> Result<Server> {
+    let (options, _folder) = options(None, environment)?;
     if let Some(spec) = spec {
-        return find_server(Some(spec.clone()), environment);
+        let server = find_server(Some(spec.clone()), environment)?;
+        return with_recorded(server, &recording.header, &options);
     }
     let recorded = &recording.header.server;
-    let (options, _folder) = options(None, environment)?;
-    servers::find_exact(recorded, &options).map_or_else(|| fetch_recorded(recorded, &options), Ok)
+    let server =
+        servers::find_exact(recorded, &options).map_or_else(|| fetch_recorded(recorded, &options), Ok)?;
+    with_recorded(server, &recording.header, &options)
 }
 
 /// Fetches the very program that a log was recorded with, by its version.

@@ -4,7 +4,7 @@ use crate::event::{
     BusSummary, ChildState, Closing, LinkState, Member, OutputStream, Phase, Replicated, Said, Told, Topic,
     ViewRow, ViewState,
 };
-use crate::fault::{BusAct, Channel, FaultId};
+use crate::fault::{BusAct, Channel, FaultId, FileCall, FileClass};
 use crate::history::{Outcome, Request};
 use crate::id::{ActorId, Host, NodeId};
 use crate::op::{Ending, OpId};
@@ -52,8 +52,7 @@ macro_rules! about_no_node {
 }
 
 about_no_node! {
-    bool, u8, u16, u32, u64, String, SimDuration, FaultId, OpId, Ending, Channel, Phase, LinkState, BusSummary, Request,
-    Outcome, Closing, ChildState, OutputStream, BusAct, Told, ViewState, ViewRow, Member, Topic, Said, Box<Replicated>,
+    bool, u8, u16, u32, u64, String, SimDuration, FaultId, FileCall, FileClass, OpId, Ending, Channel, Phase, LinkState, BusSummary, Request, Outcome, Closing, ChildState, Told, ViewState, ViewRow, Member, Topic, Said, Box<Replicated>, BusAct, OutputStream,
 }
 
 /// The connection that a field names: the one with the name `conn` does.

@@ -69,12 +69,19 @@ pub enum Told {
     /// To chaos: the clients are through.
     LastCall,
     /// To chaos: the operator starts a node that is down.
-    StartNode { node: NodeId, empty: bool },
+    StartNode {
+        node: NodeId,
+        empty: bool,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        server: Option<String>,
+    },
 
     /// To a node: its machine works so many times slower than the plan says.
     Slow { times_slower: u64 },
     /// To a node that is down: everything in its data directory is gone.
     Wipe,
+    /// To a node that is down: it is started with that server from now on, named as in the plan.
+    Install { server: String },
     /// To a node: it is to lie from now on, about another one if there is one; for proving the judge.
     Lie {
         lie: Lie,

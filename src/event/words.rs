@@ -11,7 +11,7 @@ use super::{
     BusSummary, ChildState, Closing, Kind, LinkState, Member, OutputStream, Phase, Replicated, Role, Said,
     Told, Topic, ViewRow, ViewState,
 };
-use crate::fault::{BusAct, Channel, FaultId};
+use crate::fault::{BusAct, Channel, FaultId, FileCall, FileClass};
 use crate::history::{Outcome, Request};
 use crate::id::{ActorId, Host, NodeId};
 use crate::op::{Ending, OpId};
@@ -122,7 +122,7 @@ words! {
     Effect Delivered "signal" Signal { signal: String };
     /// A process stops running for a while, or runs again.
     Effect Delivered "pause" Pause { paused: bool };
-    /// A rule of the network is set or removed.
+    /// A rule of the network, or of a node's machine, is set or removed.
     Effect Delivered "rule" Rule { fault: FaultId, on: bool };
     /// A guest's program is started.
     Effect Delivered "guest_start" GuestStart;
@@ -186,6 +186,8 @@ words! {
     Observation Delivered "guest_ended" GuestEnded { status: String };
     /// A process forked, or its child ended.
     Observation Delivered "child" Child { pid: u32, state: ChildState };
+    /// A process made a call that concerns a file of a class; told only where something waits for such calls.
+    Observation Delivered "file" File { call: FileCall, file: FileClass };
     /// A process used the CPU without end and never blocked again.
     Observation Delivered "livelock" Livelock { detail: String };
     /// All threads of a process wait for locks or conditions that only they themselves could give.

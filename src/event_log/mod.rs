@@ -35,6 +35,8 @@ pub use read::{Events, LogReader};
 pub use trace::Trace;
 pub use write::{LogWriter, Summary, event_line};
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::plan::Plan;
@@ -58,6 +60,9 @@ pub struct Header {
     pub plan: Plan,
     /// The server that ran.
     pub server: ServerIdentity,
+    /// The servers that the plan gives to nodes beside it, by the names that it has for them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub servers: BTreeMap<String, ServerIdentity>,
     /// The build id of the shim.
     pub shim: String,
 }
@@ -78,7 +83,8 @@ pub struct ServerIdentity {
 impl Header {
     /// The header of a run by this version of the tool.
     pub fn new(plan: Plan, server: ServerIdentity, shim: String) -> Self {
-        Header { format: FORMAT, tool: TOOL.to_owned(), seed: plan.seed, plan, server, shim }
+        let (tool, servers) = (TOOL.to_owned(), BTreeMap::new());
+        Header { format: FORMAT, tool, seed: plan.seed, plan, server, servers, shim }
     }
 }
 

@@ -12,7 +12,7 @@ use crate::event::{
     Body, BusSummary, ChildState, Claim, Closing, Doubt, Event, Gossiped, LinkState, Member, MessageType,
     Phase, Said, Told, Topic, ViewRole, ViewRow, ViewState,
 };
-use crate::fault::{BusAct, Channel, FaultId, LatencyRange};
+use crate::fault::{BusAct, Channel, FaultId, FileCall, FileClass, LatencyRange};
 use crate::history::{Outcome, Request};
 use crate::id::{ActorId, ClientId, Host, NodeId};
 use crate::op::{Ending, OpId};
@@ -139,6 +139,7 @@ fn bodies(number: u64, small: u16, flag: bool, text: &str, host: Host) -> Vec<Bo
         Body::Log { line: text() },
         Body::Exited { status: text() },
         Body::Child { pid: number as u32, state: ChildState::Forked },
+        Body::File { call: FileCall::Fsync, file: FileClass::NodesConf },
         Body::Livelock { detail: text() },
         Body::Deadlock { detail: text() },
         Body::Reply { op: flag.then_some(op), text: text(), total: flag.then_some(number) },
@@ -428,7 +429,7 @@ fn what_is_no_log_is_refused_by_name() {
             9 events, truncated: false, error: line 11 of the event log: time goes back from 80 ns to 79 ns
             9 events, truncated: false, error: line 11 of the event log: event 9 names event 9 as its cause
             0 events, truncated: false, error: line 2 of the event log: the kind of event 0 does not fit what happened
-            9 events, truncated: false, error: line 11 of the event log is no event: unknown variant `sleep`, expected one of `latency`, `held`, `picked`, `gap`, `ruled`, `split`, `order`, `phase`, `start`, `wake`, `deliver`, `link`, `signal`, `pause`, `rule`, `timer`, `fault`, `heal`, `operation`, `tell`, `dial`, `listen`, `sent`, `closed`, `log`, `exited`, `child`, `livelock`, `deadlock`, `reply`, `operation_ended`, `invoke`, `complete`, `probe`, `account`, `verdict` at column 74
+            9 events, truncated: false, error: line 11 of the event log is no event: unknown variant `sleep`, expected one of `latency`, `held`, `picked`, `gap`, `ruled`, `split`, `order`, `phase`, `start`, `wake`, `deliver`, `link`, `signal`, `pause`, `rule`, `timer`, `fault`, `heal`, `operation`, `tell`, `dial`, `listen`, `sent`, `closed`, `log`, `exited`, `child`, `file`, `livelock`, `deadlock`, `reply`, `operation_ended`, `invoke`, `complete`, `probe`, `account`, `verdict` at column 74
             0 events, truncated: false, error: line 2 of the event log is no event: `node-0` names no participant at column 30
             5 events, truncated: false, error: line 7 of the event log is no event: EOF while parsing a value at column 0
             5 events, truncated: false, error: line 7 of the event log is no event: invalid type: sequence, expected struct Event at column 0

@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Aim, BusMessages, ConnectionRefused, ConnectionReset, Effect, Fault, FaultId, FaultKind, MachineLoss,
-    NetworkBandwidth, NetworkJam, NetworkLatency, NetworkLoss, NetworkPartition, NetworkSplit,
-    NetworkSwizzle, NetworkTail, ProcessKill, ProcessPause, ProcessSlow, Sabotage, Signal, StaleLink, Swarm,
-    Target, Ties, compound, trigger,
+    Affliction, Aim, BusMessages, Children, Clock, ConnectionRefused, ConnectionReset, Disk, DiskCrash,
+    Effect, Fault, FaultId, FaultKind, FileRule, FileVerdict, MachineLoss, NetworkBandwidth, NetworkJam,
+    NetworkLatency, NetworkLoss, NetworkPartition, NetworkSplit, NetworkSwizzle, NetworkTail, ProcessKill,
+    ProcessPause, ProcessSlow, Sabotage, Signal, StaleLink, Swarm, Target, Ties, compound, trigger,
 };
 use crate::id::{NodeId, ShardId};
 use crate::language::target;
@@ -140,6 +140,13 @@ macro_rules! catalogue {
                 }
             }
 
+            /// Whether a server that ends while this lasts, with these as its last words, ends by a rule of its own.
+            pub fn excuses_end(&self, last_words: &str) -> bool {
+                match self {
+                    $(FaultAction::$kind(kind) => kind.excuses_end(last_words),)*
+                }
+            }
+
             fn aim(&self) -> Aim {
                 match self {
                     $(FaultAction::$kind(_) => $kind::AIM,)*
@@ -154,6 +161,10 @@ catalogue! {
     ProcessPause,
     NetworkPartition,
     NetworkLatency,
+    Disk,
+    DiskCrash,
+    Clock,
+    Children,
     BusMessages,
     StaleLink,
     NetworkSplit,
@@ -189,13 +200,37 @@ impl FaultAction {
     pub fn ends_process(&self) -> Option<(Signal, Option<SimDuration>)> {
         match self.effect() {
             Effect::Signal { signal, restart_after } => Some((signal, restart_after)),
-            Effect::Machine { restart_after } => Some((Signal::Kill, restart_after)),
+            Effect::Crash { restart_after, .. } | Effect::Machine { restart_after } => {
+                Some((Signal::Kill, restart_after))
+            }
             Effect::Pause
+            | Effect::Afflict(_)
             | Effect::Slow { .. }
             | Effect::Links { .. }
             | Effect::Bus { .. }
             | Effect::Lie(_) => None,
         }
+    }
+
+    /// How much longer synchronising takes with it; zero if it does nothing to that.
+    pub fn slows_disk_by(&self) -> SimDuration {
+        match self.effect() {
+            Effect::Afflict(Affliction::Files(FileRule { verdict: FileVerdict::Slow(by), .. })) => by,
+            _ => SimDuration::ZERO,
+        }
+    }
+
+    /// How far ahead the wall clock is at most that it makes wrong; nothing if it is of no clock.
+    pub fn clock_ahead_by(&self) -> Option<SimDuration> {
+        match self.effect() {
+            Effect::Afflict(Affliction::Clock(clock)) => Some(clock.ahead_at_most(self.lasts())),
+            _ => None,
+        }
+    }
+
+    /// Whether it takes a machine's power away, so that what is on its disk for sure matters.
+    pub fn loses_power(&self) -> bool {
+        matches!(self.effect(), Effect::Crash { .. })
     }
 
     /// The shard it is aimed at, as far as the cluster is as it was laid out.

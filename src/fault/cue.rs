@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 pub use self::draw::draw;
 pub use self::read::{KEYS, read};
 pub use self::steps::{Becoming, FaultStep, MigrationState, SlotStep, SyncStep};
-use super::{FaultAction, FaultId};
+use super::{FaultAction, FaultId, FileCall, FileClass};
 use crate::event::MessageType;
 use crate::id::NodeId;
 use crate::language::{Entry, Renumber, Value, Word};
@@ -48,6 +48,9 @@ pub enum Sight {
     Migration(MigrationState),
     /// A replica comes to this step of a synchronisation.
     Sync(SyncStep),
+    /// A process makes such a call that concerns a file of the class. The turn in which it is made goes on to its end;
+    /// what is to come exactly then is a `disk_crash` at that step.
+    File(FileClass, FileCall),
     /// Another fault fired, or was healed.
     Fault(FaultId, FaultStep),
 }
@@ -69,6 +72,9 @@ impl Cue {
             Sight::Slot(slot, step) => (Entry::default().with("slot", *slot).with("is", step.word()), "node"),
             Sight::Migration(state) => (Entry::default().with("migration", state.word()), "node"),
             Sight::Sync(step) => (Entry::default().with("sync", step.word()), "node"),
+            Sight::File(file, call) => {
+                (Entry::default().with("file", file.word()).with("call", call.word()), "node")
+            }
             Sight::Fault(fault, step) => {
                 return Entry::default().with("fault", fault.0).with(step.word(), true).written();
             }
@@ -95,6 +101,7 @@ impl Cue {
             Sight::Slot(slot, step) => format!("slot {slot} is {}{at}{nth}", step.word()),
             Sight::Migration(state) => format!("a migration is {}{at}{nth}", state.word()),
             Sight::Sync(step) => format!("a synchronisation is {}{at}{nth}", step.word()),
+            Sight::File(file, call) => format!("{} of {}{at}{nth}", call.word(), file.word()),
             Sight::Fault(fault, step) => format!("fault {} is {}", fault.0, step.word()),
         }
     }
@@ -131,6 +138,11 @@ impl Cue {
         if let Sight::Fault(fault, _) = &mut self.sight {
             *fault = other;
         }
+    }
+
+    /// Whether it waits for a call that concerns a file, which has to be told then.
+    pub fn is_of_files(&self) -> bool {
+        matches!(self.sight, Sight::File(..))
     }
 
     /// The first version of the server at which it can be seen, if older ones never show it.

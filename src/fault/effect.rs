@@ -2,7 +2,7 @@
 //!
 //! The injector of faults knows these few effects and how each is undone, and not a single kind of fault.
 
-use super::{BusRule, Channel, Direction, LatencyRange, Lie, Signal};
+use super::{Affliction, BusRule, Channel, Direction, LatencyRange, Lie, Remains, Signal, Step};
 use crate::time::SimDuration;
 
 /// What is done to those that a fault hits, and undone at its end.
@@ -17,6 +17,18 @@ pub enum Effect {
     },
     /// The first target's process does not run until the heal.
     Pause,
+    /// Something is wrong with the first target's machine until the heal.
+    Afflict(Affliction),
+    /// The first target's machine loses its power at a step of its files, or at once, and its server is started again so
+    /// long after that.
+    Crash {
+        /// At which step.
+        step: Option<Step>,
+        /// What its disk has then.
+        leaves: Remains,
+        /// How long after its end; never if absent.
+        restart_after: Option<SimDuration>,
+    },
     /// The first target's machine works so many times slower until the heal.
     Slow {
         /// How many times.

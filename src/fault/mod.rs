@@ -3,14 +3,19 @@
 //! A fault that lasts carries its duration, and the heal at its end is part of it, so that no plan can forget to heal. A new
 //! kind is a file that implements [`FaultKind`] and a line of the catalogue; what it does is said as an [`Effect`].
 
+mod affliction;
 mod between;
 mod bus_messages;
 mod bus_rule;
 mod catalogue;
+mod children;
+mod clock;
 mod compound;
 mod connection_refused;
 mod connection_reset;
 pub mod cue;
+mod disk;
+mod disk_crash;
 mod effect;
 mod lie;
 mod link_fault;
@@ -35,12 +40,20 @@ pub mod trigger;
 use serde::{Deserialize, Serialize};
 
 pub use crate::language::target::Target;
+pub use affliction::{
+    Affliction, ChildFate, FileCall, FileClass, FileRule, FileVerdict, Moment as SideOfCall, POWER_LOST,
+    Remains, Step, WallClock,
+};
 pub use bus_messages::BusMessages;
 pub use bus_rule::{Age, BusAct, BusRule, Dialler, Says};
 pub use catalogue::{FaultAction, abouts, draw, never_seen, read};
+pub use children::Children;
+pub use clock::Clock;
 pub use connection_refused::ConnectionRefused;
 pub use connection_reset::ConnectionReset;
 pub use cue::Cue;
+pub use disk::Disk;
+pub use disk_crash::DiskCrash;
 pub use effect::{Effect, Links, Seam, Stage, Trouble};
 pub use lie::Lie;
 pub use machine_loss::MachineLoss;
@@ -127,6 +140,11 @@ pub trait FaultKind: Sized {
     /// Whether a scenario has words for whom it hits.
     fn can_be_said(&self) -> bool {
         self.targets().iter().all(|target| *target != Target::Clients)
+    }
+
+    /// Whether a server that ends while this lasts, with these as its last words, ends by a rule of its own because of it.
+    fn excuses_end(&self, _last_words: &str) -> bool {
+        false
     }
 
     /// Those of the nodes it hit that cannot serve meanwhile: their shards need another primary.

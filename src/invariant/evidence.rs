@@ -434,6 +434,28 @@ impl Evidence {
         self.nodes.iter().find(|n| n.node == node)
     }
 
+    /// Whether a node's wall clock may have misled it at an instant: a fault made it wrong, or set it back since by so much
+    /// that what it had noted is not yet the past, and the timers of the cluster that began then have not run out.
+    pub fn clock_misled(&self, node: NodeId, at: SimTime) -> bool {
+        const TIMERS: u64 = 4;
+        let timers = SimDuration::from_ms(TIMERS * self.plan.cluster.node_timeout_ms);
+        self.faults.iter().filter(|fault| fault.hit.contains(&node)).any(|fault| {
+            let planned = self.plan.faults.iter().find(|planned| planned.id == fault.id);
+            let ahead = planned.and_then(|planned| planned.action.clock_ahead_by());
+            let ends = |ahead| fault.healed_at.map_or(SimTime::NEVER, |healed| healed + ahead + timers);
+            fault.fired_at.is_some_and(|fired| fired <= at) && ahead.is_some_and(|ahead| at <= ends(ahead))
+        })
+    }
+
+    /// When a wall clock was made wrong for the first time.
+    pub fn first_wrong_clock(&self) -> Option<SimTime> {
+        let is_of_clock = |fault: &&FaultReport| {
+            let planned = self.plan.faults.iter().find(|planned| planned.id == fault.id);
+            planned.is_some_and(|planned| planned.action.clock_ahead_by().is_some())
+        };
+        self.faults.iter().filter(is_of_clock).filter_map(|fault| fault.fired_at).min()
+    }
+
     /// Nodes of the cluster whose process exists and runs, whether they answered or not.
     pub fn live(&self) -> impl Iterator<Item = &NodeEvidence> {
         self.nodes.iter().filter(|n| n.is_live())

@@ -1,5 +1,5 @@
 //! A node is called failing only by a majority of the primaries with slots, and doubted only after a node timeout without a
-//! word of it.
+//! word of it. One whose wall clock is wrong goes by that.
 //!
 //! Source: `markNodeAsFailingIfNeeded`, `clusterNodeCleanupFailureReports`. A report counts for twice the node timeout after it was
 //! read; it may have been read up to six seconds after it was delivered, so that much room is given.
@@ -25,13 +25,15 @@ fn check(case: &Case) -> Verdict {
     }
     let mut findings = Findings::default();
     let calls = chronicle.suspicions.calls();
-    for doubt in chronicle.suspicions.unfounded() {
+    let was_misled = |node, at| case.evidence.clock_misled(node, at);
+    for doubt in chronicle.suspicions.unfounded().iter().filter(|doubt| !was_misled(doubt.by, doubt.at)) {
         let (by, about, silent) = (doubt.by, doubt.about, doubt.at.since(doubt.heard_at));
         let what = format!("{by} doubts {about}, of which it heard {silent} before");
         findings.broken_by((doubt.at, doubt.event), what);
     }
     let by_hand = |call: &FailCall| chronicle.asks.changed_table(call.by, call.at);
-    for call in calls.iter().filter(|call| call.reports.len() < call.quorum && !by_hand(call)) {
+    let calls_of_few = calls.iter().filter(|call| call.reports.len() < call.quorum && !by_hand(call));
+    for call in calls_of_few.filter(|call| !was_misled(call.by, call.at)) {
         let (by, about, had, needs) = (call.by, call.about, call.reports.len(), call.quorum);
         let what = format!(
             "{by} called {about} failing with the reports of {had} primaries, and {needs} are a majority"

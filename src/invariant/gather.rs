@@ -173,6 +173,12 @@ impl Gatherer {
         };
         standing::take_back(&mut evidence);
         evidence.moved = layout::moved(&evidence);
+        // Clients are stopped for a hand-over until a time of day.
+        let misled = |change: &PrimaryChange| evidence.clock_misled(change.from, change.at);
+        let misled: Vec<bool> = evidence.primary_changes.iter().map(misled).collect();
+        for (change, misled) in evidence.primary_changes.iter_mut().zip(misled) {
+            change.coordinated &= !misled;
+        }
         evidence
     }
 

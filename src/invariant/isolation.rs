@@ -1,7 +1,8 @@
 //! Who must not serve does not: a primary that was cut off or has just come back, a replica, and a node that says itself that slots
 //! are lost or that it sees no majority.
 //!
-//! Source: `clusterUpdateState`, `getNodeByQuery`. Every bound is the server's own with the room of two crons at one hertz.
+//! Source: `clusterUpdateState`, `getNodeByQuery`. Every bound is the server's own with the room of two crons at one hertz, and by the
+//! node's own wall clock: what a wrong one makes of a bound is no violation.
 
 use super::settings::Settings;
 use super::verdict::Findings;
@@ -24,10 +25,15 @@ fn check(case: &Case) -> Verdict {
         return Verdict::unknown("the log tells nothing of who claims what on the cluster bus");
     }
     let mut findings = Findings::default();
-    for accepted in chronicle.service.accepted().iter().filter(|accepted| !is_allowed(accepted, evidence)) {
+    let was_misled = |node, at| evidence.clock_misled(node, at);
+    let is_by_the_clock = |accepted: &&Accepted| {
+        matches!(accepted.why, Refusal::CutOff { .. }) && was_misled(accepted.node, accepted.at)
+    };
+    let accepted = chronicle.service.accepted().iter().filter(|accepted| !is_allowed(accepted, evidence));
+    for accepted in accepted.filter(|accepted| !is_by_the_clock(accepted)) {
         findings.broken_by((accepted.at, accepted.event), write(accepted));
     }
-    for found in chronicle.states.contradictions() {
+    for found in chronicle.states.contradictions().iter().filter(|found| !was_misled(found.node, found.at)) {
         if let Some(what) = contradiction(found, evidence) {
             findings.broken_by((found.at, found.event), what);
         }

@@ -1,7 +1,9 @@
 //! No server process ends unless it is told to, and none writes that it found itself broken.
 
+use super::evidence::{ExitReport, FaultReport};
 use super::verdict::Findings;
-use super::{Applies, Case, Invariant, Verdict, always_asked};
+use super::{Applies, Case, Evidence, Invariant, Verdict, always_asked};
+use crate::time::SimTime;
 use crate::wire::server_log::{self, Said};
 
 pub(super) const INVARIANT: Invariant = Invariant {
@@ -15,7 +17,8 @@ pub(super) const INVARIANT: Invariant = Invariant {
 
 fn check(case: &Case) -> Verdict {
     let mut findings = Findings::default();
-    for exit in case.evidence.exits.iter().filter(|e| !e.expected) {
+    let unexpected = case.evidence.exits.iter().filter(|exit| !exit.expected);
+    for exit in unexpected.filter(|exit| !ended_by_its_own_rule(case.evidence, exit)) {
         let reason = exit.reason.as_ref().map_or(String::new(), |reason| format!(" ({reason})"));
         findings.wrong(exit.at, format!("{} ended at {} with {}{reason}", exit.node, exit.at, exit.status));
     }
@@ -24,6 +27,20 @@ fn check(case: &Case) -> Verdict {
     }
     let told = case.evidence.exits.len();
     findings.verdict(|| format!("No unexpected exit ({told} expected)"))
+}
+
+/// Whether a server ended in order, by a rule of its own, because of what a fault was doing to its machine just then.
+fn ended_by_its_own_rule(evidence: &Evidence, exit: &ExitReport) -> bool {
+    let words = exit.reason.as_deref().unwrap_or_default();
+    let lasts = |fault: &FaultReport| {
+        let healed = fault.healed_at.unwrap_or(SimTime::NEVER);
+        fault.hit.contains(&exit.node) && fault.fired_at.is_some_and(|at| at <= exit.at) && exit.at <= healed
+    };
+    let excuses = |fault: &FaultReport| {
+        let planned = evidence.plan.faults.iter().find(|planned| planned.id == fault.id);
+        planned.is_some_and(|planned| planned.action.excuses_end(words))
+    };
+    exit.status == "exit 1" && evidence.faults.iter().any(|fault| lasts(fault) && excuses(fault))
 }
 
 /// Whether a line of a server's log or standard error tells of an assertion, a crash or a sanitizer's find.

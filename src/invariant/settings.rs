@@ -19,6 +19,17 @@ pub(super) struct Settings<'e> {
     at: SimTime,
 }
 
+/// When an append-only file is synchronised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AppendFsync {
+    /// Before each answer.
+    Always,
+    /// Once a second; so it is if nothing is said.
+    EverySecond,
+    /// When the system likes.
+    No,
+}
+
 impl<'e> Settings<'e> {
     /// Those of `node` at `at`.
     pub fn at(evidence: &'e Evidence, node: NodeId, at: SimTime) -> Self {
@@ -28,6 +39,16 @@ impl<'e> Settings<'e> {
     /// Whether writes go to an append-only file.
     pub fn appends(&self) -> bool {
         self.is_on(&["appendonly"], false)
+    }
+
+    /// When what is appended is synchronised.
+    pub fn appendfsync(&self) -> AppendFsync {
+        let text = self.text(&["appendfsync"]).map(|text| text.trim().to_ascii_lowercase());
+        match text.as_deref() {
+            Some("always") => AppendFsync::Always,
+            Some("no") => AppendFsync::No,
+            _ => AppendFsync::EverySecond,
+        }
     }
 
     /// Whether all slots must be served for any to be.

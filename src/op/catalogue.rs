@@ -6,7 +6,8 @@ use super::{
     AddReplica, Addslots, Bgrewriteaof, Bgsave, Bumpepoch, ClientKill, ClientPause, Command,
     ConfigurationChange, Delslots, Expect, Failover, Flushslots, Forget, FullResync, Meet, MoveReplica, Op,
     OpId, OpKind, Rebalance, RemoveReplica, Replicate, Reset, Reshard, Restart, RestartEmpty, RollingRestart,
-    Save, ScaleIn, ScaleOut, SetConfigEpoch, Setslot, Shutdown, Steps, Typed, is_shutdown, timing,
+    RollingUpgrade, Save, ScaleIn, ScaleOut, SetConfigEpoch, Setslot, Shutdown, Steps, Typed, is_shutdown,
+    timing,
 };
 use crate::id::{NodeId, ShardId};
 use crate::language::target::Target;
@@ -179,6 +180,12 @@ macro_rules! catalogue {
                 }
             }
 
+            fn own_installs(&self) -> Option<&str> {
+                match self {
+                    $(OpAction::$kind(kind) => kind.installs(),)*
+                }
+            }
+
             fn own_wipes(&self) -> Vec<NodeId> {
                 match self {
                     $(OpAction::$kind(kind) => kind.wipes(),)*
@@ -237,6 +244,7 @@ catalogue! {
     ScaleIn,
     MoveReplica,
     ScaleOut,
+    RollingUpgrade,
 }
 
 impl OpAction {
@@ -260,6 +268,18 @@ impl OpAction {
     pub fn moves_slots(&self) -> Vec<ShardId> {
         let of_parts = self.parts().into_iter().flat_map(|part| part.moves_slots());
         self.own_moves().into_iter().chain(of_parts).collect()
+    }
+
+    /// The servers that it or its parts give to nodes.
+    pub fn installs(&self) -> Vec<String> {
+        let of_parts = self.parts().into_iter().flat_map(|part| part.installs());
+        self.own_installs().map(str::to_owned).into_iter().chain(of_parts).collect()
+    }
+
+    /// The failovers that it or its parts ask for.
+    pub fn failovers(&self) -> Vec<Failover> {
+        let of_parts = self.parts().into_iter().flat_map(|part| part.failovers());
+        self.as_failover().cloned().into_iter().chain(of_parts).collect()
     }
 
     /// The nodes that it or its parts tell to end; in a cluster of this shape.

@@ -31,6 +31,7 @@ mod reshard;
 mod restart;
 mod restart_empty;
 mod rolling_restart;
+mod rolling_upgrade;
 mod save;
 mod scale_in;
 mod scale_out;
@@ -71,6 +72,7 @@ pub use reshard::{Method, Reshard, Which};
 pub use restart::Restart;
 pub use restart_empty::RestartEmpty;
 pub use rolling_restart::RollingRestart;
+pub use rolling_upgrade::RollingUpgrade;
 pub use save::Save;
 pub use scale_in::ScaleIn;
 pub use scale_out::ScaleOut;
@@ -332,6 +334,11 @@ pub trait OpKind: Sized {
     /// The nodes whose data directories it wipes, so that they come back as others.
     fn wipes(&self) -> Vec<NodeId> {
         Vec::new()
+    }
+
+    /// The server that it gives to nodes, a version or a path.
+    fn installs(&self) -> Option<&str> {
+        None
     }
 
     /// The nodes that it tells to end, beside those at which it types that; in a cluster of this shape.

@@ -16,6 +16,9 @@ pub struct Restart {
     pub node: NodeId,
     /// Whether it ends at once, instead of shutting down in order.
     pub kill: bool,
+    /// The server that it comes back with, a version or a path; the one it had if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
 }
 
 /// Whether a node that is restarted ends at once.
@@ -25,19 +28,30 @@ pub(super) const KILL: Key = Key::new(
     "whether it is killed with SIGKILL instead of asked to end with SIGTERM; not if absent",
 );
 
+/// The server that a node comes back with.
+const SERVER: Key = Key::new(
+    "server",
+    Form::Version,
+    "the server that it comes back with: a version in quotes, or a path; the one it had if absent",
+);
+
 impl OpKind for Restart {
     const NAME: &'static str = "restart";
     const ABOUT: &'static str = "A node's process ends and is started again at once with its data directory. It is done once the node serves: it has loaded its data, and a replica is linked to its primary.";
-    const KEYS: &'static [Key] = &[ONE_NODE, KILL];
+    const KEYS: &'static [Key] = &[ONE_NODE, KILL, SERVER];
     const EXAMPLE: &'static str = "type: restart\nnode: 4\ndelay: 1";
 
     fn read(reader: &mut Reader) -> Option<Self> {
         let node = recipients::read_one(reader, "node")?;
-        Some(Restart { node, kill: reader.flag("kill").unwrap_or(false) })
+        let (kill, server) = (reader.flag("kill").unwrap_or(false), reader.text("server"));
+        Some(Restart { node, kill, server })
     }
 
     fn write(&self) -> Entry {
-        Entry::default().with("node", self.node).with("kill", self.kill)
+        Entry::default()
+            .with("node", self.node)
+            .with("kill", self.kill)
+            .maybe("server", self.server.as_deref())
     }
 
     fn weight(_layout: Layout) -> u64 {
@@ -51,7 +65,8 @@ impl OpKind for Restart {
 
     fn in_words(&self) -> String {
         let how = if self.kill { ", SIGKILL" } else { "" };
-        format!("{} ({}{how})", title(Self::NAME), self.node)
+        let with = self.server.as_ref().map(|server| format!(", with {server}")).unwrap_or_default();
+        format!("{} ({}{how}{with})", title(Self::NAME), self.node)
     }
 
     fn targets(&self) -> Vec<Target> {
@@ -60,5 +75,9 @@ impl OpKind for Restart {
 
     fn renumber(&mut self, new: &dyn Renumber) {
         self.node = new.node(self.node);
+    }
+
+    fn installs(&self) -> Option<&str> {
+        self.server.as_deref()
     }
 }

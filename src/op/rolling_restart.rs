@@ -61,6 +61,6 @@ impl OpKind for RollingRestart {
     }
 
     fn parts(&self) -> Vec<OpAction> {
-        self.nodes.iter().map(|node| Restart { node: *node, kill: self.kill }.into()).collect()
+        self.nodes.iter().map(|node| Restart { node: *node, kill: self.kill, server: None }.into()).collect()
     }
 }

@@ -5,7 +5,7 @@
 //! The server's rules: `CLUSTER FAILOVER` needs the primary to answer, and so does the hand-over; `FORCE` needs the
 //! votes of a majority of all primaries with slots; `TAKEOVER` needs nobody.
 
-use crate::fault::{Fault, Signal, Target, Trigger};
+use crate::fault::{Effect, Fault, Signal, Target, Trigger};
 use crate::id::{NodeId, ShardId};
 use crate::op::{Failover, FailoverMode, Op};
 use crate::time::SimDuration;
@@ -70,8 +70,10 @@ impl Outlook<'_> {
     /// Whether an earlier command may have changed which node belongs where.
     fn is_reshaped(&self) -> bool {
         let layout = self.cluster.layout();
-        let reshapes =
-            |op: &Op| op.action.reshapes(layout) || op.action.types(|typed| !is_harmless(&typed.args));
+        let hands_over = |op: &Op| op.action.as_failover().is_none() && !op.action.failovers().is_empty();
+        let reshapes = |op: &Op| {
+            hands_over(op) || op.action.reshapes(layout) || op.action.types(|typed| !is_harmless(&typed.args))
+        };
         self.operations[..self.index].iter().any(reshapes)
     }
 
@@ -79,6 +81,10 @@ impl Outlook<'_> {
     fn kills(&self) -> impl Iterator<Item = (&Fault, Target)> {
         self.faults.iter().filter(|fault| self.surely_fires(fault)).filter_map(|fault| {
             let (Signal::Kill, None) = fault.action.ends_process()? else { return None };
+            // Whether a step of a machine's files comes at all, nobody knows.
+            if matches!(fault.action.effect(), Effect::Crash { step: Some(_), .. }) {
+                return None;
+            }
             let target = match fault.action.targets().first().copied()? {
                 // Without replicas nothing ever moves the role.
                 Target::Primary(shard) if self.cluster.replicas == 0 => {

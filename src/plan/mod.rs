@@ -77,6 +77,9 @@ pub struct ClusterPlan {
     /// How many times slower than a quick machine every node works.
     #[serde(default = "at_full_speed", skip_serializing_if = "is_full_speed")]
     pub cpu: u64,
+    /// The servers that nodes begin with, if not with the run's: versions or paths.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub servers: BTreeMap<NodeId, String>,
     /// Further configuration of every server, by directive.
     pub config: BTreeMap<String, String>,
 }
@@ -244,6 +247,12 @@ impl Default for Limits {
 }
 
 impl Plan {
+    /// The servers that it needs beside the run's, as they are named.
+    pub fn other_servers(&self) -> BTreeSet<String> {
+        let installed = self.operations.iter().flat_map(|op| op.action.installs());
+        self.cluster.servers.values().cloned().chain(installed).collect()
+    }
+
     /// The nodes that do not belong to the cluster for the whole run, or may not: spare ones, and those that an operation
     /// takes out of it.
     pub fn may_be_outside(&self) -> BTreeSet<NodeId> {
@@ -285,9 +294,9 @@ impl WorkloadPlan {
 impl ClusterPlan {
     /// A cluster of which nothing but its size is said.
     pub fn of(shards: u16, replicas: u16) -> Self {
-        let (formation, config) = Default::default();
+        let (formation, servers, config) = Default::default();
         let (cpu, node_timeout_ms) = (at_full_speed(), DEFAULT_NODE_TIMEOUT_MS);
-        ClusterPlan { shards, replicas, spares: 0, node_timeout_ms, formation, cpu, config }
+        ClusterPlan { shards, replicas, spares: 0, node_timeout_ms, formation, cpu, servers, config }
     }
 
     /// The shape of the cluster.

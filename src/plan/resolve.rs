@@ -4,7 +4,7 @@
 //! purpose, so that an entry more at the end of a list moves nothing before it.
 
 use crate::history::Request;
-use crate::id::{ClientId, GuestId};
+use crate::id::{ClientId, GuestId, NodeId};
 use crate::language::{Problem, millis};
 use crate::model;
 use crate::scenario::actions::{self, Draws};
@@ -76,6 +76,11 @@ fn cluster(written: &Cluster) -> ClusterPlan {
         node_timeout_ms: written.node_timeout_ms.unwrap_or(DEFAULT_NODE_TIMEOUT_MS),
         formation: written.formation.unwrap_or_default(),
         cpu: written.cpu.unwrap_or(1),
+        servers: written
+            .servers
+            .iter()
+            .map(|(node, server)| (NodeId(small(*node)), server.clone()))
+            .collect(),
         config: written.config.clone(),
     }
 }

@@ -27,6 +27,11 @@ impl Plan {
                 node_timeout_ms: Some(cluster.node_timeout_ms),
                 formation: (!cluster.formation.is_meet()).then_some(cluster.formation),
                 cpu: Some(cluster.cpu).filter(|cpu| *cpu != 1),
+                servers: cluster
+                    .servers
+                    .iter()
+                    .map(|(node, server)| (node.0.into(), server.clone()))
+                    .collect(),
                 config: cluster.config.clone(),
             },
             network: Network {

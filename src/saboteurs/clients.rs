@@ -38,7 +38,7 @@ workload:
     Saboteur {
         name: "stale-read",
         about: "a primary answers reads with the first value of a key",
-        catches: &["reads"],
+        catches: &["reads", "replies"],
         body: "chaos:
   - {type: sabotage, lie: stale_read, node: 1, at: 0.5}
 workload: {duration: 8, keys: 10, rate: 100}",
@@ -54,7 +54,7 @@ workload: {duration: 8, keys: 10, rate: 100}",
     Saboteur {
         name: "junk-read",
         about: "a primary answers reads with what nobody wrote",
-        catches: &["reads"],
+        catches: &["reads", "replies"],
         body: "chaos:
   - {type: sabotage, lie: junk_read, node: 1, at: 2}
 workload: {duration: 6, keys: 10, rate: 100}",

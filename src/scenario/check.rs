@@ -138,6 +138,9 @@ impl Finds {
         self.range(&place.key("spares"), cluster.spares, 0, MAX_SPARES);
         self.range(&place.key("node_timeout_ms"), cluster.node_timeout_ms, 100, 3_600_000);
         self.range(&place.key("cpu"), cluster.cpu, 1, 1_000);
+        for node in cluster.servers.keys() {
+            self.node(&place.key("servers"), *node);
+        }
         for (name, value) in &cluster.config {
             self.directive(&place.key("config").key(name), name, value);
         }

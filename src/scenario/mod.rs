@@ -89,6 +89,9 @@ pub struct Cluster {
     pub formation: Option<Formation>,
     /// How many times slower than a quick machine every node works: what it computes takes as many times longer.
     pub cpu: Option<u64>,
+    /// The servers that nodes begin with, by the node's number, if not with the run's: versions or paths.
+    #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "BTreeMap::is_empty")]
+    pub servers: BTreeMap<u64, String>,
     /// Further configuration of every server, by directive.
     #[serde(default, deserialize_with = "text_map")]
     pub config: BTreeMap<String, String>,

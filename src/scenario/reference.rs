@@ -90,6 +90,7 @@ The server to run: a version in quotes (`\"8.1\"`), or a path.
 | `node_timeout_ms` | 100 to 3600000 | `cluster-node-timeout`; 5000 if absent |
 | `formation` | `meet` or `preset` | whether the operator introduces the nodes to each other (if absent), or they start with the `nodes.conf` of a formed cluster |
 | `cpu` | 1 to 1000 | how many times slower than a quick machine every node works; 1 if absent |
+| `servers` | `{node: version}` | the servers that nodes begin with, if not with the run's: `{1: \"8.0\", 2: \"8.0\"}` makes a cluster of mixed versions |
 | `config` | directives with their values | further configuration of every server |
 
 ## `network`

@@ -276,6 +276,7 @@ impl<W: World> Scheduler<W> {
         match act {
             Act::Start { node, incarnation } => self.world.start(node, incarnation, now)?,
             Act::Wipe { node } => self.world.wipe(node)?,
+            Act::Install { node, server } => self.world.install(node, &server)?,
             Act::Slow { node, times_slower } => self.world.slow(node, times_slower),
             Act::Resume { node, order } => {
                 if let Some(turn) = self.world.resume(node, now, order.seed)? {
@@ -288,6 +289,14 @@ impl<W: World> Scheduler<W> {
             Act::Mark { node, signal } => self.world.mark(node, signal),
             Act::Signal { node, signal } => {
                 if let Some(turn) = self.world.signal(node, signal, now)? {
+                    self.after_turn(Host::Node(node), event, turn);
+                }
+            }
+            Act::Afflict { node, fault, affliction } => {
+                self.world.afflict(node, fault, affliction.as_ref(), now);
+            }
+            Act::LosePower { node, remains } => {
+                if let Some(turn) = self.world.lose_power(node, remains, now)? {
                     self.after_turn(Host::Node(node), event, turn);
                 }
             }

@@ -12,9 +12,8 @@ use super::libc_version;
 use super::libraries::{self, LIBRARY_FOLDER};
 use super::sources::{self, Distribution, Mirror};
 use super::store::Contents;
-use super::tools::{self, BuiltTools};
 use super::version::{Family, Spec, Version};
-use super::workshop::{Bench, Built};
+use super::workshop::{Bench, Built, BuiltTools};
 
 /// A release of a distribution, with the series of servers it carried when this was written. They are hints of where to
 /// look first: what it carries now is asked of the mirror.
@@ -110,7 +109,7 @@ pub(super) fn fetch_tools(offer: &Offer, spec: &Spec, bench: &Bench) -> Result<B
     let chosen = choose(spec, apt.candidates(&package)?)?;
     let files = apt.download(&[format!("{package}={}", chosen.package_version)])?;
     let own_libc = needs_own_libc(&apt)?;
-    let names = tools::names(spec.family);
+    let names = spec.family.tools();
     for name in &names {
         let found = apt.unpacked(&["usr/bin"], name).ok_or_else(|| FetchError::Missing(name.clone()))?;
         fs::copy(found, bench.entry.join(name))?;

@@ -8,7 +8,7 @@ use super::inspect::inspect;
 use super::options::{Notify, Options};
 use super::server::{Origin, Server};
 use super::store::Store;
-use super::tools::Toolbox;
+use super::toolbox::Toolbox;
 use super::version::{Family, Spec};
 use crate::event_log::ServerIdentity;
 

@@ -1,5 +1,6 @@
 //! Turns a file into a server that is known to start, or into the reason why it cannot be simulated.
 
+use std::collections::BTreeMap;
 use std::fs::{File, Metadata};
 use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::fs::PermissionsExt;
@@ -15,7 +16,7 @@ use super::error::{Reason, Refusal};
 use super::libc_version::{self, HOST_LOADER};
 use super::probe;
 use super::server::{Launch, Origin, Server};
-use super::tools::Toolbox;
+use super::toolbox::Toolbox;
 use super::version::{Family, Version};
 use crate::workers;
 
@@ -61,6 +62,7 @@ fn server(launch: Launch, origin: Origin, said: Said, sha256: String, interprete
         binary,
         loader,
         origin,
+        beside: BTreeMap::new(),
         toolbox: Toolbox::default(),
     }
 }

@@ -1,11 +1,12 @@
 //! A server that can be simulated: what it is, and how it is started.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::libc_version;
-use super::tools::Toolbox;
+use super::toolbox::Toolbox;
 use super::version::Family;
 use crate::event_log::ServerIdentity;
 
@@ -32,6 +33,8 @@ pub struct Server {
     pub toolbox: Toolbox,
     /// What `--server` finds it by again: a file as it was named, or the version that the store has it under.
     pub spec: String,
+    /// Servers that a plan gives to nodes beside this one, by the names that it has for them.
+    pub beside: BTreeMap<String, Server>,
 }
 
 /// A dynamic loader named outright, and the folders it takes libraries from first.
@@ -65,6 +68,11 @@ impl Server {
             build_id: self.build_id.clone(),
             sha256: self.sha256.clone(),
         }
+    }
+
+    /// What makes those beside it the same.
+    pub fn identities_beside(&self) -> BTreeMap<String, ServerIdentity> {
+        self.beside.iter().map(|(name, server)| (name.clone(), server.identity())).collect()
     }
 
     /// The file to execute: the binary, or its loader.

@@ -4,7 +4,6 @@
 //! own, else it is fetched from where servers of that version come from. Where no source of that version has it, another
 //! version's stands in, and that is said.
 
-use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
@@ -18,25 +17,17 @@ use super::error::{Attempt, FetchError, Reason};
 use super::fetch;
 use super::folder;
 use super::inspect;
-use super::options::{Notify, Options};
+use super::options::Notify;
 use super::server::{Loader, Server};
 use super::store::{Contents, Store};
-use super::version::{Family, Spec, Version};
+use super::toolbox::Toolbox;
+use super::version::{Family, Spec, TOOLS, Version};
 use super::wheel;
-use super::workshop::{Bench, Workshop};
+use super::workshop::{Bench, BuiltTools, Workshop};
 
-/// The tools of a server, without its family's name before them.
-const TOOLS: [&str; 2] = ["cli", "benchmark"];
 const MANIFEST: &str = "tools.json";
 /// So many digits of its hash name a server among the launchers.
 const LAUNCHER_DIGITS: usize = 16;
-
-/// Where the programs of guests are looked for.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Toolbox {
-    cache_dir: PathBuf,
-    path_dirs: Option<OsString>,
-}
 
 /// A program that can be a guest, and how to start it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,19 +91,7 @@ struct Manifest {
     contents: Contents,
 }
 
-/// Tools that were taken out of what was fetched.
-pub(super) struct BuiltTools {
-    pub version: String,
-    pub origin: String,
-    pub contents: Contents,
-}
-
 impl Toolbox {
-    /// Where the caller says.
-    pub fn of(options: &Options) -> Self {
-        Toolbox { cache_dir: options.cache_dir.clone(), path_dirs: options.path_dirs.clone() }
-    }
-
     /// The program of a guest that is to run against `server`: what `word` names, and where it finds the server's tools.
     pub fn guest(&self, word: &str, server: &Server, notify: Notify) -> Result<Program, ProgramError> {
         let program = self.program(word, server, notify)?;
@@ -302,11 +281,6 @@ fn folder_name(family: Family, version: &str, source: &fetch::Source) -> String 
         fetch::Source::Packages(_) => "package",
     };
     format!("{family}-{version}-{kind}")
-}
-
-/// The names of a family's tools.
-pub(super) fn names(family: Family) -> [String; 2] {
-    TOOLS.map(|tool| format!("{family}-{tool}"))
 }
 
 /// Which tool a word names, of either family: a scenario need not know which server it meets.

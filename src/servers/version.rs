@@ -28,7 +28,15 @@ pub struct Spec {
     pub version: Version,
 }
 
+/// The tools of a server, without its family's name before them.
+pub(super) const TOOLS: [&str; 2] = ["cli", "benchmark"];
+
 impl Family {
+    /// The names of its tools.
+    pub(super) fn tools(self) -> [String; 2] {
+        TOOLS.map(|tool| format!("{self}-{tool}"))
+    }
+
     /// As written in specs and names of packages.
     pub const fn as_str(self) -> &'static str {
         match self {

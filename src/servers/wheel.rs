@@ -13,8 +13,7 @@ use super::error::FetchError;
 use super::folder;
 use super::inspect;
 use super::store::Contents;
-use super::tools::BuiltTools;
-use super::workshop::{Bench, Built};
+use super::workshop::{Bench, Built, BuiltTools};
 
 /// Where it comes from, for people.
 pub(super) const SOURCE: &str = "PyPI";

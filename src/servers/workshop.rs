@@ -40,6 +40,14 @@ pub(super) struct Built {
     pub contents: Contents,
 }
 
+/// Tools that a fetch put into a bench's `entry`.
+pub(super) struct BuiltTools {
+    pub version: String,
+    /// Where they came from, for people.
+    pub origin: String,
+    pub contents: Contents,
+}
+
 impl<'a> Workshop<'a> {
     /// Waits for whoever is fetching into the store, and clears away what killed fetches left.
     pub fn open(store: &'a Store, notify: Notify<'_>) -> io::Result<Workshop<'a>> {

@@ -35,6 +35,8 @@ pub const PIPES: usize = 64;
 pub const COUNTERS: usize = 32;
 /// Signals, counted from 0.
 pub const SIGNALS: usize = 65;
+/// Rules for file calls that one machine can have at once.
+pub const FILE_RULES: usize = 16;
 /// Options of a socket that are numbers.
 pub const OPTIONS: usize = 18;
 /// Bytes a receive area holds, which is what a socket can have unread.
@@ -71,8 +73,8 @@ pub struct Page {
     pub flags: Shared<u32>,
     /// Seed of everything random in this incarnation.
     pub seed: Shared<[u64; 4]>,
-    /// Nanoseconds of the Unix epoch when virtual time is zero.
-    pub epoch_ns: Shared<u64>,
+    /// The time of day.
+    pub wall: WallClock,
     /// Value of the monotonic clock when virtual time is zero.
     pub monotonic_base_ns: Shared<u64>,
     /// How many times slower than a quick machine this one works, at least 1; the world may change it between turns.
@@ -95,6 +97,10 @@ pub struct Page {
     pub pipe_activity: Shared<u32>,
     /// Set when something was written to the standard output.
     pub printed: Shared<u32>,
+    /// Who minds file calls, bits of [`watch`]; 0 lets them all pass unseen.
+    pub files_watched: Shared<u32>,
+    /// What becomes of file calls; the first rule that matches and is not spent decides.
+    pub file_rules: [FileRule; FILE_RULES],
     /// The kernel took no filter, so calls that go round the shim go unnoticed.
     pub unguarded: Shared<u32>,
     /// Bytes of records in the outbox.
@@ -111,6 +117,90 @@ pub struct Page {
     pub sockets: [Socket; SOCKETS],
     pub pipes: [Pipe; PIPES],
     pub counters: [Counter; COUNTERS],
+}
+
+/// How the time of day goes. A right clock has gone at its rate from the beginning of virtual time.
+#[repr(C)]
+pub struct WallClock {
+    /// The instant of virtual time from which on the rest holds.
+    pub since_ns: Shared<u64>,
+    /// Nanoseconds of the Unix epoch that it shows then.
+    pub shown_ns: Shared<u64>,
+    /// How fast it goes, in millionths of virtual time.
+    pub rate_ppm: Shared<u64>,
+    /// How far its other time is from this one.
+    pub strobe_ns: Shared<i64>,
+    /// How long it shows each of the two; 0 if there is but one.
+    pub every_ns: Shared<u64>,
+}
+
+/// As fast as virtual time.
+pub const RATE_PPM: u64 = 1_000_000;
+
+/// Who minds file calls.
+pub mod watch {
+    /// There are rules.
+    pub const RULES: u32 = 1;
+    /// What is on the disk for sure is kept account of.
+    pub const JOURNAL: u32 = 2;
+    /// Each call is to be told.
+    pub const TELL: u32 = 4;
+}
+
+/// The classes of files, one bit each, told by their names.
+pub mod file_class {
+    pub const NODES_CONF: u32 = 1;
+    pub const AOF_BASE: u32 = 2;
+    pub const AOF_INCR: u32 = 4;
+    pub const AOF_MANIFEST: u32 = 8;
+    pub const RDB: u32 = 16;
+    pub const CONFIG: u32 = 32;
+    pub const FOLDER: u32 = 64;
+}
+
+/// The calls that concern files, one bit each.
+pub mod file_call {
+    pub const OPEN: u32 = 1;
+    pub const WRITE: u32 = 2;
+    pub const FSYNC: u32 = 4;
+    pub const RENAME: u32 = 8;
+    pub const UNLINK: u32 = 16;
+    /// The bytes that a file had are none any more.
+    pub const TRUNCATE: u32 = 32;
+}
+
+/// What a rule makes of a call.
+pub mod file_verdict {
+    /// It is done, and that is all.
+    pub const PASS: u32 = 0;
+    /// It fails with the `errno` that is the rule's value.
+    pub const FAIL: u32 = 1;
+    /// Half of the bytes are written.
+    pub const SHORT: u32 = 2;
+    /// It takes as many nanoseconds as the rule's value says.
+    pub const SLOW: u32 = 3;
+    /// The machine is gone before it took effect.
+    pub const CRASH_BEFORE: u32 = 4;
+    /// The machine is gone after it took effect.
+    pub const CRASH_AFTER: u32 = 5;
+    /// It says that it is done, and it is not.
+    pub const LIE: u32 = 6;
+}
+
+/// A rule for file calls.
+#[repr(C)]
+pub struct FileRule {
+    /// Which calls it is for, bits of [`file_call`]; 0 is no rule.
+    pub calls: Shared<u32>,
+    /// Which files it is for, bits of [`file_class`].
+    pub classes: Shared<u32>,
+    /// One of [`file_verdict`].
+    pub verdict: Shared<u32>,
+    pub value: Shared<u64>,
+    /// Calls that match and still pass before it begins to decide.
+    pub skip: Shared<u64>,
+    /// Calls that it still decides.
+    pub left: Shared<u64>,
 }
 
 /// Why a process gave the turn up, or what became of it.
@@ -131,6 +221,8 @@ pub mod state {
     pub const BUSY: u32 = 6;
     /// All its threads wait for locks or conditions that only they themselves could give; the page's text says which.
     pub const DEADLOCK: u32 = 7;
+    /// Its machine is gone, by a rule for file calls.
+    pub const CRASHED: u32 = 8;
 }
 
 /// A process of the node.
@@ -279,6 +371,9 @@ pub mod record {
     pub const SIGNAL: u32 = 8;
     /// Listens at port `value` no more.
     pub const UNLISTEN: u32 = 9;
+    /// Makes the file call `value & 0xffff` for a file of class `value >> 16`; the bytes it wrote are in `handle`, the
+    /// number of the file's node in `extra`, and its path is the payload. Where there are two paths, NUL is between them.
+    pub const FILE: u32 = 10;
 }
 
 /// A record in the outbox, followed by `len` bytes of payload, padded to 8.

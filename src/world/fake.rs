@@ -8,7 +8,7 @@ use std::net::SocketAddrV4;
 
 use super::{Next, ProgramFile, Seen, Turn, World, WorldError};
 use crate::actor::message::{Arrival, Chunk};
-use crate::fault::{Lie, Signal};
+use crate::fault::{Affliction, FaultId, Lie, POWER_LOST, Remains, Signal};
 use crate::id::{GuestId, Host, NodeId};
 use crate::time::{SimDuration, SimTime};
 
@@ -139,6 +139,10 @@ impl World for Fake {
         Ok(())
     }
 
+    fn install(&mut self, _node: NodeId, _server: &str) -> Result<(), WorldError> {
+        Ok(())
+    }
+
     fn wipe(&mut self, _node: NodeId) -> Result<(), WorldError> {
         Ok(())
     }
@@ -171,6 +175,19 @@ impl World for Fake {
         if let Some(script) = self.scripts.get_mut(&node) {
             script.marked = Some(signal);
         }
+    }
+
+    fn afflict(&mut self, _node: NodeId, _fault: FaultId, _affliction: Option<&Affliction>, _now: SimTime) {}
+
+    fn lose_power(
+        &mut self,
+        node: NodeId,
+        _remains: Remains,
+        now: SimTime,
+    ) -> Result<Option<Turn>, WorldError> {
+        let turn = self.signal(node, Signal::Kill, now)?;
+        let next = Next::Exited(POWER_LOST.to_owned());
+        Ok(turn.map(|turn| Turn { next, ..turn }))
     }
 
     fn start_guest(&mut self, guest: GuestId, _now: SimTime) -> Result<ProgramFile, WorldError> {

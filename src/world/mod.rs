@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use crate::actor::message::{Arrival, Chunk, End, GuestMessage, Message, NetworkMessage, NodeMessage};
 use crate::event::{ChildState, OutputStream};
-use crate::fault::{Lie, Signal};
+use crate::fault::{Affliction, FaultId, FileCall, FileClass, Lie, Remains, Signal};
 use crate::id::{ActorId, GuestId, Host, NodeId};
 use crate::time::SimTime;
 
@@ -39,6 +39,8 @@ pub enum Seen {
     Output { stream: OutputStream, line: String },
     /// A child came or went.
     Child { pid: u32, state: ChildState },
+    /// It made a call that concerns a file.
+    File { call: FileCall, file: FileClass },
 }
 
 impl Seen {
@@ -51,6 +53,9 @@ impl Seen {
             Seen::Log { line } => return (owner, Message::Node(NodeMessage::Log { line })),
             Seen::Output { stream, line } => {
                 return (owner, Message::Guest(GuestMessage::Output { stream, line }));
+            }
+            Seen::File { call, file } => {
+                return (owner, Message::Node(NodeMessage::File { call, file }));
             }
             Seen::Child { pid, state } => return (owner, child(owner, pid, state)),
             Seen::Listen { port } => NetworkMessage::Listen { host, port },
@@ -192,6 +197,9 @@ pub trait World {
     /// Empties the data directory of a node that has no process.
     fn wipe(&mut self, node: NodeId) -> Result<(), WorldError>;
 
+    /// From now on a node is started with the server that the plan names so.
+    fn install(&mut self, node: NodeId, server: &str) -> Result<(), WorldError>;
+
     /// Has the node's machine work so many times slower than the plan says, whichever process is on it.
     fn slow(&mut self, node: NodeId, times_slower: u64);
 
@@ -210,6 +218,18 @@ pub trait World {
 
     /// Notes a signal that the node's server takes with its next turn.
     fn mark(&mut self, node: NodeId, signal: Signal);
+
+    /// Something is wrong with the node's machine from now on, or, where nothing is given, what a fault did to it is undone.
+    fn afflict(&mut self, node: NodeId, fault: FaultId, affliction: Option<&Affliction>, now: SimTime);
+
+    /// The node's machine loses its power, and its disk has what is said of what was written; `None` where there is no
+    /// process.
+    fn lose_power(
+        &mut self,
+        node: NodeId,
+        remains: Remains,
+        now: SimTime,
+    ) -> Result<Option<Turn>, WorldError>;
 
     /// Starts a guest's program; it has not had a turn yet. What its file is.
     fn start_guest(&mut self, guest: GuestId, now: SimTime) -> Result<ProgramFile, WorldError>;

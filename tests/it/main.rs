@@ -12,6 +12,7 @@ mod cues;
 mod data;
 mod deadlock;
 mod determinism;
+mod disk;
 mod format;
 mod formation;
 mod freedom;

@@ -6,7 +6,7 @@ use valkey_fuzzer::id::NodeId;
 use valkey_fuzzer::report::{ActionOutcome, Status};
 use valkey_fuzzer::simulation::Simulation;
 
-use crate::support::{Ran, all_servers, plan, run};
+use crate::support::{Ran, all_servers, plan, run, server, server_with_others};
 
 /// What became of each operation, with its detail.
 fn ended(ran: &Ran) -> Vec<(ActionOutcome, &str)> {
@@ -186,4 +186,37 @@ fn a_shard_of_spare_nodes_comes_and_goes() {
             ],
         );
     }
+}
+
+/// From 8.0.1 over 8.1.1 to 9.1.2 under writes, with a kill in between.
+#[test]
+fn nodes_are_upgraded_one_after_the_other_while_they_serve() {
+    let plan = plan(include_str!("../../scenarios/rolling-upgrade-under-writes.yaml"));
+    let ran = run(&plan, &server_with_others("8.0.1", &plan));
+    let done: Vec<bool> =
+        ran.report.operations.iter().map(|action| action.outcome == ActionOutcome::Done).collect();
+    assert_eq!(done, [true, true], "{:?}", ran.report.operations);
+    for version in ["8.0.1", "8.1.1", "9.1.2"] {
+        let says = format!("Valkey version={version},");
+        assert_eq!(ran.log().matches(&says).count(), if version == "8.1.1" { 7 } else { 6 }, "{version}");
+    }
+    assert!(matches!(ran.report.status, Status::Passed), "{:?}", ran.report.validations);
+}
+
+#[test]
+fn a_cluster_of_mixed_versions_hands_over_both_ways() {
+    let plan = plan(include_str!("../../scenarios/mixed-versions-failover.yaml"));
+    let ran = run(&plan, &server_with_others("9.1.2", &plan));
+    assert_eq!(ran.log().matches("Valkey version=8.1.1,").count(), 3);
+    assert_ended(&ran, &["node-4 took over shard 2", "node-2 took over shard 1", "node-3 took over shard 2"]);
+}
+
+#[test]
+fn a_server_that_nobody_looked_for_is_missed_before_the_run() {
+    let plan =
+        plan("scenario: {name: missing, seed: 1}\noperations: [{type: restart, node: 2, server: \"8.1.1\"}]");
+    let folder = tempfile::tempdir().expect("there is room for results");
+    let server = server();
+    let error = Simulation::new(&plan, &server, folder.path()).run(&AtomicBool::new(false), &mut |_| {});
+    assert!(error.err().is_some_and(|error| error.to_string().contains("8.1.1")));
 }

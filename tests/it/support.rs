@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 
 use tempfile::TempDir;
 use valkey_fuzzer::cli;
-use valkey_fuzzer::commands::servers::{find_server, options};
+use valkey_fuzzer::commands::servers::{find_server, options, with_others};
 use valkey_fuzzer::plan::Plan;
 use valkey_fuzzer::plan::resolve::resolve;
 use valkey_fuzzer::report::{RunReport, Status, Validation};
@@ -18,6 +18,13 @@ use valkey_fuzzer::simulation::{Outcome, Simulation};
 /// The server that a plain `run` takes; fetched if there is none. A test without a server fails.
 pub fn server() -> Server {
     find_server(None, &cli::environment()).expect("a server is found or fetched")
+}
+
+/// A server of the store with those that a plan gives to nodes beside it.
+pub fn server_with_others(spec: &str, plan: &Plan) -> Server {
+    let environment = cli::environment();
+    let found = find_server(Some(spec.to_owned()), &environment).expect("the server is in the store");
+    with_others(found, plan.other_servers(), &environment).expect("the others are in the store")
 }
 
 /// Every server that is at hand: at least the one of a plain `run`.

@@ -21,6 +21,8 @@ struct Process {
     incarnation: u32,
     /// How many faults pause it.
     pauses: u32,
+    /// It ended by itself, and was not started since.
+    fell: bool,
     /// Its machine is gone.
     lost: bool,
     /// How many times slower faults make its machine.
@@ -32,7 +34,14 @@ impl Fleet {
         let layout = plan.cluster.layout();
         let process = |node: NodeId| {
             let alive = !layout.is_spare(node);
-            Process { alive, incarnation: u32::from(alive), pauses: 0, lost: false, slowed: BTreeMap::new() }
+            Process {
+                alive,
+                incarnation: u32::from(alive),
+                pauses: 0,
+                lost: false,
+                fell: false,
+                slowed: BTreeMap::new(),
+            }
         };
         let clients = plan.workload.as_ref().map_or(0, |workload| workload.clients);
         Fleet { nodes: layout.hosts().map(|node| (node, process(node))).collect(), clients }
@@ -51,18 +60,25 @@ impl Fleet {
     }
 
     /// A process ended; what paused it ended with it.
-    pub fn ended(&mut self, node: NodeId) {
+    pub fn ended(&mut self, node: NodeId, expected: bool) {
         let process = self.process(node);
         process.alive = false;
         process.pauses = 0;
+        process.fell = !expected;
     }
 
     /// A process is started again; gives its incarnation.
     pub fn started(&mut self, node: NodeId) -> u32 {
         let process = self.process(node);
         process.alive = true;
+        process.fell = false;
         process.incarnation += 1;
         process.incarnation
+    }
+
+    /// Whether the process ended by itself, and nobody started it since.
+    pub fn has_fallen(&self, node: NodeId) -> bool {
+        self.nodes.get(&node).is_some_and(|process| process.fell)
     }
 
     /// A fault makes a machine so many times slower, or does no more; gives how slow it is now.

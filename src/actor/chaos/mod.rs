@@ -96,10 +96,10 @@ impl Chaos {
             ChaosMessage::BusStep { op, step } => self.stepped(op, step, out),
             ChaosMessage::OperationEnded { op } => self.ended(op, out),
             ChaosMessage::Resolved { fault, nodes } => self.resolved(fault, nodes, out),
+            ChaosMessage::NodeExited { node, expected } => self.exited(node, expected, out),
             ChaosMessage::Seen { fault, nodes } => self.seen(fault, nodes, out),
             ChaosMessage::LastCall => self.last_call = true,
-            ChaosMessage::NodeExited { node } => self.exited(node, out),
-            ChaosMessage::StartNode { node, empty } => self.start_node(node, empty, out),
+            ChaosMessage::StartNode { node, empty, server } => self.start_node(node, (empty, server), out),
             ChaosMessage::Tick { token } => self.ticked(token, out),
             ChaosMessage::Cease => self.cease(out),
         }
@@ -183,12 +183,15 @@ impl Chaos {
     }
 
     /// Starts a node for the operator: whoever starts it, its incarnations are counted here.
-    fn start_node(&mut self, node: NodeId, empty: bool, out: &mut Out) {
+    fn start_node(&mut self, node: NodeId, (empty, server): (bool, Option<String>), out: &mut Out) {
         if self.fleet.is_alive(node) {
             return;
         }
         if empty {
             out.send(ActorId::Node(node), Message::Node(NodeMessage::Wipe));
+        }
+        if let Some(server) = server {
+            out.send(ActorId::Node(node), Message::Node(NodeMessage::Install { server }));
         }
         strike::start(node, &mut self.fleet, out);
     }
@@ -202,10 +205,11 @@ impl Chaos {
         }
     }
 
-    fn exited(&mut self, node: NodeId, out: &mut Out) {
-        self.fleet.ended(node);
+    fn exited(&mut self, node: NodeId, expected: bool, out: &mut Out) {
+        self.fleet.ended(node, expected);
         for case in self.cases.values_mut() {
-            if matches!(case.state, State::Lasting(Hit::Dying(dying)) if dying == node) {
+            if matches!(case.state, State::Lasting(Hit::Dying(dying) | Hit::Awaited(dying)) if dying == node)
+            {
                 let hit = strike::died(&case.fault, node, out);
                 case.state = hit.map_or(State::Over, State::Lasting);
             }

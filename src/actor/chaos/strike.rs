@@ -9,7 +9,9 @@ use crate::actor::message::{
     BusSides, ChaosMessage, Message, NetworkMessage, NodeMessage, Rule, ValidatorMessage,
 };
 use crate::event::Body;
-use crate::fault::{BusRule, Effect, Fault, FaultId, Links, Seam, Signal, Stage, Target};
+use crate::fault::{
+    Affliction, BusRule, Effect, Fault, FaultId, Links, Remains, Seam, Signal, Stage, Step, Target,
+};
 use crate::id::{ActorId, Host, NodeId};
 use crate::time::SimDuration;
 
@@ -31,6 +33,10 @@ pub(super) enum Hit {
     Paused(NodeId, u32),
     /// The network has a rule.
     Ruled,
+    /// The machine is to lose its power at a step.
+    Awaited(NodeId),
+    /// The machine has an affliction.
+    Afflicted(NodeId),
 }
 
 /// What there is to do, once it is clear whom it hits.
@@ -58,6 +64,9 @@ pub(super) fn fire(fault: &Fault, nodes: &[Option<NodeId>], fleet: &mut Fleet, o
 
 /// A process that was sent a signal ended; gives what is to be undone, if anything is.
 pub(super) fn died(fault: &Fault, node: NodeId, out: &mut Out) -> Option<Hit> {
+    if matches!(fault.action.effect(), Effect::Crash { step: Some(_), .. }) {
+        relieve(node, fault.id, out);
+    }
     let (_, Some(delay)) = fault.action.ends_process()? else { return None };
     let restart = ChaosMessage::Restart { fault: fault.id, node };
     out.send_after(delay, ActorId::Chaos, Message::Chaos(restart));
@@ -88,6 +97,14 @@ pub(super) fn heal(fault: FaultId, hit: Hit, fleet: &mut Fleet, out: &mut Out) {
             format!("{node} works as before")
         }
         Hit::Paused(node, incarnation) => unpause(node, incarnation, fleet, out),
+        Hit::Awaited(node) => {
+            relieve(node, fault, out);
+            format!("the step has not come: {node} keeps its power")
+        }
+        Hit::Afflicted(node) => {
+            relieve(node, fault, out);
+            raise(node, fleet, out)
+        }
         Hit::Ruled => {
             out.send(ActorId::Network, Message::Network(NetworkMessage::ClearRule { fault }));
             "links are as before".to_owned()
@@ -95,6 +112,22 @@ pub(super) fn heal(fault: FaultId, hit: Hit, fleet: &mut Fleet, out: &mut Out) {
     };
     disturbed(text.clone(), out);
     out.note(Body::Heal { fault, text });
+}
+
+/// What a fault did to a machine is undone.
+fn relieve(node: NodeId, fault: FaultId, out: &mut Out) {
+    let message = NodeMessage::Afflict { fault, affliction: None };
+    out.send(ActorId::Node(node), Message::Node(message));
+}
+
+/// Starts a server that ended by itself, as whoever looks after it does once its machine is in order.
+fn raise(node: NodeId, fleet: &mut Fleet, out: &mut Out) -> String {
+    if !fleet.has_fallen(node) {
+        return format!("{node}'s machine is in order");
+    }
+    let incarnation = fleet.started(node);
+    out.send(ActorId::Node(node), Message::Node(NodeMessage::Start { incarnation }));
+    format!("{node}'s machine is in order, and it is started again")
 }
 
 /// Starts a node that has no process, on a machine that is there.
@@ -135,6 +168,10 @@ impl Strike<'_> {
                 self.kill(signal, restart_after.is_some(), fleet, out)
             }
             Effect::Pause => self.pause(fleet, out),
+            Effect::Afflict(affliction) => self.afflict(affliction, out),
+            Effect::Crash { step, leaves, restart_after } => {
+                self.crash(step, leaves, restart_after.is_some(), fleet, out)
+            }
             Effect::Lie(lie) => {
                 let (node, about) = (self.living(fleet)?, self.nodes.get(1).copied().flatten());
                 out.send(ActorId::Node(node), Message::Node(NodeMessage::Lie { lie, about }));
@@ -190,6 +227,46 @@ impl Strike<'_> {
         Ok((text, Some(Hit::Paused(node, fleet.incarnation(node)))))
     }
 
+    fn afflict(&self, affliction: Affliction, out: &mut Out) -> Performed {
+        let node = self.node()?;
+        let duration = self.fault.action.lasts();
+        self.heal_after(duration, out);
+        let text = format!("{} at {} for {}", affliction.in_words(), self.who(), words::seconds(duration));
+        self.tell(node, affliction, out);
+        Ok((text, Some(Hit::Afflicted(node))))
+    }
+
+    /// The power goes at once, or at a step that the machine is told of.
+    fn crash(
+        &self,
+        step: Option<Step>,
+        leaves: Remains,
+        restarts: bool,
+        fleet: &Fleet,
+        out: &mut Out,
+    ) -> Performed {
+        let node = self.living(fleet)?;
+        let Some(step) = step else {
+            let message = NodeMessage::LosePower { remains: leaves };
+            out.send(ActorId::Node(node), Message::Node(message));
+            return Ok((format!("power of {} lost", self.who()), restarts.then_some(Hit::Dying(node))));
+        };
+        self.tell(node, Affliction::Files(step.rule(leaves)), out);
+        self.heal_after(self.fault.action.lasts(), out);
+        let text = format!("{} loses its power {}", self.who(), step.in_words());
+        Ok((text, Some(Hit::Awaited(node))))
+    }
+
+    fn tell(&self, node: NodeId, affliction: Affliction, out: &mut Out) {
+        let message = NodeMessage::Afflict { fault: self.fault.id, affliction: Some(affliction) };
+        out.send(ActorId::Node(node), Message::Node(message));
+    }
+
+    /// The one node that is hit, whether it has a process or not.
+    fn node(&self) -> Result<NodeId, String> {
+        self.nodes.first().copied().flatten().ok_or_else(|| words::nobody(self.targets[0]))
+    }
+
     fn slow(&self, times: u64, fleet: &mut Fleet, out: &mut Out) -> Performed {
         let node = self.living(fleet)?;
         tell_speed(node, fleet.slow(node, self.fault.id, Some(times)), out);
@@ -242,7 +319,7 @@ impl Strike<'_> {
 
     /// The one node that is hit, if it has a process.
     fn living(&self, fleet: &Fleet) -> Result<NodeId, String> {
-        let node = self.nodes.first().copied().flatten().ok_or_else(|| words::nobody(self.targets[0]))?;
+        let node = self.node()?;
         if fleet.is_alive(node) { Ok(node) } else { Err(format!("{} is down already", self.who())) }
     }
 

@@ -166,7 +166,7 @@ impl Rig {
             }
             (ActorId::Node(node), Message::Node(NodeMessage::Signal { .. })) => {
                 if let Some(delay) = self.ends_in {
-                    self.queue(now + delay, ChaosMessage::NodeExited { node });
+                    self.queue(now + delay, ChaosMessage::NodeExited { node, expected: true });
                 }
             }
             _ => {}

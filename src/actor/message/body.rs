@@ -6,6 +6,7 @@ use super::{
     NodeMessage, OperatorMessage, ValidatorMessage,
 };
 use crate::event::{Body, LinkState, Told};
+use crate::fault::POWER_LOST;
 use crate::id::Host;
 
 impl Arrived {
@@ -29,6 +30,9 @@ impl NodeMessage {
         match self {
             NodeMessage::Start { incarnation } => Body::Start { incarnation: *incarnation },
             NodeMessage::Wipe => Body::Tell { message: Told::Wipe },
+            NodeMessage::Install { server } => {
+                Body::Tell { message: Told::Install { server: server.clone() } }
+            }
             NodeMessage::Wake => Body::Wake,
             NodeMessage::Signal { signal } => Body::Signal { signal: signal.name().to_owned() },
             NodeMessage::Pause => Body::Pause { paused: true },
@@ -41,6 +45,11 @@ impl NodeMessage {
             NodeMessage::Deadlock { detail } => Body::Deadlock { detail: detail.clone() },
             NodeMessage::Log { line } => Body::Log { line: line.clone() },
             NodeMessage::Child { pid, state } => Body::Child { pid: *pid, state: *state },
+            NodeMessage::File { call, file } => Body::File { call: *call, file: *file },
+            NodeMessage::Afflict { fault, affliction } => {
+                Body::Rule { fault: *fault, on: affliction.is_some() }
+            }
+            NodeMessage::LosePower { .. } => Body::Signal { signal: POWER_LOST.to_owned() },
             NodeMessage::Lie { lie, about } => Body::Tell { message: Told::Lie { lie: *lie, about: *about } },
             NodeMessage::Lied { lie } => Body::Tell { message: Told::Lied { lie: *lie } },
             NodeMessage::Cease => Body::Tell { message: Told::Cease },
@@ -115,10 +124,12 @@ impl ChaosMessage {
             ChaosMessage::Resolved { fault, nodes } => Told::Resolved { fault: *fault, nodes: nodes.clone() },
             ChaosMessage::Seen { fault, nodes } => Told::Seen { fault: *fault, nodes: nodes.clone() },
             ChaosMessage::LastCall => Told::LastCall,
-            ChaosMessage::NodeExited { node } => {
+            ChaosMessage::NodeExited { node, .. } => {
                 Told::NodeExited { node: *node, status: None, expected: None }
             }
-            ChaosMessage::StartNode { node, empty } => Told::StartNode { node: *node, empty: *empty },
+            ChaosMessage::StartNode { node, empty, server } => {
+                Told::StartNode { node: *node, empty: *empty, server: server.clone() }
+            }
             ChaosMessage::Tick { token } => Told::Tick { token: *token },
             ChaosMessage::Cease => Told::Cease,
         }

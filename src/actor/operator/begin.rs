@@ -16,6 +16,7 @@ pub(super) fn begin(op: &Op, desk: &mut Desk) -> (Box<dyn Job>, Progress) {
         OpAction::MoveReplica(kind) => deferred::start(kind, op, desk),
         OpAction::RemoveReplica(kind) => deferred::start(kind, op, desk),
         OpAction::ScaleIn(kind) => deferred::start(kind, op, desk),
+        OpAction::RollingUpgrade(kind) => deferred::start(kind, op, desk),
         OpAction::ScaleOut(kind) => deferred::start(kind, op, desk),
         action if action.parts().is_empty() => command::start(op, desk),
         action => sequence::start(op, action.parts(), begin, desk),

@@ -4,8 +4,8 @@ use super::deferred::Deferred;
 use super::roll::{Roll, Views};
 use crate::id::{NodeId, ShardId};
 use crate::op::{
-    AddReplica, Forget, Meet, MoveReplica, OpAction, RemoveReplica, Replicate, RestartEmpty, ScaleIn,
-    ScaleOut, Shutdown, ShutdownOption,
+    AddReplica, Forget, Meet, MoveReplica, OpAction, RemoveReplica, Replicate, RestartEmpty, RollingUpgrade,
+    ScaleIn, ScaleOut, Shutdown, ShutdownOption,
 };
 
 impl Deferred for AddReplica {
@@ -60,6 +60,21 @@ impl Deferred for ScaleOut {
         }
         parts.extend(self.moves());
         Ok(parts)
+    }
+}
+
+/// Each node by itself: who leads a shard is looked up again when its turn comes.
+impl Deferred for RollingUpgrade {
+    fn parts_now(&self, views: &Views, roll: &Roll) -> Result<Vec<OpAction>, String> {
+        let [node] = self.nodes.as_slice() else {
+            let alone = |node: &NodeId| RollingUpgrade { nodes: vec![*node], ..self.clone() }.into();
+            return Ok(self.nodes.iter().map(alone).collect());
+        };
+        let led = |shard: &ShardId| {
+            roll.parts(views, *shard).is_some_and(|parts| parts.primary == *node && parts.healthy > 0)
+        };
+        let led = self.shards.iter().copied().find(led).filter(|_| self.hand_over);
+        Ok(led.map(|shard| self.failover(shard)).into_iter().chain([self.restart(*node)]).collect())
     }
 }
 

@@ -23,6 +23,8 @@ struct Restart {
     node: NodeId,
     /// Whether its data directory is wiped in between.
     empty: bool,
+    /// The server that it gets, if another one.
+    server: Option<String>,
     since: SimTime,
     stage: Stage,
     deadline: u64,
@@ -38,24 +40,29 @@ enum Stage {
 
 impl Doing for Planned {
     fn start(&self, op: &Op, desk: &mut Desk) -> (Box<dyn Job>, Progress) {
-        begin(op, (self.node, self.kill), false, desk)
+        begin(op, (self.node, self.kill), (false, self.server.clone()), desk)
     }
 }
 
 impl Doing for RestartEmpty {
     fn start(&self, op: &Op, desk: &mut Desk) -> (Box<dyn Job>, Progress) {
-        begin(op, (self.node, self.kill), true, desk)
+        begin(op, (self.node, self.kill), (true, None), desk)
     }
 }
 
-fn begin(op: &Op, (node, kill): (NodeId, bool), empty: bool, desk: &mut Desk) -> (Box<dyn Job>, Progress) {
+fn begin(
+    op: &Op,
+    (node, kill): (NodeId, bool),
+    (empty, server): (bool, Option<String>),
+    desk: &mut Desk,
+) -> (Box<dyn Job>, Progress) {
     let op = op.id;
     let signal = if kill { Signal::Kill } else { Signal::Term };
     let wiped = if empty { ", and its data directory is wiped" } else { "" };
     desk.out.note(Body::Operation { op, text: format!("{} to {node}{wiped}", signal.name()) });
     desk.out.send(ActorId::Chaos, Message::Chaos(ChaosMessage::OperationAccepted { op }));
     let deadline = desk.terminal.set_timer(WITHIN, "restart: give up", desk.out);
-    let mut restart = Restart { op, node, empty, since: desk.now, stage: Stage::Ending, deadline };
+    let mut restart = Restart { op, node, empty, server, since: desk.now, stage: Stage::Ending, deadline };
     match desk.roll.dead.contains(&node) {
         true => restart.start_again(desk),
         false => desk.out.send(ActorId::Node(node), Message::Node(NodeMessage::Signal { signal })),
@@ -111,9 +118,10 @@ impl Job for Restart {
 
 impl Restart {
     fn start_again(&mut self, desk: &mut Desk) {
-        let (op, node, empty) = (self.op, self.node, self.empty);
-        desk.out.note(Body::Operation { op, text: format!("{node} is started again") });
-        desk.out.send(ActorId::Chaos, Message::Chaos(ChaosMessage::StartNode { node, empty }));
+        let (op, node, empty, server) = (self.op, self.node, self.empty, self.server.clone());
+        let with = server.as_ref().map(|server| format!(" with {server}")).unwrap_or_default();
+        desk.out.note(Body::Operation { op, text: format!("{node} is started again{with}") });
+        desk.out.send(ActorId::Chaos, Message::Chaos(ChaosMessage::StartNode { node, empty, server }));
         self.stage = Stage::Starting(desk.terminal.set_timer(LOOK_EVERY, "restart: look", desk.out));
     }
 

@@ -19,6 +19,12 @@ pub fn is(cue: &Cue, event: &Event, shown: &Shown) -> bool {
             _ => false,
         },
         Sight::Becomes(wanted) => shown.became.is_some_and(|(node, became)| became == *wanted && is_at(node)),
+        Sight::File(wanted, call) => match (event.actor, &event.body) {
+            (ActorId::Node(node), Body::File { call: made, file }) => {
+                made == call && wanted.covers(*file) && is_at(node)
+            }
+            _ => false,
+        },
         Sight::Fault(wanted, step) => is_step(&event.body, *wanted, *step),
         Sight::Log(text) => {
             line(event).is_some_and(|(node, line)| is_at(node) && line.contains(text.as_str()))

@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use super::progress::SearchLine;
-use super::servers::find_server;
+use super::servers::{find_server, with_others};
 use super::{CANNOT_LISTEN, Environment, Exit, say, say_to_stderr};
 use crate::campaign::summary::{Summary, junit, markdown, text};
 use crate::campaign::{
@@ -105,7 +105,9 @@ fn campaign<'a>(request: &Request, environment: &Environment, stop: &'a AtomicBo
         false => Source::Scenarios(scenarios),
     };
     // A scenario that has no plan at all is better refused now than after it was started.
-    source.plan(request.seed_start)?;
+    let others = source.plan(request.seed_start)?.other_servers();
+    let servers = servers.into_iter().map(|server| with_others(server, others.clone(), environment));
+    let servers = servers.collect::<Result<Vec<Server>>>()?;
     let out = request.out.clone().unwrap_or_else(|| Path::new("campaigns").join(folder_name(&source.name())));
     Ok(Campaign {
         source,

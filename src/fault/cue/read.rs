@@ -2,7 +2,7 @@
 
 use super::{Becoming, Cue, FaultStep, MigrationState, Sight, SlotStep, SyncStep};
 use crate::event::MessageType;
-use crate::fault::FaultId;
+use crate::fault::{FaultId, FileCall, FileClass};
 use crate::language::{Form, Key, Reader, names};
 
 /// The types of messages that a cluster of ours can send: no server loads a module.
@@ -10,7 +10,7 @@ fn messages() -> Vec<&'static str> {
     MessageType::NAMES.into_iter().filter(|name| *name != "module").collect()
 }
 
-/// The keys below `when`: one of the first seven says what is seen.
+/// The keys below `when`: one of the first eight says what is seen.
 pub const KEYS: &[Key] = &[
     Key::new(
         "bus",
@@ -34,10 +34,20 @@ pub const KEYS: &[Key] = &[
         Form::Word(names::<SyncStep>),
         "a replica, any or `node`, comes to this step of a synchronisation",
     ),
+    Key::new(
+        "file",
+        Form::Word(names::<FileClass>),
+        "a process, any or `node`'s, makes a `call` that concerns such a file",
+    ),
     Key::new("fault", Form::Whole(1, 65_535), "this other fault, from 1, has `fired` or is `healed`"),
     Key::new("from", Form::Node, "who sends the message; anybody if absent"),
     Key::new("to", Form::Node, "who is to get it; anybody if absent"),
     Key::new("node", Form::Node, "where it is seen"),
+    Key::new(
+        "call",
+        Form::Word(names::<FileCall>),
+        "which call it makes for the file. Must be there with `file`",
+    ),
     Key::new("is", Form::Word(names::<SlotStep>), "what is done with the slot. Must be there with `slot`"),
     Key::new("fired", Form::Flag, "with `fault`: it hit somebody; holds if neither is written"),
     Key::new("healed", Form::Flag, "with `fault`: what it did is undone"),
@@ -56,6 +66,7 @@ const FORMS: &[(&str, &[&str])] = &[
     ("slot", &["is", "node", "nth"]),
     ("migration", &["node", "nth"]),
     ("sync", &["node", "nth"]),
+    ("file", &["call", "node", "nth"]),
     ("fault", &["fired", "healed"]),
 ];
 
@@ -116,6 +127,12 @@ fn sight(reader: &mut Reader, form: &str) -> Option<Sight> {
         "sync" => {
             no_replicas(reader, "sync", "there are no replicas");
             reader.word("sync").map(Sight::Sync)
+        }
+        "file" => {
+            if !reader.has("call") {
+                reader.wrong("it is not said what is done with the file", "add `call: fsync`, say");
+            }
+            Some(Sight::File(reader.word("file")?, reader.word("call")?))
         }
         _ => fault(reader),
     }

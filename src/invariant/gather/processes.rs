@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use super::super::evidence::{ExitReport, LogLine, StallReport};
 use super::super::no_crash::is_suspicious;
 use crate::event::Body;
-use crate::fault::Signal;
+use crate::fault::{POWER_LOST, Signal};
 use crate::id::NodeId;
 use crate::time::SimTime;
 
@@ -68,7 +68,7 @@ impl Processes {
 
     fn exit(&mut self, node: NodeId, at: SimTime, status: &str) {
         let signals = self.signals.remove(&node).unwrap_or_default();
-        let expected = signals.iter().any(|signal| ends_with(signal, status));
+        let expected = status == POWER_LOST || signals.iter().any(|signal| ends_with(signal, status));
         self.alive.insert(node, false);
         let reason = self.reasons.remove(&node);
         let (status, restarted_at) = (status.to_owned(), None);
@@ -112,9 +112,18 @@ fn reason_of_end(before: &str, line: &str) -> Option<String> {
     if let Some((_, assertion)) = line.split_once("==> ") {
         return Some(assertion.trim().to_owned());
     }
+    if let Some((_, why)) = line.split_once(" # ").filter(|(_, why)| is_last_word(why)) {
+        return Some(why.trim().to_owned());
+    }
     let (_, frame) = line.split_once('(').filter(|_| before.trim_end().ends_with("EIP:"))?;
     let (function, _) = frame.split_once(['+', ')'])?;
     (!function.is_empty()).then(|| format!("in {function}"))
+}
+
+/// Whether a server says so why it ends: `clusterSaveConfigOrDie` (`cluster_legacy.c`), and the errors of `aof.c` and
+/// `server.c` after which it calls `exit`.
+fn is_last_word(why: &str) -> bool {
+    why.starts_with("Fatal") || ["Exiting", "exiting"].iter().any(|word| why.contains(word))
 }
 
 /// Whether a process that got the signal may end with the status: killed, or shut down in order. One that has not set

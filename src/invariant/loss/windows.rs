@@ -20,7 +20,8 @@
 //! the end that cannot accuse the server wrongly.
 
 use super::super::evidence::{DiskReport, DiskStep, Evidence, ExitReport, FaultReport, PrimaryChange};
-use super::super::settings::Settings;
+use super::super::settings::{AppendFsync, Settings};
+use crate::fault::POWER_LOST;
 use crate::history::Entry;
 use crate::id::{NodeId, ShardId};
 use crate::time::{SimDuration, SimTime};
@@ -156,6 +157,29 @@ fn restart(evidence: &Evidence, exit: &ExitReport) -> Option<Window> {
     Some(Window { shard, after, until: exit.at, old: None, why })
 }
 
+/// Until when the append-only file of a machine that lost its power was surely synchronised; nothing if it has all that was
+/// acknowledged. `always` synchronises before it answers; `everysec` begins to once a second, waits up to a second for
+/// the one under way, and as long as that takes on a slow disk (`flushAppendOnlyFile` in `aof.c`).
+fn synchronised(
+    evidence: &Evidence,
+    exit: &ExitReport,
+    settings: &Settings,
+) -> Option<(SimTime, &'static str)> {
+    const TWICE_A_SECOND: SimDuration = SimDuration::from_secs(2);
+    let slow = evidence.faults.iter().filter(|fault| fault.hit.contains(&exit.node));
+    let slow = slow.filter_map(|fault| evidence.plan.faults.iter().find(|planned| planned.id == fault.id));
+    let slowest = slow.map(|planned| planned.action.slows_disk_by()).max().unwrap_or_default();
+    match settings.appendfsync() {
+        AppendFsync::Always => None,
+        AppendFsync::EverySecond => {
+            let back = TWICE_A_SECOND + slowest.times(2);
+            let ns = exit.at.as_ns().saturating_sub(back.as_ns());
+            Some((SimTime::from_ns(ns), "with what its append-only file had synchronised"))
+        }
+        AppendFsync::No => Some((SimTime::ZERO, "with an append-only file that it does not synchronise")),
+    }
+}
+
 /// Until when a restarted process has what the one before executed, and what it came back with; nothing if it has all.
 pub(super) fn kept(evidence: &Evidence, exit: &ExitReport, back: SimTime) -> Option<(SimTime, &'static str)> {
     let of_node = |report: &&DiskReport| report.node == exit.node;
@@ -165,9 +189,12 @@ pub(super) fn kept(evidence: &Evidence, exit: &ExitReport, back: SimTime) -> Opt
     let loaded = loaded.map(|report| report.step).find(|step| !matches!(step, DiskStep::Saved { .. }));
     match loaded {
         Some(DiskStep::LoadedAppendOnly) => {
-            let appends = Settings::at(evidence, exit.node, exit.at).appends();
-            // It was off in the end, so nobody can say how old the file is.
-            (!appends).then_some((SimTime::ZERO, "with an append-only file that was off"))
+            let settings = Settings::at(evidence, exit.node, exit.at);
+            if !settings.appends() {
+                // It was off in the end, so nobody can say how old the file is.
+                return Some((SimTime::ZERO, "with an append-only file that was off"));
+            }
+            (exit.status == POWER_LOST).then(|| synchronised(evidence, exit, &settings)).flatten()
         }
         Some(DiskStep::LoadedSnapshot) => {
             let saved = evidence.disk.iter().filter(of_node).filter(|report| report.at <= exit.at);

@@ -8,7 +8,7 @@
 //! expires early or late.
 //!
 //! Not followed are: cells (keys, or keys with one hash tag) of slots that operations moved, from then on; keys that the plan's
-//! own commands wrote; whatever is behind a command that the model does not know; anything where servers evict.
+//! own commands wrote; keys that expire, once a wall clock was wrong; whatever is behind a command that the model does not know; anything where servers evict.
 
 mod ask;
 mod cell;
@@ -113,7 +113,18 @@ fn followed_until(evidence: &Evidence, writers: &Writers, asks: &[Ask]) -> SimTi
     let touched = words.into_iter().filter_map(|word| writers.touched(word)).min();
     let slot = asks.first().map_or(0, |ask| key_slot(ask.entry.request.key().as_bytes()));
     let moved = moved_at(evidence, evidence.plan.cluster.shard_of_slot(slot));
-    touched.into_iter().chain(moved).chain(upset_at(evidence)).min().unwrap_or(SimTime::NEVER)
+    let misled = expires(asks).then(|| evidence.first_wrong_clock()).flatten();
+    touched.into_iter().chain(moved).chain(misled).chain(upset_at(evidence)).min().unwrap_or(SimTime::NEVER)
+}
+
+/// Whether a command says when a key expires, which is a time of day.
+fn expires(asks: &[Ask]) -> bool {
+    const WORDS: [&str; 8] = ["EX", "PX", "EXAT", "PXAT", "SETEX", "PSETEX", "GETEX", "HEXPIRE"];
+    let says = |word: &str| {
+        let word = word.to_ascii_uppercase();
+        WORDS.contains(&word.as_str()) || word.ends_with("EXPIRE") || word.ends_with("EXPIREAT")
+    };
+    asks.iter().flat_map(|ask| ask.commands.iter()).flat_map(|command| command.iter()).any(|word| says(word))
 }
 
 /// When an operation first may have moved slots that were given to a shard.

@@ -117,6 +117,11 @@ struct Renumbering {
 impl Renumbering {
     fn apply(&self, plan: &Plan) -> Plan {
         let mut plan = Plan { cluster: self.cluster.clone(), ..plan.clone() };
+        let kept = |(node, server): (&NodeId, &String)| {
+            let stays = self.old.is_spare(*node) || self.nodes.contains_key(node);
+            stays.then(|| (self.node(*node), server.clone()))
+        };
+        plan.cluster.servers = self.cluster.servers.iter().filter_map(kept).collect();
         for op in &mut plan.operations {
             op.action.renumber(self);
         }

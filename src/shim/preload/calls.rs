@@ -1,8 +1,9 @@
 //! The calls that work on descriptors of any kind: each is handed to the kind it is for, or to the kernel.
 
 use crate::descriptor::{self, Kind, entry};
+use crate::disk::{self, About};
 use crate::life::{alive, real};
-use crate::page::{self, Socket};
+use crate::page::{self, Socket, file_call};
 use crate::sys::{self, fail, kernel, reported, sys};
 use crate::transfer::{each_vector, written};
 use crate::{epoll, event, files, kernel_pipe, pipe, ready, socket, stream, turn, work};
@@ -126,11 +127,29 @@ unsafe extern "C" fn write(fd: i32, buffer: *const u8, len: usize) -> isize {
                 if fd == 1 || fd == 2 {
                     files::note_printed();
                 }
-                return reported(priced(sys!(sys::WRITE, fd, buffer, len)));
+                let perform = |len: usize| priced(sys!(sys::WRITE, fd, buffer, len));
+                return reported(disk::governed(file_call::WRITE, About::Descriptor(fd), len, perform));
             }
         };
         written(result, 0)
     }
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn pwrite(fd: i32, buffer: *const u8, len: usize, at: i64) -> isize {
+    // SAFETY: the caller owns `len` bytes at `buffer`.
+    let perform = |len: usize| unsafe { sys!(libc::SYS_pwrite64, fd, buffer, len, at) };
+    let written = disk::governed(file_call::WRITE, About::Descriptor(fd), len, perform);
+    if written > 0 {
+        disk::governed(file_call::TRUNCATE, About::Descriptor(fd), 0, |_| 0);
+    }
+    reported(written)
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn pwrite64(fd: i32, buffer: *const u8, len: usize, at: i64) -> isize {
+    // SAFETY: the caller's arguments, as for `pwrite`.
+    unsafe { pwrite(fd, buffer, len, at) }
 }
 
 /// The kernel's answer to a call that moves bytes, paid for.
@@ -149,6 +168,10 @@ fn is_stream(kind: Kind) -> bool {
 #[unsafe(no_mangle)]
 unsafe extern "C" fn writev(fd: i32, vectors: *const libc::iovec, count: i32) -> isize {
     if !is_stream(entry(fd).kind) {
+        if disk::is_watched() {
+            // SAFETY: the caller owns `count` vectors, and what each of them names.
+            return each_vector(vectors, count, |base, len| unsafe { write(fd, base, len) });
+        }
         // SAFETY: the caller's arguments, handed on as they are.
         return unsafe { kernel!(SYS_writev, fd, vectors, count) };
     }

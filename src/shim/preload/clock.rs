@@ -7,6 +7,7 @@ use core::cell::Cell;
 
 use crate::baton::Baton;
 use crate::life::{alive, real};
+use crate::page;
 use crate::signal::Interrupt;
 use crate::sys::{self, fail, reported, sys};
 use crate::work::{self, Look};
@@ -87,20 +88,32 @@ fn reading_ns(id: i32, caller: usize) -> u64 {
     let is_of_day = matches!(id, CLOCK_REALTIME | CLOCK_REALTIME_COARSE | CLOCK_TAI);
     let now = look(caller, if is_of_day { Look::OfDay } else { Look::OfLength });
     match id {
-        _ if is_of_day => turn::page().epoch_ns.get() + now,
+        _ if is_of_day => time_of_day(now),
         CLOCK_PROCESS_CPUTIME_ID | CLOCK_THREAD_CPUTIME_ID | ..0 => turn::page().busy_ns.get(),
         _ => turn::page().monotonic_base_ns.get() + now,
     }
 }
 
-/// The virtual instant at which clock `id` shows `time`.
+/// What the wall clock shows at an instant of virtual time, in nanoseconds of the Unix epoch.
+fn time_of_day(now: u64) -> u64 {
+    let wall = &turn::page().wall;
+    let since = now.saturating_sub(wall.since_ns.get());
+    let gone = (u128::from(since) * u128::from(wall.rate_ppm.get()) / u128::from(page::RATE_PPM)) as u64;
+    let other = since.checked_div(wall.every_ns.get()).is_some_and(|times| times % 2 == 1);
+    let shown = wall.shown_ns.get() + gone;
+    if other { shown.saturating_add_signed(wall.strobe_ns.get()) } else { shown }
+}
+
+/// The virtual instant at which clock `id` shows `time`, if it goes on as it does now.
 pub fn instant_of(id: i32, time: &Timespec) -> u64 {
     let shown = (time.seconds.max(0) as u64).saturating_mul(BILLION).saturating_add(time.nanoseconds as u64);
-    let base = match id {
-        CLOCK_REALTIME | CLOCK_REALTIME_COARSE | CLOCK_TAI => turn::page().epoch_ns.get(),
-        _ => turn::page().monotonic_base_ns.get(),
-    };
-    shown.saturating_sub(base)
+    let now = turn::page().now_ns.get();
+    match id {
+        CLOCK_REALTIME | CLOCK_REALTIME_COARSE | CLOCK_TAI => {
+            now.saturating_add_signed(shown.wrapping_sub(time_of_day(now)) as i64)
+        }
+        _ => shown.saturating_sub(turn::page().monotonic_base_ns.get()),
+    }
 }
 
 /// Whether it is a time at all.

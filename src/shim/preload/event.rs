@@ -1,6 +1,6 @@
 //! Descriptors that count: `eventfd`, and `timerfd` in virtual time.
 
-use crate::clock::BILLION;
+use crate::clock::{BILLION, Timespec, instant_of};
 use crate::descriptor::{self, Kind, entry};
 use crate::life::alive;
 use crate::page::{COUNTERS, Counter};
@@ -133,9 +133,9 @@ unsafe extern "C" fn timerfd_settime(
 
 /// The instant of virtual time that a clock of the server calls `at`.
 fn virtual_time(timer: &Counter, at: u64) -> u64 {
-    let page = turn::page();
-    let zero = if timer.semaphore.get() != 0 { page.epoch_ns.get() } else { page.monotonic_base_ns.get() };
-    at.saturating_sub(zero).max(1)
+    let clock = if timer.semaphore.get() != 0 { libc::CLOCK_REALTIME } else { libc::CLOCK_MONOTONIC };
+    let time = Timespec { seconds: (at / BILLION) as i64, nanoseconds: (at % BILLION) as i64 };
+    instant_of(clock, &time).max(1)
 }
 
 #[unsafe(no_mangle)]

@@ -1,12 +1,14 @@
 //! Files: real ones in the node's directory, made-up ones where the kernel would tell about the machine.
 //!
-//! Synchronisation to the disk does nothing: nobody pulls the plug of a simulated machine yet, and a killed process
-//! leaves its page cache behind.
+//! Synchronisation to the disk does nothing on the host: what a simulated machine loses with its power is a matter of
+//! account (`disk`), and a killed process leaves its page cache behind.
 
 use crate::descriptor::{self, Kind, entry};
+use crate::disk::{self, About};
 use crate::life::{alive, real};
+use crate::page::file_call;
 use crate::random::DEVICE;
-use crate::sys::{self, fail, kernel, sys};
+use crate::sys::{self, fail, kernel, reported, sys};
 use crate::{proc, turn};
 
 /// Without `constant_tsc` the server takes its monotonic clock from `clock_gettime`.
@@ -37,7 +39,7 @@ pub fn note_printed() {
 ///
 /// # Safety
 /// `path` ends with NUL, and lives as long as it is looked at.
-unsafe fn path_of<'a>(path: *const u8) -> &'a [u8] {
+pub unsafe fn path_of<'a>(path: *const u8) -> &'a [u8] {
     // SAFETY: as for this function.
     unsafe { core::ffi::CStr::from_ptr(path.cast()).to_bytes() }
 }
@@ -88,13 +90,52 @@ fn stands_for(path: &[u8]) -> Option<Kind> {
     fake_at(path).map(|content| Kind::Fake(content, 0))
 }
 
+/// Where the host has what the server calls `path`: its own folder has a made-up name, and is where it works.
+///
+/// # Safety
+/// `path` ends with NUL.
+pub unsafe fn on_host(path: *const u8) -> *const u8 {
+    if !alive() || path.is_null() {
+        return path;
+    }
+    let directory = turn::page().directory.get();
+    let len = directory.iter().position(|byte| *byte == 0).unwrap_or(directory.len());
+    // SAFETY: the caller's path.
+    let rest = unsafe { path_of(path) }.strip_prefix(&directory[..len]);
+    match rest {
+        Some([]) | Some(b"/") => c".".as_ptr().cast(),
+        // SAFETY: within the caller's path.
+        Some([b'/', ..]) => unsafe { path.add(len + 1) },
+        _ => path,
+    }
+}
+
 unsafe fn open_at(directory: i32, path: *const u8, flags: i32, mode: u32) -> i32 {
     // SAFETY: the caller's path.
     if let Some(fd) = simulated(unsafe { path_of(path) }, flags) {
         return fd;
     }
-    // SAFETY: the caller's arguments, handed on as they are.
-    unsafe { kernel!(SYS_openat, directory, path, flags, mode) as i32 }
+    // SAFETY: the caller's arguments, handed on as they are but for a made-up folder.
+    let perform = |path: *const u8| unsafe { sys!(libc::SYS_openat, directory, path, flags, mode) };
+    // SAFETY: the caller's path.
+    let (path, named) = unsafe { (on_host(path), path_of(path)) };
+    let fd = disk::governed(file_call::OPEN, About::Path(named), 0, |_| perform(path));
+    if fd >= 0 && flags & libc::O_TRUNC != 0 {
+        disk::governed(file_call::TRUNCATE, About::Descriptor(fd as i32), 0, |_| 0);
+    }
+    reported(fd) as i32
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn creat(path: *const u8, mode: u32) -> i32 {
+    // SAFETY: the caller's arguments.
+    unsafe { open_at(libc::AT_FDCWD, path, libc::O_CREAT | libc::O_WRONLY | libc::O_TRUNC, mode) }
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn creat64(path: *const u8, mode: u32) -> i32 {
+    // SAFETY: the caller's arguments, as for `creat`.
+    unsafe { creat(path, mode) }
 }
 
 /// A descriptor (or -1 and `errno`) where something stands for the machine's own file.
@@ -162,9 +203,47 @@ unsafe extern "C" fn fopen(path: *const u8, mode: *const u8) -> *mut u8 {
     // SAFETY: the caller's arguments.
     unsafe {
         let simulated = if alive() { fake_stream(path, mode) } else { None };
-        let real = || real!("fopen" as fn(*const u8, *const u8) -> *mut u8)(path, mode);
-        simulated.unwrap_or_else(real)
+        simulated.unwrap_or_else(|| open_stream(path, mode))
     }
+}
+
+/// A stream of the C library's over a file.
+unsafe fn open_stream(path: *const u8, mode: *const u8) -> *mut u8 {
+    // SAFETY: the caller's arguments.
+    unsafe {
+        let named = path_of(path);
+        let mut stream = core::ptr::null_mut();
+        let opened = disk::governed(file_call::OPEN, About::Path(named), 0, |_| {
+            stream = real!("fopen" as fn(*const u8, *const u8) -> *mut u8)(on_host(path), mode);
+            0
+        });
+        if opened < 0 {
+            fail(-opened as i32);
+        }
+        if !stream.is_null() && path_of(mode).contains(&b'w') {
+            disk::governed(file_call::TRUNCATE, About::Descriptor(libc::fileno(stream.cast())), 0, |_| 0);
+        }
+        stream
+    }
+}
+
+/// Buffered bytes are lost with the call that brought them, as they are when the buffer cannot be written out.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn fwrite(items: *const u8, size: usize, count: usize, stream: *mut u8) -> usize {
+    let next = real!("fwrite" as fn(*const u8, usize, usize, *mut u8) -> usize);
+    if !disk::is_watched() || size == 0 {
+        // SAFETY: the caller's arguments, handed on as they are.
+        return unsafe { next(items, size, count, stream) };
+    }
+    // SAFETY: the caller's stream.
+    let about = About::Descriptor(unsafe { libc::fileno(stream.cast()) });
+    // SAFETY: the caller's stream, and no more of its bytes than there are.
+    let perform = |len| unsafe { next(items, 1, len, stream) as isize };
+    let written = disk::governed(file_call::WRITE, about, size * count, perform);
+    if written < 0 {
+        fail(-written as i32);
+    }
+    written.max(0) as usize / size
 }
 
 #[unsafe(no_mangle)]
@@ -186,7 +265,8 @@ fn synchronised(fd: i32) -> i32 {
         return fail(libc::EINVAL);
     }
     // SAFETY: asks for flags, and nothing else.
-    unsafe { kernel!(SYS_fcntl, fd, libc::F_GETFD) as i32 }.min(0)
+    let is_there = |_| unsafe { sys!(sys::FCNTL, fd, libc::F_GETFD) }.min(0);
+    reported(disk::governed(file_call::FSYNC, About::Descriptor(fd), 0, is_there)) as i32
 }
 
 #[unsafe(no_mangle)]

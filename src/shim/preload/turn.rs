@@ -82,7 +82,7 @@ pub fn reopen(page: *const Page, participant: usize) {
     let held = enlist(participant);
     SINCE_NS.set(self::page().now_ns.get());
     if me().turn_value.load(Ordering::SeqCst) != held {
-        crate::give_up::give_up!("a program that takes the place of one of several threads is not simulated");
+        give_up(b"a program that takes the place of one of several threads is not simulated");
     }
 }
 
@@ -206,6 +206,19 @@ pub fn report_sent(handle: u64, bytes: &[u8]) {
     for piece in bytes.chunks(PIECE) {
         append(Record { kind: record::SEND, len: piece.len() as u32, handle, value: 0, extra: 0 }, piece);
     }
+}
+
+/// Reports a file call: what the record's numbers are (`handle`, `value`, `extra`), and its one or two paths.
+pub fn report_file([handle, value, extra]: [u64; 3], [path, other]: [&[u8]; 2]) {
+    let mut text = [0; 2048];
+    let separator: &[u8] = if other.is_empty() { b"" } else { b"\0" };
+    let mut len = 0;
+    for part in [path, separator, other] {
+        let taken = part.len().min(text.len() - len);
+        text[len..len + taken].copy_from_slice(&part[..taken]);
+        len += taken;
+    }
+    append(Record { kind: record::FILE, len: len as u32, handle, value, extra }, &text[..len]);
 }
 
 /// Tells the scheduler that this process will never go on, and why; it ends the process.

@@ -2,10 +2,12 @@
 
 mod arguments;
 mod children;
+mod disk;
 mod guests;
 mod liar;
 mod log_tail;
 pub mod lone;
+mod machine;
 mod node;
 mod page;
 mod seat;
@@ -13,23 +15,28 @@ mod sockets;
 mod spawn;
 mod watchdog;
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 pub use seat::{Seat, with_counter};
 
+use self::disk::Disk;
 use self::guests::Guests;
 use self::log_tail::LogTail;
+use self::machine::Machine;
 use self::node::{Output, Process, Setting, system};
 use self::page::SharedPage;
 use self::spawn::{Launch, Stage};
 use super::{Next, ProgramFile, Seen, Turn, World, WorldError};
 use crate::actor::message::Arrival;
-use crate::fault::{Lie, Signal};
+use crate::fault::{Affliction, Cue, FaultId, Lie, POWER_LOST, Remains, Signal};
 use crate::id::{GuestId, Host, NodeId};
 use crate::plan::{Formation, Plan};
+use crate::rng::Stream;
 use crate::scratch::ScratchFolder;
 use crate::servers::{Program, Server};
 use crate::time::SimTime;
@@ -55,12 +62,21 @@ pub struct Options<'a> {
 pub struct Simulated {
     // The processes end before the folder they live in goes.
     processes: BTreeMap<NodeId, Process>,
+    machines: BTreeMap<NodeId, Machine>,
+    /// Whether what is on disks for sure is kept account of.
+    keeps_account: bool,
+    /// Whether calls that concern files are told.
+    tells_files: bool,
     guests: Guests,
     stage: Stage,
+    /// The servers beside the run's, as the plan names them.
+    others: BTreeMap<String, Stage>,
+    /// Which of them nodes are started with.
+    installed: BTreeMap<NodeId, String>,
     folder: ScratchFolder,
     /// What nodes start with that are members of a cluster already.
     preset: Option<Preset>,
-    arguments: Vec<String>,
+    config: String,
     logs: PathBuf,
     seed: u64,
     epoch_ns: u64,
@@ -78,15 +94,31 @@ impl Simulated {
     pub fn new(options: &Options) -> Result<Self, WorldError> {
         let cluster = &options.plan.cluster;
         let folder = ScratchFolder::in_memory().map_err(|e| system("make the run's folder", e))?;
-        let stage = Stage::new(folder.path(), options.server).map_err(|e| system("lay out the server", e))?;
+        let lay_out = |place: &str, server: &Server| {
+            Stage::new(folder.path(), place, server).map_err(|e| system("lay out the server", e))
+        };
+        let stage = lay_out("", options.server)?;
+        let others = (1..).zip(&options.server.beside);
+        let others =
+            others.map(|(n, (name, server))| Ok((name.clone(), lay_out(&format!("server-{n}"), server)?)));
+        let others = others.collect::<Result<_, WorldError>>()?;
         let guests = Guests::new(options, folder.path());
         Ok(Simulated {
             processes: BTreeMap::new(),
+            machines: BTreeMap::new(),
+            tells_files: options
+                .plan
+                .faults
+                .iter()
+                .any(|fault| fault.trigger.cue().is_some_and(Cue::is_of_files)),
+            keeps_account: options.plan.faults.iter().any(|fault| fault.action.loses_power()),
             guests,
             stage,
+            others,
+            installed: BTreeMap::new(),
             folder,
             preset: (cluster.formation == Formation::Preset).then(|| Preset::of(cluster, options.plan.seed)),
-            arguments: arguments::of(cluster),
+            config: arguments::of(cluster),
             logs: options.logs.clone(),
             seed: options.plan.seed,
             epoch_ns: options.plan.epoch_us * 1_000,
@@ -103,7 +135,7 @@ impl Simulated {
         self.times_slower * self.slowed.get(&node).copied().unwrap_or(1)
     }
 
-    fn launch(&self, node: NodeId, setting: Setting) -> Result<Process, WorldError> {
+    fn launch(&mut self, node: NodeId, setting: Setting) -> Result<Process, WorldError> {
         let name = setting.host.to_string();
         let (directory, logs) = (self.folder.path().join(&name), self.logs.join(&name));
         for folder in [&directory, &logs] {
@@ -114,29 +146,78 @@ impl Simulated {
         let log = LogTail::at_end(&output).map_err(|e| system("open a node's log", e))?;
         let mut page = SharedPage::new().map_err(|e| system("make a node's page", e))?;
         node::prepare(&mut page, setting);
-        let preset = self.preset.as_ref().filter(|_| setting.incarnation == 1);
+        self.furnish(node, setting.incarnation, &directory)?;
+        let epoch_ns = self.epoch_ns;
+        self.machine(node, &directory)?.install(page.get(), epoch_ns);
+        let arguments = [arguments::CONFIG_FILE.to_owned()];
+        let launch =
+            Launch { directory: &directory, arguments: &arguments, output: &output, page: page.fd() };
+        let other = self.installed.get(&node).and_then(|name| self.others.get(name));
+        let leader =
+            other.unwrap_or(&self.stage).launch(&launch).map_err(|e| system("start the server", e))?;
+        let mut process = Process::greet(setting.host, page, leader, Output::to(log))?;
+        process.stack_file = logs.join("stack.txt");
+        let machine = self.machines.entry(node).or_default();
+        process.disk.clone_from(&machine.disk);
+        process.child_fate = machine.child_fate();
+        Ok(process)
+    }
+
+    /// Puts into a node's folder what its server starts with: its configuration, unless it has one that is its own by now,
+    /// and at its first start the cluster that it is a member of already.
+    fn furnish(&self, node: NodeId, incarnation: u32, directory: &Path) -> Result<(), WorldError> {
+        let config = directory.join(arguments::CONFIG_FILE);
+        if !config.exists() {
+            fs::write(config, &self.config).map_err(|e| system("write a node's configuration", e))?;
+        }
+        let preset = self.preset.as_ref().filter(|_| incarnation == 1);
         if let Some(text) = preset.and_then(|preset| preset.file(node)) {
             fs::write(directory.join(arguments::CLUSTER_FILE), text)
                 .map_err(|e| system("write a node's nodes.conf", e))?;
         }
-        let launch =
-            Launch { directory: &directory, arguments: &self.arguments, output: &output, page: page.fd() };
-        let leader = self.stage.launch(&launch).map_err(|e| system("start the server", e))?;
-        let mut process = Process::greet(setting.host, page, leader, Output::to(log))?;
-        process.stack_file = logs.join("stack.txt");
-        Ok(process)
+        Ok(())
+    }
+
+    /// A node's machine, whose disk is taken account of from its first start on.
+    fn machine(&mut self, node: NodeId, directory: &Path) -> Result<&mut Machine, WorldError> {
+        let machine = self.machines.entry(node).or_default();
+        if self.keeps_account && machine.disk.is_none() {
+            let draws = Stream::new(self.seed, &node.to_string(), "disk");
+            let disk = Disk::of(directory, draws).map_err(|e| system("look at a node's folder", e))?;
+            machine.disk = Some(Rc::new(RefCell::new(disk)));
+        }
+        machine.tells = self.tells_files;
+        Ok(machine)
     }
 
     /// Forgets a process whose turn was its last.
     fn after(&mut self, node: NodeId, turn: Turn) -> Result<Turn, WorldError> {
         if !matches!(turn.next, Next::Blocked(_)) {
             tracing::info!(%node, next = ?turn.next, "server gone");
-            self.processes.remove(&node);
+            self.bury(node, &turn.next)?;
         }
-        // Disks do not fail in this world: a server that has no room has met the host's.
-        match turn.seen.iter().any(laments_room) {
+        // Unless its disk is full by a fault, a server that has no room has met the host's.
+        let is_hosts = !self.machines.get(&node).is_some_and(|machine| machine.has_been_full);
+        match is_hosts && turn.seen.iter().any(laments_room) {
             true => Err(WorldError::Full(self.folder.path().to_owned())),
             false => Ok(turn),
+        }
+    }
+}
+
+impl Simulated {
+    /// Takes a node's process away; its machine stays, with what a loss of power left on its disk.
+    fn bury(&mut self, node: NodeId, next: &Next) -> Result<(), WorldError> {
+        let machine = self.machines.entry(node).or_default();
+        if let Some(mut process) = self.processes.remove(&node) {
+            machine.read_back(process.page());
+        }
+        match next {
+            Next::Exited(status) if status == POWER_LOST => {
+                let remains = machine.crashed();
+                machine.lose_power(remains).map_err(|e| system("leave a disk as it is after a crash", e))
+            }
+            _ => Ok(()),
         }
     }
 }
@@ -175,6 +256,9 @@ impl World for Simulated {
 
     fn wipe(&mut self, node: NodeId) -> Result<(), WorldError> {
         let directory = self.folder.path().join(node.to_string());
+        if let Some(machine) = self.machines.get_mut(&node) {
+            machine.disk = None;
+        }
         match fs::remove_dir_all(&directory) {
             // A spare node that was never started has none.
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -182,6 +266,11 @@ impl World for Simulated {
                 removed.map_err(|e| system(&format!("empty a node's folder {}", directory.display()), e))
             }
         }
+    }
+
+    fn install(&mut self, node: NodeId, server: &str) -> Result<(), WorldError> {
+        self.installed.insert(node, server.to_owned());
+        Ok(())
     }
 
     fn slow(&mut self, node: NodeId, times_slower: u64) {
@@ -231,6 +320,33 @@ impl World for Simulated {
         if let Some(process) = self.processes.get_mut(&node) {
             process.mark_signal(number(signal));
         }
+    }
+
+    fn afflict(&mut self, node: NodeId, fault: FaultId, affliction: Option<&Affliction>, now: SimTime) {
+        let machine = self.machines.entry(node).or_default();
+        match self.processes.get_mut(&node) {
+            Some(process) => {
+                machine.read_back(process.page());
+                machine.set(fault, affliction, now);
+                machine.install(process.page(), self.epoch_ns);
+                process.child_fate = machine.child_fate();
+            }
+            None => machine.set(fault, affliction, now),
+        }
+    }
+
+    fn lose_power(
+        &mut self,
+        node: NodeId,
+        remains: Remains,
+        now: SimTime,
+    ) -> Result<Option<Turn>, WorldError> {
+        let Some(process) = self.processes.get_mut(&node) else {
+            return Ok(None);
+        };
+        let turn = Turn { next: Next::Exited(POWER_LOST.to_owned()), ..process.kill(now)? };
+        self.machines.entry(node).or_default().leaves = Some(remains);
+        self.after(node, turn).map(Some)
     }
 
     fn start_guest(&mut self, guest: GuestId, now: SimTime) -> Result<ProgramFile, WorldError> {

@@ -1,9 +1,11 @@
 //! One node's processes: started, given turns, signalled, buried.
 
+use std::cell::RefCell;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Child, ExitStatus};
+use std::rc::Rc;
 use std::sync::Once;
 use std::time::Duration;
 
@@ -11,16 +13,18 @@ use nix::sys::signal::{self, Signal as UnixSignal};
 use nix::unistd::Pid;
 
 use super::children::Children;
+use super::disk::{Called, Disk};
 use super::log_tail::LogTail;
+use super::machine;
 use super::page::{Reported, SharedPage};
 use super::sockets::Sockets;
 use super::watchdog;
 use crate::actor::message::Arrival;
 use crate::event::OutputStream;
-use crate::fault::Lie;
+use crate::fault::{ChildFate, Lie, POWER_LOST};
 use crate::id::{Host, NodeId};
 use crate::rng::Stream;
-use crate::shim::page::{self, PARTICIPANTS, record, state};
+use crate::shim::page::{self, PARTICIPANTS, Page, record, state, watch};
 use crate::stop;
 use crate::time::SimTime;
 use crate::world::{Next, Seen, Turn, WorldError};
@@ -71,6 +75,10 @@ pub struct Process {
     resting: Option<usize>,
     /// Where a stack is left if the server never blocks again.
     pub stack_file: PathBuf,
+    /// What is on the machine's disk for sure, where that is kept account of.
+    pub disk: Option<Rc<RefCell<Disk>>>,
+    /// What becomes of the processes that it forks, if that is not what should.
+    pub child_fate: Option<ChildFate>,
 }
 
 /// Where what processes write is followed.
@@ -109,7 +117,8 @@ pub fn prepare(page: &mut SharedPage, setting: Setting) {
         fixed.flags |= page::FLAG_GUEST;
     }
     fixed.seed = [identity.bits(), identity.bits(), identity.bits(), identity.bits() | 1];
-    fixed.epoch_ns = setting.epoch_ns;
+    fixed.wall.shown_ns = setting.epoch_ns;
+    fixed.wall.rate_ppm = page::RATE_PPM;
     fixed.monotonic_base_ns = identity.range(1_000_000_000_000..=900_000_000_000_000);
     fixed.times_slower = setting.times_slower;
     fixed.now_ns = setting.now.as_ns();
@@ -145,6 +154,8 @@ impl Process {
             seen: Vec::new(),
             resting: None,
             stack_file,
+            disk: None,
+            child_fate: None,
         };
         process.await_hello()?;
         Ok(process)
@@ -181,6 +192,11 @@ impl Process {
     /// The process id that the host knows: for a debugger.
     pub fn id(&self) -> u32 {
         self.leader.id()
+    }
+
+    /// The page that it shares with its processes.
+    pub fn page(&mut self) -> &mut Page {
+        self.page.get()
     }
 
     /// Lets something happen at one of the node's sockets.
@@ -258,6 +274,9 @@ impl Process {
 
     fn is_due(&mut self, participant: usize) -> bool {
         let (now, activity) = (self.page.get().now_ns, self.page.get().pipe_activity);
+        if self.is_hung(participant) {
+            return false;
+        }
         let p = self.page.participant(participant);
         match p.state {
             state::READY => true,
@@ -269,13 +288,20 @@ impl Process {
         }
     }
 
+    /// Whether it is a child, and children do not run.
+    fn is_hung(&self, participant: usize) -> bool {
+        participant > 0 && self.child_fate == Some(ChildFate::Hung)
+    }
+
     /// When the node wants the turn again: at once if its turn was over before it had done all it could.
     fn deadline(&mut self) -> SimTime {
         if self.who_is_due().is_some() {
             return SimTime::from_ns(self.page.get().now_ns);
         }
+        let last = if self.is_hung(1) { 1 } else { PARTICIPANTS };
         let blocked = |p: &&page::Participant| p.state == state::BLOCKED;
-        let earliest = self.page.get().participants.iter().filter(blocked).map(|p| p.deadline_ns).min();
+        let earliest =
+            self.page.get().participants[..last].iter().filter(blocked).map(|p| p.deadline_ns).min();
         SimTime::from_ns(earliest.unwrap_or(u64::MAX))
     }
 
@@ -285,7 +311,7 @@ impl Process {
             self.await_first(participant)?;
             self.page.hand_over(participant);
             let pause = self.await_pause(participant)?;
-            self.take_records();
+            self.take_records()?;
             match pause {
                 Pause::Died if participant == 0 => return self.buried().map(Some),
                 Pause::Died => return self.child_died(participant).map(|()| None),
@@ -297,6 +323,9 @@ impl Process {
                 }
                 Pause::Blocked if self.page.participant(participant).state == state::DEADLOCK => {
                     return self.deadlock(participant).map(Some);
+                }
+                Pause::Blocked if self.page.participant(participant).state == state::CRASHED => {
+                    return self.power_lost().map(Some);
                 }
                 Pause::Blocked => return Ok(None),
             }
@@ -377,10 +406,24 @@ impl Process {
         })
     }
 
-    fn take_records(&mut self) {
+    fn take_records(&mut self) -> Result<(), WorldError> {
         for Reported { record, payload } in self.page.take_records() {
-            self.take_record(record, payload);
+            match record.kind {
+                record::FILE => self.take_file_call(record, &payload)?,
+                _ => self.take_record(record, payload),
+            }
         }
+        Ok(())
+    }
+
+    fn take_file_call(&mut self, record: page::Record, path: &[u8]) -> Result<(), WorldError> {
+        let (call, class) = ((record.value & 0xffff) as u32, (record.value >> 16) as u32);
+        let called = Called { call, class, node: record.extra, written: record.handle, path };
+        if self.page.get().files_watched & watch::TELL != 0 {
+            self.seen.extend(machine::told(call, class).map(|(call, file)| Seen::File { call, file }));
+        }
+        let account = self.disk.as_ref().map_or(Ok(()), |disk| disk.borrow_mut().called(called));
+        account.map_err(|e| system("keep account of a node's disk", e))
     }
 
     fn take_record(&mut self, record: page::Record, payload: Vec<u8>) {
@@ -410,6 +453,10 @@ impl Process {
             record::FORK => {
                 let forked = self.children.forked(&mut self.page, record.value as usize, record.extra as u32);
                 self.seen.push(forked);
+                if self.child_fate == Some(ChildFate::Killed) {
+                    self.page.participant(record.value as usize).signals |= 1 << libc::SIGKILL;
+                    self.children.signalled(record.extra as u32, libc::SIGKILL);
+                }
             }
             // The signal stands in the child's own part of the page; it is due by that.
             record::SIGNAL => self.children.signalled(record.extra as u32, record.value as i32),
@@ -447,6 +494,13 @@ impl Process {
         self.kill_all();
         self.bury()?;
         Ok(Next::Deadlock(detail))
+    }
+
+    /// The machine lost its power at a step of its files.
+    fn power_lost(&mut self) -> Result<Next, WorldError> {
+        self.kill_all();
+        self.bury()?;
+        Ok(Next::Exited(POWER_LOST.to_owned()))
     }
 
     /// Processes that are awake for ever, turn after turn, which is the same in every run.

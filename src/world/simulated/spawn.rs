@@ -38,6 +38,8 @@ pub struct GuestLaunch<'a> {
 
 /// The server with its shim, laid out in a run's folder.
 pub struct Stage {
+    /// Its folder below the run's; empty for the run's own.
+    place: PathBuf,
     argv0: String,
     /// The program, as seen from the working directory.
     program: PathBuf,
@@ -77,14 +79,18 @@ const OPEN_FILES: u64 = 8192;
 const STACK_BYTES: u64 = 8 * 1024 * 1024;
 
 impl Stage {
-    /// Lays `server` and the shim out below `folder`.
-    pub fn new(folder: &Path, server: &Server) -> io::Result<Self> {
+    /// Lays `server` and the shim out in a place below `folder`.
+    pub fn new(folder: &Path, place: &str, server: &Server) -> io::Result<Self> {
+        let (place, folder) = (PathBuf::from(place), &folder.join(place));
+        fs::create_dir_all(folder)?;
         fs::write(folder.join(SHIM), shim::OBJECT)?;
         symlink(&server.binary, folder.join(server.argv0()))?;
-        let loader = server.loader.as_ref().map(|loader| lay_out_loader(folder, loader)).transpose()?;
+        let loader = server.loader.as_ref();
+        let loader = loader.map(|loader| lay_out_loader(folder, &place, loader)).transpose()?;
         raise_open_files();
-        let (argv0, program) = (server.argv0().to_owned(), beside(server.argv0()));
-        Ok(Stage { argv0, program, loader, shim: None, fixed_layout: can_fix_layout() })
+        let argv0 = server.argv0().to_owned();
+        let program = Path::new("..").join(&place).join(&argv0);
+        Ok(Stage { place, argv0, program, loader, shim: None, fixed_layout: can_fix_layout() })
     }
 
     /// Lays a program of the host's own and the shim out below `folder`.
@@ -92,14 +98,16 @@ impl Stage {
         fs::write(folder.join(SHIM), shim::OBJECT)?;
         let argv0 = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
         symlink(program, folder.join(&argv0))?;
-        let program = beside(&argv0);
-        Ok(Stage { argv0, program, loader: None, shim: None, fixed_layout: can_fix_layout() })
+        let program = Path::new("..").join(&argv0);
+        let place = PathBuf::new();
+        Ok(Stage { place, argv0, program, loader: None, shim: None, fixed_layout: can_fix_layout() })
     }
 
     /// Lays a guest's program out below `folder`. One that has no loader of its own is started where it is: some look
     /// beside their own file for what belongs to them.
     pub fn of_guest(folder: &Path, program: &Program) -> io::Result<Self> {
         let mut stage = Stage {
+            place: PathBuf::new(),
             argv0: program.binary.display().to_string(),
             program: program.binary.clone(),
             loader: None,
@@ -109,8 +117,8 @@ impl Stage {
         if let Some(loader) = &program.loader {
             symlink(&program.binary, folder.join(&program.name))?;
             stage.argv0 = program.name.clone();
-            stage.program = beside(&program.name);
-            stage.loader = Some(lay_out_loader(folder, loader)?);
+            stage.program = Path::new("..").join(&program.name);
+            stage.loader = Some(lay_out_loader(folder, Path::new(""), loader)?);
         }
         Ok(stage)
     }
@@ -156,7 +164,7 @@ impl Stage {
             .map(|shim| [(page, page::GUEST_PAGE_FD), (shim.as_raw_fd(), page::GUEST_SHIM_FD)]);
         let (preload, number) = match handed_down {
             Some([(_, page), (_, shim)]) => (PathBuf::from(format!("/proc/self/fd/{shim}")), page),
-            None => (beside(SHIM), page),
+            None => (self.beside(SHIM), page),
         };
         command
             .env("LD_PRELOAD", preload)
@@ -176,6 +184,11 @@ impl Stage {
         with_counter(command).spawn()
     }
 
+    /// What lies in its place, as seen from a node's working directory.
+    fn beside(&self, name: &str) -> PathBuf {
+        Path::new("..").join(&self.place).join(name)
+    }
+
     #[expect(clippy::disallowed_methods, reason = "the one place where servers are started")]
     fn command(&self) -> Command {
         let Some(loader) = &self.loader else {
@@ -183,7 +196,7 @@ impl Stage {
             command.arg0(&self.argv0);
             return command;
         };
-        let mut command = Command::new(beside(LOADER));
+        let mut command = Command::new(self.beside(LOADER));
         command.arg0(LOADER);
         if loader.takes_argv0 {
             command.args(["--argv0", &self.argv0]);
@@ -196,18 +209,13 @@ impl Stage {
     }
 }
 
-/// What lies in the run's folder, as seen from a node's working directory in it.
-fn beside(name: &str) -> PathBuf {
-    Path::new("..").join(name)
-}
-
-fn lay_out_loader(folder: &Path, loader: &servers::Loader) -> io::Result<Loader> {
+fn lay_out_loader(folder: &Path, place: &Path, loader: &servers::Loader) -> io::Result<Loader> {
     symlink(&loader.program, folder.join(LOADER))?;
     let mut libraries = Vec::new();
     for (i, directory) in loader.library_dirs.iter().enumerate() {
         let name = format!("lib{i}");
         symlink(directory, folder.join(&name))?;
-        libraries.push(format!("../{name}"));
+        libraries.push(Path::new("..").join(place).join(name).to_string_lossy().into_owned());
     }
     Ok(Loader { takes_argv0: loader.takes_argv0, library_path: libraries.join(":") })
 }

@@ -38,7 +38,6 @@ pub const KNOWN: &[Known] = &[
     stated("process", "the_shell_runs_it", "gave up: system is not simulated\n", "a shell would run outside the simulation"),
     stated("process", "a_programs_output_is_read", "gave up: popen is not simulated\n", "a shell would run outside the simulation"),
     stated("file", "the_folder_one_is_in", THE_FOLDER_ONE_IS_IN, "the folder that a server is told of is a name which is the same in every run; it does not follow `chdir`"),
-    stated("file", "a_path_from_the_root", "fd >= 0: no\naccess(\"file\", F_OK) = -1 ENOENT\n-> exit 0\n", "that name is no place on the host; what a server opens, it opens by its own folder"),
     stated("file", "its_threads_are_listed", ITS_THREADS_ARE_LISTED, "its threads are listed for whoever opens the folder by `open`, as a crash report does, not by `opendir`"),
     stated("clock", "a_timer_of_the_process", "gave up: timer_create is not simulated\n", "no server has timers of its own; the one alarm there is rings"),
 ];

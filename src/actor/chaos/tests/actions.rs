@@ -101,8 +101,8 @@ fn a_restart_may_be_later_than_a_refusal_would_be_noticed() {
 #[test]
 fn an_end_that_nobody_asked_for_starts_nothing() {
     let mut rig = one(pause(100));
-    rig.tell(50, ChaosMessage::NodeExited { node: NodeId(4) });
-    rig.tell(60, ChaosMessage::NodeExited { node: NodeId(5) });
+    rig.tell(50, ChaosMessage::NodeExited { node: NodeId(4), expected: true });
+    rig.tell(60, ChaosMessage::NodeExited { node: NodeId(5), expected: true });
     check(
         rig,
         expect_test::expect![[r#"

@@ -183,6 +183,69 @@ static void a_path_from_the_root(void) {
     SHOW(access("file", F_OK));
 }
 
+static void all_calls_know_paths_from_the_root(void) {
+    char here[256], path[300], other[300], folder[300];
+    MUST(getcwd(here, sizeof here) == here);
+    snprintf(path, sizeof path, "%s/file", here);
+    snprintf(other, sizeof other, "%s/other", here);
+    snprintf(folder, sizeof folder, "%s/folder", here);
+    FILE *stream = fopen(path, "w");
+    MUST(stream != NULL);
+    SHOW(fwrite("0123456789", 1, 10, stream));
+    SHOW(fclose(stream));
+    SHOW(rename(path, other));
+    SHOW(access(path, F_OK));
+    SHOW(access("other", F_OK));
+    SHOW(truncate(other, 4));
+    SHOW(mkdir(folder, 0700));
+    SHOW(access("folder", F_OK));
+    SHOW(rmdir(folder));
+    SHOW(unlink(other));
+    SHOW(access("other", F_OK));
+    DIR *listing = opendir(here);
+    IS(listing != NULL);
+    int fd = open(here, O_RDONLY);
+    SHOW(fsync(fd));
+}
+
+static void made_anew(void) {
+    struct iovec out[2] = {{"abc", 3}, {"def", 3}};
+    made("file", "0123456789");
+    int fd = creat("file", 0600);
+    SHOW(lseek(fd, 0, SEEK_END));
+    SHOW(writev(fd, out, 2));
+    SHOW(pwrite(fd, "xy", 2, 1));
+    SHOW(read(fd, ROOM, 1));
+    SHOW(fsync(fd));
+    SHOW(close(fd));
+    SHOW(fsync(fd));
+    fd = open("file", O_RDONLY);
+    SHOW(read(fd, ROOM, sizeof ROOM));
+    say("%.6s", ROOM);
+    SHOW(pwrite(fd, "xy", 2, 1));
+    SHOW(ftruncate(fd, 1));
+    SHOW(rename("none", "file"));
+    SHOW(unlink("none"));
+    SHOW(creat("none/file", 0600));
+}
+
+static void written_through_a_stream(void) {
+    FILE *stream = fopen("file", "w");
+    MUST(stream != NULL);
+    SHOW(fwrite("0123", 4, 1, stream));
+    SHOW(fwrite("456789", 2, 3, stream));
+    SHOW(fwrite("", 0, 3, stream));
+    SHOW(fflush(stream));
+    SHOW(fdatasync(fileno(stream)));
+    SHOW(ftell(stream));
+    SHOW(fclose(stream));
+    stream = fopen("file", "r");
+    MUST(stream != NULL);
+    SHOW(fwrite("x", 1, 1, stream));
+    IS(fopen("none/file", "w") == NULL);
+    IS(fopen("none", "r") == NULL);
+}
+
 static void temporary_files_have_names_of_their_own(void) {
     char one[] = "temp-XXXXXX", two[] = "temp-XXXXXX", folder[] = "dir-XXXXXX", bad[] = "temp";
     IS(mkstemp(one) >= 0);
@@ -348,6 +411,7 @@ static void the_machine_is_described(void) {
 GUEST(NAMED(written_and_read_at_places), NAMED(vectors_at_places), NAMED(appended), NAMED(opened_or_not),
       NAMED(cut_and_grown), NAMED(renamed), NAMED(removed_but_open), NAMED(linked), NAMED(modes_are_kept),
       NAMED(folders_are_listed), NAMED(the_folder_one_is_in), NAMED(a_path_from_the_root),
+      NAMED(all_calls_know_paths_from_the_root), NAMED(made_anew), NAMED(written_through_a_stream),
       NAMED(temporary_files_have_names_of_their_own), NAMED(locked_files), NAMED(synchronised), NAMED(streams),
       NAMED(mapped), NAMED(copied_by_the_kernel), NAMED(random_bytes), NAMED(the_null_and_zero_devices),
       NAMED(what_the_kernel_says_of_this_process), NAMED(its_threads_are_listed),
