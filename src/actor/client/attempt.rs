@@ -115,6 +115,14 @@ impl Operation {
         self.attempts == 0
     }
 
+    /// Whether any node may be asked: a replica that counts an estimate writes what it counted into its own copy.
+    pub fn is_for_any_node(&self) -> bool {
+        let commands = self.request.commands();
+        !commands
+            .iter()
+            .any(|command| command.first().is_some_and(|name| name.eq_ignore_ascii_case("PFCOUNT")))
+    }
+
     /// Counts an attempt at `node`, whose last command is asked under `tag`, and says until when it may take; nothing if there may
     /// be no further one.
     pub fn attempt(&mut self, node: NodeId, tag: u64, now: SimTime) -> Option<SimTime> {

@@ -181,7 +181,7 @@ impl Client {
 
     fn attempt_at_owner(&mut self, now: SimTime, out: &mut Out) {
         let operation = self.open.as_ref().expect("an open operation is tried");
-        let node = match self.pinned.filter(|_| operation.is_fresh()) {
+        let node = match self.pinned.filter(|_| operation.is_fresh() && operation.is_for_any_node()) {
             Some(node) => node,
             None => self.route.node_for(operation.slot(), &mut self.draws, out),
         };

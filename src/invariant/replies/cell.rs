@@ -4,41 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Findings;
 use super::ask::Ask;
-use super::fork::{Place, Reigns};
+use super::fork::Reigns;
 use super::order::{Within, orders};
-use crate::chronicle::Moment;
-use crate::chronicle::replication::{Copied, Cut, Extent, ReignId};
+use super::track::{States, Step, Track};
+use crate::chronicle::replication::{Cut, Extent, ReignId};
 use crate::model::{Cells, State};
 use crate::time::{SimDuration, SimTime};
-
-/// What a cell may hold, or that nobody knows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct States(Option<Cells>);
-
-/// How many states are followed at once.
-const STATES_MAX: usize = 256;
-
-/// What a cell held in one reign.
-#[derive(Clone, Debug)]
-pub(super) struct Track {
-    /// When the reign began.
-    pub start: States,
-    steps: Vec<Step>,
-}
-
-/// What an operation that may write made of a cell, or several that nobody can tell apart in time.
-#[derive(Clone, Debug)]
-struct Step {
-    from: Moment,
-    to: Option<Moment>,
-    place: Place,
-    /// Whether it surely changed something.
-    is_change: bool,
-    /// What it may have held while they were executed.
-    within: States,
-    /// What it holds since.
-    after: States,
-}
 
 /// A cell while it is followed.
 pub(super) struct Cell<'e> {
@@ -56,105 +27,6 @@ pub(super) struct Cell<'e> {
     pub copies: Vec<SimDuration>,
     /// Replies that were not asked about.
     pub not_followed: u64,
-}
-
-impl States {
-    /// Nobody knows.
-    pub fn unknown() -> Self {
-        States(None)
-    }
-
-    /// None at all, to add others to.
-    pub fn none() -> Self {
-        States(Some(Cells::new()))
-    }
-
-    /// Nothing is in the cell.
-    pub fn empty() -> Self {
-        States(Some(Cells::from([State::default()])))
-    }
-
-    /// These; unknown if they are too many to follow.
-    pub fn of(cells: Cells) -> Self {
-        States(Some(cells).filter(|cells| cells.len() <= STATES_MAX))
-    }
-
-    /// One of these or one of those.
-    pub fn or(self, other: States) -> States {
-        let both = self.0.zip(other.0).map(|(mut one, mut two)| {
-            one.append(&mut two);
-            one
-        });
-        both.map_or(States::unknown(), States::of)
-    }
-
-    /// The same on another node.
-    pub fn elsewhere(&self) -> States {
-        States(self.0.as_ref().map(|cells| cells.iter().map(State::elsewhere).collect()))
-    }
-
-    /// Whether it is known that none of these is one of those.
-    fn is_disjoint(&self, other: &States) -> bool {
-        self.0.as_ref().zip(other.0.as_ref()).is_some_and(|(one, two)| one.is_disjoint(two))
-    }
-
-    /// The states, if they are known.
-    pub fn known(&self) -> Option<&Cells> {
-        self.0.as_ref()
-    }
-}
-
-impl Track {
-    fn now(&self) -> &States {
-        self.steps.last().map_or(&self.start, |last| &last.after)
-    }
-
-    /// The offset behind which whatever comes next stands.
-    fn floor(&self) -> u64 {
-        let changes = self.steps.iter().rev().filter(|step| step.is_change);
-        changes.filter_map(|step| step.place.upto).next().unwrap_or(0)
-    }
-
-    fn now_mut(&mut self) -> &mut States {
-        self.steps.last_mut().map_or(&mut self.start, |last| &mut last.after)
-    }
-
-    /// Everything that it held.
-    pub fn ever(&self) -> States {
-        let all = self.steps.iter().flat_map(|step| [&step.within, &step.after]);
-        all.fold(self.start.clone(), |states, more| states.or(more.clone()))
-    }
-
-    /// What it may have held when so much of the reign was executed.
-    pub fn within(&self, extent: Extent) -> States {
-        let surely = self.steps.iter().rposition(|step| step.is_in(extent));
-        let maybe = self.steps.iter().rposition(|step| step.may_be_in(extent));
-        let from = surely.map_or(self.start.clone(), |last| self.steps[last].after.clone());
-        let first = surely.map_or(0, |last| last + 1);
-        let open = maybe.map_or(&[][..], |last| self.steps.get(first..=last).unwrap_or_default());
-        open.iter().fold(from, |states, step| states.or(step.within.clone()).or(step.after.clone()))
-    }
-}
-
-impl Step {
-    /// Whether all of it is in so much of its reign.
-    fn is_in(&self, extent: Extent) -> bool {
-        let by = |at: SimTime| self.to.is_some_and(|to| to.at < at);
-        match extent {
-            Extent::Until(at) => by(at),
-            Extent::Copied(Copied { low, since, .. }) => {
-                self.place.upto.is_some_and(|upto| upto <= low) || by(since)
-            }
-        }
-    }
-
-    /// Whether some of it may be in so much of its reign.
-    fn may_be_in(&self, extent: Extent) -> bool {
-        match extent {
-            Extent::Until(at) => self.from.at <= at,
-            Extent::Copied(Copied { high, .. }) => self.place.after < high,
-        }
-    }
 }
 
 impl<'e> Cell<'e> {

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Evidence;
 use super::ask::Ask;
-use super::cell::{States, Track};
+use super::track::{Place, States, Track};
 use crate::chronicle::Moment;
 use crate::chronicle::replication::{Begin, Copied, Cut, Extent, ReignId, Replication};
 use crate::id::NodeId;
@@ -22,15 +22,6 @@ pub(super) struct Reigns<'e> {
     by_digest: BTreeMap<ReignId, BTreeMap<u64, Vec<u64>>>,
     /// For each reign up to where its stream had been sent by which turn; both grow.
     streamed: BTreeMap<ReignId, Vec<(Moment, u64)>>,
-}
-
-/// Where a write stands in its reign's stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
-    /// Behind this offset.
-    pub after: u64,
-    /// Up to this one, if that is known.
-    pub upto: Option<u64>,
 }
 
 impl<'e> Reigns<'e> {

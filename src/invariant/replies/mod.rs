@@ -15,6 +15,7 @@ mod cell;
 mod ending;
 mod fork;
 mod order;
+mod track;
 
 use std::collections::BTreeMap;
 
