@@ -7,10 +7,11 @@
 use std::collections::BTreeMap;
 
 use super::account::{Heard, heard, note_unheard};
-use super::settings::{Settings, typed};
+use super::settings::Settings;
 use super::verdict::Findings;
 use super::{Applies, Case, Evidence, Invariant, Verdict};
 use crate::id::{Host, NodeId};
+use crate::op::OpAction;
 use crate::wire::Role;
 use crate::wire::info::{AttachedReplica, Replication};
 
@@ -67,13 +68,17 @@ fn of_replica(evidence: &Evidence, (primary, said): (&Heard, &Replication), repl
         }
     }
     let history = replica.account.replication.as_ref().map(|said| &said.replid);
-    let renamed = typed(evidence).any(|done| {
-        [primary.node, replica.node].contains(&done.node) && done.is(&["debug", "change-repl-id"])
-    });
+    let renamed = renamed(evidence, primary.node) || renamed(evidence, replica.node);
     if history.is_some_and(|history| *history != said.replid) && !renamed {
         found.push(format!("{} has another replication id than its primary {}", replica.node, primary.node));
     }
     found
+}
+
+/// Whether an operation gave a node another history, so that it synchronises whole when it next has to.
+fn renamed(evidence: &Evidence, node: NodeId) -> bool {
+    let mut actions = evidence.plan.operations.iter().map(|op| &op.action);
+    actions.any(|action| matches!(action, OpAction::FullResync(resync) if resync.nodes.contains(&node)))
 }
 
 fn node_at(line: &AttachedReplica) -> Option<NodeId> {

@@ -118,13 +118,14 @@ workload: {duration: 6}",
 }
 
 #[test]
-fn a_replica_moved_to_another_shard_is_found() {
+fn a_replica_that_may_not_copy_its_primary_any_more_is_found() {
     let ran = sabotaged(
         "operations:
-  - {type: command, node: 2, args: [CLUSTER, REPLICATE, '{node-3}'], delay: 5}
+  - {type: command, node: 1, args: [ACL, SETUSER, default, -psync, -sync], delay: 5}
+  - {type: command, node: 1, args: [CLIENT, KILL, TYPE, replica], delay: 0.5}
 workload: {duration: 6}",
     );
-    assert_violates(&ran, "replica_sync", "node-2 of shard 1 serves shard 2");
+    assert_violates(&ran, "replica_sync", "the link of node-2 to node-1 is down");
 }
 
 #[test]
