@@ -28,6 +28,7 @@ const MOST_TELLING: &[&str] = &[
     "failover_time",
     "hand_over",
     "isolation",
+    "guests",
     "reads",
     "replies",
     "data_consistency",

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use super::bus::{Header, Message};
 use crate::event::{Body, Event, MessageType};
-use crate::id::{BUS_PORT, NodeId};
+use crate::id::{ActorId, BUS_PORT, NodeId};
 use crate::time::SimTime;
 
 /// Something that an epoch must not do.
@@ -85,12 +85,9 @@ impl Epochs {
                 let known = self.said.iter().map(|(node, said)| ((*conn, *node), said.known));
                 self.floors.extend(known);
             }
-            Body::Closed { conn, .. } => {
-                let of_conn = (*conn, NodeId(u16::MIN))..=(*conn, NodeId(u16::MAX));
-                let gone: Vec<_> = self.floors.range(of_conn).map(|(key, _)| *key).collect();
-                for key in gone {
-                    self.floors.remove(&key);
-                }
+            // The other end may write to it until it knows.
+            Body::Closed { from: ActorId::Node(node), conn, .. } => {
+                self.floors.remove(&(*conn, *node));
             }
             _ => {}
         }
@@ -159,7 +156,7 @@ fn wrong(floor: Known, header: &Header) -> Option<Wrong> {
 mod tests {
     use super::super::sample::{Says, at, event, message, of_type};
     use super::*;
-    use crate::id::{ActorId, Host};
+    use crate::id::Host;
 
     fn epochs(events: &[(Says, u64)]) -> Vec<Wrong> {
         let mut epochs = Epochs::default();

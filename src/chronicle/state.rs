@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::bus::{Header, Heard, Message};
-use super::members::{Member, Members};
+use super::members::Members;
 use super::suspicion::Suspicions;
 use super::views::Views;
 use crate::event::{Body, Event, Gossiped, MessageType};
@@ -106,8 +106,8 @@ impl States {
     ) {
         let member = members.get(node);
         let started_at = member.and_then(|member| member.started_at);
-        let is_primary = member.and_then(Member::header).is_some_and(|header| header.claim.owns_slots());
         let owners = views.owners(node, member.and_then(|member| member.last.as_ref()));
+        let is_primary = owners.contains(node);
         let suspected = owners.nodes().filter_map(|owner| suspicions.suspected_until(node, owner));
         let mut until: Vec<SimTime> =
             suspected.filter(|until| started_at.is_some_and(|at| at < *until)).collect();

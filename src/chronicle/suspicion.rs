@@ -117,6 +117,8 @@ impl Suspicions {
     pub(super) fn see(&mut self, event: &Event) {
         if let (ActorId::Node(node), Body::Start { .. }) = (event.actor, &event.body) {
             self.doubting.retain(|(by, _)| *by != node);
+            // What no process was there to hear made no suspect.
+            self.hearing.retain(|(viewer, _), _| *viewer != node);
         }
     }
 

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::event::{
     Body, BusSummary, ChildState, Claim, Closing, Doubt, Event, Gossiped, LinkState, Member, MessageType,
-    Phase, Said, Told, Topic, ViewRole, ViewRow, ViewState,
+    OutputStream, Phase, Said, Told, Topic, ViewRole, ViewRow, ViewState,
 };
 use crate::fault::{BusAct, Channel, FaultId, FileCall, FileClass, LatencyRange};
 use crate::history::{Outcome, Request};
@@ -123,6 +123,11 @@ fn bodies(number: u64, small: u16, flag: bool, text: &str, host: Host) -> Vec<Bo
         Body::Heal { fault, text: text() },
         Body::Operation { op, text: text() },
         Body::Tell { message: Told::Words { text: text() } },
+        Body::GuestStart,
+        Body::GuestWrote { conn, len, commands: vec![vec![text(), text()]], partial: flag },
+        Body::GuestProgram { program: text(), sha256: text() },
+        Body::Output { stream: OutputStream::Stderr, line: text() },
+        Body::GuestEnded { status: text() },
         Body::Dial { from: ActorId::Operator, conn, to: host, port: small },
         Body::Listen { node, port: small },
         Body::Sent {
@@ -277,25 +282,31 @@ fn the_format_is_these_bytes() {
             {"i":17,"at":170,"actor":"network","kind":"effect","cause":16,"what":"heal","fault":3,"text":"a \"text\"\n"}
             {"i":18,"at":180,"actor":"network","kind":"effect","cause":17,"what":"operation","op":3,"text":"a \"text\"\n"}
             {"i":19,"at":190,"actor":"network","kind":"effect","cause":18,"what":"tell","message":"words","text":"a \"text\"\n"}
-            {"i":20,"at":200,"actor":"network","kind":"observation","cause":19,"what":"dial","from":"operator","conn":7,"to":"operator","port":3}
-            {"i":21,"at":210,"actor":"network","kind":"observation","cause":20,"what":"listen","node":3,"port":3}
-            {"i":22,"at":220,"actor":"network","kind":"observation","cause":21,"what":"sent","from":"node-3","conn":7,"channel":"bus","to":"operator","len":3,"digest":"a \"text\"\n","bus":{"type":"fail","current_epoch":7,"config_epoch":7,"paused":true,"forced":true,"offset":7,"claim":{"id":"a \"text\"\n","flags":3,"of":"a \"text\"\n","slots":[[3,3]],"ok":false},"about":"a \"text\"\n","gossip":[["a \"text\"\n",3]]}}
-            {"i":23,"at":230,"actor":"network","kind":"observation","cause":22,"what":"closed","from":"node-3","conn":7,"how":"half-closed"}
-            {"i":24,"at":240,"actor":"network","kind":"observation","cause":23,"what":"log","line":"a \"text\"\n"}
-            {"i":25,"at":250,"actor":"network","kind":"observation","cause":24,"what":"exited","status":"a \"text\"\n"}
-            {"i":26,"at":260,"actor":"network","kind":"observation","cause":25,"what":"child","pid":7,"state":"forked"}
-            {"i":27,"at":270,"actor":"network","kind":"observation","cause":26,"what":"livelock","detail":"a \"text\"\n"}
-            {"i":28,"at":280,"actor":"network","kind":"observation","cause":27,"what":"deadlock","detail":"a \"text\"\n"}
-            {"i":29,"at":290,"actor":"network","kind":"observation","cause":28,"what":"reply","op":3,"text":"a \"text\"\n","total":7}
-            {"i":30,"at":300,"actor":"network","kind":"observation","cause":29,"what":"operation_ended","op":3,"done":true,"text":"a \"text\"\n","ending":"done"}
-            {"i":31,"at":310,"actor":"network","kind":"observation","cause":30,"what":"invoke","sequence":7,"request":{"set":{"key":"a \"text\"\n","value":"a \"text\"\n"}}}
-            {"i":32,"at":320,"actor":"network","kind":"observation","cause":31,"what":"invoke","sequence":7,"request":{"get":{"key":"a \"text\"\n"}}}
-            {"i":33,"at":330,"actor":"network","kind":"observation","cause":32,"what":"complete","sequence":7,"outcome":{"ok":"a \"text\"\n"},"node":3}
-            {"i":34,"at":340,"actor":"network","kind":"observation","cause":33,"what":"complete","sequence":7,"outcome":{"fail":"a \"text\"\n"},"node":null}
-            {"i":35,"at":350,"actor":"network","kind":"observation","cause":34,"what":"complete","sequence":7,"outcome":{"info":"a \"text\"\n"},"node":null}
-            {"i":36,"at":360,"actor":"network","kind":"observation","cause":35,"what":"probe","node":3,"state":"unknown","rows":[{"member":"node-3","role":"primary","epoch":7,"slots":[[0,3]],"doubt":"pfail"},{"member":"a \"text\"\n","role":"replica","of":"a \"text\"\n"}],"gone":["a \"text\"\n"]}
-            {"i":37,"at":370,"actor":"network","kind":"observation","cause":36,"what":"account","node":3,"topic":"slots","said":[null,7,"a \"text\"\n"]}
-            {"i":38,"at":380,"actor":"network","kind":"verdict","cause":37,"what":"verdict","invariant":"a \"text\"\n","verdict":"a \"text\"\n","detail":"a \"text\"\n"}
+            {"i":20,"at":200,"actor":"network","kind":"effect","cause":19,"what":"guest_start"}
+            {"i":21,"at":210,"actor":"network","kind":"effect","cause":20,"what":"guest_wrote","conn":7,"len":3,"commands":[["a \"text\"\n","a \"text\"\n"]],"partial":true}
+            {"i":22,"at":220,"actor":"network","kind":"observation","cause":21,"what":"guest_program","program":"a \"text\"\n","sha256":"a \"text\"\n"}
+            {"i":23,"at":230,"actor":"network","kind":"observation","cause":22,"what":"output","stream":"stderr","line":"a \"text\"\n"}
+            {"i":24,"at":240,"actor":"network","kind":"observation","cause":23,"what":"guest_ended","status":"a \"text\"\n"}
+            {"i":25,"at":250,"actor":"network","kind":"observation","cause":24,"what":"dial","from":"operator","conn":7,"to":"operator","port":3}
+            {"i":26,"at":260,"actor":"network","kind":"observation","cause":25,"what":"listen","node":3,"port":3}
+            {"i":27,"at":270,"actor":"network","kind":"observation","cause":26,"what":"sent","from":"node-3","conn":7,"channel":"bus","to":"operator","len":3,"digest":"a \"text\"\n","bus":{"type":"fail","current_epoch":7,"config_epoch":7,"paused":true,"forced":true,"offset":7,"claim":{"id":"a \"text\"\n","flags":3,"of":"a \"text\"\n","slots":[[3,3]],"ok":false},"about":"a \"text\"\n","gossip":[["a \"text\"\n",3]]}}
+            {"i":28,"at":280,"actor":"network","kind":"observation","cause":27,"what":"closed","from":"node-3","conn":7,"how":"half-closed"}
+            {"i":29,"at":290,"actor":"network","kind":"observation","cause":28,"what":"log","line":"a \"text\"\n"}
+            {"i":30,"at":300,"actor":"network","kind":"observation","cause":29,"what":"exited","status":"a \"text\"\n"}
+            {"i":31,"at":310,"actor":"network","kind":"observation","cause":30,"what":"child","pid":7,"state":"forked"}
+            {"i":32,"at":320,"actor":"network","kind":"observation","cause":31,"what":"file","call":"fsync","file":"nodes_conf"}
+            {"i":33,"at":330,"actor":"network","kind":"observation","cause":32,"what":"livelock","detail":"a \"text\"\n"}
+            {"i":34,"at":340,"actor":"network","kind":"observation","cause":33,"what":"deadlock","detail":"a \"text\"\n"}
+            {"i":35,"at":350,"actor":"network","kind":"observation","cause":34,"what":"reply","op":3,"text":"a \"text\"\n","total":7}
+            {"i":36,"at":360,"actor":"network","kind":"observation","cause":35,"what":"operation_ended","op":3,"done":true,"text":"a \"text\"\n","ending":"done"}
+            {"i":37,"at":370,"actor":"network","kind":"observation","cause":36,"what":"invoke","sequence":7,"request":{"set":{"key":"a \"text\"\n","value":"a \"text\"\n"}}}
+            {"i":38,"at":380,"actor":"network","kind":"observation","cause":37,"what":"invoke","sequence":7,"request":{"get":{"key":"a \"text\"\n"}}}
+            {"i":39,"at":390,"actor":"network","kind":"observation","cause":38,"what":"complete","sequence":7,"outcome":{"ok":"a \"text\"\n"},"node":3}
+            {"i":40,"at":400,"actor":"network","kind":"observation","cause":39,"what":"complete","sequence":7,"outcome":{"fail":"a \"text\"\n"},"node":null}
+            {"i":41,"at":410,"actor":"network","kind":"observation","cause":40,"what":"complete","sequence":7,"outcome":{"info":"a \"text\"\n"},"node":null}
+            {"i":42,"at":420,"actor":"network","kind":"observation","cause":41,"what":"probe","node":3,"state":"unknown","rows":[{"member":"node-3","role":"primary","epoch":7,"slots":[[0,3]],"doubt":"pfail"},{"member":"a \"text\"\n","role":"replica","of":"a \"text\"\n"}],"gone":["a \"text\"\n"]}
+            {"i":43,"at":430,"actor":"network","kind":"observation","cause":42,"what":"account","node":3,"topic":"slots","said":[null,7,"a \"text\"\n"]}
+            {"i":44,"at":440,"actor":"network","kind":"verdict","cause":43,"what":"verdict","invariant":"a \"text\"\n","verdict":"a \"text\"\n","detail":"a \"text\"\n"}
         "#]],
     );
 }
@@ -325,7 +336,7 @@ fn what_was_pushed_is_read_and_the_digest_is_the_one_of_the_bytes() {
     let log = sink.bytes();
     assert_eq!(log, log_of(&events));
     assert_eq!((summary.events, summary.bytes), (events.len() as u64, log.len() as u64));
-    check(&summary.sha256, expect!["e13bea5eee32d96cf5cbefe05c3c71a385896905f4c62008df93886fef016917"]);
+    check(&summary.sha256, expect!["d3ff51236e9bbc63c05b75bddd09801a3f24d4feff09734e7cd5838dbc3038d0"]);
     let reader = LogReader::new(&log[..]).expect("a log");
     assert_eq!(reader.header(), &header());
     assert_eq!(reader.map(|event| event.expect("an event")).collect::<Vec<_>>(), events);
@@ -376,10 +387,10 @@ fn a_line_that_a_crash_cut_off_is_left_out_and_told() {
     check(
         &[read(&log), read(&log[..last]), read(&log[..last - 1]), read(&log[..last - 80])].join("\n"),
         expect![[r#"
-            39 events, truncated: false, error: none
-            39 events, truncated: false, error: none
-            38 events, truncated: true, error: none
-            38 events, truncated: true, error: none"#]],
+            45 events, truncated: false, error: none
+            45 events, truncated: false, error: none
+            44 events, truncated: true, error: none
+            44 events, truncated: true, error: none"#]],
     );
 }
 
@@ -433,7 +444,7 @@ fn what_is_no_log_is_refused_by_name() {
             0 events, truncated: false, error: line 2 of the event log is no event: `node-0` names no participant at column 30
             5 events, truncated: false, error: line 7 of the event log is no event: EOF while parsing a value at column 0
             5 events, truncated: false, error: line 7 of the event log is no event: invalid type: sequence, expected struct Event at column 0
-            39 events, truncated: false, error: line 41 of the event log is not UTF-8"#]],
+            44 events, truncated: false, error: line 46 of the event log is not UTF-8"#]],
     );
 }
 

@@ -111,7 +111,7 @@ impl FaultKind for NetworkSplit {
     }
 
     fn can_be_said(&self) -> bool {
-        true
+        self.members.iter().enumerate().all(|(index, member)| !self.members[..index].contains(member))
     }
 
     fn effect(&self) -> Effect {

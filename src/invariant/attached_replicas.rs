@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::account::{Heard, heard, note_unheard};
-use super::settings::Settings;
+use super::settings::{Settings, typed};
 use super::verdict::Findings;
 use super::{Applies, Case, Evidence, Invariant, Verdict};
 use crate::id::{Host, NodeId};
@@ -32,7 +32,7 @@ fn check(case: &Case) -> Verdict {
     for (primary, said) in all.iter().filter_map(primary) {
         let replicas = all.iter().filter(|one| replicates(one, primary)).collect::<Vec<_>>();
         count += replicas.len();
-        let wrong = replicas.iter().flat_map(|replica| of_replica(primary, said, replica));
+        let wrong = replicas.iter().flat_map(|replica| of_replica(evidence, (primary, said), replica));
         for what in wrong.chain(foreign(&all, primary, said)) {
             findings.wrong(evidence.broken_since(), what);
         }
@@ -53,7 +53,7 @@ fn replicates(one: &Heard, primary: &Heard) -> bool {
 }
 
 /// How a replica stands in its primary's list.
-fn of_replica(primary: &Heard, said: &Replication, replica: &Heard) -> Vec<String> {
+fn of_replica(evidence: &Evidence, (primary, said): (&Heard, &Replication), replica: &Heard) -> Vec<String> {
     let listed = said.replicas.iter().filter(|line| node_at(line) == Some(replica.node)).collect::<Vec<_>>();
     let mut found = Vec::new();
     match listed.as_slice() {
@@ -67,7 +67,10 @@ fn of_replica(primary: &Heard, said: &Replication, replica: &Heard) -> Vec<Strin
         }
     }
     let history = replica.account.replication.as_ref().map(|said| &said.replid);
-    if history.is_some_and(|history| *history != said.replid) {
+    let renamed = typed(evidence).any(|done| {
+        [primary.node, replica.node].contains(&done.node) && done.is(&["debug", "change-repl-id"])
+    });
+    if history.is_some_and(|history| *history != said.replid) && !renamed {
         found.push(format!("{} has another replication id than its primary {}", replica.node, primary.node));
     }
     found

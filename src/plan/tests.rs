@@ -290,19 +290,21 @@ fn a_generated_scenario_reads_like_one_a_person_wrote() {
             min: 2.0
             max: 30.0
         operations:
-        - type: bgsave
-          node: 2
+        - type: command
+          node: 4
+          args:
+          - CLUSTER
+          - NODES
           timing: delayed
           delay: 2.3
-        - type: configuration_change
-          node: 5
-          set:
-            repl-diskless-load: on-empty-db
+        - type: client_kill
+          node: 4
+          whose: replica
           timing: delayed
           delay: 1.0
-        - type: meet
-          node: 5
-          with: 2
+        - type: configuration_change
+          set:
+            repl-diskless-load: disabled
           timing: delayed
           delay: 3.8
         chaos:

@@ -53,8 +53,8 @@ fn unknown_keys_are_named_with_the_nearest_one() {
     check(
         "clutser: {shards: 3}",
         expect![[r#"
-        x.yaml:2:1: the key `clutser` is not known here
-          did you mean `cluster`? here can stand: scenario, server, cluster, network, operations, chaos, workload, validation"#]],
+            x.yaml:2:1: the key `clutser` is not known here
+              did you mean `cluster`? here can stand: scenario, server, cluster, network, operations, chaos, workload, guests, validation"#]],
     );
     check(
         "chaos:\n  - type: process_kill\n    shrad: 2\n",

@@ -21,6 +21,7 @@ impl Plan {
         let smaller = sizes.filter(|size| *size != (all.shards, all.replicas));
         let mut plans: Vec<Plan> = smaller
             .filter_map(|(shards, replicas)| Some(named.fit(all, shards, replicas)?.apply(self)))
+            .filter(|plan| plan.faults.iter().all(|fault| fault.action.can_be_said()))
             .filter(|plan| check(&plan.to_scenario()).is_empty())
             .collect();
         plans.sort_by_key(|plan| (plan.cluster.node_count(), plan.cluster.shards));
