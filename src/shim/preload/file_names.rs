@@ -45,6 +45,13 @@ unsafe extern "C" fn access(path: *const u8, mode: i32) -> i32 {
     unsafe { kernel!(SYS_access, on_host(path), mode) as i32 }
 }
 
+/// A server that rewrote its configuration names its own folder there.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn chdir(path: *const u8) -> i32 {
+    // SAFETY: the caller's path.
+    unsafe { kernel!(SYS_chdir, on_host(path)) as i32 }
+}
+
 #[unsafe(no_mangle)]
 unsafe extern "C" fn mkdir(path: *const u8, mode: u32) -> i32 {
     // SAFETY: the caller's path.

@@ -309,6 +309,10 @@ impl Process {
     fn give_turn(&mut self, participant: usize) -> Result<Option<Next>, WorldError> {
         loop {
             self.await_first(participant)?;
+            if participant > 0 && self.child_fate == Some(ChildFate::Killed) {
+                self.kill_child(participant)?;
+                return Ok(None);
+            }
             self.page.hand_over(participant);
             let pause = self.await_pause(participant)?;
             self.take_records()?;
@@ -330,6 +334,16 @@ impl Process {
                 Pause::Blocked => return Ok(None),
             }
         }
+    }
+
+    /// A child is killed, as by a system that is short of memory.
+    fn kill_child(&mut self, participant: usize) -> Result<(), WorldError> {
+        let (pid, real_pid) =
+            (self.page.participant(participant).pid, self.page.participant(participant).real_pid);
+        self.children.signalled(pid, libc::SIGKILL);
+        // It may have ended by itself, which comes to the same.
+        let _ = signal::kill(Pid::from_raw(real_pid as i32), UnixSignal::SIGKILL);
+        self.child_died(participant)
     }
 
     /// A forked child may not have come far enough to take a turn.
@@ -453,10 +467,6 @@ impl Process {
             record::FORK => {
                 let forked = self.children.forked(&mut self.page, record.value as usize, record.extra as u32);
                 self.seen.push(forked);
-                if self.child_fate == Some(ChildFate::Killed) {
-                    self.page.participant(record.value as usize).signals |= 1 << libc::SIGKILL;
-                    self.children.signalled(record.extra as u32, libc::SIGKILL);
-                }
             }
             // The signal stands in the child's own part of the page; it is due by that.
             record::SIGNAL => self.children.signalled(record.extra as u32, record.value as i32),
