@@ -1,11 +1,11 @@
 //! An operation whose parts depend on who is who when its time comes: the cluster is looked at first.
 
-use super::begin::begin;
+use super::Desk;
 use super::job::Job;
 use super::lookup::{Found, Lookup};
 use super::progress::Progress;
 use super::roll::{Roll, Views};
-use super::{Desk, sequence};
+use super::sequence::{self, Begin};
 use crate::actor::session::Answer;
 use crate::event::BusSummary;
 use crate::id::{NodeId, ShardId};
@@ -28,17 +28,20 @@ enum Stage {
 struct Deferring<K> {
     kind: K,
     op: Op,
+    /// How each part begins.
+    begin: Begin,
     stage: Stage,
 }
 
 /// Looks at the whole cluster, and begins with the parts that follow from it.
-pub(super) fn start<K>(kind: &K, op: &Op, desk: &mut Desk) -> (Box<dyn Job>, Progress)
+pub(super) fn start<K>(kind: &K, op: &Op, begin: Begin, desk: &mut Desk) -> (Box<dyn Job>, Progress)
 where
     K: Deferred + Clone + std::fmt::Debug + 'static,
 {
     let shards: Vec<ShardId> = desk.roll.cluster.possible_shards().collect();
     let (lookup, found) = Lookup::start(&shards, desk);
-    let mut deferring = Deferring { kind: kind.clone(), op: op.clone(), stage: Stage::Looking(lookup) };
+    let mut deferring =
+        Deferring { kind: kind.clone(), op: op.clone(), begin, stage: Stage::Looking(lookup) };
     let progress = deferring.found(found, desk);
     (Box::new(deferring), progress)
 }
@@ -48,7 +51,7 @@ impl<K: Deferred> Deferring<K> {
         let Found::Seen(views) = found else { return Progress::Working };
         match self.kind.parts_now(&views, desk.roll) {
             Ok(parts) if !parts.is_empty() => {
-                let (job, progress) = sequence::start(&self.op, parts, begin, desk);
+                let (job, progress) = sequence::start(&self.op, parts, self.begin, desk);
                 self.stage = Stage::Doing(job);
                 progress
             }

@@ -80,10 +80,20 @@ fn fcall(run: &mut Run) -> Ran {
 }
 
 fn called(run: &mut Run, script: Option<&Script>) -> Ran {
+    if run.told.is_some_and(is_cut_short) {
+        return Err(Stop::Unmodelled);
+    }
     let count = usize::try_from(run.int(2)?).map_err(|_| Stop::Error("ERR"))?;
     let rest = run.args.get(3..).filter(|rest| rest.len() >= count).ok_or(Stop::Error("ERR"))?;
     let (keys, values) = rest.split_at(count);
     (script.ok_or(Stop::Unmodelled)?.run)(run, keys, values).map(Expected::Is)
+}
+
+/// Whether a script ended where nobody can say how far it had come: the node lost the slot of a key meanwhile, or was another one
+/// than the library had been sent to.
+fn is_cut_short(told: &Reply) -> bool {
+    const TEXTS: [&str; 2] = ["access a non local key", "Function not found"];
+    matches!(told, Reply::Error(text) if TEXTS.iter().any(|known| text.contains(known)))
 }
 
 /// What a command replies within a script.
