@@ -23,7 +23,7 @@ const CAUSES: [&str; 5] = [
     "- {type: command, node: 1, args: [CLUSTER, SETSLOT, 5, MIGRATING, '{node-3}'], delay: 2}",
     "- {type: command, node: 4, args: [DEBUG, SEGFAULT], delay: 3}",
     "- {type: command, node: 3, args: [DEBUG, REPLICATE, SET, '{key:1}x', junk], delay: 2}",
-    "- {type: command, node: 2, args: [CLUSTER, REPLICATE, '{node-3}'], delay: 3}",
+    "- {type: command, node: 1, args: [CLUSTER, DELSLOTS, 0], delay: 3}",
 ];
 
 /// Two kinds of noise, harmless operations and faults.
