@@ -229,9 +229,13 @@ impl Chaos {
         self.cases.get_mut(&fault).expect("only faults of the plan are spoken of")
     }
 
+    /// Pulls the trigger of a fault, unless nothing may come of it any more.
     fn fire_after(&mut self, delay: SimDuration, fault: FaultId, out: &mut Out) {
-        self.case(fault).state = State::Due;
-        out.send_after(delay, ActorId::Chaos, Message::Chaos(ChaosMessage::Fire { fault }));
+        let case = self.case(fault);
+        if matches!(case.state, State::Armed) {
+            case.state = State::Due;
+            out.send_after(delay, ActorId::Chaos, Message::Chaos(ChaosMessage::Fire { fault }));
+        }
     }
 
     fn tell_when_over(&mut self, out: &mut Out) {

@@ -269,3 +269,17 @@ fn what_is_never_seen_is_waited_for_until_nothing_is_under_way() {
             920 ms: Fault { fault: FaultId(1), text: "missed: what it waits for was never seen", hit: [] }"#]],
     );
 }
+
+#[test]
+fn what_was_dropped_before_the_beginning_never_fires() {
+    let mut rig = Rig::new(vec![(at(20), pause(1)), (after(400), pause(1))]);
+    rig.queue.insert((SimTime::ZERO, 0), ChaosMessage::Cease);
+    rig.tell(100, ChaosMessage::OperationEnded { op: ONE });
+    check(
+        rig,
+        expect_test::expect![[r#"
+        0 ms: Fault { fault: FaultId(1), text: "missed: dropped", hit: [] }
+        0 ms: Fault { fault: FaultId(2), text: "missed: dropped", hit: [] }
+        0 ms: to director: FaultsDone"#]],
+    );
+}
