@@ -8,11 +8,12 @@ use std::collections::BTreeMap;
 
 use super::bus::Heard;
 use super::members::Members;
-use super::views::Views;
+use super::replica_links::Fed;
+use super::views::{READ_WITHIN, Views};
 use crate::event::{Body, Claim, Event};
 use crate::id::{ActorId, NodeId};
 use crate::time::{SimDuration, SimTime};
-use crate::wire::server_log::{self, Said};
+use crate::wire::server_log::Said;
 
 /// A replica said that it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,65 +32,45 @@ pub struct Candidacy {
     pub delay: SimDuration,
 }
 
-/// How a replica hears its primary.
-#[derive(Clone, Copy, Debug)]
-struct Link {
-    replica: NodeId,
-    has_carried: bool,
-}
-
 /// Every candidacy, and since when replicas are without word of their primary.
 #[derive(Clone, Debug, Default)]
 pub struct Candidates {
     candidacies: Vec<Candidacy>,
     /// When whoever stands may ask, each with since when it says so.
     due: BTreeMap<NodeId, Vec<(SimTime, SimTime)>>,
-    links: BTreeMap<u64, Link>,
     /// When a replica was last on good terms with its primary, at the latest.
     fresh_at: BTreeMap<NodeId, SimTime>,
 }
 
-/// How long before something a message must have been heard to be read before it for certain.
-const READ_WITHIN: SimDuration = SimDuration::from_ms(200);
-
 impl Candidates {
-    pub(super) fn see(&mut self, event: &Event, (members, views): (&Members, &Views)) {
+    pub(super) fn see(&mut self, event: &Event) {
         match (event.actor, &event.body) {
-            (ActorId::Node(node), Body::Log { line }) => {
-                if let Some(said) = server_log::read(line) {
-                    self.says(event, (node, said), (members, views));
-                }
-            }
             (ActorId::Node(node), Body::Start { .. }) => {
                 self.fresh_at.remove(&node);
                 self.due.remove(&node);
-                self.links.retain(|_, link| link.replica != node);
             }
             // What arrived meanwhile is read now.
             (ActorId::Node(node), Body::Pause { paused: false }) => {
                 self.fresh_at.entry(node).and_modify(|at| *at = event.at);
             }
-            (ActorId::Node(node), Body::Deliver { conn, .. }) => {
-                if let Some(link) = self.links.get_mut(conn).filter(|link| link.replica == node) {
-                    link.has_carried = true;
-                    self.fresh_at.insert(node, event.at);
-                }
-            }
-            (_, Body::Sent { from: ActorId::Node(from), conn, repl: Some(repl), .. })
-                if repl.asks.is_some() =>
-            {
-                self.links.insert(*conn, Link { replica: *from, has_carried: false });
-            }
-            (_, Body::Closed { conn, .. }) => {
-                if let Some(link) = self.links.remove(conn).filter(|link| link.has_carried) {
-                    self.fresh_at.insert(link.replica, event.at);
-                }
-            }
             _ => {}
         }
     }
 
-    fn says(&mut self, event: &Event, (node, said): (NodeId, Said), (members, views): (&Members, &Views)) {
+    /// A replica had something of its primary, or lost a link that had carried something; one of an earlier process says nothing.
+    pub(super) fn fed(&mut self, fed: Fed, at: SimTime, members: &Members) {
+        let started_at = members.get(fed.replica).and_then(|member| member.started_at);
+        if started_at.is_none_or(|started_at| fed.asked_at >= started_at) {
+            self.fresh_at.insert(fed.replica, at);
+        }
+    }
+
+    pub(super) fn logged(
+        &mut self,
+        event: &Event,
+        (node, said): (NodeId, Said),
+        (members, views): (&Members, &Views),
+    ) {
         let at = event.at;
         match said {
             Said::Stands { delay_ms, rank, offset } => {
@@ -166,6 +147,7 @@ fn possible((node, offset, now): (NodeId, u64, SimTime), members: &Members, view
 #[cfg(test)]
 mod tests {
     use super::super::Chronicle;
+    use super::super::replica_links::ReplicaLinks;
     use super::super::sample::{Says, at, event, message};
     use super::*;
     use crate::invariant::sample::healthy;
@@ -201,15 +183,14 @@ mod tests {
     fn a_replica_is_fresh_until_its_link_ends() {
         assert_eq!(stands([0, 0], 5).node, NodeId(4));
         let mut candidates = Candidates::default();
-        let (members, views) = (Members::empty(), Views::default());
-        let link = Link { replica: NodeId(4), has_carried: false };
-        candidates.links.insert(7, link);
-        let mut see = |s, actor, body| candidates.see(&event(s, actor, body), (&members, &views));
-        see(3, ActorId::Node(NodeId(4)), Body::Deliver { conn: 7, len: 10 });
-        see(4, ActorId::Node(NodeId(4)), Body::Deliver { conn: 8, len: 10 });
+        let (mut links, members) = (ReplicaLinks::default(), Members::empty());
+        links.asked(7, NodeId(4), at(2));
+        for (s, conn) in [(3, 7), (4, 8)] {
+            let fed = links.see(&event(s, ActorId::Node(NodeId(4)), Body::Deliver { conn, len: 10 }));
+            fed.into_iter().for_each(|fed| candidates.fed(fed, at(s), &members));
+        }
         assert_eq!(candidates.fresh_at(NodeId(4)), Some(at(3)));
-        candidates
-            .see(&event(9, ActorId::Node(NodeId(4)), Body::Start { incarnation: 2 }), (&members, &views));
+        candidates.see(&event(9, ActorId::Node(NodeId(4)), Body::Start { incarnation: 2 }));
         assert_eq!(candidates.fresh_at(NodeId(4)), None);
     }
 }

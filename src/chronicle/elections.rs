@@ -12,7 +12,7 @@ use super::handover::Handovers;
 use super::members::Members;
 use super::operator::Asks;
 use super::suspicion::Suspicions;
-use super::views::Views;
+use super::views::{READ_WITHIN, Views};
 use crate::event::{Claim, MessageType};
 use crate::id::NodeId;
 use crate::op::FailoverMode;
@@ -128,9 +128,6 @@ struct Read {
     /// An owner of a slot in a newer epoch, of which the voter had been told before.
     newer_owner: Option<(NodeId, u64)>,
 }
-
-/// How long before a request something must have been heard to be read before it for certain.
-const READ_WITHIN: SimDuration = SimDuration::from_ms(200);
 
 /// What the other timelines know when something is said.
 pub(super) struct Known<'c> {
@@ -261,7 +258,7 @@ impl Elections {
         let votes = request.and_then(|request| self.counted.get(&(node, self.requests[request].epoch)));
         let voters = votes.into_iter().flatten().copied().collect();
         // It counts those that it knew before it took the slots itself.
-        let quorum = known.views.owners(node, None).quorum().min(known.members.owners().quorum());
+        let quorum = known.members.least_quorum(&known.views.owners(node, None));
         self.takeovers.push(Takeover {
             event: message.event,
             at: message.at,

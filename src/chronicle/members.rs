@@ -86,6 +86,12 @@ impl Members {
         Owners::of(self.nodes.values().filter_map(|member| member.last.as_ref()))
     }
 
+    /// How many are a majority, to a node that knows these owners, or by what each node said of itself if they are fewer: slots that
+    /// moved are known to their owners first.
+    pub(super) fn least_quorum(&self, known: &Owners) -> usize {
+        known.quorum().min(self.owners().quorum())
+    }
+
     /// Every node as it is now.
     pub fn all(&self) -> impl Iterator<Item = (NodeId, &Member)> {
         self.nodes.iter().map(|(node, member)| (*node, member))

@@ -17,6 +17,7 @@ mod good_replicas;
 mod handover;
 mod members;
 mod operator;
+mod replica_links;
 pub mod replication;
 #[cfg(test)]
 pub(crate) mod sample;
@@ -43,10 +44,12 @@ use std::sync::Arc;
 use self::bus::Bus;
 use self::cues::Cues;
 use self::elections::Known;
+use self::replica_links::ReplicaLinks;
 use self::replication::Replication;
 use crate::event::{Body, Event};
 use crate::plan::Plan;
 use crate::time::SimTime;
+use crate::wire::server_log;
 
 /// Everything that was seen so far.
 #[derive(Clone, Debug)]
@@ -64,6 +67,7 @@ pub struct Chronicle {
     pub views: Views,
     /// Reports of failure, and who was called failing.
     pub suspicions: Suspicions,
+    links: ReplicaLinks,
     /// Manual hand-overs.
     pub handovers: Handovers,
     /// Replicas that stood for election.
@@ -87,8 +91,6 @@ impl Chronicle {
     pub fn new(plan: &Plan) -> Self {
         let asks = Asks::new(plan);
         let (node_timeout, shortest) = asks.node_timeouts();
-        let mut suspicions = Suspicions::new(node_timeout);
-        suspicions.retimed((node_timeout, shortest));
         Chronicle {
             bus: Bus::default(),
             cues: Cues::new(plan),
@@ -96,7 +98,8 @@ impl Chronicle {
             members: Members::new(plan),
             asks,
             views: Views::default(),
-            suspicions,
+            suspicions: Suspicions::new((node_timeout, shortest)),
+            links: ReplicaLinks::default(),
             handovers: Handovers::default(),
             candidates: Candidates::default(),
             elections: Elections::default(),
@@ -114,11 +117,16 @@ impl Chronicle {
         self.members.see(event);
         self.asked(event);
         self.epochs.see(event);
-        self.candidates.see(event, (&self.members, &self.views));
+        self.candidates.see(event);
+        if let Some(fed) = self.links.see(event) {
+            self.candidates.fed(fed, event.at, &self.members);
+        }
         self.handovers.see(event);
         self.suspicions.see(event);
-        self.states.see(event, (&self.members, &self.views, &self.suspicions));
-        self.service.see(event, (&self.members, &self.views, &self.asks));
+        self.states.see(event);
+        let (members, views, asks, links) = (&self.members, &self.views, &self.asks, &self.links);
+        self.service.see(event, service::Known { members, views, asks, links });
+        self.logged(event);
         self.replication.see(event);
         self.executions.see(event, &self.replication);
         if let Some(message) = self.bus.sent(event) {
@@ -145,6 +153,17 @@ impl Chronicle {
             self.suspicions.retimed(timeouts);
             self.service.retimed(timeouts.0);
             self.states.retimed(timeouts.1);
+        }
+    }
+
+    /// A line of a server's log that says something is read once, for all.
+    fn logged(&mut self, event: &Event) {
+        if let (Body::Log { line }, Some(node)) = (&event.body, event.actor.node())
+            && let Some(said) = server_log::read(line)
+        {
+            self.candidates.logged(event, (node, said), (&self.members, &self.views));
+            self.states.logged(event, (node, said), (&self.members, &self.views, &self.suspicions));
+            self.service.logged(event.at, (node, said));
         }
     }
 

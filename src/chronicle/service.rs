@@ -10,13 +10,14 @@ use super::bus::Message;
 use super::good_replicas::{Few, GoodReplicas};
 use super::members::Members;
 use super::operator::Asks;
+use super::replica_links::ReplicaLinks;
 use super::views::Views;
 use crate::event::{Body, Event};
 use crate::history::{Outcome, Request};
 use crate::id::{ActorId, ClientId, NodeId};
 use crate::plan::Plan;
 use crate::time::{SimDuration, SimTime};
-use crate::wire::server_log::{self, Said};
+use crate::wire::server_log::Said;
 
 /// Something that its node had to refuse.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +60,15 @@ const BUSY: SimDuration = SimDuration::from_secs(1);
 /// How many are kept: more tell nothing new.
 const KEPT: usize = 64;
 
+/// What the other timelines know when something is done.
+#[derive(Clone, Copy)]
+pub(super) struct Known<'c> {
+    pub members: &'c Members,
+    pub views: &'c Views,
+    pub asks: &'c Asks,
+    pub links: &'c ReplicaLinks,
+}
+
 /// Every such write.
 #[derive(Clone, Debug)]
 pub struct Service {
@@ -100,8 +110,7 @@ impl Service {
         self.notices_within = notices_within(node_timeout);
     }
 
-    pub(super) fn see(&mut self, event: &Event, (members, views, asks): (&Members, &Views, &Asks)) {
-        self.good_replicas.see(event);
+    pub(super) fn see(&mut self, event: &Event, known: Known) {
         match (event.actor, &event.body) {
             (ActorId::Client(client), Body::Invoke { sequence, request }) => {
                 let is_read = matches!(request, Request::Get { .. });
@@ -114,27 +123,30 @@ impl Service {
                 if let (Some((asked_at, is_read)), Outcome::Ok(_), Some(node)) = (asked_at, outcome, node) {
                     let accepted =
                         |why| Accepted { event: event.i, at: event.at, node: *node, asked_at, why };
-                    let write = || self.refusal((*node, asked_at), (members, views, asks));
+                    let write = || self.refusal((*node, asked_at), known);
                     let down = self.down((*node, asked_at), is_read);
                     let why = down.or_else(|| if is_read { None } else { write() });
                     self.keep(why.map(accepted));
                 }
             }
-            (ActorId::Node(node), Body::Log { line }) => match server_log::read(line) {
-                Some(Said::ClusterDown) => {
-                    self.down_since.insert(node, event.at);
-                }
-                Some(Said::ClusterOk) => {
-                    self.down_since.remove(&node);
-                }
-                _ => {}
-            },
             (_, Body::Sent { from: ActorId::Node(node), .. }) => self.acts(*node, event.at),
             (ActorId::Node(node), Body::Start { .. } | Body::Pause { .. }) => {
                 self.activity.insert(node, Activity { last: event.at, steady_since: event.at });
                 if matches!(event.body, Body::Start { .. }) {
                     self.down_since.remove(&node);
                 }
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn logged(&mut self, at: SimTime, (node, said): (NodeId, Said)) {
+        match said {
+            Said::ClusterDown => {
+                self.down_since.insert(node, at);
+            }
+            Said::ClusterOk => {
+                self.down_since.remove(&node);
             }
             _ => {}
         }
@@ -159,7 +171,7 @@ impl Service {
     fn refusal(
         &self,
         (node, asked_at): (NodeId, SimTime),
-        (members, views, asks): (&Members, &Views, &Asks),
+        Known { members, views, asks, links }: Known,
     ) -> Option<Refusal> {
         let last = members.get(node)?.last.as_ref()?;
         let header = last.header.as_ref()?;
@@ -167,7 +179,7 @@ impl Service {
             let said_before = last.at < asked_at && !asks.takeover_of(node);
             return said_before.then_some(Refusal::Replica);
         }
-        if let Some(few) = self.few_replicas(node, asked_at) {
+        if let Some(few) = self.few_replicas(links, node, asked_at) {
             return Some(few);
         }
         let since = SimTime::from_ns(asked_at.as_ns().checked_sub(self.notices_within.as_ns())?);
@@ -179,12 +191,16 @@ impl Service {
         let reached = views.within_reach(node, since);
         let heard = owners.nodes().filter(|owner| reached.contains(owner)).count();
         let (for_, owners_count) = (self.notices_within, owners.count());
-        let quorum = owners.quorum().min(members.owners().quorum());
-        (heard < quorum).then_some(Refusal::CutOff { for_, heard, owners: owners_count })
+        // Mostly enough are heard, and nobody else need be asked.
+        (heard < owners.quorum() && heard < members.least_quorum(&owners)).then_some(Refusal::CutOff {
+            for_,
+            heard,
+            owners: owners_count,
+        })
     }
 
-    fn few_replicas(&self, node: NodeId, asked_at: SimTime) -> Option<Refusal> {
-        let Few { heard, needed, for_ } = self.good_replicas.few(node, asked_at)?;
+    fn few_replicas(&self, links: &ReplicaLinks, node: NodeId, asked_at: SimTime) -> Option<Refusal> {
+        let Few { heard, needed, for_ } = self.good_replicas.few(links, node, asked_at)?;
         let steady_since = self.activity.get(&node).map(|activity| activity.steady_since);
         let is_steady = steady_since.is_some_and(|since| asked_at.since(since) > for_);
         is_steady.then_some(Refusal::FewReplicas { heard, needed, for_ })

@@ -14,7 +14,7 @@ use super::views::Views;
 use crate::event::{Body, Event, Gossiped, MessageType};
 use crate::id::NodeId;
 use crate::time::{SimDuration, SimTime};
-use crate::wire::server_log::{self, Said};
+use crate::wire::server_log::Said;
 
 /// A node that says `ok`, and why it must not.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,17 +83,25 @@ impl States {
         self.rejoin_delay = node_timeout.clamp(REJOIN_DELAY.0, REJOIN_DELAY.1);
     }
 
-    pub(super) fn see(&mut self, event: &Event, known: (&Members, &Views, &Suspicions)) {
+    pub(super) fn see(&mut self, event: &Event) {
         match (&event.body, event.actor.node()) {
             (Body::Start { .. }, Some(node)) => {
                 self.always_primary.insert(node);
                 self.forget(node);
             }
-            (Body::Log { line }, Some(node)) if server_log::read(line) == Some(Said::ClusterOk) => {
-                self.back(event, node, known);
-            }
             (Body::Pause { .. }, Some(node)) => self.forget(node),
             _ => {}
+        }
+    }
+
+    pub(super) fn logged(
+        &mut self,
+        event: &Event,
+        (node, said): (NodeId, Said),
+        known: (&Members, &Views, &Suspicions),
+    ) {
+        if said == Said::ClusterOk {
+            self.back(event, node, known);
         }
     }
 
@@ -214,8 +222,7 @@ mod tests {
         let (mut members, mut views, mut states) = (Members::empty(), Views::default(), States::default());
         let start = event(1, ActorId::Node(NodeId(1)), Body::Start { incarnation: 1 });
         members.see(&start);
-        let suspicions = Suspicions::new(SimDuration::from_secs(2));
-        states.see(&start, (&members, &views, &suspicions));
+        states.see(&start);
         for node in 2..=3 {
             let message = Arc::new(message(owner(node), 1, 1));
             members.said(&message);

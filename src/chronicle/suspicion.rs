@@ -64,7 +64,7 @@ struct Report {
 }
 
 /// All reports and calls.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Suspicions {
     /// The shortest that counted so far.
     node_timeout: SimDuration,
@@ -93,19 +93,11 @@ const BUSY: SimDuration = SimDuration::from_secs(6);
 const ROUNDING: SimDuration = SimDuration::from_ms(2);
 
 impl Suspicions {
-    pub(super) fn new(node_timeout: SimDuration) -> Self {
-        Suspicions {
-            node_timeout,
-            suspects_within: notices_within(node_timeout),
-            hearing: BTreeMap::new(),
-            doubting: BTreeSet::new(),
-            unfounded: Vec::new(),
-            valid: node_timeout + node_timeout + BUSY,
-            reports: BTreeMap::new(),
-            known_failed: BTreeMap::new(),
-            last: BTreeMap::new(),
-            calls: Vec::new(),
-        }
+    /// Nobody suspects anybody; these are the longest and the shortest node timeout.
+    pub(super) fn new(node_timeouts: (SimDuration, SimDuration)) -> Self {
+        let mut suspicions = Suspicions::default();
+        suspicions.retimed(node_timeouts);
+        suspicions
     }
 
     /// Other node timeouts counted by now; this is the longest and the shortest of all.
@@ -218,8 +210,7 @@ impl Suspicions {
         if owners.contains(by) && !reports.contains(&by) {
             reports.push(by);
         }
-        // Slots that moved are known to their owners first.
-        let quorum = owners.quorum().min(members.owners().quorum());
+        let quorum = members.least_quorum(&owners);
         self.calls.push(FailCall { event: message.event, at, by, about, reports, quorum });
     }
 
@@ -268,10 +259,13 @@ mod tests {
     use super::super::sample::{Says, at, id, message, of_type};
     use super::*;
 
+    /// The node timeout.
+    const T: SimDuration = SimDuration::from_secs(2);
+
     /// A cluster of three primaries; the first two suspect the third, then the first calls it failing.
     fn calls(reported: &[(u16, u64, bool)], called: u64) -> Vec<FailCall> {
         let (mut members, mut views) = (Members::empty(), Views::default());
-        let mut suspicions = Suspicions::new(SimDuration::from_secs(2));
+        let mut suspicions = Suspicions::new((T, T));
         let says = |node: u16| Says::primary(node, u64::from(node), (node * 10, node * 10 + 9));
         for node in 1..=3 {
             let message = Arc::new(message(says(node), 1, 1));
@@ -292,7 +286,7 @@ mod tests {
     /// Node 1 hears node 2 until 20 and from 30 on, and doubts it then.
     fn unfounded(doubts_at: u64, steady_since: u64) -> usize {
         let (mut members, views) = (Members::empty(), Views::default());
-        let mut suspicions = Suspicions::new(SimDuration::from_secs(2));
+        let mut suspicions = Suspicions::new((T, T));
         let second = || Says::primary(2, 2, (20, 29));
         members.said(&Arc::new(message(second(), 1, 1)));
         for s in (1..=20).chain(30..doubts_at) {

@@ -8,8 +8,11 @@ use std::sync::Arc;
 
 use super::bus::{Heard, Message};
 use crate::id::NodeId;
-use crate::time::SimTime;
+use crate::time::{SimDuration, SimTime};
 use crate::wire::SLOT_COUNT;
+
+/// How long before something a message must have been heard to be read before it for certain.
+pub(super) const READ_WITHIN: SimDuration = SimDuration::from_ms(200);
 
 /// Who heard what of whom.
 #[derive(Clone, Debug, Default)]

@@ -71,12 +71,11 @@ fn wrong_delay(candidacy: &Candidacy, evidence: &Evidence) -> Option<String> {
     let (_, node_timeout) = evidence.chronicle.asks.node_timeouts();
     let step = SimDuration::from_ns(node_timeout.as_ns() / 30).min(STEP);
     let (rank, delay) = (candidacy.rank, candidacy.delay);
-    let times = |step: SimDuration, count: u64| SimDuration::from_ns(step.as_ns() * count);
-    if delay < times(step, 2 * rank) {
+    if delay < step.times(2 * rank) {
         return Some(format!("waits {delay} with rank {rank} before it asks for votes"));
     }
     let shards = evidence.plan.cluster.nodes().count() as u64;
-    let longest = times(STEP, 3 + 2 * rank + shards);
+    let longest = STEP.times(3 + 2 * rank + shards);
     (delay > longest).then(|| format!("waits {delay} with rank {rank}, and {longest} is the most"))
 }
 

@@ -80,7 +80,7 @@ impl<'e> Settings<'e> {
             number(&["cluster-replica-validity-factor", "cluster-slave-validity-factor"]).unwrap_or(10);
         let ping = number(&["repl-ping-replica-period", "repl-ping-slave-period"]).unwrap_or(10);
         // The time until the primary is called failing is not held against it.
-        let age = SimDuration::from_ns(node_timeout.as_ns() * (factor + 1));
+        let age = node_timeout.times(factor + 1);
         (factor > 0).then_some(SimDuration::from_secs(ping) + age)
     }
 
@@ -114,8 +114,7 @@ impl<'e> Settings<'e> {
     /// What stands under one of a setting's names.
     fn text(&self, names: &[&str]) -> Option<String> {
         let is_it = |name: &str| names.iter().any(|known| known.eq_ignore_ascii_case(name));
-        let config = &self.evidence.plan.cluster.config;
-        let mut written = config.iter().find(|(name, _)| is_it(name)).map(|(_, value)| value.clone());
+        let mut written = self.evidence.plan.cluster.directive(names).map(str::to_owned);
         let mut current = written.clone();
         for step in self.steps() {
             match step {

@@ -299,6 +299,12 @@ impl ClusterPlan {
         ClusterPlan { shards, replicas, spares: 0, node_timeout_ms, formation, cpu, servers, config }
     }
 
+    /// What is configured under one of a directive's names, in any case.
+    pub fn directive(&self, names: &[&str]) -> Option<&str> {
+        let is_it = |name: &str| names.iter().any(|known| known.eq_ignore_ascii_case(name));
+        self.config.iter().find(|(name, _)| is_it(name)).map(|(_, value)| value.as_str())
+    }
+
     /// The shape of the cluster.
     pub fn layout(&self) -> Layout {
         Layout { shards: self.shards, replicas: self.replicas, spares: self.spares }
