@@ -14,7 +14,7 @@ pub(super) const INVARIANT: Invariant = Invariant {
     title: "Candidates",
     statement: "a replica that stands for election knows its rank by the offsets it was told, waits as long as that says, and was \
                 not without its primary for longer than its validity factor allows",
-    applies: Applies::Always,
+    applies: Applies::WhereClaimsAreTold,
     asked: always_asked,
     check,
 };
@@ -29,9 +29,6 @@ const BY_HAND: SimDuration = SimDuration::from_secs(60);
 fn check(case: &Case) -> Verdict {
     let evidence = case.evidence;
     let chronicle = &evidence.chronicle;
-    if !chronicle.tells_claims() {
-        return Verdict::unknown("the log tells nothing of who claims what on the cluster bus");
-    }
     let mut findings = Findings::default();
     let candidacies = chronicle.candidates.candidacies();
     for candidacy in candidacies {

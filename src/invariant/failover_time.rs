@@ -20,7 +20,7 @@ pub(super) const INVARIANT: Invariant = Invariant {
     title: "Failover Time",
     statement: "a primary that ends in a calm cluster is called failing within two node timeouts, and replaced within what its \
                 replicas' ranks make them wait",
-    applies: Applies::Always,
+    applies: Applies::WhereClaimsAreTold,
     asked: always_asked,
     check,
 };
@@ -52,9 +52,6 @@ struct Death {
 
 fn check(case: &Case) -> Verdict {
     let evidence = case.evidence;
-    if !evidence.chronicle.tells_claims() {
-        return Verdict::unknown("the log tells nothing of who claims what on the cluster bus");
-    }
     let mut findings = Findings::default();
     let deaths: Vec<Death> = evidence.exits.iter().filter_map(|exit| death(evidence, exit)).collect();
     for death in &deaths {

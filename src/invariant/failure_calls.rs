@@ -13,16 +13,13 @@ pub(super) const INVARIANT: Invariant = Invariant {
     title: "Failure Calls",
     statement: "a node is doubted only after a node timeout without a word of it, and called failing only by one that has the young \
                 reports of a majority of the primaries with slots",
-    applies: Applies::Always,
+    applies: Applies::WhereClaimsAreTold,
     asked: always_asked,
     check,
 };
 
 fn check(case: &Case) -> Verdict {
     let chronicle = &case.evidence.chronicle;
-    if !chronicle.tells_claims() {
-        return Verdict::unknown("the log tells nothing of who claims what on the cluster bus");
-    }
     let mut findings = Findings::default();
     let calls = chronicle.suspicions.calls();
     let was_misled = |node, at| case.evidence.clock_misled(node, at);

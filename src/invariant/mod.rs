@@ -63,6 +63,8 @@ use crate::plan::Limits;
 pub enum Applies {
     /// At every moment of the run, or at those that it picks itself.
     Always,
+    /// At any time, if the log tells what nodes claim on the cluster bus; one of an older program does not.
+    WhereClaimsAreTold,
     /// After the last disturbance is over and the cluster had its time to settle: nobody knows before.
     OnceHealed,
 }
@@ -156,6 +158,12 @@ impl<'a> Case<'a> {
         Case { evidence, expectation: Expectation::of(evidence) }
     }
 
+    /// Why nobody can judge what was said on the cluster bus, if nobody can.
+    fn claims_untold(&self) -> Option<String> {
+        let is_told = self.evidence.chronicle.tells_claims();
+        (!is_told).then(|| "the log tells nothing of who claims what on the cluster bus".to_owned())
+    }
+
     /// Why the end of the run cannot be judged, if it cannot: it was never left alone.
     fn not_healed(&self) -> Option<String> {
         if self.evidence.settle_began_at.is_none() {
@@ -188,10 +196,12 @@ impl<'a> Case<'a> {
 impl Invariant {
     /// Judges a run, or says why it cannot be judged.
     pub fn judge(&self, case: &Case) -> Verdict {
-        let verdict = match (self.applies, case.not_healed()) {
-            (Applies::OnceHealed, Some(reason)) => Verdict::unknown(reason),
-            _ => (self.check)(case),
+        let unknown = match self.applies {
+            Applies::Always => None,
+            Applies::WhereClaimsAreTold => case.claims_untold(),
+            Applies::OnceHealed => case.not_healed(),
         };
+        let verdict = unknown.map_or_else(|| (self.check)(case), Verdict::unknown);
         match case.tampered() {
             Some(fault) if verdict.is_violated() && !HELD_AGAINST_ALL.contains(&self.name) => {
                 let FaultId(id) = fault;

@@ -12,16 +12,13 @@ pub(super) const INVARIANT: Invariant = Invariant {
     title: "Votes",
     statement: "a primary with slots votes once in an epoch, for a replica that asked, whose primary is called failing or \
                 who asks by force, and whose slots it knows in no newer epoch",
-    applies: Applies::Always,
+    applies: Applies::WhereClaimsAreTold,
     asked: always_asked,
     check,
 };
 
 fn check(case: &Case) -> Verdict {
     let chronicle = &case.evidence.chronicle;
-    if !chronicle.tells_claims() {
-        return Verdict::unknown("the log tells nothing of who claims what on the cluster bus");
-    }
     let votes = chronicle.elections.votes();
     let mut findings = Findings::default();
     for vote in votes {
