@@ -28,6 +28,7 @@ mod network_partition;
 mod network_split;
 mod network_swizzle;
 mod network_tail;
+mod peer;
 mod process_kill;
 mod process_pause;
 mod process_slow;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Aim, Effect, FaultKind, LASTS, LatencyRange, Links, Swarm, Trouble, duration};
+use super::{Aim, Effect, FaultKind, LASTS, LatencyRange, Links, Swarm, Trouble, duration, peer};
 use crate::language::target::{self, Target};
 use crate::language::{Entry, Form, Key, Reader, Value};
 use crate::rng::Stream;
@@ -42,10 +42,7 @@ impl FaultKind for NetworkLatency {
         if !reader.has("latency_ms") {
             reader.wrong("it is not said how slow", "add `latency_ms: {min: 50, max: 200}`, say");
         }
-        let peer = reader.node("peer");
-        if peer.is_some() && peer == reader.node("node") {
-            reader.wrong_at("peer", "a node has no link to itself", "name another node");
-        }
+        let peer = peer::read(reader);
         let (min_ns, max_ns) = reader.latency("latency_ms")?;
         let latency = LatencyRange { min_ns, max_ns };
         Some(NetworkLatency { target, peer: peer.map(Target::Node), latency, duration_ns: duration(reader) })
@@ -75,15 +72,15 @@ impl FaultKind for NetworkLatency {
     }
 
     fn targets(&self) -> Vec<Target> {
-        [self.target].into_iter().chain(self.peer).collect()
+        peer::targets(self.target, self.peer)
     }
 
     fn targets_mut(&mut self) -> Vec<&mut Target> {
-        [&mut self.target].into_iter().chain(&mut self.peer).collect()
+        peer::targets_mut(&mut self.target, &mut self.peer)
     }
 
     fn can_be_said(&self) -> bool {
-        self.target != Target::Clients && self.peer.is_none_or(|peer| matches!(peer, Target::Node(_)))
+        peer::can_be_said(self.target, self.peer)
     }
 
     fn effect(&self) -> Effect {

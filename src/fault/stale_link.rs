@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::bus_rule::{BusAct, BusRule, Dialler};
-use super::{Aim, Effect, FaultKind, LASTS, Swarm, duration};
+use super::{Aim, Effect, FaultKind, LASTS, Swarm, duration, peer};
 use crate::language::target::{self, Target};
 use crate::language::{Entry, Form, Key, Reader, Value};
 use crate::rng::Stream;
@@ -33,10 +33,7 @@ impl FaultKind for StaleLink {
 
     fn read(reader: &mut Reader) -> Option<Self> {
         let target = target::read(reader);
-        let peer = reader.node("peer");
-        if peer.is_some() && peer == reader.node("node") {
-            reader.wrong_at("peer", "a node has no link to itself", "name another node");
-        }
+        let peer = peer::read(reader);
         // A target that was left to chance may turn out to be the peer.
         let peer = peer.map(Target::Node).filter(|peer| *peer != target);
         Some(StaleLink { target, peer, duration_ns: duration(reader) })
@@ -60,15 +57,15 @@ impl FaultKind for StaleLink {
     }
 
     fn targets(&self) -> Vec<Target> {
-        [self.target].into_iter().chain(self.peer).collect()
+        peer::targets(self.target, self.peer)
     }
 
     fn targets_mut(&mut self) -> Vec<&mut Target> {
-        [&mut self.target].into_iter().chain(&mut self.peer).collect()
+        peer::targets_mut(&mut self.target, &mut self.peer)
     }
 
     fn can_be_said(&self) -> bool {
-        self.target != Target::Clients && self.peer.is_none_or(|peer| matches!(peer, Target::Node(_)))
+        peer::can_be_said(self.target, self.peer)
     }
 
     fn effect(&self) -> Effect {
