@@ -96,6 +96,13 @@ pub enum FetchError {
     Refused(#[from] Reason),
 }
 
+impl FetchError {
+    /// Whether the source itself says that it does not have what was asked for.
+    pub(super) fn is_not_offered(&self) -> bool {
+        matches!(self, FetchError::NoMirror | FetchError::NoSuchVersion { .. } | FetchError::Missing(_))
+    }
+}
+
 impl fmt::Display for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.source, self.reason)

@@ -20,6 +20,7 @@ mod probe;
 mod record;
 mod server;
 mod sources;
+mod stand_in;
 mod store;
 mod toolbox;
 mod tools;

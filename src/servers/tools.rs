@@ -2,7 +2,7 @@
 //!
 //! A tool is taken from beside the server, else from the store, where the tools of each version have a folder of their
 //! own, else it is fetched from where servers of that version come from. Where no source of that version has it, another
-//! version's stands in, and that is said.
+//! version's stands in: that is said, and kept, so that it does not depend on what else is fetched later.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -19,6 +19,7 @@ use super::folder;
 use super::inspect;
 use super::options::Notify;
 use super::server::{Loader, Server};
+use super::stand_in::{self, StandIn};
 use super::store::{Contents, Store};
 use super::toolbox::Toolbox;
 use super::version::{Family, Spec, TOOLS, Version};
@@ -145,30 +146,52 @@ impl Toolbox {
         std::env::split_paths(folders).map(|folder| folder.join(word)).find(|path| path.is_file())
     }
 
-    /// A tool of the server's own version, or one that stands in: what is here already, of the version or else of its
-    /// series, comes before anything is fetched.
+    /// A tool of the server's own version, or one that stands in. What was fetched for another version never decides which:
+    /// the version's own sources are asked before another version's tool is taken, and what stands in stays the same.
     fn tool(&self, tool: &str, server: &Server, notify: Notify) -> Result<Program, ProgramError> {
         let name = format!("{}-{tool}", server.name);
         let version = Version::leading(&server.version).unwrap_or_default();
         let own = Spec { family: server.name, version };
-        let (mut attempts, wanted) = (Vec::new(), [own.clone(), own.series(), Spec::any(server.name)]);
-        let here = || wanted[..2].iter().find_map(|wanted| self.stored(&name, wanted));
-        let mut found = here();
-        for wanted in &wanted {
-            if found.is_none() {
-                attempts.extend(self.fetch(&name, wanted, notify)?);
-                found = self.stored(&name, wanted);
-            }
-        }
-        let Some(found) = found else {
-            return Err(ProgramError::NotFetched { name, wanted: own, attempts });
+        let kept = self.stored(&name, &own).or_else(|| {
+            stand_in::read(&self.folder(), &name, &own)
+                .filter(|kept| self.folder().join(&kept.folder).is_dir())
+        });
+        let chosen = match kept {
+            Some(kept) => kept,
+            None => self.choose(&name, &own, notify)?,
         };
-        let (program, version) = found?;
-        if version != server.version {
-            let whose = format!("{} {}", server.name, server.version);
-            notify(&format!("{name} {version} stands in: no source of {whose} has one"));
+        if chosen.version != server.version {
+            notify(&format!("{name} {} stands in: {}", chosen.version, chosen.why));
         }
-        Ok(program)
+        of_store(&self.folder().join(chosen.folder), &name)
+    }
+
+    /// Asks the sources for the tool of this version, then of its series, then of any. What stands in is kept, unless a
+    /// source could not be asked: it may have the version's own another day.
+    fn choose(&self, name: &str, own: &Spec, notify: Notify) -> Result<StandIn, ProgramError> {
+        let failed = |source| ProgramError::Store { path: self.folder(), source };
+        let mut attempts = Vec::new();
+        let mut unasked = None;
+        for wanted in [own.clone(), own.series(), Spec::any(own.family)] {
+            if self.stored(name, &wanted).is_none() {
+                attempts.extend(self.fetch(name, &wanted, notify)?);
+            }
+            let Some(found) = self.stored(name, &wanted) else {
+                unasked =
+                    unasked.or(attempts.iter().find(|a| !a.reason.is_not_offered()).map(Attempt::to_string));
+                continue;
+            };
+            if wanted == *own {
+                return Ok(found);
+            }
+            let why = unasked.clone().unwrap_or(format!("no source has that of {own}"));
+            let chosen = StandIn { why, ..found };
+            if unasked.is_none() {
+                stand_in::write(&self.folder(), name, own, &chosen).map_err(failed)?;
+            }
+            return Ok(chosen);
+        }
+        Err(ProgramError::NotFetched { name: name.to_owned(), wanted: own.clone(), attempts })
     }
 
     /// The folder of the tools of all versions.
@@ -177,21 +200,21 @@ impl Toolbox {
     }
 
     /// The tool of the highest version in the store that matches.
-    fn stored(&self, name: &str, wanted: &Spec) -> Option<Result<(Program, String), ProgramError>> {
-        let folders = folder::sorted(&self.folder()).unwrap_or_default();
-        let mut kept: Vec<(Version, PathBuf, Manifest)> = folders
+    fn stored(&self, name: &str, wanted: &Spec) -> Option<StandIn> {
+        let mut kept: Vec<(Version, StandIn)> = folder::sorted(&self.folder())
+            .unwrap_or_default()
             .into_iter()
             .filter_map(|folder| {
-                let manifest: Manifest =
-                    serde_json::from_slice(&fs::read(folder.join(MANIFEST)).ok()?).ok()?;
+                let manifest = manifest(&folder)?;
                 let version = Version::leading(&manifest.version)?;
                 let matches = wanted.matches(wanted.family, &version) && folder.join(name).is_file();
-                matches.then_some((version, folder, manifest))
+                let folder = folder::file_name(&folder);
+                let found = StandIn { folder, version: manifest.version, why: String::new() };
+                matches.then_some((version, found))
             })
             .collect();
         kept.sort_by(|a, b| a.0.cmp(&b.0));
-        let (_, folder, manifest) = kept.pop()?;
-        Some(of_store(&folder, name, manifest))
+        kept.pop().map(|(_, found)| found)
     }
 
     /// Fetches the tools of a version from the first source that has this one; what did not work.
@@ -201,6 +224,10 @@ impl Toolbox {
             .map_err(|error| failed(std::io::Error::other(error.to_string())))?;
         let workshop = Workshop::open(&store, notify).map_err(failed)?;
         let mut attempts = Vec::new();
+        if self.stored(name, wanted).is_some() {
+            // Another run fetched it while this one waited for the lock.
+            return Ok(attempts);
+        }
         for source in fetch::order(wanted, fetch::sources(&mut attempts)) {
             let bench = workshop.bench().map_err(failed)?;
             match self.fetch_from(&source, name, wanted, &bench) {
@@ -299,11 +326,17 @@ fn beside(word: &str, server: &Server) -> Option<PathBuf> {
     (is_of_family && path.is_file()).then_some(path)
 }
 
-fn of_store(folder: &Path, name: &str, manifest: Manifest) -> Result<(Program, String), ProgramError> {
+/// What a folder of tools says of itself, if it is one.
+fn manifest(folder: &Path) -> Option<Manifest> {
+    serde_json::from_slice(&fs::read(folder.join(MANIFEST)).ok()?).ok()
+}
+
+fn of_store(folder: &Path, name: &str) -> Result<Program, ProgramError> {
     let refused = |reason| ProgramError::Refused { path: folder.join(name), reason };
+    let manifest = manifest(folder).ok_or_else(|| refused(Reason::Damaged(MANIFEST.to_owned())))?;
     let contents = Contents { binary: name.into(), ..manifest.contents };
     let launch = contents.launch(folder).map_err(|error| refused(error.into()))?;
-    Ok((of_file(&launch.binary, launch.loader)?, manifest.version))
+    of_file(&launch.binary, launch.loader)
 }
 
 /// The program in a file, if the shim can enter it. Of a script that is asked of the program that its first line names.
