@@ -105,7 +105,11 @@ impl Drop for Worker {
 
 impl Campaign<'_> {
     /// Has a job done by whoever does the runs; `worker` is this thread's process, if it has one.
-    pub(super) fn have_done(&self, job: Job<'_>, worker: &mut Option<Worker>) -> Result<Attempt, CampaignError> {
+    pub(super) fn have_done(
+        &self,
+        job: Job<'_>,
+        worker: &mut Option<Worker>,
+    ) -> Result<Attempt, CampaignError> {
         let Crew::Processes(words) = &self.crew else { return self.attempt(job) };
         let answer = match worker {
             Some(worker) => worker,
@@ -128,7 +132,8 @@ impl Campaign<'_> {
             return Ok(Attempt::Interrupted);
         }
         let status = worker.map(|mut worker| worker.end()).transpose();
-        let status = status.ok().flatten().map_or("nobody knows what".to_owned(), |status| status.to_string());
+        let status =
+            status.ok().flatten().map_or("nobody knows what".to_owned(), |status| status.to_string());
         let plan = self.source.plan(job.seed)?;
         Ok(self.error(&plan, &job, format!("a bug of this tool: its process ended with {status}")))
     }

@@ -15,10 +15,11 @@ use anyhow::{Context, Result};
 use super::progress::SearchLine;
 use super::servers::{find_server, with_others};
 use super::{BadInput, CANNOT_LISTEN, Environment, Exit, say, say_to_stderr};
-use crate::campaign::worker::leave_session;
 use crate::campaign::summary::{Summary, junit, markdown, text};
+use crate::campaign::worker::leave_session;
 use crate::campaign::{
-    Campaign, CampaignError, Contestant, Crew, Divergence, Ended, Find, Ledger, Question, Signature, Source, Tally,
+    Campaign, CampaignError, Contestant, Crew, Divergence, Ended, Find, Ledger, Question, Signature, Source,
+    Tally,
 };
 use crate::replay::bisect::ProbeError;
 use crate::scenario;
