@@ -164,7 +164,8 @@ mod tests {
 
     #[test]
     fn ranges_are_taken_to_the_slot() {
-        for (first, last) in [(0, 0), (5, 63), (63, 64), (64, 127), (100, 300), (16_383, 16_383), (0, 16_383)] {
+        for (first, last) in [(0, 0), (5, 63), (63, 64), (64, 127), (100, 300), (16_383, 16_383), (0, 16_383)]
+        {
             let mut taken = Taken::default();
             assert!(taken.take((first, last)) && !taken.take((first, last)), "{first}-{last}");
             let all = usize::from(last - first) + 1;

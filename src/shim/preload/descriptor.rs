@@ -171,12 +171,7 @@ fn add_reference(kind: Kind) {
             increase(&page.pipes[written].writers[me]);
         }
         Kind::Counter(i) => increase(&page.counters[i].refs[me]),
-        Kind::Real
-        | Kind::Epoll(_)
-        | Kind::Fake(..)
-        | Kind::Stat(..)
-        | Kind::Random
-        | Kind::Tasks(_) => {}
+        Kind::Real | Kind::Epoll(_) | Kind::Fake(..) | Kind::Stat(..) | Kind::Random | Kind::Tasks(_) => {}
     }
 }
 
