@@ -26,7 +26,7 @@ fn plan() -> Plan {
     plan.faults = vec![Fault { id: FaultId(1), trigger, action }];
     let action = OpAction::Failover(Failover { shard: ShardId(1), mode: FailoverMode::Default, to: None });
     plan.operations =
-        vec![Op { id: OpId(1), delay_ns: SimDuration::ZERO, action, expected_to_fail: None, expect: None }];
+        vec![Op { id: OpId(1), start: Default::default(), delay_ns: SimDuration::ZERO, action, expected_to_fail: None, expect: None }];
     plan
 }
 
