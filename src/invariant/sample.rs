@@ -52,6 +52,7 @@ pub fn healthy_of(shards: u16, replicas: u16) -> Evidence {
         accounts: BTreeMap::new(),
         files: vec![],
         votes: vec![],
+        spans: vec![],
         moved: BTreeMap::new(),
         history: vec![],
         disturbances: vec![],
