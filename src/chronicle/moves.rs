@@ -116,7 +116,10 @@ impl Moves {
 
     /// Whether the new primary leads what the old one led, or the old one follows somebody itself.
     fn stays(&self, from: NodeId, to: NodeId, members: &Members) -> bool {
-        let is_replica = members.get(from).and_then(|member| member.header()).is_some_and(|header| !header.claim.is_primary());
+        let is_replica = members
+            .get(from)
+            .and_then(|member| member.header())
+            .is_some_and(|header| !header.claim.is_primary());
         let slots = |node| self.led.get(&node).map_or(&[][..], Vec::as_slice);
         let meets = |one: &(u16, u16)| slots(to).iter().any(|other| one.0 <= other.1 && other.0 <= one.1);
         is_replica || slots(from).is_empty() || slots(from).iter().any(meets)
@@ -128,7 +131,8 @@ impl Moves {
         let following = others.filter(|(_, following)| following.primary == primary).count();
         let lately = |(when, whom): &&(SimTime, String)| whom == primary && at.since(*when) <= ORPHANED_FOR;
         let left = self.left.values().filter(lately).count();
-        let heard = views.of(node).filter(|heard| heard.message.from != node && follows(heard, primary)).count();
+        let heard =
+            views.of(node).filter(|heard| heard.message.from != node && follows(heard, primary)).count();
         1 + heard.max(following + left)
     }
 
@@ -140,7 +144,8 @@ impl Moves {
             let replica = heard.message.from;
             let member = known.members.get(replica);
             let runs = member.is_some_and(|member| {
-                member.paused_at.is_none() && member.started_at.is_some_and(|started| at.since(started) >= long)
+                member.paused_at.is_none()
+                    && member.started_at.is_some_and(|started| at.since(started) >= long)
             });
             let since = self.following.get(&replica).filter(|following| following.primary == primary);
             runs && since.is_some_and(|following| at.since(following.since) >= long)
@@ -149,7 +154,12 @@ impl Moves {
                 && known.suspicions.known_failed(node, replica).is_none()
                 && !known.asks.changed_node(replica, at)
         };
-        known.views.of(node).filter(|heard| heard.message.from != node).find(is_old).map(|heard| heard.message.from)
+        known
+            .views
+            .of(node)
+            .filter(|heard| heard.message.from != node)
+            .find(is_old)
+            .map(|heard| heard.message.from)
     }
 
     /// Every move, in order.

@@ -66,8 +66,11 @@ fn lines_of(seed: u64, server: &Server, stop: &AtomicBool) -> Result<Vec<usize>>
             seen.borrow_mut().extend(told_by(line));
         }
     });
-    let simulation =
-        Simulation { log: Log::Dropped, observer: Some(observer), ..Simulation::new(&plan, server, out.path()) };
+    let simulation = Simulation {
+        log: Log::Dropped,
+        observer: Some(observer),
+        ..Simulation::new(&plan, server, out.path())
+    };
     simulation.run(stop, &mut |_| {})?;
     let lines = told.borrow().clone();
     Ok(lines)
@@ -93,7 +96,8 @@ impl Reached {
             let _ = writeln!(text, "{topic:<12} {:>8} {:>6}  {line}", self.lines[place], self.runs[place]);
         }
         let reached = self.runs.iter().filter(|runs| **runs > 0).count();
-        let _ = write!(text, "\n{reached} of {} branches reached in {}", BRANCHES.len(), counted(count, "run"));
+        let _ =
+            write!(text, "\n{reached} of {} branches reached in {}", BRANCHES.len(), counted(count, "run"));
         text
     }
 }

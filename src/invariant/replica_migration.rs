@@ -90,7 +90,10 @@ mod tests {
     fn a_replica_that_goes_to_an_orphan_in_its_turn_is_allowed() {
         let evidence = moved(2, |_| ());
         assert_eq!(evidence.chronicle.moves.all().len(), 1);
-        assert_eq!(check(&Case::of(&evidence)), Verdict::holds("1 replicas went to other shards by themselves"));
+        assert_eq!(
+            check(&Case::of(&evidence)),
+            Verdict::holds("1 replicas went to other shards by themselves")
+        );
     }
 
     #[test]
@@ -119,7 +122,10 @@ mod tests {
             let says = Says { slots: vec![(200, 250)], ..Says::replica(5, 4) };
             evidence.chronicle.take(message(says, 2, 29));
         });
-        assert_eq!(detail(&evidence), "node-2 went from node-1 to node-4, and node-5 is a replica there that works");
+        assert_eq!(
+            detail(&evidence),
+            "node-2 went from node-1 to node-4, and node-5 is a replica there that works"
+        );
     }
 
     #[test]

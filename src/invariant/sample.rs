@@ -252,7 +252,14 @@ pub fn operation(evidence: &mut Evidence, action: OpAction, (from, to): (u64, u6
     });
     evidence.disturbances.push(Disturbance { at: at(from), ended_at, what: text });
     let delay_ns = SimDuration::ZERO;
-    evidence.plan.operations.push(Op { id, start: Start::After, delay_ns, action, expected_to_fail: None, expect: None });
+    evidence.plan.operations.push(Op {
+        id,
+        start: Start::After,
+        delay_ns,
+        action,
+        expected_to_fail: None,
+        expect: None,
+    });
 }
 
 /// Replaces what the looks at all nodes showed.

@@ -2,14 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::confusion::Drawn;
 use super::{
     AddReplica, Addslots, Bgrewriteaof, Bgsave, Bumpepoch, ClientKill, ClientPause, Command,
     ConfigurationChange, Delslots, Expect, Failover, Flushslots, Forget, FullResync, Meet, MoveReplica, Op,
     OpId, OpKind, Rebalance, RemoveReplica, Replicate, Reset, Reshard, Restart, RestartEmpty, RollingRestart,
-    RollingUpgrade, Save, ScaleIn, ScaleOut, SetConfigEpoch, Setslot, Shutdown, Steps, Typed, is_shutdown,
-    confusion, timing,
+    RollingUpgrade, Save, ScaleIn, ScaleOut, SetConfigEpoch, Setslot, Shutdown, Steps, Typed, confusion,
+    is_shutdown, timing,
 };
-use super::confusion::Drawn;
 use crate::id::{NodeId, ShardId};
 use crate::language::target::Target;
 use crate::language::{About, Entry, Form, Key, Layout, Place, Problem, Reader, Renumber, Value, kind_of};

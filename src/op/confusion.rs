@@ -80,7 +80,9 @@ mod tests {
 
     #[test]
     fn a_small_share_of_seeds_has_operations_side_by_side_and_twice() {
-        let is_beside = |value: &crate::language::Value| value.get("timing").is_some_and(|t| t.as_text() == Some("parallel"));
+        let is_beside = |value: &crate::language::Value| {
+            value.get("timing").is_some_and(|t| t.as_text() == Some("parallel"))
+        };
         let confused = (0..700).filter(|seed| draw(*seed, LAYOUT).0.iter().any(is_beside)).count();
         assert!((40..140).contains(&confused), "{confused} of 700");
     }

@@ -80,7 +80,9 @@ pub(super) fn read(reader: &mut Reader) -> (Start, SimDuration) {
     let delay = reader.seconds("delay");
     match timing {
         Some(Timing::Parallel) => (Start::Beside, delay.unwrap_or_default()),
-        Some(Timing::Delayed) => (Start::After, delay.unwrap_or_else(|| reader.drawn_ms("delay", 1_000..=10_000))),
+        Some(Timing::Delayed) => {
+            (Start::After, delay.unwrap_or_else(|| reader.drawn_ms("delay", 1_000..=10_000)))
+        }
         Some(Timing::Immediate) | None => (Start::After, delay.unwrap_or_default()),
     }
 }

@@ -226,7 +226,9 @@ impl Outlook<'_> {
         let op = &self.operations[index];
         let before = match op.start {
             Start::Beginning => SimDuration::ZERO,
-            Start::Beside => index.checked_sub(1).map_or(SimDuration::ZERO, |before| self.least_start(before)),
+            Start::Beside => {
+                index.checked_sub(1).map_or(SimDuration::ZERO, |before| self.least_start(before))
+            }
             Start::After => (0..index).map(|before| self.least_start(before)).max().unwrap_or_default(),
         };
         before + op.delay_ns

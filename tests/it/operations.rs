@@ -78,7 +78,8 @@ fn operations_run_side_by_side_and_a_confused_operator_is_told_so() {
         assert!(sent > 1, "{sent} sent when the first ended");
         let ended = ended(&ran);
         let refused = |(outcome, detail): &(ActionOutcome, &str)| {
-            *outcome != ActionOutcome::Done && detail.contains("refused: ERR You should send CLUSTER FAILOVER to a replica")
+            *outcome != ActionOutcome::Done
+                && detail.contains("refused: ERR You should send CLUSTER FAILOVER to a replica")
         };
         assert!(ended.iter().any(refused), "{}: {ended:#?}", ran.report.meters.server_version);
     }

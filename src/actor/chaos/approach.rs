@@ -47,7 +47,8 @@ impl Chaos {
 
     /// A timer is due.
     pub(super) fn ticked(&mut self, token: u64, out: &mut Out) {
-        let of = self.approaches.values().find(|approach| approach.token == token).map(|approach| approach.op);
+        let of =
+            self.approaches.values().find(|approach| approach.token == token).map(|approach| approach.op);
         if let Some(approach) = of.and_then(|op| self.approaches.remove(&op)) {
             self.advance(&approach, out);
         }

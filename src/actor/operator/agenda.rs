@@ -57,7 +57,10 @@ impl Agenda {
     /// Drops every operation that has not started.
     pub fn cease(&mut self, desk: &mut Desk) {
         let is_under_way = |entry: &&mut Entry| matches!(entry.state, State::Doing(_));
-        self.entries.iter_mut().filter(|entry| !is_under_way(entry)).for_each(|entry| entry.state = State::Over);
+        self.entries
+            .iter_mut()
+            .filter(|entry| !is_under_way(entry))
+            .for_each(|entry| entry.state = State::Over);
         if self.begun {
             self.advance(desk);
         }

@@ -21,12 +21,16 @@ fn rig(operations: Vec<Op>) -> Rig {
 fn course(rig: &mut Rig) -> Vec<String> {
     let lines = rig.run(SimTime::NEVER);
     let is_told = |line: &&str| {
-        ["to chaos: OperationDue", " ms: OperationEnded", "OperationsDone"].iter().any(|what| line.contains(what))
+        ["to chaos: OperationDue", " ms: OperationEnded", "OperationsDone"]
+            .iter()
+            .any(|what| line.contains(what))
     };
     let told = lines.lines().filter(is_told);
     let short = |line: &str| match line.split_once(" ms: ") {
         Some((ms, what)) if what.starts_with("OperationEnded") => format!("{ms} ended"),
-        Some((ms, what)) => format!("{ms} {}", what.trim_start_matches("to chaos: ").trim_start_matches("to director: ")),
+        Some((ms, what)) => {
+            format!("{ms} {}", what.trim_start_matches("to chaos: ").trim_start_matches("to director: "))
+        }
         None => line.to_owned(),
     };
     told.map(short).collect()
@@ -66,7 +70,11 @@ fn nobody_answers_one_and_the_other_does_not_wait_for_it() {
 
 #[test]
 fn what_has_not_started_is_dropped_and_what_is_under_way_goes_on() {
-    let mut rig = rig(vec![ping(1, 1, Start::After, 100), ping(2, 2, Start::Beside, 50), ping(3, 2, Start::Beginning, 500)]);
+    let mut rig = rig(vec![
+        ping(1, 1, Start::After, 100),
+        ping(2, 2, Start::Beside, 50),
+        ping(3, 2, Start::Beginning, 500),
+    ]);
     rig.tell(SimTime::ZERO + SimDuration::from_ms(101), OperatorMessage::Cease);
     assert_eq!(course(&mut rig), ["100 OperationDue { op: OpId(1) }", "104 ended", "104 OperationsDone"]);
 }
