@@ -96,10 +96,11 @@ mod tests {
         let kinds = |slip| -> Vec<Entry> {
             slipped(op.clone(), slip, beside.clone(), LAYOUT).into_iter().map(|one| one.own).collect()
         };
-        assert_eq!(kinds(Slip::None), [own.clone()]);
-        assert_eq!(kinds(Slip::Beside), [own.clone()]);
-        assert_eq!(kinds(Slip::Twice), [own.clone(), own.clone()]);
+        let times = |count| vec![own.clone(); count];
+        assert_eq!(kinds(Slip::None), times(1));
+        assert_eq!(kinds(Slip::Beside), times(1));
+        assert_eq!(kinds(Slip::Twice), times(2));
         let wrong = Entry::of("failover").with("shard", 2_u64).with("node", 3_u64);
-        assert_eq!(kinds(Slip::WrongNode), [own, wrong]);
+        assert_eq!(kinds(Slip::WrongNode), [own.clone(), wrong]);
     }
 }

@@ -104,13 +104,8 @@ impl Cut<'_> {
             (Some(kept), Some(all)) => all.since(kept),
             // The run ended before it came to that.
             _ => {
-                let last = self
-                    .plan
-                    .operations
-                    .iter()
-                    .map(|other| other.id)
-                    .filter(|id| *id < op.id && is_kept(*id));
-                self.planned_between(last.last(), op.id)
+                let before = self.plan.operations.iter().map(|other| other.id).filter(|id| *id < op.id);
+                self.planned_between(before.filter(|id| is_kept(*id)).max(), op.id)
             }
         }
     }
