@@ -43,8 +43,11 @@ impl Views {
                 page.rows.retain(|member, _| !gone.contains(member));
                 page.rows.extend(rows.iter().map(|row| (row.member.clone(), row.clone())));
             }
-            Body::Tell { message: Told::NodeExited { node, .. } } => drop(self.pages.remove(node)),
-            Body::Tell { message: Told::NodeStarted { node } | Told::NodePaused { node, .. } } => {
+            // What is the same after a start as before the end is not told again.
+            Body::Tell {
+                message:
+                    Told::NodeExited { node, .. } | Told::NodeStarted { node } | Told::NodePaused { node, .. },
+            } => {
                 self.pages.entry(*node).and_modify(|page| page.since = None);
             }
             _ => {}
@@ -93,4 +96,39 @@ impl Page {
 
 fn is_primary(row: &ViewRow) -> bool {
     matches!(row.role, ViewRole::Primary { .. })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(s: u64) -> SimTime {
+        SimTime::ZERO + SimDuration::from_secs(s)
+    }
+
+    fn probe(state: ViewState, rows: Vec<ViewRow>) -> Body {
+        Body::Probe { node: NodeId(1), state, rows, gone: Vec::new() }
+    }
+
+    fn owner(node: u16, slots: (u16, u16), doubt: Option<Doubt>) -> ViewRow {
+        let role = ViewRole::Primary { epoch: 1 };
+        ViewRow { member: Member::Node(NodeId(node)), role, slots: vec![slots], doubt }
+    }
+
+    #[test]
+    fn what_is_not_told_again_is_as_it_was_also_after_a_start() {
+        let mut views = Views::default();
+        let both = vec![owner(1, (0, 8000), None), owner(2, (8001, 16_383), None)];
+        views.see(at(1), &probe(ViewState::Ok, both));
+        views.see(at(9), &Body::Tell { message: Told::NodeExited { node: NodeId(1), status: None, expected: Some(true) } });
+        views.see(at(10), &probe(ViewState::NoAnswer, vec![]));
+        views.see(at(11), &probe(ViewState::Ok, vec![]));
+        views.see(at(15), &probe(ViewState::Fail, vec![owner(2, (8001, 16_383), Some(Doubt::Fail))]));
+        views.phase(Phase::Validate, at(20));
+        let told = |span: &ViewSpan| (span.from, span.until, span.ok, span.has_majority, span.has_all_slots);
+        let spans: Vec<_> = views.spans.iter().map(told).collect();
+        let expected =
+            [(at(11), at(15), Some(true), true, true), (at(15), at(20), Some(false), false, false)];
+        assert_eq!(spans, expected);
+    }
 }
