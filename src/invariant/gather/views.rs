@@ -120,7 +120,10 @@ mod tests {
         let mut views = Views::default();
         let both = vec![owner(1, (0, 8000), None), owner(2, (8001, 16_383), None)];
         views.see(at(1), &probe(ViewState::Ok, both));
-        views.see(at(9), &Body::Tell { message: Told::NodeExited { node: NodeId(1), status: None, expected: Some(true) } });
+        views.see(
+            at(9),
+            &Body::Tell { message: Told::NodeExited { node: NodeId(1), status: None, expected: Some(true) } },
+        );
         views.see(at(10), &probe(ViewState::NoAnswer, vec![]));
         views.see(at(11), &probe(ViewState::Ok, vec![]));
         views.see(at(15), &probe(ViewState::Fail, vec![owner(2, (8001, 16_383), Some(Doubt::Fail))]));
