@@ -16,6 +16,7 @@ mod executions;
 mod good_replicas;
 mod handover;
 mod members;
+mod moves;
 mod operator;
 mod replica_links;
 pub mod replication;
@@ -33,6 +34,7 @@ pub use epochs::{Epochs, Setback, Wrong};
 pub use executions::{Execution, Executions, Moment};
 pub use handover::{Handovers, Moved};
 pub use members::{Member, Members};
+pub use moves::{Move, Moves};
 pub use operator::Asks;
 pub use service::{Accepted, Refusal, Service};
 pub use state::{Contradiction, States, Why};
@@ -67,6 +69,8 @@ pub struct Chronicle {
     pub views: Views,
     /// Reports of failure, and who was called failing.
     pub suspicions: Suspicions,
+    /// Replicas that changed their shards by themselves.
+    pub moves: Moves,
     links: ReplicaLinks,
     /// Manual hand-overs.
     pub handovers: Handovers,
@@ -99,6 +103,7 @@ impl Chronicle {
             asks,
             views: Views::default(),
             suspicions: Suspicions::new((node_timeout, shortest)),
+            moves: Moves::default(),
             links: ReplicaLinks::default(),
             handovers: Handovers::default(),
             candidates: Candidates::default(),
@@ -117,6 +122,7 @@ impl Chronicle {
         self.members.see(event);
         self.asked(event);
         self.epochs.see(event);
+        self.moves.see(event);
         self.candidates.see(event);
         if let Some(fed) = self.links.see(event) {
             self.candidates.fed(fed, event.at, &self.members);
@@ -192,6 +198,8 @@ impl Chronicle {
         self.suspicions.said(message, (&self.members, &self.views), steady_since);
         self.states.said(message, &self.members, &self.views);
         self.service.said(message);
+        let (members, views, suspicions, asks) = (&self.members, &self.views, &self.suspicions, &self.asks);
+        self.moves.said(message, moves::Known { members, views, suspicions, asks });
         self.members.said(message);
         if let Some(header) = &message.header {
             self.replication.said(message.from, message.at, header.offset, header.claim.is_primary());
