@@ -154,6 +154,8 @@ fn bodies(number: u64, small: u16, flag: bool, text: &str, host: Host) -> Vec<Bo
         Body::Complete { sequence: number, outcome: Outcome::Ok(flag.then(text)), node: Some(node) },
         Body::Complete { sequence: number, outcome: Outcome::Fail(text()), node: None },
         Body::Complete { sequence: number, outcome: Outcome::Info(text()), node: None },
+        Body::Redirect { node, slot: small, to: node, ask: flag },
+        Body::OutOfStep { node, detail: text() },
         Body::Probe {
             node,
             state: ViewState::Unknown,

@@ -288,7 +288,16 @@ fn a_run_without_findings_is_unknown() {
     // These are told by the log alone, and hold or not for as much of the run as there was.
     assert_eq!(
         known.collect::<Vec<_>>(),
-        ["operations", "replication_stream", "reads", "replies", "no_crash", "no_livelock", "no_deadlock"]
+        [
+            "operations",
+            "replication_stream",
+            "reads",
+            "replies",
+            "promises",
+            "no_crash",
+            "no_livelock",
+            "no_deadlock"
+        ]
     );
     // The limits of availability, and what guests must do, are asked for by those plans alone that set them.
     assert_eq!(judged.len(), CATALOGUE.len() - 2);
