@@ -11,7 +11,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-use valkey_fuzzer::campaign::{Campaign, Contestant, Ended, Ledger, Question, Source};
+use valkey_fuzzer::campaign::{Campaign, Contestant, Crew, Ended, Ledger, Question, Source};
 use valkey_fuzzer::cli;
 use valkey_fuzzer::commands::servers::find_server;
 use valkey_fuzzer::plan::resolve::resolve;
@@ -38,6 +38,7 @@ fn per_core_hour(server: &Server, workers: usize) -> f64 {
         seeds: Some(scenarios),
         time: None,
         jobs: NonZeroUsize::new(workers).expect("there is a processor"),
+        crew: Crew::Threads,
         stop_on_first: false,
         doublecheck: (0, 1),
         out: folder.path().to_owned(),

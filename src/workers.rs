@@ -21,6 +21,17 @@ pub fn side_by_side<J: Send, R: Send>(
     workers: NonZeroUsize,
     jobs: impl Iterator<Item = J> + Send,
     work: impl Fn(J) -> R + Sync,
+    take: impl FnMut(usize, R) -> ControlFlow<()>,
+) {
+    equipped(workers, jobs, || (), |(), job| work(job), take);
+}
+
+/// The same, and each worker has something of its own for all its jobs, which `equip` makes on the worker's thread.
+pub fn equipped<E, J: Send, R: Send>(
+    workers: NonZeroUsize,
+    jobs: impl Iterator<Item = J> + Send,
+    equip: impl Fn() -> E + Sync,
+    work: impl Fn(&mut E, J) -> R + Sync,
     mut take: impl FnMut(usize, R) -> ControlFlow<()>,
 ) {
     let jobs = Mutex::new(Some(jobs.enumerate()));
@@ -31,12 +42,13 @@ pub fn side_by_side<J: Send, R: Send>(
     let (send, results) = bounded(workers.get());
     std::thread::scope(|scope| {
         for worker in 0..workers.get() {
-            let (send, next, work) = (send.clone(), &next, &work);
+            let (send, next, equip, work) = (send.clone(), &next, &equip, &work);
             let processor = processors.get((first + worker) % processors.len().max(1)).copied();
             scope.spawn(move || {
                 processor.inspect(|processor| pin_to(*processor));
+                let mut equipment = equip();
                 while let Some((place, job)) = next() {
-                    if send.send((place, work(job))).is_err() {
+                    if send.send((place, work(&mut equipment, job))).is_err() {
                         break;
                     }
                 }
@@ -126,6 +138,26 @@ mod tests {
         assert_eq!(both(|| 1, || "here"), (1, "here"));
         let panicked = std::panic::catch_unwind(|| both(|| panic!("aside"), || ()));
         assert_eq!(panicked.expect_err("it panics").downcast_ref(), Some(&"aside"));
+    }
+
+    #[test]
+    fn each_worker_has_its_own_for_all_its_jobs() {
+        let made = Mutex::new(0);
+        let equip = || {
+            *lock(&made) += 1;
+            0
+        };
+        let mut counts = 0;
+        let count = |done: &mut u32, _| {
+            *done += 1;
+            *done
+        };
+        equipped(TWO, 0..100, equip, count, |_, done| {
+            counts += u32::from(done == 1);
+            ControlFlow::Continue(())
+        });
+        assert_eq!(*lock(&made), 2);
+        assert!((1..=2).contains(&counts), "{counts} of two workers had a first job");
     }
 
     #[test]

@@ -5,6 +5,8 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use super::line::{RunLine, RunStatus, run_name};
 use super::{Campaign, CampaignError, Contestant};
 use crate::event_log::LOG_FILE;
@@ -25,6 +27,8 @@ pub(super) struct Job<'a> {
 }
 
 /// What came of a job.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum Attempt {
     /// A run that counts.
     Counted(Box<RunLine>),
@@ -35,7 +39,7 @@ pub(super) enum Attempt {
 }
 
 /// Two runs of one seed that differ.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Divergence {
     /// The seed.
     pub seed: u64,
@@ -73,7 +77,7 @@ impl Campaign<'_> {
         Ok(attempt)
     }
 
-    fn error(&self, plan: &Plan, job: &Job, reason: String) -> Attempt {
+    pub(super) fn error(&self, plan: &Plan, job: &Job, reason: String) -> Attempt {
         Attempt::Counted(Box::new(RunLine::error(plan, &job.on.label, reason)))
     }
 

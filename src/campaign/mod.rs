@@ -12,6 +12,7 @@ pub mod signature;
 pub mod source;
 pub mod summary;
 pub mod tally;
+pub mod worker;
 
 use std::collections::BTreeSet;
 use std::io;
@@ -29,7 +30,7 @@ use crate::servers::Server;
 use crate::simulation::SimulationError;
 use crate::wall::Stopwatch;
 use crate::words::CommandLine;
-use crate::workers::side_by_side;
+use crate::workers::equipped;
 
 pub use attempt::Divergence;
 pub use find::Find;
@@ -38,6 +39,7 @@ pub use line::{RunLine, RunStatus};
 pub use signature::Signature;
 pub use source::Source;
 pub use tally::{Group, Tally};
+pub use worker::Crew;
 
 use attempt::{Attempt, Job};
 
@@ -80,6 +82,8 @@ pub struct Campaign<'a> {
     pub time: Option<Duration>,
     /// How many runs at once.
     pub jobs: NonZeroUsize,
+    /// Who does them.
+    pub crew: Crew,
     /// Whether the first violation ends it.
     pub stop_on_first: bool,
     /// Which share of seeds is run twice: so many of so many.
@@ -134,6 +138,14 @@ pub enum CampaignError {
     /// A find cannot be bisected.
     #[error(transparent)]
     Probe(#[from] ProbeError),
+    /// A worker's process could not do a run.
+    #[error("{said}")]
+    Worker {
+        /// Why, in the worker's words.
+        said: String,
+        /// Whether the server does not take the scenario's directives.
+        is_refusal: bool,
+    },
 }
 
 impl Campaign<'_> {
@@ -146,10 +158,11 @@ impl Campaign<'_> {
         let goes_on = |_: &Job| !self.is_stopped() && !is_over();
         let todo = self.todo(ledger);
         let mut end: Option<Result<Ended, CampaignError>> = None;
-        side_by_side(
+        equipped(
             self.jobs,
             todo.take_while(goes_on),
-            |job| self.attempt(job),
+            || None,
+            |worker, job| self.have_done(job, worker),
             |_, attempt| {
                 let ended = self.take(attempt, ledger, watch).transpose();
                 let flow = if ended.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };

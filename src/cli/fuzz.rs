@@ -48,6 +48,9 @@ pub(super) struct FuzzArguments {
     /// The campaign's folder; without it campaigns/<scenario>. A campaign that is there goes on.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Do single runs for a campaign's process with this number.
+    #[arg(long, value_name = "PID", hide = true)]
+    worker: Option<u32>,
 }
 
 impl FuzzArguments {
@@ -66,6 +69,7 @@ impl FuzzArguments {
             no_shrink: self.no_shrink,
             doublecheck: self.doublecheck,
             out: self.out,
+            works_for: self.worker,
         }
     }
 }

@@ -101,7 +101,7 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     log_to_stderr(cli.verbose);
     heed_children();
-    let environment = Environment { typed: typed(), ..environment() };
+    let environment = Environment { words: words(), typed: typed(), ..environment() };
     let exit = match cli.command {
         Command::Run(arguments) => commands::run::run(&arguments.resolve(), &environment),
         Command::Fuzz(arguments) => commands::fuzz::fuzz(&arguments.resolve(), &environment),
@@ -119,11 +119,16 @@ pub fn main() -> ExitCode {
     commands::end(exit, &environment).into()
 }
 
+/// The words that the program was started with, without its name.
+fn words() -> Vec<OsString> {
+    std::env::args_os().skip(1).collect()
+}
+
 /// The command as it was typed, with the server that the environment names where that is the one it takes.
 fn typed() -> CommandLine {
     /// Commands that take the environment's server if none is named.
     const TAKE_SERVERS: [&str; 4] = ["run", "fuzz", "bench", "self-test"];
-    let words: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let words = words();
     let line = CommandLine::typed(words.iter().map(OsString::as_os_str));
     let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
     let names_one = words.iter().any(|word| word == "--server" || word.starts_with("--server="));

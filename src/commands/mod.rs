@@ -48,6 +48,8 @@ pub struct Environment {
     pub progress: bool,
     /// Whether standard input is somebody at a terminal.
     pub dialogue: bool,
+    /// The words that the program was started with, without its name.
+    pub words: Vec<OsString>,
     /// The command as it was typed.
     pub typed: CommandLine,
     /// What repeats it, if somebody knows better than what was typed.

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::io::BufRead;
 
+use serde::{Deserialize, Serialize};
+
 use super::error::ReadError;
 use super::event_line;
 use super::format::Format;
@@ -11,7 +13,7 @@ use crate::event::Event;
 
 /// The first place where two logs differ. Equal up to there, they are two histories from there on, so later
 /// differences say nothing.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Difference {
     /// How many events were equal, which is the number of the first one that is not.
     pub index: u64,

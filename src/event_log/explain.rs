@@ -1,5 +1,7 @@
 //! The first difference of two logs with what led to both sides.
 
+use serde::{Deserialize, Serialize};
+
 use super::indexed::{Chain, IndexedLog};
 use super::{Difference, ReadError};
 use crate::event::Event;
@@ -10,7 +12,7 @@ const LAST_EVENTS: usize = 8;
 const CHAIN: (usize, usize) = (20, 5);
 
 /// A difference, and the equal events before it as far as they matter.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Explanation {
     /// The two events.
     pub difference: Difference,

@@ -7,6 +7,8 @@ use std::io::BufRead;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use super::Header;
 use super::error::ReadError;
 use super::filter::Filter;
@@ -35,7 +37,7 @@ pub struct IndexedLog {
 }
 
 /// An event and what led to it, nearest first. A long chain is shown with its middle left out.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Chain {
     /// The event and its nearest causes.
     pub near: Vec<Event>,

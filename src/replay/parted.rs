@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Recording, ReplayError};
 use crate::event::Event;
 use crate::event_log::compare::Compared;
@@ -10,7 +12,7 @@ use crate::event_log::{Chain, Difference, IndexedLog, event_line};
 use crate::simulation::Outcome;
 
 /// The first difference, with what led to it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Parted(pub Explanation);
 
 impl Parted {

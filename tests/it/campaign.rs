@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use valkey_fuzzer::campaign::{Campaign, Contestant, Ended, Ledger, Question, RunLine, Source};
+use valkey_fuzzer::campaign::{Campaign, Contestant, Crew, Ended, Ledger, Question, RunLine, Source};
 use valkey_fuzzer::rng::Stream;
 use valkey_fuzzer::scenario::Scenario;
 use valkey_fuzzer::servers::Server;
@@ -58,6 +58,7 @@ fn campaign<'a>(scenarios: Vec<Scenario>, server: Server, out: &Path, stop: &'a 
         seeds: Some(30),
         time: None,
         jobs: NonZeroUsize::new(2).expect("two is not zero"),
+        crew: Crew::Threads,
         stop_on_first: false,
         doublecheck: (0, 1),
         out: out.to_owned(),

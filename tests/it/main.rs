@@ -38,3 +38,4 @@ mod support;
 mod surroundings;
 mod tidy;
 mod work;
+mod workers;

@@ -4,6 +4,7 @@ mod live;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -13,10 +14,12 @@ use anyhow::{Context, Result};
 
 use super::progress::SearchLine;
 use super::servers::{find_server, with_others};
-use super::{CANNOT_LISTEN, Environment, Exit, say, say_to_stderr};
+use super::{BadInput, CANNOT_LISTEN, Environment, Exit, say, say_to_stderr};
 use crate::campaign::summary::{Summary, junit, markdown, text};
+use crate::campaign::worker::leave_session;
 use crate::campaign::{
-    Campaign, CampaignError, Contestant, Divergence, Ended, Find, Ledger, Question, Signature, Source, Tally,
+    Campaign, CampaignError, Contestant, Crew, Divergence, Ended, Find, Ledger, Question, Signature, Source,
+    Tally,
 };
 use crate::replay::bisect::ProbeError;
 use crate::scenario;
@@ -52,12 +55,19 @@ pub struct Request {
     pub doublecheck: (u64, u64),
     /// The campaign's folder.
     pub out: Option<PathBuf>,
+    /// The process that this one does single runs for, if it is a worker.
+    pub works_for: Option<u32>,
 }
 
 /// Runs a campaign, or goes on with it.
 pub fn fuzz(request: &Request, environment: &Environment) -> Result<Exit> {
+    request.works_for.map_or(Ok(()), leave_session).context("cannot begin to work")?;
     let stop = stop::listen().context(CANNOT_LISTEN)?;
     let campaign = campaign(request, environment, stop)?;
+    if request.works_for.is_some() {
+        campaign.serve(io::stdin().lock(), io::stdout().lock()).context("cannot go on working")?;
+        return Ok(Exit::AllHold);
+    }
     let servers = campaign.contestants.iter().map(|on| (on.label.clone(), on.server.identity())).collect();
     let question =
         Question::new(campaign.source.clone(), servers).context("cannot read this program's own file")?;
@@ -87,6 +97,7 @@ fn goes_on(out: &Path) -> String {
 fn stopped(error: CampaignError, out: &Path) -> anyhow::Error {
     match error {
         CampaignError::Refused(error) => error.into(),
+        CampaignError::Worker { said, is_refusal: true } => BadInput(said).into(),
         error => anyhow::anyhow!("{error}\n  {}", goes_on(out)),
     }
 }
@@ -116,6 +127,7 @@ fn campaign<'a>(request: &Request, environment: &Environment, stop: &'a AtomicBo
         seeds: request.runs,
         time: request.time,
         jobs: request.jobs,
+        crew: Crew::Processes(environment.words.clone()),
         stop_on_first: request.stop_on_first,
         doublecheck: request.doublecheck,
         out,

@@ -59,9 +59,10 @@ fn check(case: &Case) -> Verdict {
         cells.entry(cell_of(ask.entry.request.key())).or_default().push(ask);
     }
     let (mut findings, mut counts) = (Findings::default(), Counts::default());
+    let upset = upset_at(evidence);
     for (name, mut asks) in cells {
         asks.sort_by_key(|ask| ask.from);
-        let until = followed_until(evidence, &writers, &asks);
+        let until = followed_until(evidence, &writers, &asks).min(upset);
         let mut cell = Cell::new(name, &reigns, until);
         cell.follow(&asks, &mut findings);
         counts.read += ending::judge(case, &cell, &asks, &mut findings);
@@ -119,7 +120,7 @@ fn followed_until(evidence: &Evidence, writers: &Writers, asks: &[Ask]) -> SimTi
     let slot = asks.first().map_or(0, |ask| key_slot(ask.entry.request.key().as_bytes()));
     let moved = moved_at(evidence, evidence.plan.cluster.shard_of_slot(slot));
     let misled = expires(asks).then(|| evidence.first_wrong_clock()).flatten();
-    touched.into_iter().chain(moved).chain(misled).chain(upset_at(evidence)).min().unwrap_or(SimTime::NEVER)
+    touched.into_iter().chain(moved).chain(misled).min().unwrap_or(SimTime::NEVER)
 }
 
 /// Whether a command says when a key expires, which is a time of day.
@@ -143,7 +144,7 @@ fn moved_at(evidence: &Evidence, shard: ShardId) -> Option<SimTime> {
 }
 
 /// When a client first asked for something that changes more than the cell it was sent by.
-fn upset_at(evidence: &Evidence) -> Option<SimTime> {
+fn upset_at(evidence: &Evidence) -> SimTime {
     const NAMES: [&str; 8] =
         ["FLUSHALL", "FLUSHDB", "SWAPDB", "MIGRATE", "DEBUG", "CLUSTER", "CONFIG", "SHUTDOWN"];
     let upsets = evidence.history.iter().filter(|entry| match &entry.request {
@@ -152,7 +153,7 @@ fn upset_at(evidence: &Evidence) -> Option<SimTime> {
         }
         Request::Set { .. } | Request::Get { .. } => false,
     });
-    upsets.map(|entry| entry.invoked_at).min()
+    upsets.map(|entry| entry.invoked_at).min().unwrap_or(SimTime::NEVER)
 }
 
 /// Whether a command says of a slot whose it is, or makes a node forget what it has.
