@@ -11,7 +11,7 @@ chaos:
   - {type: process_kill, target: primary, shard: 2, at: 5}
 workload:
   rate: 300
-  clients: 6
+  clients: 12
   duration: 10
   reconnect: 30
   mix: {plain: 2, strings: 1, counters: 1, keys: 1, expiry: 1, lists: 1, hashes: 1, sets: 1, sorted_sets: 1, bitmaps: 1,
@@ -48,7 +48,7 @@ fn every_kind_of_command_is_explained_on_every_server_through_a_failover_and_a_k
     for server in all_servers() {
         let ran = run(&plan(EVERYTHING), &server);
         assert!(matches!(ran.report.status, Status::Passed), "{:?}", ran.report.validations);
-        assert!(explained(&ran) > 1_000, "{}", ran.validation("replies").verdict.detail());
+        assert!(explained(&ran) > 900, "{}", ran.validation("replies").verdict.detail());
         for word in WORDS {
             assert!(ran.log().contains(&format!("[\"{word}\"")), "{word} was never said");
         }
@@ -64,7 +64,7 @@ fn the_third_version_of_the_protocol_and_replicas_are_asked_too() {
     let ran = run(&plan(&body), &server());
     assert!(matches!(ran.report.status, Status::Passed), "{:?}", ran.report.validations);
     let detail = ran.validation("replies").verdict.detail();
-    assert!(detail.contains("of them by replicas") && explained(&ran) > 1_000, "{detail}");
+    assert!(detail.contains("of them by replicas") && explained(&ran) > 900, "{detail}");
 }
 
 #[test]
