@@ -77,13 +77,11 @@ impl Owners {
         let claims = messages.filter_map(|message| Some((message.from, message.header.as_ref()?)));
         let mut claims: Vec<_> = claims.filter(|(_, header)| header.claim.owns_slots()).collect();
         claims.sort_by_key(|(_, header)| std::cmp::Reverse(header.config_epoch));
-        let mut taken = vec![false; usize::from(SLOT_COUNT)];
+        let mut taken = Taken::default();
         let mut owners = BTreeMap::new();
         for (node, header) in claims {
-            let slots = header.claim.slots.iter().flat_map(|(first, last)| *first..=*last);
-            // Every slot is taken, so `count` and not `any`.
-            let free = slots.filter(|slot| !std::mem::replace(&mut taken[usize::from(*slot)], true)).count();
-            if free > 0 {
+            // Every range is taken, so `count` and not `any`.
+            if header.claim.slots.iter().filter(|range| taken.take(**range)).count() > 0 {
                 owners.insert(node, header.config_epoch);
             }
         }
@@ -108,6 +106,30 @@ impl Owners {
     /// All of them.
     pub fn nodes(&self) -> impl Iterator<Item = NodeId> {
         self.0.keys().copied()
+    }
+}
+
+/// Slots that somebody has, a bit each: this is asked for every command of a client.
+struct Taken([u64; SLOT_COUNT as usize / 64]);
+
+impl Default for Taken {
+    fn default() -> Self {
+        Taken([0; SLOT_COUNT as usize / 64])
+    }
+}
+
+impl Taken {
+    /// Takes a range of slots, both ends in it; whether any of them was free.
+    fn take(&mut self, (first, last): (u16, u16)) -> bool {
+        let (first, last) = (usize::from(first), usize::from(last));
+        let mut any = false;
+        for (word, bits) in self.0.iter_mut().enumerate().take(last / 64 + 1).skip(first / 64) {
+            let from = u64::MAX << first.saturating_sub(word * 64);
+            let to = u64::MAX >> (63 - (last - word * 64).min(63));
+            any |= *bits & from & to != from & to;
+            *bits |= from & to;
+        }
+        any
     }
 }
 
@@ -138,6 +160,19 @@ mod tests {
         hear(&mut views, 9, Says::primary(1, 5, (0, 99)), 1);
         hear(&mut views, 9, Says { epochs: (4, 4), ..Says::replica(1, 2) }, 2);
         assert!(views.owners(NodeId(9), None).contains(NodeId(1)));
+    }
+
+    #[test]
+    fn ranges_are_taken_to_the_slot() {
+        for (first, last) in [(0, 0), (5, 63), (63, 64), (64, 127), (100, 300), (16_383, 16_383), (0, 16_383)]
+        {
+            let mut taken = Taken::default();
+            assert!(taken.take((first, last)) && !taken.take((first, last)), "{first}-{last}");
+            let all = usize::from(last - first) + 1;
+            assert_eq!(taken.0.iter().map(|bits| bits.count_ones() as usize).sum::<usize>(), all);
+            let next = [first.checked_sub(1), (last < 16_383).then(|| last + 1)];
+            assert!(next.into_iter().flatten().all(|slot| taken.take((slot, slot))), "{first}-{last}");
+        }
     }
 
     #[test]

@@ -18,9 +18,9 @@ use super::error::ReadError;
 use crate::event::Event;
 
 /// How many events travel together.
-const BATCH_EVENTS: usize = 512;
+const BATCH_EVENTS: usize = 1024;
 /// How many batches may wait before the scheduler has to.
-const BATCHES_WAITING: usize = 64;
+const BATCHES_WAITING: usize = 32;
 
 /// What was written.
 #[derive(Debug, Default)]

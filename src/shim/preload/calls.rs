@@ -6,7 +6,7 @@ use crate::life::{alive, real};
 use crate::page::{self, Socket, file_call};
 use crate::sys::{self, fail, kernel, reported, sys};
 use crate::transfer::{each_vector, written};
-use crate::{epoll, event, files, kernel_pipe, pipe, ready, socket, stream, turn, work};
+use crate::{epoll, event, files, kernel_pipe, pipe, proc, ready, socket, stream, turn, work};
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn close(fd: i32) -> i32 {
@@ -73,7 +73,7 @@ fn let_go(fd: i32) {
         }
         Kind::Counter(i) => event::close(i),
         Kind::Epoll(i) if !descriptor::is_named_elsewhere(fd, kind) => epoll::close(i),
-        Kind::Epoll(_) | Kind::Fake(..) | Kind::Random | Kind::Tasks(_) => {}
+        Kind::Epoll(_) | Kind::Fake(..) | Kind::Stat(..) | Kind::Random | Kind::Tasks(_) => {}
     }
     epoll::forget(fd);
     descriptor::forget(fd);
@@ -99,6 +99,7 @@ unsafe extern "C" fn read(fd: i32, buffer: *mut u8, len: usize) -> isize {
             Kind::PipeRead(i) | Kind::Pair(i, _) => pipe::read(fd, i, buffer, len, entry.nonblocking),
             Kind::Counter(i) => event::read(fd, i, buffer, len, entry.nonblocking),
             Kind::Fake(content, at) => files::read_fake(fd, content, at, buffer, len),
+            Kind::Stat(i, at) => priced(proc::read_stat(fd, (i, at), buffer, len)),
             Kind::Random => files::read_random(buffer, len),
             Kind::Real | Kind::PipeWrite(_) | Kind::Epoll(_) | Kind::Tasks(_) => {
                 priced(sys!(sys::READ, fd, buffer, len))
@@ -251,7 +252,7 @@ unsafe extern "C" fn fcntl(fd: i32, command: i32, argument: usize) -> i32 {
 
 fn access_mode(kind: Kind) -> i32 {
     match kind {
-        Kind::PipeRead(_) | Kind::Fake(..) | Kind::Random | Kind::Tasks(_) => libc::O_RDONLY,
+        Kind::PipeRead(_) | Kind::Fake(..) | Kind::Stat(..) | Kind::Random | Kind::Tasks(_) => libc::O_RDONLY,
         Kind::PipeWrite(_) => libc::O_WRONLY,
         _ => libc::O_RDWR,
     }

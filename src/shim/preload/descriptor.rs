@@ -35,6 +35,8 @@ pub enum Kind {
     Epoll(usize),
     /// A file with made-up content, and how far it was read.
     Fake(usize, usize),
+    /// The figures of a thread, and how far they were read.
+    Stat(usize, usize),
     /// The random device.
     Random,
     /// The list of this process's threads, and how far it was read.
@@ -169,7 +171,7 @@ fn add_reference(kind: Kind) {
             increase(&page.pipes[written].writers[me]);
         }
         Kind::Counter(i) => increase(&page.counters[i].refs[me]),
-        Kind::Real | Kind::Epoll(_) | Kind::Fake(..) | Kind::Random | Kind::Tasks(_) => {}
+        Kind::Real | Kind::Epoll(_) | Kind::Fake(..) | Kind::Stat(..) | Kind::Random | Kind::Tasks(_) => {}
     }
 }
 

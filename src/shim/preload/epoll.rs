@@ -186,7 +186,7 @@ fn why_not_watched(epoll: i32, fd: i32) -> Option<i32> {
     match entry(fd).kind {
         Kind::Real if events_of(fd) & INVALID != 0 => Some(libc::EBADF),
         Kind::Real if kernel_pipe::is_one(fd) => None,
-        Kind::Real | Kind::Fake(..) | Kind::Random => Some(libc::EPERM),
+        Kind::Real | Kind::Fake(..) | Kind::Stat(..) | Kind::Random => Some(libc::EPERM),
         Kind::Epoll(_) if fd == epoll => Some(libc::EINVAL),
         Kind::Epoll(inner) if TABLE[inner].has(epoll as usize) => Some(libc::ELOOP),
         _ => None,
@@ -253,6 +253,7 @@ unsafe extern "C" fn epoll_wait(epoll: i32, events: *mut u8, most: i32, timeout_
         if count > 0 || timeout_ms == 0 {
             return count;
         }
+        thread::has_looked();
         if let Err(error) = wait_until(wait, deadline) {
             return fail(error);
         }

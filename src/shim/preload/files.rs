@@ -143,7 +143,7 @@ fn simulated(path: &[u8], flags: i32) -> Option<i32> {
     if !alive() {
         return None;
     }
-    if let Some(fd) = proc::open(path) {
+    if let Some(fd) = proc::open(path, proc::Reader::Server) {
         return Some(fd);
     }
     Some(match descriptor::new_file(stands_for(path)?, flags & libc::O_CLOEXEC != 0) {
@@ -183,7 +183,7 @@ unsafe fn fake_stream(path: *const u8, mode: *const u8) -> Option<*mut u8> {
     }
     // SAFETY: the caller's path.
     let name = unsafe { path_of(path) };
-    let fd = match (proc::open(name), stands_for(name)) {
+    let fd = match (proc::open(name, proc::Reader::Stream), stands_for(name)) {
         (Some(-1), _) => return Some(core::ptr::null_mut()),
         (Some(fd), _) => fd,
         (None, None) => return None,

@@ -26,7 +26,7 @@ pub const COUNTER_MAX: u64 = u64::MAX - 1;
 pub fn events_of(fd: i32) -> u32 {
     match entry(fd).kind {
         Kind::Real => real_events(fd),
-        Kind::Fake(..) | Kind::Random | Kind::Tasks(_) => IN | OUT,
+        Kind::Fake(..) | Kind::Stat(..) | Kind::Random | Kind::Tasks(_) => IN | OUT,
         Kind::Socket(i) => socket_events(&turn::page().sockets[i]),
         Kind::PipeRead(i) => read_events(&turn::page().pipes[i]),
         Kind::PipeWrite(i) => write_events(&turn::page().pipes[i]),

@@ -138,6 +138,9 @@ pub fn is_due(thread: usize) -> bool {
 pub fn assign(threads: impl Iterator<Item = usize> + Clone) {
     // In the page a signal's bit is its number.
     let mut waiting = STATE.unassigned.take() | (turn::me().signals.take() >> 1);
+    if waiting == 0 {
+        return;
+    }
     if turn::is_guest() {
         // As in the kernel, what nobody heeds interrupts nothing.
         waiting &= !unheeded();

@@ -134,10 +134,14 @@ impl Thread {
         }
     }
 
-    /// Whether what it waits for is there.
+    /// Whether its deadline is there.
+    fn is_due(&self) -> bool {
+        self.deadline_ns.get() <= turn::page().now_ns.get()
+    }
+
+    /// Whether what it waits for is there, or its deadline.
     fn has_waited(&self) -> bool {
-        let due = self.deadline_ns.get() <= turn::page().now_ns.get();
-        due || self.wait.get().is_none_or(|wait| (wait.is_over)(wait.about.0, wait.about.1))
+        self.is_due() || self.wait.get().is_none_or(|wait| (wait.is_over)(wait.about.0, wait.about.1))
     }
 }
 
@@ -147,6 +151,8 @@ struct State {
     current: Cell<usize>,
     /// Threads ever made.
     born: Cell<u64>,
+    /// The holder of the baton has just seen that what it is about to wait for is not there.
+    looked: Cell<bool>,
     farewell_key: Cell<u32>,
 }
 
@@ -154,6 +160,7 @@ static STATE: Baton<State> = Baton::new(State {
     threads: [const { Thread::new() }; THREADS],
     current: Cell::new(0),
     born: Cell::new(0),
+    looked: Cell::new(false),
     farewell_key: Cell::new(0),
 });
 
@@ -189,7 +196,17 @@ pub fn living() -> impl Iterator<Item = usize> + Clone {
 }
 
 fn can_run(i: usize) -> bool {
-    thread(i).lives() && (thread(i).has_waited() || signal::is_due(i) || thread(i).must_end())
+    let has_waited = || match STATE.looked.get() && i == current() {
+        true => thread(i).is_due(),
+        false => thread(i).has_waited(),
+    };
+    thread(i).lives() && (has_waited() || signal::is_due(i) || thread(i).must_end())
+}
+
+/// The running thread has just seen that what it waits for next is not there: it need not be looked for again before
+/// the turn was somebody else's.
+pub fn has_looked() {
+    STATE.looked.set(true);
 }
 
 /// The next thread to run: in creation order, the main thread last.
@@ -211,6 +228,7 @@ fn choose() -> usize {
             signal::assign(living());
         }
         if let Some(next) = next_runnable() {
+            STATE.looked.set(false);
             return next;
         }
         signal::assign(living());
@@ -221,6 +239,7 @@ fn choose() -> usize {
         let waits_outside = waiting().any(|(_, wait)| matches!(wait.source, Source::Outside));
         let deadline_ns = earliest.unwrap_or(NO_DEADLINE);
         let waits = deadline_ns > turn::page().now_ns.get();
+        STATE.looked.set(false);
         turn::give_way(deadline_ns, waits_outside);
         if waits {
             work::begin_anew();
