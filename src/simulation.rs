@@ -181,7 +181,7 @@ impl<'a> Simulation<'a> {
             None => Ok(()),
             Some((op, since)) => Err(SimulationError::TooOld {
                 op: op.id,
-                what: op.action.in_words(),
+                what: op.in_words(),
                 since,
                 version: version.to_string(),
             }),

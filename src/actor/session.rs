@@ -71,7 +71,12 @@ struct Connection {
 impl Sessions {
     /// No connections yet, for `owner`.
     pub fn new(owner: ActorId) -> Self {
-        Sessions { owner, handles: 0, connections: BTreeMap::new() }
+        Sessions::numbered_from(owner, 0)
+    }
+
+    /// No connections yet, for `owner`; their handles are those after `handles`, so that several can belong to one owner.
+    pub fn numbered_from(owner: ActorId, handles: u64) -> Self {
+        Sessions { owner, handles, connections: BTreeMap::new() }
     }
 
     /// Asks `node`; the answer carries `tag`.

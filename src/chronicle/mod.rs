@@ -17,6 +17,7 @@ mod executions;
 mod good_replicas;
 mod handover;
 mod members;
+mod moves;
 mod operator;
 mod replica_links;
 pub mod replication;
@@ -35,6 +36,7 @@ pub use epochs::{Epochs, Setback, Wrong};
 pub use executions::{Execution, Executions, Moment};
 pub use handover::{Handovers, Moved};
 pub use members::{Member, Members};
+pub use moves::{Move, Moves};
 pub use operator::Asks;
 pub use service::{Accepted, Refusal, Service};
 pub use state::{Contradiction, States, Why};
@@ -69,6 +71,8 @@ pub struct Chronicle {
     pub views: Views,
     /// Reports of failure, and who was called failing.
     pub suspicions: Suspicions,
+    /// Replicas that changed their shards by themselves.
+    pub moves: Moves,
     links: ReplicaLinks,
     /// Manual hand-overs.
     pub handovers: Handovers,
@@ -103,6 +107,7 @@ impl Chronicle {
             asks,
             views: Views::default(),
             suspicions: Suspicions::new((node_timeout, shortest)),
+            moves: Moves::default(),
             links: ReplicaLinks::default(),
             handovers: Handovers::default(),
             candidates: Candidates::default(),
@@ -122,6 +127,7 @@ impl Chronicle {
         self.members.see(event);
         self.asked(event);
         self.epochs.see(event);
+        self.moves.see(event);
         self.candidates.see(event);
         if let Some(fed) = self.links.see(event) {
             self.candidates.fed(fed, event.at, &self.members);
@@ -206,6 +212,8 @@ impl Chronicle {
             candidates: &self.candidates,
         };
         self.duties.said(message, &known);
+        let (members, views, suspicions, asks) = (&self.members, &self.views, &self.suspicions, &self.asks);
+        self.moves.said(message, moves::Known { members, views, suspicions, asks });
         self.members.said(message);
         if let Some(header) = &message.header {
             self.replication.said(message.from, message.at, header.offset, header.claim.is_primary());

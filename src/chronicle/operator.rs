@@ -158,6 +158,12 @@ impl Asks {
         self.changed(by, |what| matches!(what, Touched::Node(of) if *of == node))
     }
 
+    /// Whether a command between two instants may have changed what a node is.
+    pub fn changed_node_between(&self, node: NodeId, from: SimTime, by: SimTime) -> bool {
+        let is_it = |hand: &Hand| hand.at >= from && hand.at <= by && hand.what == Touched::Node(node);
+        self.changed(by, |what| *what == Touched::Anything) || self.hands.iter().any(is_it)
+    }
+
     /// Whether a command may have changed by an instant what a node believes of who owns what.
     pub fn changed_table(&self, node: NodeId, by: SimTime) -> bool {
         self.changed(by, |what| matches!(what, Touched::Table(of) if *of == node))

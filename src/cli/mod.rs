@@ -3,6 +3,7 @@
 mod bench;
 mod bisect;
 mod fuzz;
+mod reach;
 mod replay;
 mod run;
 mod self_test;
@@ -54,6 +55,8 @@ enum Command {
     Bench(bench::BenchArguments),
     /// Prove that the judge sees misbehaviour: saboteurs break a real cluster, and each must be caught.
     SelfTest(self_test::SelfTestArguments),
+    /// Count how often generated runs come to the branches of the server that its log tells of.
+    Reach(reach::ReachArguments),
     /// Check scenario files without running them.
     Validate {
         /// The files.
@@ -110,6 +113,7 @@ pub fn main() -> ExitCode {
         Command::Show(arguments) => commands::show::show(&arguments.resolve(), &environment),
         Command::Bench(arguments) => commands::bench::bench(&arguments.resolve(), &environment),
         Command::SelfTest(arguments) => commands::self_test::self_test(&arguments.resolve(), &environment),
+        Command::Reach(arguments) => commands::reach::reach(&arguments.resolve(), &environment),
         Command::Validate { files } => commands::validate::validate(&files, &environment),
         Command::Servers { action: None } => commands::servers::list(&environment),
         Command::Servers { action: Some(ServersAction::Install { versions }) } => {

@@ -5,6 +5,7 @@ pub mod bisect;
 pub mod fuzz;
 mod output;
 mod progress;
+pub mod reach;
 pub mod replay;
 pub mod run;
 pub mod self_test;

@@ -25,8 +25,14 @@ fn plan() -> Plan {
     let trigger = Trigger::At { delay_ns: SimDuration::ZERO };
     plan.faults = vec![Fault { id: FaultId(1), trigger, action }];
     let action = OpAction::Failover(Failover { shard: ShardId(1), mode: FailoverMode::Default, to: None });
-    plan.operations =
-        vec![Op { id: OpId(1), delay_ns: SimDuration::ZERO, action, expected_to_fail: None, expect: None }];
+    plan.operations = vec![Op {
+        id: OpId(1),
+        start: Default::default(),
+        delay_ns: SimDuration::ZERO,
+        action,
+        expected_to_fail: None,
+        expect: None,
+    }];
     plan
 }
 

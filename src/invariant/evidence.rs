@@ -35,6 +35,8 @@ pub struct Evidence {
     pub files: Vec<FileReport>,
     /// Votes that were given, in order of `at`.
     pub votes: Vec<Vote>,
+    /// What nodes said of the cluster's state for longer than it takes to be looked at again.
+    pub spans: Vec<ViewSpan>,
     /// Slots that the plan's own commands moved to another shard, and to which.
     pub moved: BTreeMap<u16, ShardId>,
     /// What was seen on the cluster bus, as timelines.
@@ -341,6 +343,23 @@ pub struct ExitReport {
     pub reason: Option<String>,
     /// When it was started again; `None` if it was not.
     pub restarted_at: Option<SimTime>,
+}
+
+/// A stretch in which every look at a node found the same view and the same state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ViewSpan {
+    /// Whose.
+    pub node: NodeId,
+    /// The first of the looks.
+    pub from: SimTime,
+    /// The first look that found something else.
+    pub until: SimTime,
+    /// Whether it said `ok`; nothing if it did not say.
+    pub ok: Option<bool>,
+    /// Whether its view gives every slot to a primary that it does not hold for failed.
+    pub has_all_slots: bool,
+    /// Whether it neither suspects nor holds for failed most primaries with slots.
+    pub has_majority: bool,
 }
 
 /// A primary gave its vote away: `FAILOVER_AUTH_ACK` left it.

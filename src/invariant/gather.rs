@@ -10,6 +10,7 @@ mod guests;
 mod processes;
 mod resyncs;
 mod takeovers;
+mod views;
 
 use std::collections::BTreeMap;
 
@@ -19,6 +20,7 @@ use self::disk::Disk;
 use self::guests::Guests;
 use self::processes::Processes;
 use self::takeovers::Takeovers;
+use self::views::Views;
 use super::Evidence;
 use super::evidence::{Findings, NodeEvidence, PrimaryChange, Resyncs};
 use super::layout;
@@ -40,6 +42,7 @@ pub struct Gatherer {
     done: bool,
     history: History,
     accounts: Accounts,
+    views: Views,
     actions: Actions,
     processes: Processes,
     disk: Disk,
@@ -66,6 +69,7 @@ impl Gatherer {
             done: false,
             history: History::default(),
             accounts: Accounts::default(),
+            views: Views::default(),
             actions: Actions::default(),
             processes: Processes::default(),
             disk: Disk::default(),
@@ -89,6 +93,7 @@ impl Gatherer {
         match (event.actor, &event.body) {
             (_, Body::Phase { phase }) => {
                 self.done = *phase == Phase::Done;
+                self.views.phase(*phase, event.at);
                 if *phase == Phase::Run {
                     self.resyncs.clear();
                 }
@@ -104,7 +109,10 @@ impl Gatherer {
             (_, Body::Sent { from: ActorId::Node(node), bus: Some(bus), .. }) => {
                 self.accounts.sent(*node, event.at, bus);
             }
-            (ActorId::Validator, body) => self.accounts.see(event.at, body),
+            (ActorId::Validator, body) => {
+                self.accounts.see(event.at, body);
+                self.views.see(event.at, body);
+            }
             (ActorId::Operator, Body::Picked { node, .. }) => self.actions.picked(*node),
             (ActorId::Node(node), body) if !self.done => {
                 self.processes.see(node, event.at, body);
@@ -150,6 +158,7 @@ impl Gatherer {
             accounts,
             files,
             votes,
+            spans: self.views.spans,
             moved: BTreeMap::new(),
             agreement: findings.agreement,
             lag_samples: findings.lag_samples,

@@ -7,6 +7,7 @@ pub mod account;
 pub mod attached_replicas;
 pub mod availability;
 pub mod candidates;
+pub mod cluster_state;
 pub mod config_epochs;
 pub mod convergence_time;
 pub mod data_consistency;
@@ -16,6 +17,7 @@ pub mod epochs;
 pub mod evidence;
 mod excuse;
 pub mod expectation;
+pub mod fail_undone;
 pub mod failover_time;
 pub mod failure_calls;
 pub mod gather;
@@ -34,6 +36,7 @@ pub mod open_slots;
 pub mod operations;
 pub mod persistence;
 pub mod reads;
+pub mod replica_migration;
 pub mod replica_sync;
 pub mod replication_lag;
 pub mod replication_stream;
@@ -119,12 +122,14 @@ pub static CATALOGUE: &[Invariant] = &[
     availability::INVARIANT,
     single_owner::INVARIANT,
     views_agree::INVARIANT,
+    cluster_state::INVARIANT,
     open_slots::INVARIANT,
     roles::INVARIANT,
     shard_ids::INVARIANT,
     config_epochs::INVARIANT,
     membership::INVARIANT,
     links::INVARIANT,
+    fail_undone::INVARIANT,
     one_story::INVARIANT,
     attached_replicas::INVARIANT,
     stray_keys::INVARIANT,
@@ -136,6 +141,7 @@ pub static CATALOGUE: &[Invariant] = &[
     epochs::INVARIANT,
     failure_calls::INVARIANT,
     failover_time::INVARIANT,
+    replica_migration::INVARIANT,
     hand_over::INVARIANT,
     isolation::INVARIANT,
     no_crash::INVARIANT,

@@ -140,6 +140,21 @@ mod tests {
     }
 
     #[test]
+    fn failovers_side_by_side_excuse_each_other_as_far_as_they_ask_for_the_same_votes_or_slots() {
+        let beside = |shard, mode, times| {
+            let mut evidence = healthy();
+            let rival = OpAction::Failover(Failover { shard: ShardId(shard), mode, to: None });
+            operation(&mut evidence, rival, times, Ending::Done);
+            operation(&mut evidence, failover(FailoverMode::Default, None), (40, 65), Ending::TimedOut);
+            verdict(&evidence).is_violated()
+        };
+        assert!(!beside(2, FailoverMode::Force, (39, 41)), "both ask for votes");
+        assert!(!beside(1, FailoverMode::Takeover, (50, 51)), "it took the same slots");
+        assert!(beside(2, FailoverMode::Takeover, (39, 41)), "it asked for no vote");
+        assert!(beside(2, FailoverMode::Force, (30, 35)), "it was over");
+    }
+
+    #[test]
     fn what_was_never_sent_is_judged_by_who_led_at_its_end() {
         let mut evidence = healthy();
         operation(&mut evidence, failover(FailoverMode::Default, None), (38, 40), Ending::Done);

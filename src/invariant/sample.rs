@@ -15,7 +15,7 @@ use crate::chronicle::sample::{Says, message};
 use crate::fault::{FaultId, LatencyRange};
 use crate::history::{Entry, Outcome, Request};
 use crate::id::{ClientId, NodeId};
-use crate::op::{Ending, Op, OpAction, OpId};
+use crate::op::{Ending, Op, OpAction, OpId, Start};
 use crate::plan::{ClusterPlan, Limits, NetworkPlan, Plan};
 use crate::time::{SimDuration, SimTime};
 use crate::wire::resp::key_slot;
@@ -52,6 +52,7 @@ pub fn healthy_of(shards: u16, replicas: u16) -> Evidence {
         accounts: BTreeMap::new(),
         files: vec![],
         votes: vec![],
+        spans: vec![],
         moved: BTreeMap::new(),
         history: vec![],
         disturbances: vec![],
@@ -251,7 +252,14 @@ pub fn operation(evidence: &mut Evidence, action: OpAction, (from, to): (u64, u6
     });
     evidence.disturbances.push(Disturbance { at: at(from), ended_at, what: text });
     let delay_ns = SimDuration::ZERO;
-    evidence.plan.operations.push(Op { id, delay_ns, action, expected_to_fail: None, expect: None });
+    evidence.plan.operations.push(Op {
+        id,
+        start: Start::After,
+        delay_ns,
+        action,
+        expected_to_fail: None,
+        expect: None,
+    });
 }
 
 /// Replaces what the looks at all nodes showed.

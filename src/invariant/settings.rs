@@ -102,6 +102,12 @@ impl<'e> Settings<'e> {
         self.is_on(&["cluster-allow-replica-migration"], true)
     }
 
+    /// How many replicas a primary keeps when one moves to another that has none.
+    pub fn migration_barrier(&self) -> usize {
+        let text = self.text(&["cluster-migration-barrier"]);
+        text.and_then(|text| text.trim().parse().ok()).unwrap_or(1)
+    }
+
     /// Whether clients may write to it while it is a replica.
     pub fn is_read_only(&self) -> bool {
         self.is_on(&["replica-read-only", "slave-read-only"], true)

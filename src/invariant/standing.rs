@@ -1,7 +1,8 @@
 //! Who belongs to the cluster in the end, and to which shard, by what the operator did and what was seen of it.
 //!
 //! A node that was forgotten, reset, wiped, or never taken in owes nothing to a cluster that does not know it; one that was taken in
-//! does. A replica belongs to the shard it was laid out in until the operator gives it to another one.
+//! does. A replica belongs to the shard it was laid out in until the operator gives it to another one, or it goes to one by itself;
+//! whether it may is `replica_migration`'s to say.
 
 use std::collections::BTreeSet;
 
@@ -9,6 +10,7 @@ use super::evidence::{Evidence, NodeEvidence, OperationReport};
 use super::expectation::primary_at;
 use crate::id::{NodeId, ShardId};
 use crate::op::{Op, Typed};
+use crate::plan::Plan;
 use crate::time::SimTime;
 
 /// The shards that a node may belong to.
@@ -20,19 +22,36 @@ pub(super) struct Home {
     pub nowhere: bool,
 }
 
-/// Marks those of one look that are outside: they may be, and nobody else who lives and answered knows them.
-pub fn mark_outsiders(nodes: &mut [NodeEvidence], may_be: &BTreeSet<NodeId>) {
+/// The nodes that need not belong to the cluster.
+#[derive(Clone, Debug)]
+pub struct Outsiders {
+    may_be: BTreeSet<NodeId>,
+    /// Those that leave in the end: one that missed it may still know them.
+    leave: BTreeSet<NodeId>,
+}
+
+impl Outsiders {
+    /// Those of a plan.
+    pub fn of(plan: &Plan) -> Self {
+        Outsiders { may_be: plan.may_be_outside(), leave: plan.leaves() }
+    }
+}
+
+/// Marks those of one look that are outside: they may be, and nobody else who lives and answered knows them, or, of those who
+/// leave, not everybody does.
+pub fn mark_outsiders(nodes: &mut [NodeEvidence], outsiders: &Outsiders) {
     let answered = |node: &NodeEvidence| node.is_live() && node.reachable && !node.view.is_empty();
     let knows = |viewer: &NodeEvidence, node: NodeId| {
         let mut rows = viewer.view.iter().filter(|row| !row.is_myself() && !row.is_stranger());
         rows.any(|row| row.node == Some(node))
     };
     let is_outside = |node: &&NodeEvidence| {
-        answered(node)
-            && may_be.contains(&node.node)
-            && !nodes
-                .iter()
-                .any(|other| other.node != node.node && answered(other) && knows(other, node.node))
+        let others = || nodes.iter().filter(|other| other.node != node.node && answered(other));
+        let is_unknown = match outsiders.leave.contains(&node.node) {
+            true => !others().all(|other| knows(other, node.node)) || others().next().is_none(),
+            false => !others().any(|other| knows(other, node.node)),
+        };
+        answered(node) && outsiders.may_be.contains(&node.node) && is_unknown
     };
     let outside: BTreeSet<NodeId> = nodes.iter().filter(is_outside).map(|node| node.node).collect();
     for node in nodes {
@@ -72,7 +91,11 @@ pub(super) fn home(evidence: &Evidence, node: NodeId) -> Home {
     let is_spare = layout.is_spare(node);
     let shards = (!is_spare).then(|| layout.shard_of(node)).into_iter().collect();
     let mut home = Home { shards, nowhere: is_spare };
+    let mut moves = evidence.chronicle.moves.all().iter().filter(|moved| moved.node == node).peekable();
     for (op, report) in sent(evidence) {
+        while let Some(moved) = moves.next_if(|moved| report.sent_at.is_some_and(|sent| moved.at < sent)) {
+            home.enter(led_by(evidence, moved.to, moved.at), true);
+        }
         let resets = op.action.types(|typed| typed.node == node && typed.resets());
         if resets || op.action.wipes().contains(&node) {
             home.leave(report.done);
@@ -86,6 +109,7 @@ pub(super) fn home(evidence: &Evidence, node: NodeId) -> Home {
             home.enter(shard, report.done);
         }
     }
+    moves.for_each(|moved| home.enter(led_by(evidence, moved.to, moved.at), true));
     home
 }
 
@@ -164,8 +188,8 @@ mod tests {
         for node in evidence.nodes.iter_mut().filter(|node| node.node != NodeId(2)) {
             node.view.retain(|row| row.node != Some(NodeId(2)));
         }
-        let may_be = evidence.plan.may_be_outside();
-        mark_outsiders(&mut evidence.nodes, &may_be);
+        let outsiders = Outsiders::of(&evidence.plan);
+        mark_outsiders(&mut evidence.nodes, &outsiders);
         take_back(&mut evidence);
         evidence.nodes[1].outside
     }
@@ -183,13 +207,42 @@ mod tests {
         assert!(unknown(evidence));
     }
 
+    /// Whether node-2 is outside if node-1 alone has forgotten it, after these operations.
+    fn half_forgotten(operations: Vec<crate::op::OpAction>) -> bool {
+        let mut evidence = healthy();
+        for action in operations {
+            operation(&mut evidence, action, (10, 10), Ending::TimedOut);
+        }
+        evidence.nodes[0].view.retain(|row| row.node != Some(NodeId(2)));
+        let outsiders = Outsiders::of(&evidence.plan);
+        mark_outsiders(&mut evidence.nodes, &outsiders);
+        evidence.nodes[1].outside
+    }
+
     #[test]
-    fn a_node_that_one_other_knows_is_no_outsider() {
+    fn who_leaves_may_be_known_to_some_and_who_comes_back_may_not() {
+        let leaves = || crate::op::OpAction::from(RemoveReplica { node: NodeId(2) });
+        assert!(!half_forgotten(vec![]));
+        assert!(half_forgotten(vec![leaves()]));
+        let back = AddReplica { node: NodeId(2), shard: ShardId(1) };
+        assert!(!half_forgotten(vec![leaves(), back.into()]));
+    }
+
+    #[test]
+    fn who_leaves_and_is_known_to_all_is_no_outsider() {
         let mut evidence = healthy();
         operation(&mut evidence, RemoveReplica { node: NodeId(2) }.into(), (10, 10), Ending::TimedOut);
-        evidence.nodes[0].view.retain(|row| row.node != Some(NodeId(2)));
-        let may_be = evidence.plan.may_be_outside();
-        mark_outsiders(&mut evidence.nodes, &may_be);
+        let outsiders = Outsiders::of(&evidence.plan);
+        mark_outsiders(&mut evidence.nodes, &outsiders);
         assert!(!evidence.nodes[1].outside);
+    }
+
+    #[test]
+    fn a_replica_that_went_to_another_shard_by_itself_belongs_there() {
+        use crate::chronicle::sample::{Says, message};
+        let mut evidence = healthy();
+        evidence.chronicle.take(message(Says { slots: vec![(0, 5460)], ..Says::replica(2, 1) }, 1, 2));
+        evidence.chronicle.take(message(Says { slots: vec![(6000, 7000)], ..Says::replica(2, 3) }, 1, 50));
+        assert_eq!(shards(&home(&evidence, NodeId(2))), [2]);
     }
 }

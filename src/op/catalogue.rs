@@ -2,12 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::confusion::Drawn;
 use super::{
     AddReplica, Addslots, Bgrewriteaof, Bgsave, Bumpepoch, ClientKill, ClientPause, Command,
     ConfigurationChange, Delslots, Expect, Failover, Flushslots, Forget, FullResync, Meet, MoveReplica, Op,
     OpId, OpKind, Rebalance, RemoveReplica, Replicate, Reset, Reshard, Restart, RestartEmpty, RollingRestart,
-    RollingUpgrade, Save, ScaleIn, ScaleOut, SetConfigEpoch, Setslot, Shutdown, Steps, Typed, is_shutdown,
-    timing,
+    RollingUpgrade, Save, ScaleIn, ScaleOut, SetConfigEpoch, Setslot, Shutdown, Steps, Typed, confusion,
+    is_shutdown, timing,
 };
 use crate::id::{NodeId, ShardId};
 use crate::language::target::Target;
@@ -337,7 +338,7 @@ pub fn read(id: OpId, entry: (&Value, Place), layout: Layout, seed: u64) -> Resu
     let all = [keys(name), timing::KEYS.to_vec()].concat();
     let reader = Reader::new(name, (value, place), all, &elsewhere, layout);
     let mut reader = reader.drawing(seed, format!("operation {}", id.0));
-    let delay_ns = timing::read(&mut reader);
+    let (start, delay_ns) = timing::read(&mut reader);
     let action = read_action(name, &mut reader);
     let expect = reader.text("expect");
     if expect.as_ref().is_some_and(String::is_empty) {
@@ -347,7 +348,7 @@ pub fn read(id: OpId, entry: (&Value, Place), layout: Layout, seed: u64) -> Resu
     let problems = reader.into_problems();
     match action {
         Some(action) if problems.is_empty() => {
-            Ok(Op { id, delay_ns, action, expected_to_fail: None, expect: expect.map(Expect::from) })
+            Ok(Op { id, start, delay_ns, action, expected_to_fail: None, expect: expect.map(Expect::from) })
         }
         _ => Err(problems),
     }
@@ -368,7 +369,8 @@ pub fn draw(seed: u64, layout: Layout) -> (Vec<Value>, Vec<bool>) {
         let name = stream.weighted(&weights(layout));
         let timing = timing::draw(&mut stream);
         let own = draw_action(name, &mut stream, layout);
-        (Entry::of(name).and(own).and(timing).written(), steps_of(name).is_some())
+        Drawn { own: Entry::of(name).and(own), timing, is_failover: steps_of(name).is_some() }
     };
-    (1..=count).map(operation).unzip()
+    let drawn = confusion::confuse(seed, layout, (1..=count).map(operation).collect());
+    drawn.into_iter().map(|op| (op.own.and(op.timing).written(), op.is_failover)).unzip()
 }

@@ -1,4 +1,4 @@
-//! `configuration_change`: `CONFIG SET` at one, some or all nodes, of directives that are listed here.
+//! `configuration_change`: `CONFIG SET` at one, some or all nodes, or a role, of directives that are listed here.
 //!
 //! The list is closed, so that a scenario cannot switch off what the run stands on; what the running server takes is its own
 //! affair, and a refusal is told in its words.
@@ -11,7 +11,7 @@ use super::recipients::{self, NODE, NODES};
 use super::{OpKind, Typed};
 use crate::id::NodeId;
 use crate::language::target::Target;
-use crate::language::{Entry, Form, Key, Layout, Reader, Renumber, Value};
+use crate::language::{Entry, Form, Key, Layout, Reader, Renumber, Value, Word, names};
 use crate::rng::Stream;
 
 /// Settings change while the nodes run.
@@ -21,6 +21,38 @@ pub struct ConfigurationChange {
     pub nodes: Vec<NodeId>,
     /// The directives with their new values.
     pub set: BTreeMap<String, String>,
+}
+
+/// The nodes that were laid out as such.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum LaidOut {
+    Primaries,
+    Replicas,
+}
+
+impl Word for LaidOut {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("primaries", LaidOut::Primaries), ("replicas", LaidOut::Replicas)];
+}
+
+const ROLE: Key = Key::new(
+    "role",
+    Form::Word(names::<LaidOut>),
+    "the nodes that were laid out as `primaries` or `replicas`, whatever they are when it is typed; instead of `node` or `nodes`",
+);
+
+/// Reads whose settings change.
+fn nodes(reader: &mut Reader) -> Vec<NodeId> {
+    let Some(part) = reader.word::<LaidOut>("role") else { return recipients::read(reader) };
+    if reader.has("node") || reader.has("nodes") {
+        reader.wrong_at("role", "the nodes are named too", "keep `role`, or the nodes");
+    }
+    let layout = reader.layout;
+    if part == LaidOut::Replicas && layout.replicas == 0 {
+        reader.wrong_at("role", "there are no replicas", "set `cluster.replicas` to 1 or more");
+    }
+    let is_primary = |node: &NodeId| layout.first_primary(layout.shard_of(*node)) == *node;
+    layout.nodes().filter(|node| is_primary(node) == (part == LaidOut::Primaries)).collect()
 }
 
 /// What may be set, each with values that the generator draws from; none where a draw would spoil the run.
@@ -53,10 +85,11 @@ const DIRECTIVES: [(&str, &[&str]); 24] = [
 
 impl OpKind for ConfigurationChange {
     const NAME: &'static str = "configuration_change";
-    const ABOUT: &'static str = "`CONFIG SET` at one, some or all nodes while they run. The directives that can be set are listed in `src/op/configuration_change.rs`.";
+    const ABOUT: &'static str = "`CONFIG SET` at one, some or all nodes, or at a role, while they run. The directives that can be set are listed in `src/op/configuration_change.rs`.";
     const KEYS: &'static [Key] = &[
         NODE,
         NODES,
+        ROLE,
         Key::new("set", Form::Directives, "the directives with their new values. Must be there"),
     ];
     const EXAMPLE: &'static str =
@@ -75,7 +108,7 @@ impl OpKind for ConfigurationChange {
             let advice = format!("here can stand: {}", known.join(", "));
             reader.wrong_at("set", format!("`{name}` cannot be set while the nodes run"), advice);
         }
-        Some(ConfigurationChange { nodes: recipients::read(reader), set })
+        Some(ConfigurationChange { nodes: nodes(reader), set })
     }
 
     fn write(&self) -> Entry {
@@ -93,7 +126,9 @@ impl OpKind for ConfigurationChange {
         let value = stream.pick(values).copied().unwrap_or_default();
         let set = Value::Map(vec![((*name).to_owned(), value.into())]);
         let node = stream.chance(1, 2).then(|| stream.range(1..=u64::from(layout.node_count())));
-        Entry::default().maybe("node", node).with("set", set)
+        let role = [(4, None), (1, Some(LaidOut::Primaries)), (1, Some(LaidOut::Replicas))];
+        let role = stream.weighted(&role).filter(|_| node.is_none() && layout.replicas > 0);
+        Entry::default().maybe("node", node).maybe("role", role.map(LaidOut::word)).with("set", set)
     }
 
     fn targets(&self) -> Vec<Target> {

@@ -14,6 +14,7 @@ mod client_kill;
 mod client_pause;
 mod command;
 mod configuration_change;
+mod confusion;
 mod delslots;
 mod expect;
 mod failover;
@@ -81,6 +82,7 @@ pub use setslot::Setslot;
 pub use shutdown::{Shutdown, ShutdownOption};
 pub use sign::{Sign, Slots};
 pub use slots_at::SlotsAt;
+pub use timing::Start;
 
 use crate::id::{Host, NodeId, ShardId};
 use crate::language::target::Target;
@@ -93,12 +95,15 @@ use crate::time::SimDuration;
 #[serde(transparent)]
 pub struct OpId(pub u16);
 
-/// One operation of a plan. Operations run one after the other, in the plan's order.
+/// One operation of a plan. Operations run one after the other in the plan's order, unless [`start`](Op::start) says otherwise.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Op {
     /// Its place in the plan.
     pub id: OpId,
-    /// How long after the end of the operation before it (or the start of the workload) its time comes.
+    /// What the delay counts from.
+    #[serde(default, skip_serializing_if = "Start::is_after")]
+    pub start: Start,
+    /// How long after that its time comes.
     pub delay_ns: SimDuration,
     /// What is done.
     pub action: OpAction,
@@ -114,7 +119,12 @@ impl Op {
     pub fn write(&self) -> Value {
         let expect = self.expect.as_ref().map(ToString::to_string);
         let own = self.action.write().maybe("expect", expect);
-        own.with("delay", self.delay_ns).written()
+        own.and(timing::write(self)).written()
+    }
+
+    /// What is planned, for the report.
+    pub fn in_words(&self) -> String {
+        self.action.in_words() + &timing::in_words(self)
     }
 }
 

@@ -1,21 +1,46 @@
 //! When an operation starts: the keys that say so, how they are read, written and drawn.
 
+use serde::{Deserialize, Serialize};
+
+use super::Op;
 use crate::language::{Entry, Form, Key, Reader, Word, names};
 use crate::rng::Stream;
 use crate::time::SimDuration;
 
-/// When an operation starts.
+/// What the delay of an operation counts from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Start {
+    /// The end of all operations before it; of the first one, the beginning of the workload.
+    #[default]
+    After,
+    /// The moment at which the time of the operation before it comes: they run side by side.
+    Beside,
+    /// The beginning of the workload, whatever else is under way then.
+    Beginning,
+}
+
+impl Start {
+    /// Whether it waits until everything before it is over.
+    pub fn is_after(&self) -> bool {
+        *self == Start::After
+    }
+}
+
+/// How a scenario says when an operation starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Timing {
-    /// As soon as the one before it ended.
+    /// As soon as those before it ended.
     Immediate,
     /// `delay` seconds after that.
     Delayed,
+    /// With the one before it.
+    Parallel,
 }
 
 impl Word for Timing {
     const WORDS: &'static [(&'static str, Self)] =
-        &[("immediate", Timing::Immediate), ("delayed", Timing::Delayed)];
+        &[("immediate", Timing::Immediate), ("delayed", Timing::Delayed), ("parallel", Timing::Parallel)];
 }
 
 /// The keys that say when an operation starts.
@@ -23,27 +48,72 @@ pub const KEYS: &[Key] = &[
     Key::new(
         "timing",
         Form::Word(names::<Timing>),
-        "`immediate`: as soon as the operation before it ended, which holds if absent; `delayed`: later",
+        "`immediate`: as soon as the operations before it ended, which holds if absent; `delayed`: later; `parallel`: side by side with the operation before it",
     ),
     Key::new(
         "delay",
         Form::Seconds,
-        "seconds after the end of the operation before it; 1 to 10 are drawn if delayed",
+        "seconds after the end of the operations before it; 1 to 10 are drawn if delayed. If parallel, seconds after the time of the operation before it has come, 0 if absent",
+    ),
+    Key::new(
+        "at",
+        Form::Seconds,
+        "seconds after the beginning of the workload, whatever else is under way then; instead of `timing` and `delay`",
     ),
 ];
 
-/// Reads how long an operation waits.
-pub(super) fn read(reader: &mut Reader) -> SimDuration {
+/// Reads what an operation waits for, and how long after that.
+pub(super) fn read(reader: &mut Reader) -> (Start, SimDuration) {
+    if let Some(at) = reader.seconds("at") {
+        for key in ["timing", "delay"] {
+            if reader.has(key) {
+                reader.wrong_at(key, "the time of the operation is given", "keep `at`, or take it away");
+            }
+        }
+        return (Start::Beginning, at);
+    }
     let timing = reader.word::<Timing>("timing");
     if timing == Some(Timing::Immediate) && reader.has("delay") {
         let advice = "write `timing: delayed`, or no delay";
         reader.wrong_at("delay", "an immediate operation has no delay", advice);
     }
-    match (timing, reader.seconds("delay")) {
-        (_, Some(delay)) => delay,
-        (Some(Timing::Delayed), None) => reader.drawn_ms("delay", 1_000..=10_000),
-        (_, None) => SimDuration::ZERO,
+    let delay = reader.seconds("delay");
+    match timing {
+        Some(Timing::Parallel) => (Start::Beside, delay.unwrap_or_default()),
+        Some(Timing::Delayed) => {
+            (Start::After, delay.unwrap_or_else(|| reader.drawn_ms("delay", 1_000..=10_000)))
+        }
+        Some(Timing::Immediate) | None => (Start::After, delay.unwrap_or_default()),
     }
+}
+
+/// The keys that say when an operation starts, leaving nothing open.
+pub(super) fn write(op: &Op) -> Entry {
+    match op.start {
+        Start::After => Entry::default().with("delay", op.delay_ns),
+        Start::Beside => parallel(op.delay_ns),
+        Start::Beginning => Entry::default().with("at", op.delay_ns),
+    }
+}
+
+/// The words of an operation's line in the report that say that it is not one after the other.
+pub(super) fn in_words(op: &Op) -> String {
+    match op.start {
+        Start::After => String::new(),
+        Start::Beside => ", beside the one before".to_owned(),
+        Start::Beginning => format!(", at {} s", op.delay_ns.as_secs_f64()),
+    }
+}
+
+/// The keys of an operation that runs side by side with the one before it.
+fn parallel(delay: SimDuration) -> Entry {
+    Entry::default().with("timing", Timing::Parallel.word()).with("delay", delay)
+}
+
+/// Draws when an operation starts that runs side by side with the one before it.
+pub(super) fn draw_beside(stream: &mut Stream) -> Entry {
+    let delay = SimDuration::from_ms(stream.weighted(&[(2, 0), (1, 10), (1, 200), (1, 1_500)]));
+    parallel(delay)
 }
 
 /// Draws when an operation starts.

@@ -7,7 +7,7 @@
 
 use crate::fault::{Effect, Fault, Signal, Target, Trigger};
 use crate::id::{NodeId, ShardId};
-use crate::op::{Failover, FailoverMode, Op};
+use crate::op::{Failover, FailoverMode, Op, Start};
 use crate::time::SimDuration;
 
 use super::{ClusterPlan, NetworkPlan};
@@ -74,7 +74,7 @@ impl Outlook<'_> {
         let reshapes = |op: &Op| {
             hands_over(op) || op.action.reshapes(layout) || op.action.types(|typed| !is_harmless(&typed.args))
         };
-        self.operations[..self.index].iter().any(reshapes)
+        self.earlier().any(reshapes)
     }
 
     /// The kills that surely fired before the operation starts and after which the process stays dead.
@@ -130,7 +130,7 @@ impl Outlook<'_> {
     fn is_quorum_lost(&self) -> bool {
         let takes_over =
             |op: &Op| op.action.as_failover().is_some_and(|failover| failover.mode == FailoverMode::Takeover);
-        if self.operations[..self.index].iter().any(takes_over) {
+        if self.earlier().any(takes_over) {
             return false;
         }
         let needed = usize::from(self.cluster.shards.div_ceil(2));
@@ -154,7 +154,7 @@ impl Outlook<'_> {
     /// Whether an operation up to this one may have moved the role of primary in `shard`.
     fn is_failed_over(&self, shard: ShardId) -> bool {
         let moves = |op: &Op| op.action.replaces_primary_of() == Some(shard);
-        self.operations[..self.index].iter().any(moves)
+        self.earlier().any(moves)
     }
 
     /// Whether nothing at all happens to `shard` before the operation.
@@ -190,19 +190,48 @@ impl Outlook<'_> {
     /// Whether the fault has surely fired when the operation starts.
     fn surely_fires(&self, fault: &Fault) -> bool {
         match fault.trigger {
-            Trigger::At { delay_ns } => delay_ns < self.least_time(0),
-            Trigger::BeforeOp { op, .. } => op <= self.operations[self.index].id,
+            Trigger::At { delay_ns } => delay_ns < self.least_start(self.index),
+            Trigger::BeforeOp { op, .. } => {
+                let own = self.operations[self.index].id;
+                op == own || self.waits() && op < own
+            }
             Trigger::AfterOp { op, delay_ns } => {
-                usize::from(op.0) <= self.index && delay_ns < self.least_time(usize::from(op.0))
+                let ended = usize::from(op.0);
+                self.waits() && ended <= self.index && delay_ns < self.least_time(ended)
             }
             Trigger::DuringOp { .. } | Trigger::Seen { .. } => false,
         }
     }
 
-    /// The least time between the end of the first `ended` operations and the start of this one.
+    /// Whether the operation waits for the end of all before it.
+    fn waits(&self) -> bool {
+        self.operations[self.index].start.is_after()
+    }
+
+    /// The operations that may have begun before this one.
+    fn earlier(&self) -> impl Iterator<Item = &Op> {
+        let ordered = self.operations.iter().all(|op| op.start.is_after());
+        let all = self.operations.iter().enumerate();
+        all.filter(move |(i, _)| if ordered { *i < self.index } else { *i != self.index }).map(|(_, op)| op)
+    }
+
+    /// The least time between the end of the first `ended` operations and the start of this one, which waits for them.
     fn least_time(&self, ended: usize) -> SimDuration {
-        let between = &self.operations[ended..=self.index];
-        between.iter().fold(SimDuration::ZERO, |sum, op| sum + op.delay_ns)
+        let between = self.operations[ended..=self.index].iter().filter(|op| op.start.is_after());
+        between.fold(SimDuration::ZERO, |sum, op| sum + op.delay_ns)
+    }
+
+    /// The least time between the beginning of the workload and the start of an operation.
+    fn least_start(&self, index: usize) -> SimDuration {
+        let op = &self.operations[index];
+        let before = match op.start {
+            Start::Beginning => SimDuration::ZERO,
+            Start::Beside => {
+                index.checked_sub(1).map_or(SimDuration::ZERO, |before| self.least_start(before))
+            }
+            Start::After => (0..index).map(|before| self.least_start(before)).max().unwrap_or_default(),
+        };
+        before + op.delay_ns
     }
 
     /// Whether the fault fires so shortly before the operation that no election fits in between.

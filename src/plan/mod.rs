@@ -261,6 +261,22 @@ impl Plan {
         layout.hosts().filter(|node| layout.is_spare(*node)).chain(sent_away).collect()
     }
 
+    /// The nodes that the last operation to concern their membership takes out of the cluster: some may know them for as long as
+    /// others may not take them in again.
+    pub fn leaves(&self) -> BTreeSet<NodeId> {
+        let layout = self.cluster.layout();
+        let mut leaves = BTreeSet::new();
+        for op in &self.operations {
+            leaves.extend(op.action.sends_away(layout));
+            let met = op.action.typed().into_iter().filter_map(|typed| typed.introduces()).flatten();
+            let taken_in = op.action.takes_in().into_iter().map(|(node, _)| node).chain(met);
+            for node in taken_in {
+                leaves.remove(&node);
+            }
+        }
+        leaves
+    }
+
     /// The plan with the failures of its operations foreseen anew.
     pub(crate) fn foreseen(mut self) -> Plan {
         foresee::mark(&self.cluster, &self.network, &mut self.operations, &self.faults);

@@ -112,12 +112,14 @@ fn a_run_that_passed_is_summed_up() {
             ✓ Replies: 0 replies explained by the order of execution, 2 not followed
             ✓ Single Owner: No slot has two owners
             ✓ Views Agree: 6 nodes agree
+            ✓ Cluster State: 0 long views fit their states
             ✓ Open Slots: no slot is half moved
             ✓ Roles: 6 nodes have one role each
             ✓ Shard Ids: 6 nodes agree
             ✓ Config Epochs: no two primaries have the same epoch
             ✓ Membership: 6 members to everybody
             ✓ Links: 30 links in both directions
+            ✓ FAIL Undone: No live node is held for failed
             ✓ One Story: 6 nodes say the same in all their words
             ✓ Attached Replicas: 3 replicas attached
             ✓ Stray Keys: no key is where it does not belong
@@ -129,6 +131,7 @@ fn a_run_that_passed_is_summed_up() {
             ✓ Epochs: No epoch went back
             ✓ Failure Calls: 0 calls
             ✓ Failover Time: 0 primaries that ended in a calm cluster
+            ✓ Replica Migration: 0 replicas went to other shards by themselves
             ✓ Hand-Over: 0 hand-overs
             ✓ Isolation: Nobody served that must not
             ✓ No Crash: No unexpected exit (0 expected)
@@ -270,6 +273,12 @@ fn the_json_report_has_every_measured_value() {
                   "verdict": "holds",
                   "detail": "6 nodes agree"
                 },
+                "cluster_state": {
+                  "title": "Cluster State",
+                  "statement": "at every moment a node says ok or fail as its own view of slots and primaries demands",
+                  "verdict": "holds",
+                  "detail": "0 long views fit their states"
+                },
                 "open_slots": {
                   "title": "Open Slots",
                   "statement": "no slot is half moved, no slot migration is under way, and no replica owns slots",
@@ -305,6 +314,12 @@ fn the_json_report_has_every_measured_value() {
                   "statement": "all live nodes are connected with each other in both directions, and suspect none of each other",
                   "verdict": "holds",
                   "detail": "30 links in both directions"
+                },
+                "fail_undone": {
+                  "title": "FAIL Undone",
+                  "statement": "once it is heard again for twice the node timeout, no live node is held for failed",
+                  "verdict": "holds",
+                  "detail": "No live node is held for failed"
                 },
                 "one_story": {
                   "title": "One Story",
@@ -371,6 +386,12 @@ fn the_json_report_has_every_measured_value() {
                   "statement": "a primary that ends in a calm cluster is called failing within two node timeouts, and replaced within what its replicas' ranks make them wait",
                   "verdict": "holds",
                   "detail": "0 primaries that ended in a calm cluster"
+                },
+                "replica_migration": {
+                  "title": "Replica Migration",
+                  "statement": "a replica changes its shard by itself only if it may, to an orphaned primary, and in its turn",
+                  "verdict": "holds",
+                  "detail": "0 replicas went to other shards by themselves"
                 },
                 "hand_over": {
                   "title": "Hand-Over",

@@ -160,7 +160,7 @@ workload: {duration: 8}",
     Saboteur {
         name: "replica-of-another",
         about: "a replica says on the bus that it follows another primary",
-        catches: &["roles"],
+        catches: &["roles", "replica_migration"],
         body: "chaos:
   - {type: sabotage, lie: replica_of, node: 2, about: 3, at: 2}
 workload: {duration: 6}",

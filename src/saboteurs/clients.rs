@@ -95,7 +95,7 @@ workload: {duration: 4}",
     Saboteur {
         name: "not-saved",
         about: "what CLUSTER NODES says never came into nodes.conf",
-        catches: &["persistence"],
+        catches: &["persistence", "cluster_state"],
         body: "chaos:
   - {type: sabotage, lie: nodes_lie, node: 1, at: 1}
 workload: {duration: 4}",

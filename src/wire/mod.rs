@@ -5,6 +5,7 @@
 //! Nothing here knows connections or actors.
 
 pub mod asked;
+pub mod branches;
 pub mod cluster_bus;
 pub mod cluster_file;
 pub mod cluster_links;

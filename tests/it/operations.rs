@@ -65,6 +65,26 @@ fn raw_commands_do_what_they_say_or_are_refused_in_the_servers_words() {
     }
 }
 
+/// Two hand-overs at once are two dialogues on the bus: both are asked before either is done.
+#[test]
+fn operations_run_side_by_side_and_a_confused_operator_is_told_so() {
+    let plan = plan(include_str!("../../scenarios/confused-operator.yaml"));
+    for server in all_servers() {
+        let ran = run(&plan, &server);
+        assert!(matches!(ran.report.status, Status::Passed), "{:?}", ran.report.validations);
+        let log = ran.log();
+        let (before, _) = log.split_once("\"operation_ended\"").expect("one ended");
+        let sent = before.matches("\"operation\",\"op\"").count();
+        assert!(sent > 1, "{sent} sent when the first ended");
+        let ended = ended(&ran);
+        let refused = |(outcome, detail): &(ActionOutcome, &str)| {
+            *outcome != ActionOutcome::Done
+                && detail.contains("refused: ERR You should send CLUSTER FAILOVER to a replica")
+        };
+        assert!(ended.iter().any(refused), "{}: {ended:#?}", ran.report.meters.server_version);
+    }
+}
+
 #[test]
 fn restarted_nodes_serve_again_and_an_empty_one_is_a_new_one() {
     let plan = plan(include_str!("scenarios/restarts.yaml"));

@@ -47,7 +47,9 @@ impl Chaos {
 
     /// A timer is due.
     pub(super) fn ticked(&mut self, token: u64, out: &mut Out) {
-        if let Some(approach) = self.approach.take_if(|approach| approach.token == token) {
+        let of =
+            self.approaches.values().find(|approach| approach.token == token).map(|approach| approach.op);
+        if let Some(approach) = of.and_then(|op| self.approaches.remove(&op)) {
             self.advance(&approach, out);
         }
     }
@@ -55,7 +57,8 @@ impl Chaos {
     /// A fault's targets are known.
     pub(super) fn heard_of(&mut self, fault: FaultId, out: &mut Out) {
         let last = |approach: &mut Approach| approach.asked.remove(&fault) && approach.asked.is_empty();
-        if let Some(approach) = self.approach.take_if(last) {
+        let of = self.approaches.iter_mut().find_map(|(op, approach)| last(approach).then_some(*op));
+        if let Some(approach) = of.and_then(|op| self.approaches.remove(&op)) {
             self.advance(&approach, out);
         }
     }
@@ -80,7 +83,7 @@ impl Chaos {
         self.tokens += 1;
         let token = self.tokens;
         out.send_after(limit, ActorId::Chaos, Message::Chaos(ChaosMessage::Tick { token }));
-        self.approach = Some(Approach { token, ..approach });
+        self.approaches.insert(approach.op, Approach { token, ..approach });
     }
 
     fn advance(&mut self, approach: &Approach, out: &mut Out) {

@@ -32,8 +32,8 @@ pub struct Chaos {
     cases: BTreeMap<FaultId, Case>,
     fleet: Fleet,
     operations: Vec<OpId>,
-    /// The operation that waits for faults before it.
-    approach: Option<Approach>,
+    /// The operations that wait for faults before them.
+    approaches: BTreeMap<OpId, Approach>,
     /// Timers set so far.
     tokens: u64,
     begun: bool,
@@ -76,7 +76,7 @@ impl Chaos {
             cases: plan.faults.iter().map(case).collect(),
             fleet: Fleet::new(plan),
             operations: plan.operations.iter().map(|op| op.id).collect(),
-            approach: None,
+            approaches: BTreeMap::new(),
             tokens: 0,
             begun: false,
             ended: 0,

@@ -45,7 +45,7 @@ impl Chaos {
 
     /// An operation ended: what has not been fired within it never will be.
     pub(super) fn ended(&mut self, op: OpId, out: &mut Out) {
-        self.approach = None;
+        self.approaches.remove(&op);
         self.ended += 1;
         disturbed(format!("operation {} ended", op.0), out);
         for (fault, _) in self.during(op) {

@@ -23,6 +23,7 @@ fn plan(faults: Vec<(Trigger, FaultAction)>) -> Plan {
     let latency = LatencyRange { min_ns: SimDuration::ZERO, max_ns: SimDuration::ZERO };
     let op = |n| Op {
         id: OpId(n),
+        start: Default::default(),
         delay_ns: second,
         action: OpAction::Command(Command { node: NodeId(1), args: vec!["PING".to_owned()] }),
         expected_to_fail: None,

@@ -1,6 +1,7 @@
-//! The operations of the plan, one after the other: each waits for its time, then for chaos, and then is done.
-
-use std::collections::VecDeque;
+//! The operations of the plan: each waits for what comes before it, for its time, then for chaos, and then is done.
+//!
+//! One comes after the other, or several are under way side by side: then each is done at a terminal of its own, as by
+//! another person, so that none waits for what another asked.
 
 use super::Desk;
 use super::begin::begin;
@@ -10,117 +11,172 @@ use crate::actor::message::{ChaosMessage, DirectorMessage, Message};
 use crate::actor::session::Answer;
 use crate::event::{Body, BusSummary};
 use crate::id::{ActorId, NodeId};
-use crate::op::{Ending, Op, OpId};
+use crate::op::{Ending, Op, OpId, Start};
 
-/// Operations that are left, and the one under way.
+/// All operations, and how far each is.
 #[derive(Debug)]
 pub(super) struct Agenda {
-    left: VecDeque<Op>,
+    entries: Vec<Entry>,
+    begun: bool,
+    /// The director knows that nothing is left.
+    told: bool,
+}
+
+#[derive(Debug)]
+struct Entry {
+    op: Op,
     state: State,
 }
 
 #[derive(Debug)]
 enum State {
-    /// Nothing is under way.
-    Idle,
-    /// The first operation's time has not come.
+    /// What it waits for has not come.
+    Planned,
+    /// Its time has not come.
     Waiting { timer: u64 },
-    /// Chaos was told of the first operation and has not let it go.
+    /// Chaos was told of it and has not let it go.
     Due,
-    /// The first operation is being done.
+    /// It is being done.
     Doing(Box<dyn Job>),
+    /// It ended, or was dropped.
+    Over,
 }
 
 impl Agenda {
     pub fn new(operations: &[Op]) -> Self {
-        Agenda { left: operations.iter().cloned().collect(), state: State::Idle }
+        let entry = |op: &Op| Entry { op: op.clone(), state: State::Planned };
+        Agenda { entries: operations.iter().map(entry).collect(), begun: false, told: false }
     }
 
-    /// Waits for the first operation's time, or says that there is none.
+    /// Waits for the time of every operation that waits for no other, or says that there is none.
     pub fn begin(&mut self, desk: &mut Desk) {
-        self.state = match self.left.front() {
-            Some(op) => {
-                State::Waiting { timer: desk.terminal.set_timer(op.delay_ns, "operation: due", desk.out) }
-            }
-            None => {
-                desk.out.send(ActorId::Director, Message::Director(DirectorMessage::OperationsDone));
-                State::Idle
-            }
-        };
+        self.begun = true;
+        self.advance(desk);
     }
 
     /// Drops every operation that has not started.
     pub fn cease(&mut self, desk: &mut Desk) {
-        match self.state {
-            State::Doing(_) => self.left.truncate(1),
-            State::Idle => self.left.clear(),
-            State::Waiting { .. } | State::Due => {
-                self.left.clear();
-                self.begin(desk);
-            }
+        let is_under_way = |entry: &&mut Entry| matches!(entry.state, State::Doing(_));
+        self.entries
+            .iter_mut()
+            .filter(|entry| !is_under_way(entry))
+            .for_each(|entry| entry.state = State::Over);
+        if self.begun {
+            self.advance(desk);
         }
     }
 
     /// Chaos lets an operation go.
     pub fn go(&mut self, id: OpId, desk: &mut Desk) {
-        let due = self.left.front().filter(|op| op.id == id && matches!(self.state, State::Due));
-        let Some(op) = due else {
+        let is_due = |entry: &Entry| entry.op.id == id && matches!(entry.state, State::Due);
+        let Some(index) = self.entries.iter().position(is_due) else {
             return;
         };
-        let op = op.clone();
+        let op = self.entries[index].op.clone();
+        desk.terminal.sit_at(terminal_of(&op));
         let (job, progress) = begin(&op, desk);
-        self.state = State::Doing(job);
-        self.take(progress, desk);
+        self.entries[index].state = State::Doing(job);
+        self.take(index, progress, desk);
     }
 
-    /// Takes an answer, if it is one of the operation's.
+    /// Takes an answer, if it is one of an operation's.
     pub fn answered(&mut self, answer: &Answer, desk: &mut Desk) {
-        let progress = match &mut self.state {
-            State::Doing(job) => job.answered(answer, desk),
-            _ => return,
-        };
-        self.take(progress, desk);
+        self.tell(desk, |job, desk| job.answered(answer, desk));
     }
 
     /// Takes a timer that is due, if it is one of its own.
     pub fn ticked(&mut self, token: u64, desk: &mut Desk) {
-        let progress = match &mut self.state {
-            State::Waiting { timer } if *timer == token => return self.due(desk),
-            State::Doing(job) => job.ticked(token, desk),
-            _ => return,
-        };
-        self.take(progress, desk);
+        let is_it = |entry: &Entry| matches!(entry.state, State::Waiting { timer } if timer == token);
+        match self.entries.iter().position(is_it) {
+            Some(index) => self.due(index, desk),
+            None => self.tell(desk, |job, desk| job.ticked(token, desk)),
+        }
     }
 
     /// A message of the cluster bus went by.
     pub fn bus_seen(&mut self, node: NodeId, to: NodeId, summary: &BusSummary, desk: &mut Desk) {
-        if let State::Doing(job) = &mut self.state {
+        self.tell(desk, |job, desk| {
             job.bus_seen(node, to, summary, desk);
-        }
+            Progress::Working
+        });
     }
 
     /// A node's process ended.
     pub fn node_ended(&mut self, node: NodeId, desk: &mut Desk) {
-        let progress = match &mut self.state {
-            State::Doing(job) => job.node_ended(node, desk),
-            _ => return,
-        };
-        self.take(progress, desk);
+        self.tell(desk, |job, desk| job.node_ended(node, desk));
     }
 
-    fn due(&mut self, desk: &mut Desk) {
-        let op = self.left.front().expect("its timer was due").id;
-        self.state = State::Due;
-        desk.out.send(ActorId::Chaos, Message::Chaos(ChaosMessage::OperationDue { op }));
-    }
-
-    fn take(&mut self, progress: Progress, desk: &mut Desk) {
-        if let Progress::Ended { ending, text } = progress {
-            let op = self.left.pop_front().expect("it was just done").id;
-            let done = ending == Ending::Done;
-            desk.out.note(Body::OperationEnded { op, done, text, ending: Some(ending) });
-            desk.out.send(ActorId::Chaos, Message::Chaos(ChaosMessage::OperationEnded { op }));
-            self.begin(desk);
+    /// Tells every operation under way something, each at its own terminal.
+    fn tell(&mut self, desk: &mut Desk, mut what: impl FnMut(&mut dyn Job, &mut Desk) -> Progress) {
+        for index in 0..self.entries.len() {
+            let Entry { op, state: State::Doing(job) } = &mut self.entries[index] else { continue };
+            desk.terminal.sit_at(terminal_of(op));
+            let progress = what(job.as_mut(), desk);
+            self.take(index, progress, desk);
         }
     }
+
+    fn due(&mut self, index: usize, desk: &mut Desk) {
+        let op = self.entries[index].op.id;
+        self.entries[index].state = State::Due;
+        desk.out.send(ActorId::Chaos, Message::Chaos(ChaosMessage::OperationDue { op }));
+        self.advance(desk);
+    }
+
+    /// Gives the operator's own seat back, and goes on if an operation is over.
+    fn take(&mut self, index: usize, progress: Progress, desk: &mut Desk) {
+        desk.terminal.sit_at(OWN);
+        if let Progress::Ended { ending, text } = progress {
+            let Entry { op, state } = &mut self.entries[index];
+            *state = State::Over;
+            let (op, done) = (op.id, ending == Ending::Done);
+            desk.out.note(Body::OperationEnded { op, done, text, ending: Some(ending) });
+            desk.out.send(ActorId::Chaos, Message::Chaos(ChaosMessage::OperationEnded { op }));
+            self.advance(desk);
+        }
+    }
+
+    /// Waits for the time of every operation that has nothing else to wait for; says so once all are over.
+    fn advance(&mut self, desk: &mut Desk) {
+        for index in 0..self.entries.len() {
+            if matches!(self.entries[index].state, State::Planned) && self.may_wait(index) {
+                let delay = self.entries[index].op.delay_ns;
+                let timer = desk.terminal.set_timer(delay, "operation: due", desk.out);
+                self.entries[index].state = State::Waiting { timer };
+            }
+        }
+        if !self.told && self.entries.iter().all(Entry::is_over) {
+            self.told = true;
+            desk.out.send(ActorId::Director, Message::Director(DirectorMessage::OperationsDone));
+        }
+    }
+
+    /// Whether what an operation's delay counts from has come.
+    fn may_wait(&self, index: usize) -> bool {
+        let before = &self.entries[..index];
+        match self.entries[index].op.start {
+            Start::Beginning => true,
+            Start::After => before.iter().all(Entry::is_over),
+            Start::Beside => before.last().is_none_or(Entry::has_come),
+        }
+    }
+}
+
+impl Entry {
+    fn is_over(&self) -> bool {
+        matches!(self.state, State::Over)
+    }
+
+    /// Whether its time has come.
+    fn has_come(&self) -> bool {
+        !matches!(self.state, State::Planned | State::Waiting { .. })
+    }
+}
+
+/// The terminal of what comes one after the other.
+const OWN: u16 = 0;
+
+/// The terminal at which an operation is done.
+fn terminal_of(op: &Op) -> u16 {
+    if op.start.is_after() { OWN } else { op.id.0 }
 }

@@ -1,7 +1,8 @@
-//! The operator's terminal: its connections to nodes, and the numbers that its asks and timers go by.
+//! The operator's terminals: connections to nodes, and the numbers that asks and timers go by.
 //!
-//! The parts of the operator share one terminal. Each remembers the numbers that it was given and passes over all
-//! others, so an answer or a timer that comes too late does no harm.
+//! The parts of the operator share one terminal, and what is done side by side with others has another one, with connections
+//! of its own. Each part remembers the numbers that it was given and passes over all others, so an answer or a timer that
+//! comes too late does no harm.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -11,10 +12,16 @@ use crate::actor::session::{Answer, Sessions};
 use crate::id::{ActorId, NodeId};
 use crate::time::SimDuration;
 
+/// How many connections a terminal can make, more than in any run: by the number of one it is known whose it is.
+const HANDLES: u64 = 1 << 32;
+
 /// Connections, asks and timers of the operator.
 #[derive(Debug)]
 pub(super) struct Terminal {
-    sessions: Sessions,
+    /// The connections of each terminal.
+    sessions: BTreeMap<u16, Sessions>,
+    /// The terminal that is in use.
+    seat: u16,
     /// Numbers given to asks and timers so far.
     numbers: u64,
     /// What the timers under way are for.
@@ -25,14 +32,25 @@ pub(super) struct Terminal {
 
 impl Terminal {
     pub fn new() -> Self {
-        let sessions = Sessions::new(ActorId::Operator);
-        Terminal { sessions, numbers: 0, timers: BTreeMap::new(), answers: VecDeque::new() }
+        let (sessions, timers, answers) = Default::default();
+        Terminal { sessions, seat: 0, numbers: 0, timers, answers }
+    }
+
+    /// What is asked from now on is asked at this terminal.
+    pub fn sit_at(&mut self, seat: u16) {
+        self.seat = seat;
+    }
+
+    fn sessions(&mut self) -> &mut Sessions {
+        let first = u64::from(self.seat) * HANDLES;
+        let new = || Sessions::numbered_from(ActorId::Operator, first);
+        self.sessions.entry(self.seat).or_insert_with(new)
     }
 
     /// Asks `node`; the answer carries the number that is returned.
     pub fn ask<A: AsRef<[u8]>>(&mut self, node: NodeId, args: &[A], out: &mut Out) -> u64 {
         let tag = self.number();
-        self.sessions.ask(node, args, tag, out);
+        self.sessions().ask(node, args, tag, out);
         tag
     }
 
@@ -56,12 +74,16 @@ impl Terminal {
 
     /// Takes what arrived at one of the connections.
     pub fn arrived(&mut self, arrived: Arrived, out: &mut Out) {
-        self.answers.extend(self.sessions.arrived(arrived, out));
+        let seat = u16::try_from(arrived.handle / HANDLES).unwrap_or_default();
+        if let Some(sessions) = self.sessions.get_mut(&seat) {
+            self.answers.extend(sessions.arrived(arrived, out));
+        }
     }
 
     /// Gives the connection to `node` up; everything open on it fails.
     pub fn hang_up(&mut self, node: NodeId, out: &mut Out) {
-        self.answers.extend(self.sessions.drop_connection(node, out));
+        let answers = self.sessions().drop_connection(node, out);
+        self.answers.extend(answers);
     }
 
     /// The next answer that nobody has looked at.

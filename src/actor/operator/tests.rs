@@ -12,6 +12,7 @@ use crate::plan::{ClusterPlan, Limits, NetworkPlan, Plan};
 use crate::time::SimDuration;
 use crate::wire::resp::Decoder;
 
+mod beside;
 mod failover;
 mod form;
 mod resolve;

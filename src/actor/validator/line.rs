@@ -9,6 +9,7 @@ use super::super::Out;
 use super::super::message::{Arrived, Message, ValidatorMessage};
 use super::super::session::{Answer, Sessions};
 use crate::id::{ActorId, NodeId};
+use crate::invariant::standing::Outsiders;
 use crate::plan::Plan;
 use crate::time::{SimDuration, SimTime};
 
@@ -61,7 +62,7 @@ struct Member {
 pub(super) struct Members {
     nodes: BTreeMap<NodeId, Member>,
     /// Those that need not belong to the cluster.
-    may_be_outside: BTreeSet<NodeId>,
+    outsiders: Outsiders,
 }
 
 impl Members {
@@ -70,12 +71,12 @@ impl Members {
         let layout = plan.cluster.layout();
         let member = |node: NodeId| Member { alive: !layout.is_spare(node), paused: false, id: None };
         let nodes = layout.hosts().map(|node| (node, member(node))).collect();
-        Members { nodes, may_be_outside: plan.may_be_outside() }
+        Members { nodes, outsiders: Outsiders::of(plan) }
     }
 
     /// Nodes that need not belong to the cluster.
-    pub fn may_be_outside(&self) -> &BTreeSet<NodeId> {
-        &self.may_be_outside
+    pub fn outsiders(&self) -> &Outsiders {
+        &self.outsiders
     }
 
     fn get(&mut self, node: NodeId) -> &mut Member {

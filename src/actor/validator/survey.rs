@@ -41,8 +41,10 @@ impl Survey {
     pub fn ask(scene: &mut Scene) -> Self {
         let mut survey = Survey { asked_at: scene.now, open: BTreeMap::new(), looks: BTreeMap::new() };
         for node in scene.members.live() {
-            survey.open.insert(scene.ask(node, &["CLUSTER", "NODES"]), (node, Question::Nodes));
-            survey.open.insert(scene.ask(node, &["CLUSTER", "INFO"]), (node, Question::Info));
+            // In one go, so that a state and the view that it follows from are of one moment.
+            let asks = ["NODES", "INFO"].map(|what| [b"CLUSTER".to_vec(), what.into()].to_vec());
+            let tags = scene.ask_all(node, asks.to_vec());
+            survey.open.extend(tags.into_iter().zip([(node, Question::Nodes), (node, Question::Info)]));
             survey.looks.insert(node, Look::default());
         }
         survey
@@ -80,7 +82,7 @@ impl Survey {
     /// Every node of the plan as this look found it.
     pub fn evidence(&self, members: &Members) -> Vec<NodeEvidence> {
         let mut nodes = members.nodes().map(|node| self.of_node(node, members)).collect::<Vec<_>>();
-        standing::mark_outsiders(&mut nodes, members.may_be_outside());
+        standing::mark_outsiders(&mut nodes, members.outsiders());
         nodes
     }
 

@@ -138,7 +138,7 @@ impl Actions {
         let seen = self.operations.get(&op.id).unwrap_or(&none);
         OperationReport {
             id: op.id,
-            text: op.action.in_words(),
+            text: op.in_words(),
             sent_at: seen.sent_at,
             ended_at: seen.ended_at,
             done: seen.done,

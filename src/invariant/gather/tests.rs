@@ -204,8 +204,14 @@ fn plan(restart_s: Option<u64>) -> Plan {
         }),
     }];
     let action = OpAction::Failover(Failover { shard: ShardId(1), mode: FailoverMode::Default, to: None });
-    plan.operations =
-        vec![Op { id: OpId(1), delay_ns: SimDuration::ZERO, action, expected_to_fail: None, expect: None }];
+    plan.operations = vec![Op {
+        id: OpId(1),
+        start: Default::default(),
+        delay_ns: SimDuration::ZERO,
+        action,
+        expected_to_fail: None,
+        expect: None,
+    }];
     plan
 }
 
@@ -288,7 +294,16 @@ fn a_run_without_findings_is_unknown() {
     // These are told by the log alone, and hold or not for as much of the run as there was.
     assert_eq!(
         known.collect::<Vec<_>>(),
-        ["operations", "replication_stream", "reads", "replies", "no_crash", "no_livelock", "no_deadlock"]
+        [
+            "operations",
+            "replication_stream",
+            "reads",
+            "replies",
+            "cluster_state",
+            "no_crash",
+            "no_livelock",
+            "no_deadlock"
+        ]
     );
     // The limits of availability, and what guests must do, are asked for by those plans alone that set them.
     assert_eq!(judged.len(), CATALOGUE.len() - 2);
@@ -309,7 +324,14 @@ fn a_shutdown_by_command_is_told_to_end_and_only_in_order() {
         let args = args.iter().map(ToString::to_string).collect();
         let action = OpAction::Command(Command { node: NodeId(1), args });
         let delay_ns = SimDuration::ZERO;
-        plan.operations = vec![Op { id: OpId(1), delay_ns, action, expected_to_fail: None, expect: None }];
+        plan.operations = vec![Op {
+            id: OpId(1),
+            start: Default::default(),
+            delay_ns,
+            action,
+            expected_to_fail: None,
+            expect: None,
+        }];
         let mut feed = Feed::new(&plan);
         feed.node(1, Body::Start { incarnation: 1 });
         feed.see(ActorId::Operator, Body::Operation { op: OpId(1), text: String::new() });

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Timeline;
 use crate::fault::{Fault, FaultId, Trigger};
-use crate::op::{Op, OpId};
+use crate::op::{Op, OpId, Start};
 use crate::plan::Plan;
-use crate::time::SimDuration;
+use crate::time::{SimDuration, SimTime};
 
 /// A plan with less in it, and what its entries were called before.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,11 +34,9 @@ impl Plan {
         let kept: Vec<&Op> = self.operations.iter().filter(|op| operations.contains(&op.id)).collect();
         let numbers: BTreeMap<OpId, OpId> =
             (1..).map(OpId).zip(&kept).map(|(new, op)| (op.id, new)).collect();
-        let mut last = None;
-        let operations = kept.into_iter().map(|op| Op {
-            id: numbers[&op.id],
-            delay_ns: cut.delay_of(op, last.replace(op.id)),
-            ..op.clone()
+        let operations = kept.into_iter().map(|op| {
+            let (start, delay) = cut.start_of(op);
+            Op { id: numbers[&op.id], start, delay_ns: delay + cut.dropped_lead(op.id), ..op.clone() }
         });
         let operations = operations.collect();
         let kept = self.faults.iter().filter_map(|fault| Some((fault, cut.trigger_of(fault, &numbers)?)));
@@ -72,17 +70,58 @@ struct Cut<'a> {
 }
 
 impl Cut<'_> {
-    /// How long a kept operation waits after the kept one before it, `last`.
-    fn delay_of(&self, op: &Op, last: Option<OpId>) -> SimDuration {
+    /// What a kept operation's delay counts from now, and how long it is: its time comes when it came.
+    fn start_of(&self, op: &Op) -> (Start, SimDuration) {
         let before = op.id.0.checked_sub(1).filter(|id| *id > 0).map(OpId);
-        let dropped = match (self.timeline.end_of(last), self.timeline.end_of(before)) {
-            (Some(last), Some(before)) => before.since(last),
-            // The run ended before it came to that.
-            _ => self.planned_between(last, op.id),
+        let is_gone = before.is_some_and(|before| !self.operations.contains(&before));
+        match op.start {
+            Start::Beginning => (Start::Beginning, op.delay_ns),
+            Start::Beside if !is_gone => (Start::Beside, op.delay_ns),
+            Start::Beside => {
+                let due = self.due(op).map(|due| self.timeline.since_begin(due));
+                (Start::Beginning, due.unwrap_or_else(|| self.planned_between(None, op.id) + op.delay_ns))
+            }
+            Start::After => (Start::After, self.dropped_before(op) + op.delay_ns),
+        }
+    }
+
+    /// When an operation's time came, as far as the run tells.
+    fn due(&self, op: &Op) -> Option<SimTime> {
+        let before = op.id.0.checked_sub(1).filter(|id| *id > 0).map(OpId);
+        let before = self.plan.operations.iter().find(|other| Some(other.id) == before);
+        let from = match op.start {
+            Start::Beginning => self.timeline.began_at,
+            Start::Beside => before.map_or(self.timeline.began_at, |before| self.due(before)),
+            Start::After => self.end_of(op.id, |_| true),
         };
-        let (lead, kept_lead) =
-            (self.lead_of(op.id, |_| true), self.lead_of(op.id, |id| self.faults.contains(&id)));
-        dropped + op.delay_ns + if kept_lead.is_none() { lead.unwrap_or_default() } else { SimDuration::ZERO }
+        from.map(|from| from + op.delay_ns)
+    }
+
+    /// How long the operations that are dropped before one kept it waiting after those that are not.
+    fn dropped_before(&self, op: &Op) -> SimDuration {
+        let is_kept = |id: OpId| self.operations.contains(&id);
+        match (self.end_of(op.id, is_kept), self.end_of(op.id, |_| true)) {
+            (Some(kept), Some(all)) => all.since(kept),
+            // The run ended before it came to that.
+            _ => {
+                let before = self.plan.operations.iter().map(|other| other.id).filter(|id| *id < op.id);
+                self.planned_between(before.filter(|id| is_kept(*id)).max(), op.id)
+            }
+        }
+    }
+
+    /// When the last of some operations before one ended; the workload's beginning if there are none.
+    fn end_of(&self, op: OpId, which: impl Fn(OpId) -> bool) -> Option<SimTime> {
+        let before = self.plan.operations.iter().map(|other| other.id).filter(|id| *id < op && which(*id));
+        let ends: Option<Vec<SimTime>> = before.map(|id| self.timeline.end_of(Some(id))).collect();
+        ends?.into_iter().max().or(self.timeline.end_of(None))
+    }
+
+    /// What the faults before an operation let it wait, if all of them are dropped.
+    fn dropped_lead(&self, op: OpId) -> SimDuration {
+        let kept = self.lead_of(op, |id| self.faults.contains(&id));
+        let lead = self.lead_of(op, |_| true).filter(|_| kept.is_none());
+        lead.unwrap_or_default()
     }
 
     /// The delays of the operations between two.

@@ -7,7 +7,7 @@ use crate::event::{Body, Event, Phase};
 use crate::fault::{FaultAction, FaultId, NetworkPartition, Target, Trigger};
 use crate::history::Request;
 use crate::id::{ActorId, ClientId, Host, NodeId, ShardId};
-use crate::op::{Command, Failover, OpAction, OpId};
+use crate::op::{Command, Failover, OpAction, OpId, Start};
 use crate::plan::{Overrides, generate, resolve};
 use crate::scenario::parse_str;
 use crate::time::{SimDuration, SimTime};
@@ -286,4 +286,34 @@ fn every_smaller_cluster_of_a_generated_plan_can_be_run() {
         }
     }
     assert!(count > 300, "{count}");
+}
+
+#[test]
+fn what_ran_side_by_side_keeps_its_time_when_the_one_before_goes() {
+    let all = plan(
+        "operations:
+  - {type: failover, shard: 1, delay: 1}
+  - {type: failover, shard: 2, timing: parallel, delay: 0.5}
+  - {type: failover, shard: 3, delay: 2}
+  - {type: bgsave, node: 1, at: 9}",
+    );
+    let timeline = Timeline::of(log(vec![
+        (10_000, run()),
+        (11_000, sent(1)),
+        (11_500, sent(2)),
+        (11_800, ended(1)),
+        (12_500, ended(2)),
+        (14_500, sent(3)),
+        (14_900, ended(3)),
+        (19_000, sent(4)),
+        (19_100, ended(4)),
+    ]));
+    let starts = |kept: &Kept| -> Vec<(Start, SimDuration)> {
+        kept.plan.operations.iter().map(|op| (op.start, op.delay_ns)).collect()
+    };
+    let beginning = |at_ms| (Start::Beginning, ms(at_ms));
+    let first_gone = all.keeping(&timeline, &ops(&[2, 3, 4]), &faults(&[]));
+    assert_eq!(starts(&first_gone), [beginning(1_500), (Start::After, ms(2_000)), beginning(9_000)]);
+    let second_gone = all.keeping(&timeline, &ops(&[1, 3]), &faults(&[]));
+    assert_eq!(starts(&second_gone), [(Start::After, ms(1_000)), (Start::After, ms(700 + 2_000))]);
 }

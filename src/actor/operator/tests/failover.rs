@@ -6,6 +6,7 @@ use crate::op::{Command, Expect, Failover, FailoverMode, Op, OpAction, OpId};
 fn operations(actions: Vec<OpAction>) -> Plan {
     let op = |(index, action)| Op {
         id: OpId(index as u16 + 1),
+        start: Default::default(),
         delay_ns: SimDuration::from_ms(100),
         action,
         expected_to_fail: None,
