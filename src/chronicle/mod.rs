@@ -11,6 +11,7 @@ mod answers;
 mod bus;
 mod candidates;
 pub mod cues;
+mod duties;
 mod elections;
 mod epochs;
 mod executions;
@@ -32,6 +33,7 @@ mod views;
 pub use answers::{Answers, OutOfStep, Redirection};
 pub use bus::{Header, Heard, Message};
 pub use candidates::{Candidacy, Candidates};
+pub use duties::{Duties, Duty, Neglect};
 pub use elections::{Elections, Request, Takeover, Vote};
 pub use epochs::{Epochs, Setback, Wrong};
 pub use executions::{Execution, Executions, Moment, Unanswered};
@@ -88,6 +90,8 @@ pub struct Chronicle {
     pub states: States,
     /// Writes that had to be refused.
     pub service: Service,
+    /// What nodes owed each other and did not do.
+    pub duties: Duties,
     /// Which node had executed which command when.
     pub replication: Replication,
     /// Between which turns clients' operations were executed.
@@ -119,6 +123,7 @@ impl Chronicle {
             epochs: Epochs::default(),
             states: States::new(shortest),
             service: Service::new(plan, node_timeout),
+            duties: Duties::default(),
             replication: Replication::new(node_timeout),
             executions: Executions::default(),
             answers: Answers::default(),
@@ -138,6 +143,7 @@ impl Chronicle {
             self.candidates.fed(fed, event.at, &self.members);
         }
         self.handovers.see(event);
+        self.duties.see(event);
         self.suspicions.see(event);
         self.states.see(event);
         let (members, views, asks, links) = (&self.members, &self.views, &self.asks, &self.links);
@@ -212,6 +218,14 @@ impl Chronicle {
         self.service.said(message);
         self.answers.said(message);
         self.foreign.said(message);
+        let known = duties::Known {
+            members: &self.members,
+            views: &self.views,
+            asks: &self.asks,
+            service: &self.service,
+            candidates: &self.candidates,
+        };
+        self.duties.said(message, &known);
         let (members, views, suspicions, asks) = (&self.members, &self.views, &self.suspicions, &self.asks);
         self.moves.said(message, moves::Known { members, views, suspicions, asks });
         self.members.said(message);
@@ -225,6 +239,14 @@ impl Chronicle {
         self.handovers.heard(heard);
         self.suspicions.heard(heard, &self.members);
         self.states.heard(heard);
+        let known = duties::Known {
+            members: &self.members,
+            views: &self.views,
+            asks: &self.asks,
+            service: &self.service,
+            candidates: &self.candidates,
+        };
+        self.duties.heard(heard, &known);
         self.views.heard(heard);
         let message = &heard.message;
         let claim = message.header.as_ref().map(|header| &header.claim);
