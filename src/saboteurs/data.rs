@@ -17,7 +17,7 @@ workload: {duration: 8, rate: 500, keys: 20000, pattern: write_heavy}",
         catches: &["replies"],
         body: "chaos:
   - {type: sabotage, lie: twice_seldom, node: 1, at: 1}
-workload: {duration: 10, rate: 600, mix: {counters: 1}}",
+workload: {duration: 12, rate: 1500, clients: 12, mix: {counters: 1}}",
     },
     Saboteur {
         name: "element-twice",
@@ -143,7 +143,7 @@ workload: {duration: 6, rate: 200, mix: {scans: 1, keys: 1}}",
     Saboteur {
         name: "expiry-untold",
         about: "a primary tells its replica of deadlines that are too late",
-        catches: &["data_consistency"],
+        catches: &["stray_keys"],
         body: "chaos:
   - {type: sabotage, lie: expiry_untold, node: 1, at: 1}
 workload: {duration: 6, rate: 200, mix: {expiry: 1}}",
