@@ -22,6 +22,7 @@ const MOST_TELLING: &[&str] = &[
     "replication_stream",
     "votes",
     "elections",
+    "duties",
     "candidates",
     "epochs",
     "failure_calls",

@@ -10,6 +10,7 @@
 mod bus;
 mod candidates;
 pub mod cues;
+mod duties;
 mod elections;
 mod epochs;
 mod executions;
@@ -29,6 +30,7 @@ mod views;
 
 pub use bus::{Header, Heard, Message};
 pub use candidates::{Candidacy, Candidates};
+pub use duties::{Duties, Duty, Neglect};
 pub use elections::{Elections, Request, Takeover, Vote};
 pub use epochs::{Epochs, Setback, Wrong};
 pub use executions::{Execution, Executions, Moment};
@@ -84,6 +86,8 @@ pub struct Chronicle {
     pub states: States,
     /// Writes that had to be refused.
     pub service: Service,
+    /// What nodes owed each other and did not do.
+    pub duties: Duties,
     /// Which node had executed which command when.
     pub replication: Replication,
     /// Between which turns clients' operations were executed.
@@ -111,6 +115,7 @@ impl Chronicle {
             epochs: Epochs::default(),
             states: States::new(shortest),
             service: Service::new(plan, node_timeout),
+            duties: Duties::default(),
             replication: Replication::new(node_timeout),
             executions: Executions::default(),
         }
@@ -128,6 +133,7 @@ impl Chronicle {
             self.candidates.fed(fed, event.at, &self.members);
         }
         self.handovers.see(event);
+        self.duties.see(event);
         self.suspicions.see(event);
         self.states.see(event);
         let (members, views, asks, links) = (&self.members, &self.views, &self.asks, &self.links);
@@ -198,6 +204,14 @@ impl Chronicle {
         self.suspicions.said(message, (&self.members, &self.views), steady_since);
         self.states.said(message, &self.members, &self.views);
         self.service.said(message);
+        let known = duties::Known {
+            members: &self.members,
+            views: &self.views,
+            asks: &self.asks,
+            service: &self.service,
+            candidates: &self.candidates,
+        };
+        self.duties.said(message, &known);
         let (members, views, suspicions, asks) = (&self.members, &self.views, &self.suspicions, &self.asks);
         self.moves.said(message, moves::Known { members, views, suspicions, asks });
         self.members.said(message);
@@ -211,6 +225,14 @@ impl Chronicle {
         self.handovers.heard(heard);
         self.suspicions.heard(heard, &self.members);
         self.states.heard(heard);
+        let known = duties::Known {
+            members: &self.members,
+            views: &self.views,
+            asks: &self.asks,
+            service: &self.service,
+            candidates: &self.candidates,
+        };
+        self.duties.heard(heard, &known);
         self.views.heard(heard);
         let message = &heard.message;
         let claim = message.header.as_ref().map(|header| &header.claim);

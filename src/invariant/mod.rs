@@ -11,7 +11,8 @@ pub mod cluster_state;
 pub mod config_epochs;
 pub mod convergence_time;
 pub mod data_consistency;
-pub mod elections;
+pub mod duties;
+mod elections;
 pub mod epochs;
 pub mod evidence;
 mod excuse;
@@ -136,6 +137,7 @@ pub static CATALOGUE: &[Invariant] = &[
     candidates::INVARIANT,
     votes::INVARIANT,
     elections::INVARIANT,
+    duties::INVARIANT,
     epochs::INVARIANT,
     failure_calls::INVARIANT,
     failover_time::INVARIANT,

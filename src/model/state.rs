@@ -133,8 +133,15 @@ macro_rules! collection {
         /// Changes the collection of this type at a key, which begins empty and is gone once it is empty again.
         pub fn $change<T>(&mut self, key: &str, change: impl FnOnce(&mut $type) -> T) -> Result<T, Stop> {
             self.$look(key)?;
-            let fresh = || Item { value: Value::$variant(<$type>::default()), until: None };
-            let item = self.items.entry(key.to_owned()).or_insert_with(fresh);
+            let Some(item) = self.items.get_mut(key) else {
+                let mut value = <$type>::default();
+                let done = change(&mut value);
+                let item = Item { value: Value::$variant(value), until: None };
+                if !item.value.is_empty() {
+                    self.items.insert(key.to_owned(), item);
+                }
+                return Ok(done);
+            };
             let Value::$variant(value) = &mut item.value else {
                 return Err(Stop::Error("WRONGTYPE"));
             };

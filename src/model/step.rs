@@ -20,7 +20,7 @@ pub struct Asker {
 /// Nothing: the model does not know the command, or this form of it.
 pub fn step(state: State, command: &[String], asker: Asker, told: Option<&Reply>) -> Option<Cells> {
     let rule = rule(command.first()?)?;
-    if told.and_then(Reply::error_code).is_some_and(is_refusal) {
+    if told.is_some_and(refuses) {
         return Some(Cells::from([state]));
     }
     let (mut after, now) = (Cells::new(), asker.now);
@@ -42,6 +42,14 @@ pub fn step(state: State, command: &[String], asker: Asker, told: Option<&Reply>
         }
     }
     Some(after)
+}
+
+/// Whether a reply says that a command was not executed, whatever the cell holds. A script's first write is refused in other words
+/// than a write of its own (`VM_Call`, 9.1).
+fn refuses(told: &Reply) -> bool {
+    const IN_A_SCRIPT: &str = "while the cluster is down";
+    let is_in_a_script = matches!(told, Reply::Error(text) if text.contains(IN_A_SCRIPT));
+    is_in_a_script || told.error_code().is_some_and(is_refusal)
 }
 
 /// Whether an error of this code says that a command was not executed, whatever the cell holds.

@@ -127,6 +127,7 @@ fn a_run_that_passed_is_summed_up() {
             ✓ Candidates: 0 candidacies
             ✓ Votes: 0 votes in 0 elections
             ✓ Elections: 0 elections and 0 takeovers
+            ✓ Protocol Duties: Nobody neglected anything
             ✓ Epochs: No epoch went back
             ✓ Failure Calls: 0 calls
             ✓ Failover Time: 0 primaries that ended in a calm cluster
@@ -361,6 +362,12 @@ fn the_json_report_has_every_measured_value() {
                   "statement": "a replica asks for votes only when its primary is called failing or the operator wants it to take over, and leads only with the votes of a majority in the epoch it asked for, or by the operator's own word; no two win in an epoch",
                   "verdict": "holds",
                   "detail": "0 elections and 0 takeovers"
+                },
+                "duties": {
+                  "title": "Protocol Duties",
+                  "statement": "nodes doubt who is silent, heed calls of failure, announce victories, correct and give up stale claims, part equal epochs, ask again after a lost election, end what a hand-over began, and renew dead connections",
+                  "verdict": "holds",
+                  "detail": "Nobody neglected anything"
                 },
                 "epochs": {
                   "title": "Epochs",

@@ -170,9 +170,9 @@ impl Ask<'_> {
         }
     }
 
-    /// The last event at which it can have been executed.
+    /// The last event at which it can have been executed; never before the first one.
     pub fn until(&self) -> u64 {
-        self.to.map_or(u64::MAX, |to| to.event)
+        self.to.map_or(u64::MAX, |to| to.event.max(self.from.event))
     }
 
     /// When it was executed, by its server's clock, for a run whose virtual time begins at `epoch_us`.
