@@ -33,6 +33,8 @@ const MOST_TELLING: &[&str] = &[
     "guests",
     "reads",
     "replies",
+    "promises",
+    "answers",
     "data_consistency",
     "single_owner",
     "operations",

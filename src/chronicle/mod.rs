@@ -7,6 +7,7 @@
 //! The way of a message: [`bus`] turns an event into what a node *said* when it was sent, and into what another one *heard*
 //! when it was delivered; every timeline takes both.
 
+mod answers;
 mod bus;
 mod candidates;
 pub mod cues;
@@ -14,6 +15,7 @@ mod duties;
 mod elections;
 mod epochs;
 mod executions;
+mod foreign;
 mod good_replicas;
 mod handover;
 mod members;
@@ -28,12 +30,14 @@ mod state;
 mod suspicion;
 mod views;
 
+pub use answers::{Answers, OutOfStep, Redirection};
 pub use bus::{Header, Heard, Message};
 pub use candidates::{Candidacy, Candidates};
 pub use duties::{Duties, Duty, Neglect};
 pub use elections::{Elections, Request, Takeover, Vote};
 pub use epochs::{Epochs, Setback, Wrong};
-pub use executions::{Execution, Executions, Moment};
+pub use executions::{Execution, Executions, Moment, Unanswered};
+pub use foreign::{Foreign, Served};
 pub use handover::{Handovers, Moved};
 pub use members::{Member, Members};
 pub use moves::{Move, Moves};
@@ -92,6 +96,10 @@ pub struct Chronicle {
     pub replication: Replication,
     /// Between which turns clients' operations were executed.
     pub executions: Executions,
+    /// Redirections, and replies to nothing.
+    pub answers: Answers,
+    /// Answers of nodes that had no right to give them.
+    pub foreign: Foreign,
 }
 
 impl Chronicle {
@@ -118,6 +126,8 @@ impl Chronicle {
             duties: Duties::default(),
             replication: Replication::new(node_timeout),
             executions: Executions::default(),
+            answers: Answers::default(),
+            foreign: Foreign::default(),
         }
     }
 
@@ -141,6 +151,8 @@ impl Chronicle {
         self.logged(event);
         self.replication.see(event);
         self.executions.see(event, &self.replication);
+        self.answers.see(event);
+        self.foreign.see(event, &self.members);
         if let Some(message) = self.bus.sent(event) {
             self.said(&message);
         } else if let Some(heard) = self.bus.delivered(event) {
@@ -204,6 +216,8 @@ impl Chronicle {
         self.suspicions.said(message, (&self.members, &self.views), steady_since);
         self.states.said(message, &self.members, &self.views);
         self.service.said(message);
+        self.answers.said(message);
+        self.foreign.said(message);
         let known = duties::Known {
             members: &self.members,
             views: &self.views,

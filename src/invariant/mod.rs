@@ -4,6 +4,7 @@
 //! every verdict can be tested without one. A new invariant is one file, one line in [`CATALOGUE`] and two tests.
 
 pub mod account;
+pub mod answers;
 pub mod attached_replicas;
 pub mod availability;
 pub mod candidates;
@@ -35,6 +36,7 @@ pub mod one_story;
 pub mod open_slots;
 pub mod operations;
 pub mod persistence;
+pub mod promises;
 pub mod reads;
 pub mod replica_migration;
 pub mod replica_sync;
@@ -50,6 +52,7 @@ pub mod single_owner;
 pub mod slot_coverage;
 pub mod standing;
 pub mod stray_keys;
+pub mod two_writers;
 pub mod verdict;
 pub mod views_agree;
 pub mod votes;
@@ -119,6 +122,8 @@ pub static CATALOGUE: &[Invariant] = &[
     replication_stream::INVARIANT,
     reads::INVARIANT,
     replies::INVARIANT,
+    promises::INVARIANT,
+    answers::INVARIANT,
     availability::INVARIANT,
     single_owner::INVARIANT,
     views_agree::INVARIANT,

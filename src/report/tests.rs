@@ -110,6 +110,8 @@ fn a_run_that_passed_is_summed_up() {
             ✓ Replication Stream: 0 commands of 0 histories
             ✓ Reads: 0 values read, all of them written before
             ✓ Replies: 0 replies explained by the order of execution, 2 not followed
+            ✓ Promises: nobody waited for replicas
+            ✓ Answers: clients were sent elsewhere in 0 ways, all of them right
             ✓ Single Owner: No slot has two owners
             ✓ Views Agree: 6 nodes agree
             ✓ Cluster State: 0 long views fit their states
@@ -260,6 +262,18 @@ fn the_json_report_has_every_measured_value() {
                   "statement": "every reply is what the commands say that its node had executed before, one after the other",
                   "verdict": "holds",
                   "detail": "0 replies explained by the order of execution, 2 not followed"
+                },
+                "promises": {
+                  "title": "Promises",
+                  "statement": "a client is told of no more replicas that have its write than the write had reached",
+                  "verdict": "holds",
+                  "detail": "nobody waited for replicas"
+                },
+                "answers": {
+                  "title": "Answers",
+                  "statement": "each question of a client is answered once, by a node that has the slot or sends the client to one that can have it",
+                  "verdict": "holds",
+                  "detail": "clients were sent elsewhere in 0 ways, all of them right"
                 },
                 "single_owner": {
                   "title": "Single Owner",
