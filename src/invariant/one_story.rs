@@ -182,10 +182,11 @@ fn of_links(evidence: &Evidence, heard: Heard) -> Option<String> {
 }
 
 /// What a node said of itself on the bus last, against its own line. Only a cluster that agrees in the end is asked: in any other
-/// one a role may change between two words.
+/// one a role may change between two words, and what was said before they agreed may be from before the last slot moved.
 fn of_bus(evidence: &Evidence, heard: Heard) -> Option<String> {
     let member = evidence.chronicle.members.get(heard.node)?;
-    let last = member.last.as_ref().filter(|last| last.prompt && evidence.converged_at().is_some())?;
+    let settled_at = evidence.converged_at()?.max(evidence.last_disturbance_ended_at().unwrap_or_default());
+    let last = member.last.as_ref().filter(|last| last.prompt && last.at >= settled_at)?;
     let claim = &last.header.as_ref()?.claim;
     let is_primary = heard.own.role() == Some(Role::Primary);
     if claim.is_primary() != is_primary {

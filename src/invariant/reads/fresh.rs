@@ -2,7 +2,8 @@
 //!
 //! A node serves what it has executed. So a read must show the last write to its key that was acknowledged before the read
 //! began, if the node that answered had it: wrote it itself in the reign under way, or took it along when it took over (`lineage`).
-//! A takeover or a restart that left it out lies between otherwise, and that is judged by the data in the end. Keys that the
+//! A takeover or a restart that left it out lies between otherwise, and that is judged by the data in the end; what a replica
+//! tells may be older, and `replies` knows how old. Keys that the
 //! plan's own commands can have written or destroyed, that moved, or that a cache may evict, are not asked for.
 
 use std::collections::BTreeMap;
@@ -14,11 +15,14 @@ use super::super::settings::Settings;
 use super::super::verdict::Findings;
 use super::super::writers::Writers;
 use super::Writes;
+use crate::chronicle::Executions;
+use crate::chronicle::replication::Extent;
 use crate::history::{Entry, Outcome, Request};
 use crate::time::SimTime;
 
 /// What reads are held against.
 pub(super) struct Fresh<'e> {
+    executions: &'e Executions,
     lineage: Lineage<'e>,
     /// The acknowledged writes of each key, in order of their completion.
     acknowledged: BTreeMap<&'e str, Vec<&'e Entry>>,
@@ -37,7 +41,12 @@ impl<'e> Fresh<'e> {
         acknowledged.values_mut().for_each(|writes| writes.sort_by_key(|write| write.completed_at));
         let evicts = |node| Settings::at(evidence, node, evidence.ended_at).evicts_any_key();
         let evicts = evidence.plan.cluster.hosts().any(evicts);
-        Fresh { lineage: Lineage::of(evidence), acknowledged, evicts }
+        Fresh {
+            executions: &evidence.chronicle.executions,
+            lineage: Lineage::of(evidence),
+            acknowledged,
+            evicts,
+        }
     }
 
     /// Holds one read against the writes before it.
@@ -67,6 +76,10 @@ impl<'e> Fresh<'e> {
     /// A write that was acknowledged before the read began, came after what the read saw, and that its node surely had.
     fn newer(&self, read: &Entry, until: SimTime) -> Option<&'e Entry> {
         let (node, completed) = (read.node?, read.completed_at?);
+        let data = self.executions.of(read.client, read.sequence).and_then(|execution| execution.data);
+        if data.is_some_and(|data| matches!(data.extent, Extent::Copied(_))) {
+            return None;
+        }
         let writes = self.acknowledged.get(read.request.key())?;
         let before = writes.partition_point(|write| write.completed_at <= Some(read.invoked_at));
         let after = writes[..before].iter().rev().take_while(|write| write.completed_at > Some(until));
