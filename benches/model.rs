@@ -29,7 +29,7 @@ fn put(commands: &[Vec<String>], told: Option<&Reply>) -> State {
 
 fn model(c: &mut Criterion) {
     let mut group = c.benchmark_group("model");
-    for kind in ["strings", "counters", "hashes", "sorted_sets"] {
+    for kind in ["strings", "counters", "lists", "hashes", "sorted_sets"] {
         let commands = commands(kind);
         group.throughput(Throughput::Elements(commands.len() as u64));
         group.bench_function(kind, |b| {

@@ -61,6 +61,8 @@ pub struct Sessions {
     /// Handles given out so far; a handle is never used again.
     handles: u64,
     connections: BTreeMap<NodeId, Connection>,
+    /// What came that was no reply to anything, since it was asked for last.
+    out_of_step: Vec<(NodeId, String)>,
 }
 
 #[derive(Debug)]
@@ -81,7 +83,13 @@ impl Sessions {
 
     /// No connections yet, for `owner`; their handles are those after `handles`, so that several can belong to one owner.
     pub fn numbered_from(owner: ActorId, handles: u64) -> Self {
-        Sessions { owner, login: None, handles, connections: BTreeMap::new() }
+        Sessions {
+            owner,
+            login: None,
+            handles,
+            connections: BTreeMap::new(),
+            out_of_step: Vec::new(),
+        }
     }
 
     /// The same, where nodes want a password.
@@ -162,8 +170,14 @@ impl Sessions {
                 },
             }
         };
+        self.out_of_step.push((node, trouble.clone()));
         answers.extend(self.end(node, true, &trouble, out));
         answers
+    }
+
+    /// What came that was no reply to anything, from whom, since this was asked last.
+    pub fn take_out_of_step(&mut self) -> Vec<(NodeId, String)> {
+        mem::take(&mut self.out_of_step)
     }
 
     /// Gives the connection to `node` up, as after a time-out: what is open fails, and the server sees a reset.

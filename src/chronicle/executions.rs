@@ -38,6 +38,24 @@ pub struct Execution {
     pub data: Option<Cut>,
 }
 
+/// What a node had got and had not answered when its client left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unanswered {
+    /// Whose.
+    pub client: ClientId,
+    /// Which of its operations.
+    pub sequence: u64,
+    /// Who had got it.
+    pub node: NodeId,
+    /// When.
+    pub from: Moment,
+    /// When the client left.
+    pub left_at: SimTime,
+}
+
+/// How many of them are kept: more tell nothing new.
+const KEPT: usize = 64;
+
 /// The operations of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Executions {
@@ -51,6 +69,10 @@ pub struct Executions {
     streams: BTreeMap<u64, Stream>,
     /// Up to which offset each node had sent its stream to a replica by which turn.
     streamed: BTreeMap<NodeId, Vec<(Moment, u64)>>,
+    /// What had reached the replicas of a node when it answered a client that waits for them last.
+    promised: BTreeMap<(ClientId, u64, NodeId), Vec<u64>>,
+    /// What nodes had got and not answered when its client left.
+    unanswered: Vec<Unanswered>,
     /// Attempts whose client does not wait any more, and that may still be executed: by connection.
     left: BTreeMap<u64, Vec<Attempt>>,
 }
@@ -61,6 +83,8 @@ struct Open {
     sequence: u64,
     /// It is more than one command, so that it may be executed bit by bit.
     is_several: bool,
+    /// It waits for replicas.
+    is_promise: bool,
     attempts: BTreeMap<u64, Attempt>,
 }
 
@@ -103,7 +127,9 @@ impl Executions {
         match (event.actor, &event.body) {
             (ActorId::Client(client), Body::Invoke { sequence, request }) => {
                 let is_several = matches!(request, Request::Call { commands, .. } if commands.len() > 1);
-                self.open.insert(client, Open { sequence: *sequence, is_several, ..Open::default() });
+                let is_promise = waits_for_replicas(request);
+                let open = Open { sequence: *sequence, is_several, is_promise, ..Open::default() };
+                self.open.insert(client, open);
             }
             (ActorId::Client(client), Body::Complete { sequence, .. }) => {
                 self.complete(client, *sequence, event.cause);
@@ -112,8 +138,9 @@ impl Executions {
                 let turn = Moment { event: event.cause.unwrap_or(event.i), at: event.at };
                 match (*from, *to) {
                     (ActorId::Client(client), Host::Node(node)) => self.asked(client, node, (*conn, *len)),
-                    (ActorId::Node(node), Host::Client(_)) => {
+                    (ActorId::Node(node), Host::Client(client)) => {
                         self.replied((*conn, *len), turn, replication.data_of(node, event.at));
+                        self.promise(client, node, replication);
                     }
                     _ => {}
                 }
@@ -136,6 +163,7 @@ impl Executions {
                 self.reached.insert(client, (event.i, *conn));
             }
             (_, Body::Closed { from: ActorId::Client(client), conn, .. }) => {
+                self.leave(*conn, event.at);
                 self.dropped(*client, *conn, event.cause);
             }
             (_, Body::Closed { from: ActorId::Node(_), conn, .. }) => {
@@ -156,6 +184,17 @@ impl Executions {
         let left = self.left.values().flatten().filter(|attempt| attempt.who == (client, sequence));
         let under_way = || left.chain(open).max_by_key(|attempt| attempt.execution.from);
         self.done.get(&(client, sequence)).copied().or_else(|| Some(under_way()?.execution))
+    }
+
+    /// What had reached the replicas of a node when it answered an operation that waits for them: offsets of its stream.
+    pub fn promised(&self, client: ClientId, sequence: u64, node: NodeId) -> Option<&[u64]> {
+        self.promised.get(&(client, sequence, node)).map(Vec::as_slice)
+    }
+
+    fn promise(&mut self, client: ClientId, node: NodeId, replication: &Replication) {
+        if let Some(open) = self.open.get(&client).filter(|open| open.is_promise) {
+            self.promised.insert((client, open.sequence, node), replication.reached_from(node));
+        }
     }
 
     /// Up to which offsets a node had sent its stream, by turn: what it executed later comes behind them.
@@ -233,6 +272,22 @@ impl Executions {
         }
     }
 
+    /// What nodes had got and not answered when its client left.
+    pub fn unanswered(&self) -> &[Unanswered] {
+        &self.unanswered
+    }
+
+    fn leave(&mut self, conn: u64, left_at: SimTime) {
+        let open = |attempt: &mut Attempt| {
+            let ((client, sequence), Execution { node, from, .. }) = (attempt.who, attempt.execution);
+            let from = from.filter(|_| attempt.execution.to.is_none())?;
+            Some(Unanswered { client, sequence, node, from, left_at })
+        };
+        let new = self.on(conn).filter_map(open).collect::<Vec<_>>();
+        let room = KEPT.saturating_sub(self.unanswered.len());
+        self.unanswered.extend(new.into_iter().take(room));
+    }
+
     /// A client that gives an operation up drops its connection at once.
     fn dropped(&mut self, client: ClientId, conn: u64, cause: Option<u64>) {
         let given_up = self.given_up.get(&client).filter(|(event, _)| Some(*event) == cause);
@@ -277,6 +332,13 @@ impl Executions {
     }
 }
 
+/// Whether a client waits for replicas to have what it wrote.
+fn waits_for_replicas(request: &Request) -> bool {
+    let Request::Call { commands, .. } = request else { return false };
+    let last = commands.last().and_then(|command| command.first());
+    last.is_some_and(|name| name.eq_ignore_ascii_case("WAIT") || name.eq_ignore_ascii_case("WAITAOF"))
+}
+
 /// What a node had at some time between two looks; nothing if it got what it has elsewhere meanwhile.
 fn both(earlier: Option<Cut>, later: Option<Cut>) -> Option<Cut> {
     let (earlier, later) = (earlier?, later?);
@@ -296,6 +358,11 @@ impl Executions {
     /// Adds an execution that no event told of.
     pub fn insert_for_test(&mut self, client: ClientId, sequence: u64, execution: Execution) {
         self.done.insert((client, sequence), execution);
+    }
+
+    /// Adds what had reached the replicas when an operation was told for how many it had waited.
+    pub fn promise_for_test(&mut self, (client, sequence): (ClientId, u64), node: NodeId, reached: Vec<u64>) {
+        self.promised.insert((client, sequence, node), reached);
     }
 }
 

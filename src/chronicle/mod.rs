@@ -7,12 +7,15 @@
 //! The way of a message: [`bus`] turns an event into what a node *said* when it was sent, and into what another one *heard*
 //! when it was delivered; every timeline takes both.
 
+mod answers;
 mod bus;
 mod candidates;
 pub mod cues;
+mod duties;
 mod elections;
 mod epochs;
 mod executions;
+mod foreign;
 mod good_replicas;
 mod handover;
 mod members;
@@ -27,11 +30,14 @@ mod state;
 mod suspicion;
 mod views;
 
+pub use answers::{Answers, OutOfStep, Redirection};
 pub use bus::{Header, Heard, Message};
 pub use candidates::{Candidacy, Candidates};
+pub use duties::{Duties, Duty, Neglect};
 pub use elections::{Elections, Request, Takeover, Vote};
 pub use epochs::{Epochs, Setback, Wrong};
-pub use executions::{Execution, Executions, Moment};
+pub use executions::{Execution, Executions, Moment, Unanswered};
+pub use foreign::{Foreign, Served};
 pub use handover::{Handovers, Moved};
 pub use members::{Member, Members};
 pub use moves::{Move, Moves};
@@ -84,10 +90,16 @@ pub struct Chronicle {
     pub states: States,
     /// Writes that had to be refused.
     pub service: Service,
+    /// What nodes owed each other and did not do.
+    pub duties: Duties,
     /// Which node had executed which command when.
     pub replication: Replication,
     /// Between which turns clients' operations were executed.
     pub executions: Executions,
+    /// Redirections, and replies to nothing.
+    pub answers: Answers,
+    /// Answers of nodes that had no right to give them.
+    pub foreign: Foreign,
 }
 
 impl Chronicle {
@@ -111,8 +123,11 @@ impl Chronicle {
             epochs: Epochs::default(),
             states: States::new(shortest),
             service: Service::new(plan, node_timeout),
+            duties: Duties::default(),
             replication: Replication::new(node_timeout),
             executions: Executions::default(),
+            answers: Answers::default(),
+            foreign: Foreign::default(),
         }
     }
 
@@ -128,6 +143,7 @@ impl Chronicle {
             self.candidates.fed(fed, event.at, &self.members);
         }
         self.handovers.see(event);
+        self.duties.see(event);
         self.suspicions.see(event);
         self.states.see(event);
         let (members, views, asks, links) = (&self.members, &self.views, &self.asks, &self.links);
@@ -135,6 +151,8 @@ impl Chronicle {
         self.logged(event);
         self.replication.see(event);
         self.executions.see(event, &self.replication);
+        self.answers.see(event);
+        self.foreign.see(event, &self.members);
         if let Some(message) = self.bus.sent(event) {
             self.said(&message);
         } else if let Some(heard) = self.bus.delivered(event) {
@@ -198,6 +216,16 @@ impl Chronicle {
         self.suspicions.said(message, (&self.members, &self.views), steady_since);
         self.states.said(message, &self.members, &self.views);
         self.service.said(message);
+        self.answers.said(message);
+        self.foreign.said(message);
+        let known = duties::Known {
+            members: &self.members,
+            views: &self.views,
+            asks: &self.asks,
+            service: &self.service,
+            candidates: &self.candidates,
+        };
+        self.duties.said(message, &known);
         let (members, views, suspicions, asks) = (&self.members, &self.views, &self.suspicions, &self.asks);
         self.moves.said(message, moves::Known { members, views, suspicions, asks });
         self.members.said(message);
@@ -211,6 +239,14 @@ impl Chronicle {
         self.handovers.heard(heard);
         self.suspicions.heard(heard, &self.members);
         self.states.heard(heard);
+        let known = duties::Known {
+            members: &self.members,
+            views: &self.views,
+            asks: &self.asks,
+            service: &self.service,
+            candidates: &self.candidates,
+        };
+        self.duties.heard(heard, &known);
         self.views.heard(heard);
         let message = &heard.message;
         let claim = message.header.as_ref().map(|header| &header.claim);

@@ -38,6 +38,8 @@ enum Touched {
     Table(NodeId),
     /// Who owns these slots.
     Slots(Slots),
+    /// Who belongs to the cluster.
+    Members,
     /// Anything, as a script or a debugging command may.
     Anything,
 }
@@ -90,7 +92,8 @@ impl Asks {
         // Who comes back empty is somebody else, and who comes and goes is made what it is by the operator.
         let taken_in = action.takes_in().into_iter().map(|(node, _)| node);
         let changed = action.sends_away(self.layout).into_iter().chain(taken_in);
-        self.hands.extend(changed.map(|node| Hand { at, what: Touched::Node(node) }));
+        let touched = changed.flat_map(|node| [Touched::Node(node), Touched::Members]);
+        self.hands.extend(touched.map(|what| Hand { at, what }));
     }
 
     fn command(&mut self, at: SimTime, node: NodeId, args: &[String]) {
@@ -172,6 +175,11 @@ impl Asks {
         self.changed(by, |what| matches!(what, Touched::Slots(touched) if touched.iter().any(meets)))
     }
 
+    /// Whether a command may ever have changed who belongs to the cluster.
+    pub fn changed_members(&self) -> bool {
+        self.changed(SimTime::NEVER, |what| *what == Touched::Members)
+    }
+
     fn changed(&self, by: SimTime, is_it: impl Fn(&Touched) -> bool) -> bool {
         let mut before = self.hands.iter().take_while(|hand| hand.at <= by);
         before.any(|hand| hand.what == Touched::Anything || is_it(&hand.what))
@@ -199,9 +207,12 @@ fn touched(node: NodeId, word: &str, rest: &[&str]) -> Vec<Touched> {
         "addslotsrange" | "delslotsrange" => {
             slots(numbers.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect())
         }
-        "flushslots" | "forget" => slots(vec![ALL_SLOTS]),
+        "flushslots" => slots(vec![ALL_SLOTS]),
+        "forget" => [slots(vec![ALL_SLOTS]), vec![Touched::Members]].concat(),
         "migrateslots" | "cancelslotmigrations" => vec![Touched::Slots(vec![ALL_SLOTS])],
-        "reset" => vec![Touched::Node(node), Touched::Table(node), Touched::Slots(vec![ALL_SLOTS])],
+        "reset" => {
+            vec![Touched::Node(node), Touched::Table(node), Touched::Slots(vec![ALL_SLOTS]), Touched::Members]
+        }
         "replicate" | "set-config-epoch" => vec![Touched::Node(node)],
         "meet" | "bumpepoch" | "saveconfig" => Vec::new(),
         _ => vec![Touched::Anything],

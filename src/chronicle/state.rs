@@ -186,7 +186,12 @@ impl States {
             }
         }
         let lost = owners.nodes().filter(|owner| doubted.contains(owner)).count();
-        if owners.count() - lost >= owners.quorum() {
+        // From 9.1 on a replica's header tells of its primary, which need not have been heard itself.
+        let is_minority = [&owners, &members.owners()].iter().all(|owners| {
+            let lost = owners.nodes().filter(|owner| doubted.contains(owner)).count();
+            owners.count() - lost < owners.quorum()
+        });
+        if !is_minority {
             self.minority_since.remove(&node);
             return;
         }

@@ -213,6 +213,10 @@ words! {
     Observation Injected "invoke" Invoke { sequence: u64, request: Request };
     /// A client's operation is complete.
     Observation Noted "complete" Complete { sequence: u64, outcome: Outcome, node: Option<NodeId> };
+    /// A client was sent to another node with what it asks about a slot, for good or, to `ask`, this once.
+    Observation Noted "redirect" Redirect { node: NodeId, slot: u16, to: NodeId, ask: bool };
+    /// A client got a reply that it had not asked for, or what is no reply.
+    Observation Noted "out_of_step" OutOfStep { node: NodeId, detail: String };
     /// What a survey saw of a node's view: the rows that are new or differ from those before, and the members gone.
     Observation Noted "probe" Probe {
         node: NodeId,

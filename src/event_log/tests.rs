@@ -154,6 +154,8 @@ fn bodies(number: u64, small: u16, flag: bool, text: &str, host: Host) -> Vec<Bo
         Body::Complete { sequence: number, outcome: Outcome::Ok(flag.then(text)), node: Some(node) },
         Body::Complete { sequence: number, outcome: Outcome::Fail(text()), node: None },
         Body::Complete { sequence: number, outcome: Outcome::Info(text()), node: None },
+        Body::Redirect { node, slot: small, to: node, ask: flag },
+        Body::OutOfStep { node, detail: text() },
         Body::Probe {
             node,
             state: ViewState::Unknown,
@@ -305,10 +307,12 @@ fn the_format_is_these_bytes() {
             {"i":39,"at":390,"actor":"network","kind":"observation","cause":38,"what":"complete","sequence":7,"outcome":{"ok":"a \"text\"\n"},"node":3}
             {"i":40,"at":400,"actor":"network","kind":"observation","cause":39,"what":"complete","sequence":7,"outcome":{"fail":"a \"text\"\n"},"node":null}
             {"i":41,"at":410,"actor":"network","kind":"observation","cause":40,"what":"complete","sequence":7,"outcome":{"info":"a \"text\"\n"},"node":null}
-            {"i":42,"at":420,"actor":"network","kind":"observation","cause":41,"what":"probe","node":3,"state":"unknown","rows":[{"member":"node-3","role":"primary","epoch":7,"slots":[[0,3]],"doubt":"pfail"},{"member":"a \"text\"\n","role":"replica","of":"a \"text\"\n"}],"gone":["a \"text\"\n"]}
-            {"i":43,"at":430,"actor":"network","kind":"observation","cause":42,"what":"account","node":3,"topic":"slots","said":[null,7,"a \"text\"\n"]}
-            {"i":44,"at":440,"actor":"network","kind":"verdict","cause":43,"what":"verdict","invariant":"a \"text\"\n","verdict":"a \"text\"\n","detail":"a \"text\"\n"}
-            {"i":45,"at":450,"actor":"network","kind":"observation","cause":44,"what":"stranger_got","fault":3,"node":3,"bus":true,"text":"a \"text\"\n"}
+            {"i":42,"at":420,"actor":"network","kind":"observation","cause":41,"what":"redirect","node":3,"slot":3,"to":3,"ask":true}
+            {"i":43,"at":430,"actor":"network","kind":"observation","cause":42,"what":"out_of_step","node":3,"detail":"a \"text\"\n"}
+            {"i":44,"at":440,"actor":"network","kind":"observation","cause":43,"what":"probe","node":3,"state":"unknown","rows":[{"member":"node-3","role":"primary","epoch":7,"slots":[[0,3]],"doubt":"pfail"},{"member":"a \"text\"\n","role":"replica","of":"a \"text\"\n"}],"gone":["a \"text\"\n"]}
+            {"i":45,"at":450,"actor":"network","kind":"observation","cause":44,"what":"account","node":3,"topic":"slots","said":[null,7,"a \"text\"\n"]}
+            {"i":46,"at":460,"actor":"network","kind":"verdict","cause":45,"what":"verdict","invariant":"a \"text\"\n","verdict":"a \"text\"\n","detail":"a \"text\"\n"}
+            {"i":47,"at":470,"actor":"network","kind":"observation","cause":46,"what":"stranger_got","fault":3,"node":3,"bus":true,"text":"a \"text\"\n"}
         "#]],
     );
 }
@@ -338,7 +342,7 @@ fn what_was_pushed_is_read_and_the_digest_is_the_one_of_the_bytes() {
     let log = sink.bytes();
     assert_eq!(log, log_of(&events));
     assert_eq!((summary.events, summary.bytes), (events.len() as u64, log.len() as u64));
-    check(&summary.sha256, expect!["24f65836f7ef84654d4a68a71296587e1504fc9cd99cb3024ca1a427eb069504"]);
+    check(&summary.sha256, expect!["0ecaf8f23bcd7881069586d79dea3fd67d1ae6c5af2d2890b7d2c3c8a5d23fba"]);
     let reader = LogReader::new(&log[..]).expect("a log");
     assert_eq!(reader.header(), &header());
     assert_eq!(reader.map(|event| event.expect("an event")).collect::<Vec<_>>(), events);
@@ -389,10 +393,10 @@ fn a_line_that_a_crash_cut_off_is_left_out_and_told() {
     check(
         &[read(&log), read(&log[..last]), read(&log[..last - 1]), read(&log[..last - 80])].join("\n"),
         expect![[r#"
-            46 events, truncated: false, error: none
-            46 events, truncated: false, error: none
-            45 events, truncated: true, error: none
-            45 events, truncated: true, error: none"#]],
+            48 events, truncated: false, error: none
+            48 events, truncated: false, error: none
+            47 events, truncated: true, error: none
+            47 events, truncated: true, error: none"#]],
     );
 }
 
@@ -442,11 +446,11 @@ fn what_is_no_log_is_refused_by_name() {
             9 events, truncated: false, error: line 11 of the event log: time goes back from 80 ns to 79 ns
             9 events, truncated: false, error: line 11 of the event log: event 9 names event 9 as its cause
             0 events, truncated: false, error: line 2 of the event log: the kind of event 0 does not fit what happened
-            9 events, truncated: false, error: line 11 of the event log is no event: unknown variant `sleep`, expected one of `latency`, `held`, `picked`, `gap`, `ruled`, `split`, `order`, `phase`, `start`, `wake`, `deliver`, `link`, `signal`, `pause`, `rule`, `guest_start`, `timer`, `fault`, `heal`, `stranger_got`, `operation`, `guest_wrote`, `tell`, `dial`, `listen`, `sent`, `closed`, `log`, `exited`, `guest_program`, `output`, `guest_ended`, `child`, `file`, `livelock`, `deadlock`, `reply`, `operation_ended`, `invoke`, `complete`, `probe`, `account`, `verdict` at column 74
+            9 events, truncated: false, error: line 11 of the event log is no event: unknown variant `sleep`, expected one of `latency`, `held`, `picked`, `gap`, `ruled`, `split`, `order`, `phase`, `start`, `wake`, `deliver`, `link`, `signal`, `pause`, `rule`, `guest_start`, `timer`, `fault`, `heal`, `stranger_got`, `operation`, `guest_wrote`, `tell`, `dial`, `listen`, `sent`, `closed`, `log`, `exited`, `guest_program`, `output`, `guest_ended`, `child`, `file`, `livelock`, `deadlock`, `reply`, `operation_ended`, `invoke`, `complete`, `redirect`, `out_of_step`, `probe`, `account`, `verdict` at column 74
             0 events, truncated: false, error: line 2 of the event log is no event: `node-0` names no participant at column 30
             5 events, truncated: false, error: line 7 of the event log is no event: EOF while parsing a value at column 0
             5 events, truncated: false, error: line 7 of the event log is no event: invalid type: sequence, expected struct Event at column 0
-            45 events, truncated: false, error: line 47 of the event log is not UTF-8"#]],
+            47 events, truncated: false, error: line 49 of the event log is not UTF-8"#]],
     );
 }
 

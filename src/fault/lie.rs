@@ -87,6 +87,48 @@ lies! {
     JunkRead "junk_read";
     /// A client is sent to the node it is about.
     WrongMoved "wrong_moved";
+    /// Every 300th write of a client's is acknowledged and not done.
+    LostSeldom "lost_seldom";
+    /// Every 300th increment counts twice.
+    TwiceSeldom "twice_seldom";
+    /// A pushed element is pushed twice.
+    PushTwice "push_twice";
+    /// What is popped stays in the list.
+    PopKeeps "pop_keeps";
+    /// A deletion is acknowledged and not done.
+    DelKeeps "del_keeps";
+    /// Keys are read that another key's value is told for.
+    OtherValue "other_value";
+    /// A key is set that must not be there, and is.
+    NxOverwrites "nx_overwrites";
+    /// A key that is to expire never does.
+    NeverExpires "never_expires";
+    /// A key that is to expire is gone at once.
+    ExpiresEarly "expires_early";
+    /// A write between `MULTI` and `EXEC` is not done.
+    ExecHalf "exec_half";
+    /// `WATCH` watches nothing.
+    WatchBlind "watch_blind";
+    /// A script does not write.
+    ScriptHalf "script_half";
+    /// `SCAN` leaves out keys that are there.
+    ScanLess "scan_less";
+    /// A client that waits at a list waits elsewhere.
+    PopForgets "pop_forgets";
+    /// A user who may only read writes.
+    ReaderWrites "reader_writes";
+    /// `WAIT` says that a replica has everything.
+    WaitMore "wait_more";
+    /// A deletion is kept from a replica.
+    DelUntold "del_untold";
+    /// A replica is told of a later deadline.
+    ExpiryUntold "expiry_untold";
+    /// A client is to ask a node that there is none of.
+    AskNowhere "ask_nowhere";
+    /// A reply to a client is kept back.
+    SwallowReply "swallow_reply";
+    /// A reply to a client is given twice.
+    DoubleReply "double_reply";
     /// `CLUSTER INFO` has a shard less.
     SizeLie "size_lie";
     /// `CLUSTER SLOTS` ends the first shard's slots one earlier.

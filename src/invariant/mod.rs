@@ -4,6 +4,7 @@
 //! every verdict can be tested without one. A new invariant is one file, one line in [`CATALOGUE`] and two tests.
 
 pub mod account;
+pub mod answers;
 pub mod attached_replicas;
 pub mod availability;
 pub mod candidates;
@@ -11,7 +12,8 @@ pub mod cluster_state;
 pub mod config_epochs;
 pub mod convergence_time;
 pub mod data_consistency;
-pub mod elections;
+pub mod duties;
+mod elections;
 pub mod epochs;
 pub mod evidence;
 mod excuse;
@@ -34,6 +36,7 @@ pub mod one_story;
 pub mod open_slots;
 pub mod operations;
 pub mod persistence;
+pub mod promises;
 pub mod reads;
 pub mod replica_migration;
 pub mod replica_sync;
@@ -50,6 +53,7 @@ pub mod single_owner;
 pub mod slot_coverage;
 pub mod standing;
 pub mod stray_keys;
+pub mod two_writers;
 pub mod verdict;
 pub mod views_agree;
 pub mod votes;
@@ -119,6 +123,8 @@ pub static CATALOGUE: &[Invariant] = &[
     replication_stream::INVARIANT,
     reads::INVARIANT,
     replies::INVARIANT,
+    promises::INVARIANT,
+    answers::INVARIANT,
     availability::INVARIANT,
     single_owner::INVARIANT,
     views_agree::INVARIANT,
@@ -137,6 +143,7 @@ pub static CATALOGUE: &[Invariant] = &[
     candidates::INVARIANT,
     votes::INVARIANT,
     elections::INVARIANT,
+    duties::INVARIANT,
     epochs::INVARIANT,
     failure_calls::INVARIANT,
     failover_time::INVARIANT,

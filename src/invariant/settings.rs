@@ -85,6 +85,13 @@ impl<'e> Settings<'e> {
         (factor > 0).then_some(SimDuration::from_secs(ping) + age)
     }
 
+    /// How long a hand-over may take (`cluster-manual-failover-timeout`, from 9.0 on a setting).
+    pub fn hand_over_timeout(&self) -> SimDuration {
+        let ms =
+            self.text(&["cluster-manual-failover-timeout"]).and_then(|text| text.trim().parse::<u64>().ok());
+        SimDuration::from_ms(ms.unwrap_or(5_000))
+    }
+
     /// How often timers are looked at (`hz`), at most.
     pub fn cron_period(&self) -> SimDuration {
         let hz = self.text(&["hz"]).and_then(|text| text.trim().parse::<u64>().ok()).unwrap_or(10);

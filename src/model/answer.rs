@@ -1,5 +1,7 @@
 //! What a command should be answered with, and whether a reply is that.
 
+use std::collections::BTreeSet;
+
 use crate::history::Reply;
 
 /// What is expected of a reply.
@@ -13,6 +15,12 @@ pub enum Expected {
     Pairs(Vec<(Reply, Reply)>),
     /// A number between these, both included.
     Between(i64, i64),
+    /// One of these.
+    OneOf(Vec<Reply>),
+    /// A list, each element as expected at its place.
+    Each(Vec<Expected>),
+    /// A cursor and a list of these groups in any order, some perhaps twice: all of them if the cursor is over.
+    Scanned(Vec<Vec<Reply>>),
     /// Whatever it is: the server draws or counts as it likes.
     Anything,
 }
@@ -63,6 +71,12 @@ impl Expected {
             }
             (Expected::Is(wanted), told) => wanted == told,
             (Expected::Between(from, to), Reply::Int(told)) => (from..=to).contains(&told),
+            (Expected::OneOf(wanted), told) => wanted.contains(told),
+            (Expected::Each(wanted), Reply::List(told)) => {
+                wanted.len() == told.len()
+                    && wanted.iter().zip(told).all(|(wanted, told)| wanted.is_met(told))
+            }
+            (Expected::Scanned(wanted), Reply::List(told)) => is_scan_of(wanted, told),
             (Expected::AnyOrder(wanted), Reply::List(told)) => sorted(wanted) == sorted(told),
             (Expected::Pairs(wanted), Reply::List(told)) => {
                 let mut wanted = wanted.iter().map(|(a, b)| [a, b]).collect::<Vec<_>>();
@@ -76,6 +90,15 @@ impl Expected {
             _ => false,
         }
     }
+}
+
+/// Whether a cursor and a list are what a scan of these groups may tell.
+fn is_scan_of(wanted: &[Vec<Reply>], told: &[Reply]) -> bool {
+    let [Reply::Text(cursor), Reply::List(elements)] = told else { return false };
+    let width = wanted.first().map_or(1, Vec::len);
+    let told = elements.chunks(width).collect::<BTreeSet<_>>();
+    let wanted = wanted.iter().map(Vec::as_slice).collect::<BTreeSet<_>>();
+    if cursor == "0" { told == wanted } else { told.is_subset(&wanted) }
 }
 
 /// The elements of a list and of all lists in it: the third version of the protocol nests pairs which the second one does not.

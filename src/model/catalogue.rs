@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 
 use super::Rule;
 use super::kind::{
-    bitmaps, blocking, cardinalities, counters, expiry, hashes, keys, lists, scripts, sets, sorted_sets,
-    streams, strings, transactions,
+    big, bitmaps, blocking, cardinalities, counters, expiry, fields, hashes, keys, lists, objects, promises,
+    scans, scripts, sets, sorted_sets, streams, strings, transactions, users,
 };
 use crate::rng::Stream;
 
@@ -38,7 +38,7 @@ pub struct Pick<'a> {
 }
 
 /// Every kind.
-pub static KINDS: [Kind; 14] = [
+pub static KINDS: [Kind; 20] = [
     strings::KIND,
     counters::KIND,
     keys::KIND,
@@ -53,6 +53,12 @@ pub static KINDS: [Kind; 14] = [
     transactions::KIND,
     scripts::KIND,
     blocking::KIND,
+    scans::KIND,
+    fields::KIND,
+    objects::KIND,
+    promises::KIND,
+    users::KIND,
+    big::KIND,
 ];
 
 /// The kind with this name.

@@ -1,6 +1,6 @@
 //! One command put to what a cell holds, and what may be there afterwards.
 
-use super::kind::blocking;
+use super::kind::{blocking, fields};
 use super::state::Broken;
 use super::{Cells, Clock, Expected, Run, Sent, State, Stop, rule};
 use crate::history::Reply;
@@ -20,8 +20,15 @@ pub struct Asker {
 /// Nothing: the model does not know the command, or this form of it.
 pub fn step(state: State, command: &[String], asker: Asker, told: Option<&Reply>) -> Option<Cells> {
     let rule = rule(command.first()?)?;
-    if told.and_then(Reply::error_code).is_some_and(is_refusal) {
+    if told.is_some_and(refuses) {
         return Some(Cells::from([state]));
+    }
+    if told.is_some_and(|told| is_too_new(told, command)) {
+        return Some(Cells::from([state]));
+    }
+    if state.is_restricted(asker.conn) && rule.sent != Sent::Nothing {
+        let is_refused = told.is_none_or(|told| told.error_code() == Some("NOPERM"));
+        return Some(if is_refused { Cells::from([state]) } else { Cells::new() });
     }
     let (mut after, now) = (Cells::new(), asker.now);
     for mut state in state.at(now) {
@@ -42,6 +49,20 @@ pub fn step(state: State, command: &[String], asker: Asker, told: Option<&Reply>
         }
     }
     Some(after)
+}
+
+/// Whether a server that is too old for a command says that it does not know it.
+fn is_too_new(told: &Reply, command: &[String]) -> bool {
+    let is_new = fields::KIND.rules.iter().any(|rule| command[0].eq_ignore_ascii_case(rule.name));
+    is_new && matches!(told, Reply::Error(text) if text.starts_with("ERR unknown command"))
+}
+
+/// Whether a reply says that a command was not executed, whatever the cell holds. A script's first write is refused in other words
+/// than a write of its own (`VM_Call`, 9.1).
+fn refuses(told: &Reply) -> bool {
+    const IN_A_SCRIPT: &str = "while the cluster is down";
+    let is_in_a_script = matches!(told, Reply::Error(text) if text.contains(IN_A_SCRIPT));
+    is_in_a_script || told.error_code().is_some_and(is_refusal)
 }
 
 /// Whether an error of this code says that a command was not executed, whatever the cell holds.
@@ -170,11 +191,17 @@ pub fn key_of(command: &[String]) -> &str {
         Some("XREAD" | "XREADGROUP") => after(command, "STREAMS"),
         Some(
             "FUNCTION" | "SCRIPT" | "WAIT" | "WAITAOF" | "CLUSTER" | "CONFIG" | "INFO" | "SCAN" | "FLUSHALL"
-            | "FLUSHDB" | "PUBLISH" | "DEBUG" | "ACL" | "ECHO" | "PING" | "KEYS",
+            | "FLUSHDB" | "PUBLISH" | "DEBUG" | "ACL" | "ECHO" | "PING" | "KEYS" | "AUTH" | "RANDOMKEY"
+            | "MULTI" | "EXEC",
         ) => return "",
         _ => 1,
     };
     command.get(place).map_or("", String::as_str)
+}
+
+/// Whether a command is about a key.
+pub fn is_of_key(command: &[String]) -> bool {
+    !key_of(command).is_empty()
 }
 
 /// The key that several commands are sent by: the first one that any of them names.

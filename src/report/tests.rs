@@ -110,6 +110,8 @@ fn a_run_that_passed_is_summed_up() {
             ✓ Replication Stream: 0 commands of 0 histories
             ✓ Reads: 0 values read, all of them written before
             ✓ Replies: 0 replies explained by the order of execution, 2 not followed
+            ✓ Promises: nobody waited for replicas
+            ✓ Answers: clients were sent elsewhere in 0 ways, all of them right
             ✓ Single Owner: No slot has two owners
             ✓ Views Agree: 6 nodes agree
             ✓ Cluster State: 0 long views fit their states
@@ -127,6 +129,7 @@ fn a_run_that_passed_is_summed_up() {
             ✓ Candidates: 0 candidacies
             ✓ Votes: 0 votes in 0 elections
             ✓ Elections: 0 elections and 0 takeovers
+            ✓ Protocol Duties: Nobody neglected anything
             ✓ Epochs: No epoch went back
             ✓ Failure Calls: 0 calls
             ✓ Failover Time: 0 primaries that ended in a calm cluster
@@ -260,6 +263,18 @@ fn the_json_report_has_every_measured_value() {
                   "verdict": "holds",
                   "detail": "0 replies explained by the order of execution, 2 not followed"
                 },
+                "promises": {
+                  "title": "Promises",
+                  "statement": "a client is told of no more replicas that have its write than the write had reached",
+                  "verdict": "holds",
+                  "detail": "nobody waited for replicas"
+                },
+                "answers": {
+                  "title": "Answers",
+                  "statement": "each question of a client is answered once, by a node that has the slot or sends the client to one that can have it",
+                  "verdict": "holds",
+                  "detail": "clients were sent elsewhere in 0 ways, all of them right"
+                },
                 "single_owner": {
                   "title": "Single Owner",
                   "statement": "no slot is claimed for two live primaries in any view",
@@ -361,6 +376,12 @@ fn the_json_report_has_every_measured_value() {
                   "statement": "a replica asks for votes only when its primary is called failing or the operator wants it to take over, and leads only with the votes of a majority in the epoch it asked for, or by the operator's own word; no two win in an epoch",
                   "verdict": "holds",
                   "detail": "0 elections and 0 takeovers"
+                },
+                "duties": {
+                  "title": "Protocol Duties",
+                  "statement": "nodes doubt who is silent, heed calls of failure, announce victories, correct and give up stale claims, part equal epochs, ask again after a lost election, end what a hand-over began, and renew dead connections",
+                  "verdict": "holds",
+                  "detail": "Nobody neglected anything"
                 },
                 "epochs": {
                   "title": "Epochs",

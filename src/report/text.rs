@@ -5,6 +5,7 @@ use super::{Action, ActionOutcome, RunReport, Status, Workload, WriteGap};
 use crate::id::NodeId;
 use crate::invariant::Verdict;
 use crate::invariant::evidence::Resyncs;
+use crate::statistics::Spread;
 use crate::words;
 
 /// The summary, and after it the failure report unless the run passed. Ends with a newline.
@@ -152,6 +153,11 @@ fn gap_line(gap: &WriteGap) -> String {
     format!("- Longest Write Gap: {seconds:.1}s (shard {shard}, from {from_s:.1}s on)\n")
 }
 
+fn split_brain_line(spread: &Spread) -> String {
+    let (slots, longest) = (words::counted(spread.count, "slot"), spread.max_ms as f64 / 1e3);
+    format!("- Split Brain: {slots} with two writers, the longest for {longest:.3}s ({spread})\n")
+}
+
 fn workload_lines(w: &Workload) -> String {
     let latency = format!(
         "p50 {:.1}ms, p99 {:.1}ms, max {:.1}ms",
@@ -165,4 +171,5 @@ fn workload_lines(w: &Workload) -> String {
         w.latency_ms_average,
         w.throughput_per_s
     ) + &w.write_gap.as_ref().map_or(String::new(), gap_line)
+        + &w.split_brain.as_ref().map_or(String::new(), split_brain_line)
 }

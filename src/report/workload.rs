@@ -6,6 +6,8 @@ use serde::Serialize;
 use crate::history::{Entry, Outcome};
 use crate::invariant::Evidence;
 use crate::invariant::availability::{Gap, longest_write_gap};
+use crate::invariant::two_writers::two_writers;
+use crate::statistics::Spread;
 use crate::time::SimTime;
 
 /// What the clients of a run saw.
@@ -33,6 +35,9 @@ pub struct Workload {
     pub throughput_per_s: f64,
     /// The longest time in which writers waited in vain; absent if nothing was written.
     pub write_gap: Option<WriteGap>,
+    /// For how long two nodes took writes for one slot, each slot and two nodes once; absent if none did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub split_brain: Option<Spread>,
 }
 
 /// A time in which no write to a shard was acknowledged though some were asked for.
@@ -78,6 +83,7 @@ impl Workload {
             latency_ms_max: ms(max_ns),
             throughput_per_s: operations as f64 / span_s(began, ended),
             write_gap: longest_write_gap(evidence).map(WriteGap::of),
+            split_brain: Spread::of(&two_writers(evidence)),
         })
     }
 }

@@ -98,7 +98,7 @@ workload: {duration: 26}",
     Saboteur {
         name: "hide-doubts",
         about: "primaries tell nobody that they suspect a dead one, which is never replaced",
-        catches: &["slot_coverage", "failover_time"],
+        catches: &["slot_coverage", "duties", "failover_time"],
         body: "chaos:
   - {type: sabotage, lie: hide_doubts, node: 3, at: 1}
   - {type: sabotage, lie: hide_doubts, node: 5, at: 1}

@@ -62,7 +62,7 @@ workload: {duration: 6, keys: 10, rate: 100}",
     Saboteur {
         name: "moved-in-a-circle",
         about: "a primary sends clients back to itself",
-        catches: &["availability"],
+        catches: &["answers", "availability"],
         body: "chaos:
   - {type: sabotage, lie: wrong_moved, node: 1, about: 1, at: 2}
 workload: {duration: 10, rate: 50}
@@ -99,5 +99,37 @@ workload: {duration: 4}",
         body: "chaos:
   - {type: sabotage, lie: nodes_lie, node: 1, at: 1}
 workload: {duration: 4}",
+    },
+    Saboteur {
+        name: "moved-to-the-wrong-node",
+        about: "a primary sends clients to one that never had their slot",
+        catches: &["answers"],
+        body: "chaos:
+  - {type: sabotage, lie: wrong_moved, node: 1, about: 5, at: 2}
+workload: {duration: 6, rate: 50}",
+    },
+    Saboteur {
+        name: "ask-nowhere",
+        about: "a primary sends clients to a node that there is none of",
+        catches: &["answers"],
+        body: "chaos:
+  - {type: sabotage, lie: ask_nowhere, node: 1, at: 2}
+workload: {duration: 6, rate: 50}",
+    },
+    Saboteur {
+        name: "reply-swallowed",
+        about: "a primary executes what it is asked and does not answer",
+        catches: &["answers"],
+        body: "chaos:
+  - {type: sabotage, lie: swallow_reply, node: 1, at: 2}
+workload: {duration: 12, rate: 50}",
+    },
+    Saboteur {
+        name: "reply-twice",
+        about: "a primary answers twice",
+        catches: &["answers"],
+        body: "chaos:
+  - {type: sabotage, lie: double_reply, node: 1, at: 2}
+workload: {duration: 6, rate: 50}",
     },
 ];

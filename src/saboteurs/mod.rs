@@ -6,6 +6,7 @@
 mod bus;
 mod clients;
 mod commands;
+mod data;
 mod replication;
 
 use std::cell::Cell;
@@ -56,7 +57,7 @@ pub enum Verdict {
 
 /// Every saboteur.
 pub fn all() -> impl Iterator<Item = &'static Saboteur> {
-    [bus::ALL, replication::ALL, clients::ALL, commands::ALL].into_iter().flatten()
+    [bus::ALL, replication::ALL, clients::ALL, data::ALL, commands::ALL].into_iter().flatten()
 }
 
 impl Saboteur {

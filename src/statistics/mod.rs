@@ -6,10 +6,12 @@
 mod bootstrap;
 mod holm;
 mod mann_whitney;
+mod spread;
 
 pub use bootstrap::{Interval, difference};
 pub use holm::holm;
 pub use mann_whitney::{RankTest, mann_whitney};
+pub use spread::Spread;
 
 /// The value below or at which a share `quantile` of an ascending sample lies, as a histogram counts: the smallest value
 /// whose rank reaches the share. Nothing if the sample is empty.

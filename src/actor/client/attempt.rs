@@ -83,7 +83,7 @@ pub enum Step {
     /// The slot has another owner.
     Moved { slot: u16, node: NodeId },
     /// Another node is to be asked this once.
-    Ask { node: NodeId },
+    Ask { slot: u16, node: NodeId },
     /// It was not done, and another attempt does no harm; `stale` if it may have been the wrong node to ask.
     PutOff { why: String, stale: bool },
 }
@@ -210,18 +210,21 @@ fn called(commands: &[Vec<String>], before: &mut Vec<Reply>, result: Result<Valu
         Err(error) => Step::PutOff { why: error.to_string(), stale: true },
         Ok(last) => {
             before.push(last);
-            let refused = refused_all(before);
+            let refused = refused_all(commands, before);
             refused.unwrap_or_else(|| Step::Complete(Outcome::Replied(std::mem::take(before))))
         }
     }
 }
 
-/// What to do if none of several commands had any effect: all were refused, or their transaction was.
-fn refused_all(replies: &[Reply]) -> Option<Step> {
+/// What to do if none of several commands had any effect: all that are about a key were refused, or their transaction was.
+fn refused_all(commands: &[Vec<String>], replies: &[Reply]) -> Option<Step> {
     let last = replies.last()?;
     let began = matches!(replies.first(), Some(Reply::Status(_)));
     let is_off = began && (last.error_code() == Some("EXECABORT") || refusal(last).is_some());
-    if is_off || replies.iter().all(|reply| refusal(reply).is_some()) {
+    let is_nothing = |(command, reply): (&Vec<String>, &Reply)| {
+        refusal(reply).is_some() || reply.error_code() == Some("NOPERM") || !model::is_of_key(command)
+    };
+    if is_off || commands.iter().zip(replies).all(is_nothing) {
         return replies.iter().find_map(refusal);
     }
     None
@@ -280,5 +283,6 @@ fn refused(error: &ServerError) -> Step {
 fn redirected(error: &ServerError) -> Option<Step> {
     let redirect = error.redirect()?;
     let node = node_at(redirect.to)?;
-    Some(if redirect.ask { Step::Ask { node } } else { Step::Moved { slot: redirect.slot, node } })
+    let slot = redirect.slot;
+    Some(if redirect.ask { Step::Ask { slot, node } } else { Step::Moved { slot, node } })
 }

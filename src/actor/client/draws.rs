@@ -115,6 +115,11 @@ impl Draws {
         gap
     }
 
+    /// Whether the log that is replayed, if one is, tells of redirections and the like.
+    pub fn tells_all(&self) -> bool {
+        !self.recorded.lacks_gaps()
+    }
+
     /// Any node but `avoid`.
     pub fn node(&mut self, avoid: Option<NodeId>) -> NodeId {
         let others: Vec<NodeId> = (1..=self.nodes).map(NodeId).filter(|node| Some(*node) != avoid).collect();

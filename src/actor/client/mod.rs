@@ -277,16 +277,27 @@ impl Client {
         let stale = !replied || matches!(step, Step::PutOff { stale: true, .. });
         match step {
             Step::Complete(outcome) => self.complete(outcome, out),
-            Step::Moved { slot, node } => {
-                self.route.moved(slot, node);
-                self.redirected(now, node, false, out);
+            Step::Moved { slot, node: to } => {
+                self.note(Body::Redirect { node, slot, to, ask: false }, out);
+                self.route.moved(slot, to);
+                self.redirected(now, to, false, out);
             }
-            Step::Ask { node } => self.redirected(now, node, true, out),
+            Step::Ask { slot, node: to } => {
+                self.note(Body::Redirect { node, slot, to, ask: true }, out);
+                self.redirected(now, to, true, out);
+            }
             Step::PutOff { why, .. } => self.put_off(now, &why, out),
         }
         self.route.tried(node, !stale);
         if stale {
             self.refresh(now, out);
+        }
+    }
+
+    /// Notes what logs of the first format do not tell.
+    fn note(&self, body: Body, out: &mut Out) {
+        if self.draws.tells_all() {
+            out.note(body);
         }
     }
 
@@ -345,6 +356,9 @@ impl Actor for Client {
             Message::Client(message) => self.told(now, message, out),
             Message::Arrived(arrived) => {
                 let answers = self.sessions.arrived(arrived, out);
+                for (node, detail) in self.sessions.take_out_of_step() {
+                    self.note(Body::OutOfStep { node, detail }, out);
+                }
                 self.answered(now, answers, out);
             }
             other => panic!("a client was told {other:?}"),

@@ -144,7 +144,7 @@ impl<F: FnMut(NodeId, &str) -> Play> Rig<F> {
                 format!("#{sequence} {outcome:?} by {by}")
             }
             Body::Picked { node, why } => format!("turns to {node}: {why}"),
-            Body::Gap { .. } => return,
+            Body::Gap { .. } | Body::Redirect { .. } | Body::OutOfStep { .. } => return,
             other => panic!("{other:?} is nothing a client notes"),
         };
         self.lines.push(format!("{} ms: {text}", now.as_ns() / 1_000_000));

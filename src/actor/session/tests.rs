@@ -113,6 +113,8 @@ fn a_server_that_speaks_out_of_turn_is_dropped() {
         sessions.ask(NODE, &["PING"], 7, &mut out);
         assert_eq!(arrive(&mut sessions, 1, data(bytes), &mut out).len(), 1);
         assert_eq!(told(&mut out).last().map(String::as_str), Some("closed 1 reset=true"));
+        assert_eq!(sessions.take_out_of_step().len(), 1);
+        assert_eq!(sessions.take_out_of_step(), [], "it is told once");
     }
 }
 

@@ -40,6 +40,8 @@ pub struct Replication {
     pub breaches: Vec<Breach>,
     /// The highest offset that was seen anywhere.
     highest: u64,
+    /// Up to which offset of each reign anything ever reached whom.
+    reached: BTreeMap<(ReignId, NodeId), u64>,
     /// Nodes sent each other something off the bus.
     is_seen: bool,
     /// The log tells of replication; one of an older program does not.
@@ -88,6 +90,7 @@ impl Replication {
             silences: Silences::new(node_timeout),
             breaches: Vec::new(),
             highest: 0,
+            reached: BTreeMap::new(),
             is_seen: false,
             is_told: false,
         }
@@ -299,8 +302,20 @@ impl Replication {
         }
     }
 
+    /// Up to which offset of a primary's stream anything ever reached each of its replicas.
+    pub fn reached_from(&self, primary: NodeId) -> Vec<u64> {
+        let reign = self.holders.get(&primary).map(|holder| holder.copied.map_or(holder.reign, |(of, _)| of));
+        let own = self.reached.iter().filter(|((of, _), _)| Some(*of) == reign);
+        own.map(|(_, offset)| *offset).collect()
+    }
+
     /// A replica has got on.
     fn take(&mut self, node: NodeId, step: Step) {
+        let (Step::Whole { reign, offset, .. }
+        | Step::Continues { reign, offset }
+        | Step::Stream { reign, offset }) = step;
+        let reached = self.reached.entry((reign, node)).or_default();
+        *reached = (*reached).max(offset);
         let Some(holder) = self.holders.get_mut(&node) else {
             return;
         };

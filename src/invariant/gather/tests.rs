@@ -299,6 +299,7 @@ fn a_run_without_findings_is_unknown() {
             "replication_stream",
             "reads",
             "replies",
+            "promises",
             "cluster_state",
             "no_crash",
             "no_livelock",

@@ -94,13 +94,22 @@ fn ask<'e>(evidence: &'e Evidence, entry: &'e Entry) -> Option<Ask<'e>> {
     }
     let reign = execution.and_then(|execution| reign(evidence, execution));
     let copied = execution.and_then(|execution| execution.data).and_then(|data| match data.extent {
-        Extent::Copied(copied) if only_reads => Some(copied),
+        Extent::Copied(copied) if only_reads || is_refused(&commands, told.as_deref()) => Some(copied),
         _ => None,
     });
     let from = from.unwrap_or(Moment { event: 0, at: entry.invoked_at });
     let conn = execution.map_or(0, |execution| execution.conn);
     let (part, watches_elsewhere) = (Part::Whole, false);
     Some(Ask { entry, part, commands, conn, watches_elsewhere, told, reign, copied, from, to })
+}
+
+/// Whether every write among commands was refused, so that what was told of the others is all that there is to it.
+fn is_refused(commands: &[Cow<[String]>], told: Option<&[Reply]>) -> bool {
+    let is_error = |reply: &Reply| reply.error_code().is_some();
+    let is_done = |(command, reply): (&Cow<[String]>, &Reply)| {
+        model::sent_of(command) != Some(Sent::Nothing) && !is_error(reply)
+    };
+    told.is_some_and(|told| !commands.iter().zip(told).any(is_done))
 }
 
 /// The reign in which an operation was executed: the one that its node had then, or wrote last if that changed meanwhile.
@@ -170,9 +179,9 @@ impl Ask<'_> {
         }
     }
 
-    /// The last event at which it can have been executed.
+    /// The last event at which it can have been executed; never before the first one.
     pub fn until(&self) -> u64 {
-        self.to.map_or(u64::MAX, |to| to.event)
+        self.to.map_or(u64::MAX, |to| to.event.max(self.from.event))
     }
 
     /// When it was executed, by its server's clock, for a run whose virtual time begins at `epoch_us`.

@@ -14,6 +14,7 @@ mod ask;
 mod cell;
 mod ending;
 mod fork;
+mod names;
 mod order;
 mod track;
 
@@ -29,6 +30,7 @@ use super::{Applies, Case, Evidence, Invariant, Verdict};
 use crate::history::Request;
 use crate::id::ShardId;
 use crate::model::cell_of;
+use crate::statistics::Spread;
 use crate::time::{SimDuration, SimTime};
 use crate::wire::resp::key_slot;
 
@@ -68,6 +70,7 @@ fn check(case: &Case) -> Verdict {
         counts.copies.append(&mut cell.copies);
         counts.not_followed += cell.not_followed;
     }
+    names::judge(evidence, &mut findings);
     findings.verdict(|| counts.told())
 }
 
@@ -88,7 +91,9 @@ impl Counts {
         let count = self.copies.len();
         let old = self.copies.iter().filter(|age| **age > SimDuration::ZERO).count();
         let most = self.copies.iter().max()?.as_secs_f64();
-        Some(format!("{count} of them by replicas, {old} of those behind, the oldest by {most:.3} s"))
+        let behind = self.copies.iter().copied().filter(|age| *age > SimDuration::ZERO).collect::<Vec<_>>();
+        let spread = Spread::of(&behind).map_or(String::new(), |spread| format!(" ({spread})"));
+        Some(format!("{count} of them by replicas, {old} of those behind, the oldest by {most:.3} s{spread}"))
     }
 
     fn told(&self) -> String {

@@ -187,7 +187,7 @@ fn a_replica_tells_what_it_has_and_how_old_that_is_is_known() {
         run.ask(2, (7, 7), "GET n", Some(Reply::text(told.as_bytes()))).of_copy(cut);
         run
     };
-    let text = "3 replies explained by the order of execution, 1 of them by replicas, 1 of those behind, the oldest by 5.000 s";
+    let text = "3 replies explained by the order of execution, 1 of them by replicas, 1 of those behind, the oldest by 5.000 s (1 to 10s)";
     assert_eq!(read("1", (10, 10)).verdict(), Verdict::holds(text));
     let text = "3 replies explained by the order of execution, 1 of them by replicas, 0 of those behind, the oldest by 0.000 s";
     assert_eq!(read("2", (10, 20)).verdict(), Verdict::holds(text));
@@ -211,4 +211,19 @@ fn what_is_read_in_the_end_is_what_was_left() {
     ended(None).is_broken("node-1 has nothing in the end");
     let list = Content::Other { kind: "list".to_owned(), digest: String::new() };
     ended(Some(list)).is_broken("k27 = a list");
+}
+
+#[test]
+fn a_key_that_is_drawn_is_one_that_somebody_wrote() {
+    let mut told = Told::new();
+    told.ask(1, (1, 1), "SET k v", Some(Reply::Status("OK".to_owned())));
+    let drew = |told: &mut Told, turn, key: &str| {
+        told.ask(1, (turn, turn), "RANDOMKEY x", Some(Reply::Text(key.to_owned())));
+        let entry = told.evidence.history.last_mut().expect("it was asked");
+        entry.request = Request::Call { key: String::new(), commands: vec![vec!["RANDOMKEY".to_owned()]] };
+    };
+    drew(&mut told, 2, "k");
+    told.holds(2);
+    drew(&mut told, 3, "other");
+    told.is_broken("\"other\" that nobody wrote");
 }

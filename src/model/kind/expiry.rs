@@ -7,7 +7,7 @@ use crate::model::{Deadline, Expected, Kind, Pick, Ran, Run, Stop, reads, reword
 
 pub(in crate::model) const KIND: Kind = Kind {
     name: "expiry",
-    about: "keys that expire: `SET` with `PX`, `PSETEX`, `PEXPIRE` with its conditions, `GETEX`, `PERSIST`, `PTTL`",
+    about: "keys that expire: `SET` with `PX`, `EX`, `PXAT`, `PSETEX`, `EXPIRE`, `PEXPIRE` with its conditions, `PEXPIREAT`, `GETEX`, `PERSIST`, `PTTL` and its kin",
     draw: |pick| vec![vec![draw(pick)]],
     rules: &[
         rewords("EXPIRE", expire),
@@ -23,9 +23,13 @@ pub(in crate::model) const KIND: Kind = Kind {
     ],
 };
 
+/// Long before every run, and long after it, in milliseconds.
+const PAST: &str = "1000";
+const FUTURE: &str = "4102444800000";
+
 fn draw(pick: &mut Pick) -> Vec<String> {
     let (key, ms) = (pick.key("ttl"), (50 + pick.choice(4_000)).to_string());
-    match pick.choice(12) {
+    match pick.choice(18) {
         0 => words(&["SET", &key, pick.token, "PX", &ms]),
         1 => words(&["PSETEX", &key, &ms, pick.token]),
         2 => words(&["PEXPIRE", &key, &ms]),
@@ -37,6 +41,12 @@ fn draw(pick: &mut Pick) -> Vec<String> {
         8 => words(&["APPEND", &key, pick.token]),
         9 => words(&["SET", &key, pick.token]),
         10 => words(&["EXISTS", &key]),
+        11 => words(&["EXPIRE", &key, "1"]),
+        12 => words(&["SET", &key, pick.token, "EX", "1"]),
+        13 => words(&["PEXPIREAT", &key, [PAST, FUTURE][pick.choice(2) as usize]]),
+        14 => words(&["SET", &key, pick.token, "PXAT", FUTURE]),
+        15 => words(&["GETEX", &key, "PERSIST"]),
+        16 => words(&[["TTL", "EXPIRETIME", "PEXPIRETIME"][pick.choice(3) as usize], &key]),
         _ => words(&["GET", &key]),
     }
 }

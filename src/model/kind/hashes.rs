@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::history::Reply;
+use crate::model::state::Field;
 use crate::model::{Expected, Kind, Pick, Ran, Run, Stop, number, reads, words, writes};
 
 pub(in crate::model) const KIND: Kind = Kind {
@@ -42,11 +43,15 @@ fn draw(pick: &mut Pick) -> Vec<String> {
     }
 }
 
+/// A field that does not expire.
+pub(super) fn held(text: &str) -> Field {
+    Field { text: text.to_owned(), until: None }
+}
+
 fn set(run: &mut Run) -> Result<usize, Stop> {
     let (key, pairs) = (run.arg(1)?, run.pairs(2)?);
     run.state.change_hash(key, |hash| {
-        let is_new =
-            |(field, value): &(&str, &str)| hash.insert((*field).to_owned(), (*value).to_owned()).is_none();
+        let is_new = |(field, value): &(&str, &str)| hash.insert((*field).to_owned(), held(value)).is_none();
         pairs.filter(is_new).count()
     })
 }
@@ -64,7 +69,7 @@ fn hsetnx(run: &mut Run) -> Ran {
     let (key, field, value) = (run.arg(1)?, run.arg(2)?, run.arg(3)?);
     let is_free = run.state.hash(key)?.is_none_or(|hash| !hash.contains_key(field));
     if is_free {
-        run.state.change_hash(key, |hash| hash.insert(field.to_owned(), value.to_owned()))?;
+        run.state.change_hash(key, |hash| hash.insert(field.to_owned(), held(value)))?;
     }
     Ok(Expected::yes(is_free))
 }
@@ -79,23 +84,23 @@ fn hdel(run: &mut Run) -> Ran {
 fn hincrby(run: &mut Run) -> Ran {
     run.only(4)?;
     let (key, field, more) = (run.arg(1)?, run.arg(2)?, run.int(3)?);
-    let before = run.state.hash(key)?.and_then(|hash| hash.get(field)).map_or("0", String::as_str);
+    let before = run.state.hash(key)?.and_then(|hash| hash.get(field)).map_or("0", |held| &held.text);
     let sum = number::whole(before.as_bytes()).and_then(|before| before.checked_add(more));
     let sum = sum.ok_or(Stop::Error("ERR"))?;
-    run.state.change_hash(key, |hash| hash.insert(field.to_owned(), sum.to_string()))?;
+    run.state.change_hash(key, |hash| hash.entry(field.to_owned()).or_default().text = sum.to_string())?;
     Ok(Expected::int(sum))
 }
 
 fn hget(run: &mut Run) -> Ran {
     run.only(3)?;
     let field = run.arg(2)?;
-    Ok(Expected::text(run.state.hash(run.arg(1)?)?.and_then(|hash| hash.get(field))))
+    Ok(Expected::text(run.state.hash(run.arg(1)?)?.and_then(|hash| hash.get(field)).map(|held| &held.text)))
 }
 
 fn hmget(run: &mut Run) -> Ran {
     let hash = run.state.hash(run.arg(1)?)?;
     let value = |field: &String| {
-        hash.and_then(|hash| hash.get(field)).map_or(Reply::Nil, |value| Reply::text(value.as_bytes()))
+        hash.and_then(|hash| hash.get(field)).map_or(Reply::Nil, |held| Reply::text(held.text.as_bytes()))
     };
     Ok(Expected::Is(Reply::List(run.rest(2)?.iter().map(value).collect())))
 }
@@ -115,7 +120,7 @@ fn hstrlen(run: &mut Run) -> Ran {
     run.only(3)?;
     let field = run.arg(2)?;
     let value = run.state.hash(run.arg(1)?)?.and_then(|hash| hash.get(field));
-    Ok(Expected::int(value.map_or(0, String::len)))
+    Ok(Expected::int(value.map_or(0, |held| held.text.len())))
 }
 
 fn hkeys(run: &mut Run) -> Ran {
@@ -125,12 +130,13 @@ fn hkeys(run: &mut Run) -> Ran {
 
 fn hvals(run: &mut Run) -> Ran {
     run.only(2)?;
-    Ok(Expected::bag(run.state.hash(run.arg(1)?)?.into_iter().flat_map(BTreeMap::values)))
+    let values = run.state.hash(run.arg(1)?)?.into_iter().flat_map(BTreeMap::values);
+    Ok(Expected::bag(values.map(|held| &held.text)))
 }
 
 fn hgetall(run: &mut Run) -> Ran {
     run.only(2)?;
     let text = |text: &String| Reply::text(text.as_bytes());
     let pairs = run.state.hash(run.arg(1)?)?.into_iter().flatten();
-    Ok(Expected::Pairs(pairs.map(|(field, value)| (text(field), text(value))).collect()))
+    Ok(Expected::Pairs(pairs.map(|(field, held)| (text(field), text(&held.text))).collect()))
 }

@@ -107,7 +107,7 @@ fn rpop(run: &mut Run) -> Ran {
 }
 
 /// Whether a word means the end of a list, not its beginning.
-fn is_back(word: &str) -> Result<bool, Stop> {
+pub(super) fn is_back(word: &str) -> Result<bool, Stop> {
     match word.to_ascii_uppercase().as_str() {
         "LEFT" => Ok(false),
         "RIGHT" => Ok(true),

@@ -47,7 +47,7 @@ fn score(text: &str) -> Result<i64, Stop> {
 /// Members with their scores in the server's order.
 fn ordered(set: &BTreeMap<String, i64>) -> Vec<(i64, &String)> {
     let mut ordered = set.iter().map(|(member, score)| (*score, member)).collect::<Vec<_>>();
-    ordered.sort();
+    ordered.sort_unstable();
     ordered
 }
 
@@ -84,9 +84,9 @@ fn pop(run: &mut Run, last: bool) -> Ran {
     run.only(2).map_err(|_| Stop::Unmodelled)?;
     let key = run.arg(1)?;
     run.state.change_sorted(key, |set| {
-        let ordered = ordered(set);
-        let taken = if last { ordered.last() } else { ordered.first() };
-        let taken = taken.map(|(score, member)| ((*member).clone(), *score));
+        let order = set.iter().map(|(member, score)| (*score, member));
+        let taken = if last { order.max() } else { order.min() };
+        let taken = taken.map(|(score, member)| (member.clone(), score));
         taken.iter().for_each(|(member, _)| {
             set.remove(member);
         });
@@ -113,7 +113,10 @@ fn zrank(run: &mut Run) -> Ran {
     run.only(3).map_err(|_| Stop::Unmodelled)?;
     let member = run.arg(2)?;
     let set = run.state.sorted(run.arg(1)?)?;
-    let rank = set.and_then(|set| ordered(set).iter().position(|(_, one)| *one == member));
+    let rank = set.and_then(|set| {
+        let mine = (*set.get(member)?, member);
+        Some(set.iter().filter(|(one, score)| (**score, one.as_str()) < mine).count())
+    });
     Ok(rank.map_or(Expected::Is(Reply::Nil), Expected::int))
 }
 

@@ -9,7 +9,7 @@ pub(in crate::model) const KIND: Kind = Kind {
     name: "transactions",
     about: "transactions: commands between `MULTI` and `EXEC`, half of them after `WATCH` and a read a moment earlier",
     draw,
-    rules: &[reads("WATCH", watch), reads("UNWATCH", unwatch)],
+    rules: &[reads("WATCH", watch), reads("UNWATCH", unwatch), reads("MULTI", alone), reads("EXEC", alone)],
 };
 
 fn draw(pick: &mut Pick) -> Vec<Go> {
@@ -38,6 +38,11 @@ fn watch(run: &mut Run) -> Ran {
     let conn = run.conn.ok_or(Stop::Unmodelled)?;
     run.state.watch(conn, keys);
     Ok(Expected::ok())
+}
+
+/// The two ends of a transaction mean something together only.
+fn alone(_run: &mut Run) -> Ran {
+    Err(Stop::Unmodelled)
 }
 
 fn unwatch(run: &mut Run) -> Ran {

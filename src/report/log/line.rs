@@ -105,6 +105,11 @@ fn seen(body: &Body) -> String {
             let by = node.map_or(String::new(), |node| format!(", by {node}"));
             format!("#{sequence} {}{by}", told(outcome))
         }
+        Body::Redirect { node, slot, to, ask } => {
+            let what = if *ask { "ask" } else { "turn to" };
+            format!("{node} says of slot {slot}: {what} {to}")
+        }
+        Body::OutOfStep { node, detail } => format!("{node}: {detail}"),
         Body::Probe { node, state, rows, gone } => format!("{node}: {}", view(*state, rows, gone)),
         Body::Account { node, topic, said } => account(*node, *topic, said),
         Body::Verdict { invariant, verdict, detail } => format!("{invariant} {verdict}: {detail}"),

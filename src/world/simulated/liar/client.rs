@@ -8,12 +8,22 @@ use crate::id::Host;
 use crate::wire::resp::pack;
 
 /// A command that every node answers with `OK` and that does nothing.
-const DOES_NOTHING: &str = "READWRITE";
+pub(super) const DOES_NOTHING: &str = "READWRITE";
 
 impl Liar {
-    /// What the server is asked in the place of a client's command.
+    /// What the server is asked in the place of a client's commands, which came together.
     pub(super) fn asked(&mut self, bytes: &[u8]) -> Option<Vec<u8>> {
-        let words = words(bytes)?;
+        let commands = commands(bytes)?;
+        let told = commands.iter().map(|words| self.instead(words)).collect::<Vec<_>>();
+        if told.iter().all(Option::is_none) {
+            return None;
+        }
+        let out = commands.iter().zip(told).map(|(words, told)| told.unwrap_or_else(|| pack(words)));
+        Some(out.collect::<Vec<_>>().concat())
+    }
+
+    /// What the server is asked in the place of one command.
+    fn instead(&mut self, words: &[&[u8]]) -> Option<Vec<u8>> {
         let name = words.first()?.to_ascii_uppercase();
         match (self.lie, &name[..], &words[1..]) {
             (Lie::LostWrite, b"SET", _) => Some(pack(&[DOES_NOTHING])),
@@ -35,6 +45,19 @@ impl Liar {
                 let answer = format!("return redis.error_reply('MOVED 0 {address}:6379')");
                 Some(pack(&["EVAL", answer.as_str(), "0"]))
             }
+            (Lie::AskNowhere, b"GET", _) => {
+                let answer = "return redis.error_reply('ASK 0 10.0.0.250:6379')";
+                Some(pack(&["EVAL", answer, "0"]))
+            }
+            (_, name, rest) => self.about_data(name, rest),
+        }
+    }
+
+    /// What a client is told in the place of an answer.
+    pub(super) fn tells_client(&mut self, bytes: &[u8]) -> Option<Vec<u8>> {
+        match self.lie {
+            Lie::SwallowReply => Some(Vec::new()),
+            Lie::DoubleReply => Some([bytes, bytes].concat()),
             _ => None,
         }
     }
@@ -57,17 +80,22 @@ impl Liar {
     }
 }
 
-/// The words of bytes that are one whole command.
-fn words(bytes: &[u8]) -> Option<Vec<&[u8]>> {
-    let (count, mut rest) = line(bytes.strip_prefix(b"*")?)?;
-    let mut words = Vec::new();
-    for _ in 0..count {
-        let (length, after) = line(rest.strip_prefix(b"$")?)?;
-        let (word, after) = after.split_at_checked(length)?;
-        words.push(word);
-        rest = after.strip_prefix(b"\r\n")?;
+/// The words of each of bytes that are whole commands.
+fn commands(mut bytes: &[u8]) -> Option<Vec<Vec<&[u8]>>> {
+    let mut commands = Vec::new();
+    while !bytes.is_empty() {
+        let (count, mut rest) = line(bytes.strip_prefix(b"*")?)?;
+        let mut words = Vec::new();
+        for _ in 0..count {
+            let (length, after) = line(rest.strip_prefix(b"$")?)?;
+            let (word, after) = after.split_at_checked(length)?;
+            words.push(word);
+            rest = after.strip_prefix(b"\r\n")?;
+        }
+        commands.push(words);
+        bytes = rest;
     }
-    rest.is_empty().then_some(words)
+    Some(commands).filter(|commands| !commands.is_empty())
 }
 
 /// The number on the first line, and what follows it.
@@ -78,7 +106,7 @@ fn line(bytes: &[u8]) -> Option<(usize, &[u8])> {
 }
 
 /// The bytes with one text, wherever it stands, replaced by another one of its length.
-fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Option<Vec<u8>> {
     let mut out = bytes.to_vec();
     let places: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at..].starts_with(from)).collect();
     places.iter().for_each(|at| out[*at..*at + to.len()].copy_from_slice(to));

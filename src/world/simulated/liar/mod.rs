@@ -4,6 +4,7 @@
 
 mod bus;
 mod client;
+mod data;
 mod stream;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -87,6 +88,7 @@ impl Liar {
         let out = match place.peer {
             Some(Host::Node(_)) => self.tells_node(bytes),
             Some(Host::Validator) => self.tells_validator(bytes),
+            Some(Host::Client(_)) => self.tells_client(bytes),
             _ => None,
         }?;
         Some(self.lied(out))

@@ -1,11 +1,17 @@
 //! Lies between a primary and its replica, beside the bus: commands that are left out, doubled or altered, and receipts.
 
 use super::Liar;
+use super::client::replaced;
 use crate::fault::Lie;
 use crate::wire::resp::pack;
 
 /// A write in a stream of commands.
 const SET: &[u8] = b"*3\r\n$3\r\nSET\r\n";
+/// A deletion of one key in a stream, and a command of its length that does nothing.
+const DEL: &[u8] = b"*2\r\n$3\r\nDEL\r\n";
+const GET: &[u8] = b"*2\r\n$3\r\nGET\r\n";
+/// What comes before a deadline in milliseconds of these years.
+const DEADLINE: &[u8] = b"$4\r\nPXAT\r\n$13\r\n";
 /// The beginning of a receipt: `REPLCONF ACK` with its offset, and the offset of an append-only file behind it, if there is one.
 const ACK: &[u8] = b"REPLCONF\r\n$3\r\nACK\r\n";
 /// What is acknowledged too much.
@@ -18,6 +24,8 @@ impl Liar {
         match self.lie {
             Lie::SwallowStream | Lie::RepeatStream | Lie::AlterStream => self.write(bytes),
             Lie::AckMore | Lie::AckBack => self.receipt(bytes),
+            Lie::DelUntold => replaced(bytes, DEL, GET),
+            Lie::ExpiryUntold => later(bytes),
             _ => None,
         }
     }
@@ -49,4 +57,13 @@ impl Liar {
         };
         (self.count > HONEST).then(|| pack(&["REPLCONF", "ACK", &lie.to_string()]))
     }
+}
+
+/// The stream with every deadline that it tells some 30 years later.
+fn later(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut out = bytes.to_vec();
+    let places = bytes.windows(DEADLINE.len()).enumerate().filter(|(_, window)| *window == DEADLINE);
+    let digits = places.map(|(at, _)| at + DEADLINE.len()).filter(|at| *at < bytes.len()).collect::<Vec<_>>();
+    digits.iter().for_each(|at| out[*at] += 1);
+    (!digits.is_empty()).then_some(out)
 }

@@ -90,3 +90,42 @@ fn a_client_is_answered_something_else() {
     let told = Liar::new(Lie::SizeLie, None).sent(validator, b"cluster_size:3\r\n");
     assert_eq!(told, Some(b"cluster_size:2\r\n".to_vec()));
 }
+
+#[test]
+fn commands_about_data_are_replaced_and_those_beside_them_are_not() {
+    let place = Place { handle: 9, peer: Some(Host::Client(crate::id::ClientId(1))) };
+    let go = |texts: &[&str]| {
+        texts.iter().flat_map(|text| pack(&text.split(' ').collect::<Vec<_>>())).collect::<Vec<_>>()
+    };
+    let asked = |lie, texts: &[&str]| Liar::new(lie, None).arrives(place, &go(texts));
+    let cases: [(Lie, &[&str], &[&str]); 9] = [
+        (Lie::PushTwice, &["RPUSH k a"], &["RPUSH k a a"]),
+        (Lie::PopKeeps, &["LPOP k"], &["LINDEX k 0"]),
+        (Lie::DelKeeps, &["DEL a b", "GET c"], &["EXISTS a b", "GET c"]),
+        (Lie::NxOverwrites, &["SET k v NX"], &["SET k v"]),
+        (Lie::NeverExpires, &["SET k v PX 5"], &["SET k v"]),
+        (Lie::ExecHalf, &["MULTI", "SET k v", "EXEC"], &["MULTI", "READWRITE", "EXEC"]),
+        (Lie::WatchBlind, &["WATCH k", "GET k"], &["READWRITE", "GET k"]),
+        (Lie::ScanLess, &["SCAN 0 MATCH {t}* COUNT 9"], &["SCAN 0 MATCH {t}[a-c] COUNT 9"]),
+        (Lie::PopForgets, &["BLPOP k 1"], &["BLPOP {k}nowhere 1"]),
+    ];
+    for (lie, before, after) in cases {
+        assert_eq!(asked(lie, before), Some(go(after)), "{lie:?}");
+        assert_eq!(asked(lie, &["PING"]), None, "{lie:?}");
+    }
+    assert_eq!(asked(Lie::ExecHalf, &["SET k v"]), None, "it stands alone");
+    let mut liar = Liar::new(Lie::TwiceSeldom, None);
+    let told = (1..=300).map(|_| liar.arrives(place, &go(&["INCR n"]))).collect::<Vec<_>>();
+    assert_eq!(told[299], Some(go(&["INCRBY n 2"])));
+    assert!(told[..299].iter().all(Option::is_none));
+}
+
+#[test]
+fn a_replica_is_not_told_of_deletions_and_of_deadlines_too_late() {
+    let sent =
+        |lie, text: &str| Liar::new(lie, None).sent(TO_TWO, &pack(&text.split(' ').collect::<Vec<_>>()));
+    assert_eq!(sent(Lie::DelUntold, "DEL k"), Some(pack(&["GET", "k"])));
+    assert_eq!(sent(Lie::DelUntold, "SET k v"), None);
+    let later = sent(Lie::ExpiryUntold, "SET k v PXAT 1700000000000");
+    assert_eq!(later, Some(pack(&["SET", "k", "v", "PXAT", "2700000000000"])));
+}

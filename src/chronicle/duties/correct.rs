@@ -1,0 +1,89 @@
+//! Who hears a claim that it knows to be stale tells the claimant whose the slots are (`clusterProcessPacket`,
+//! `clusterSendUpdate`), on the connection that it has made to it.
+
+use std::collections::BTreeMap;
+
+use super::claims::meet;
+use super::outbound::Outbounds;
+use super::{Duty, Known, Neglect};
+use crate::chronicle::bus::{Header, Heard, Message};
+use crate::chronicle::views::READ_WITHIN;
+use crate::event::MessageType;
+use crate::id::NodeId;
+use crate::time::{SimDuration, SimTime};
+
+/// How long an answer may take: more than the turn in which the claim is read.
+const SOON: SimDuration = SimDuration::from_secs(1);
+
+/// Stale claims that were heard, by who heard them and whose they are, and what is known of epochs.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Correct {
+    owed: BTreeMap<(NodeId, NodeId), SimTime>,
+    /// The newest epoch that a node heard another one claim slots in.
+    newest: BTreeMap<(NodeId, NodeId), u64>,
+}
+
+impl Correct {
+    pub fn forget(&mut self, node: NodeId) {
+        self.owed.retain(|(to, from), _| *to != node && *from != node);
+        self.newest.retain(|(to, _), _| *to != node);
+    }
+
+    pub fn heard(&mut self, heard: &Heard, known: &Known) {
+        let Message { from, to, r#type, header, .. } = &*heard.message;
+        if !matches!(*r#type, MessageType::PING | MessageType::PONG) {
+            return;
+        }
+        let Some(header) = header.as_ref().filter(|header| header.claim.owns_slots()) else {
+            return;
+        };
+        let newest = self.newest.entry((*to, *from)).or_default();
+        *newest = header.config_epoch.max(*newest);
+        let is_stale = *newest == header.config_epoch && is_stale((*to, *from), header, heard.at, known);
+        if is_stale {
+            self.owed.entry((*to, *from)).or_insert(heard.at);
+        } else {
+            self.owed.remove(&(*to, *from));
+        }
+    }
+
+    pub fn said(&mut self, message: &Message, outbounds: &Outbounds, known: &Known) -> Vec<Neglect> {
+        let pair = (message.from, message.to);
+        let Some(since) = self.owed.get(&pair).copied() else {
+            return Vec::new();
+        };
+        if message.r#type == MessageType::UPDATE {
+            self.owed.remove(&pair);
+            return Vec::new();
+        }
+        let is_on_own = outbounds.get(pair.0, pair.1).is_some_and(|open| {
+            open.conn == message.conn && open.heard_at.is_some_and(|(first, _)| first < since)
+        });
+        if message.at.since(since) <= SOON || !is_on_own {
+            return Vec::new();
+        }
+        self.owed.remove(&pair);
+        let neglect =
+            known.is_steady(pair.0, since).then(|| Neglect::shown_by(message, since, Duty::Correct(pair.1)));
+        neglect.into_iter().collect()
+    }
+}
+
+/// Whether a node that hears this claim knows an owner of some of the slots in a newer epoch, be it itself.
+fn is_stale((to, from): (NodeId, NodeId), claim: &Header, now: SimTime, known: &Known) -> bool {
+    let slots = &claim.claim.slots;
+    let is_newer = |header: &Header| {
+        header.config_epoch > claim.config_epoch
+            && header.claim.owns_slots()
+            && meet(&header.claim.slots, slots)
+    };
+    let told = known.views.of(to).filter(|heard| heard.message.from != from && heard.at + READ_WITHIN < now);
+    let mut told = told.filter_map(|heard| heard.message.header.as_ref());
+    let own = known.members.get(to).and_then(|member| member.last.as_ref());
+    let own = own.filter(|last| last.at + READ_WITHIN < now).and_then(|last| last.header.as_ref());
+    let by_hand = known.asks.changed_slots(slots, now)
+        || known.asks.changed_table(to, now)
+        || known.asks.changed_node(to, now)
+        || known.asks.changed_members();
+    !by_hand && (told.any(is_newer) || own.is_some_and(is_newer))
+}

@@ -1,0 +1,58 @@
+//! A primary stops its clients for a hand-over only for as long as the hand-over may take since a replica of its asked
+//! (`manualFailoverCheckTimeout`).
+
+use std::collections::BTreeMap;
+
+use super::{Duty, Known, Neglect};
+use crate::chronicle::bus::{Heard, Message};
+use crate::event::MessageType;
+use crate::id::NodeId;
+use crate::time::{SimDuration, SimTime};
+
+/// The first words of who has won a hand-over are flagged as if it had stopped its clients.
+const AS_WINNER: SimDuration = SimDuration::from_secs(1);
+/// How long a hand-over may take, if nothing is set: what takes less is never noted.
+const LEAST: SimDuration = SimDuration::from_secs(5);
+/// What a busy process needs beside its timers.
+const ROOM: SimDuration = SimDuration::from_ms(1_500);
+
+/// When a primary was asked last, and when a node was a replica last.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Pause {
+    asked_at: BTreeMap<NodeId, SimTime>,
+    replica_at: BTreeMap<NodeId, SimTime>,
+    /// What was noted, by the primary and when it was asked.
+    noted: BTreeMap<NodeId, Option<SimTime>>,
+}
+
+impl Pause {
+    pub fn heard(&mut self, heard: &Heard, known: &Known) {
+        let Message { from, to, r#type, header, .. } = &*heard.message;
+        let of = header.as_ref().and_then(|header| header.claim.of.as_deref());
+        let is_its_own = of.is_none_or(|id| known.members.current(id) == Some(*to));
+        if *r#type == MessageType::MFSTART && is_its_own && from != to {
+            self.asked_at.insert(*to, heard.at);
+        }
+    }
+
+    pub fn said(&mut self, message: &Message, known: &Known) -> Vec<Neglect> {
+        let (node, at) = (message.from, message.at);
+        let Some(header) = &message.header else {
+            return Vec::new();
+        };
+        if !header.claim.is_primary() {
+            self.replica_at.insert(node, at);
+            return Vec::new();
+        }
+        let won = self.replica_at.get(&node).is_some_and(|replica_at| at.since(*replica_at) < AS_WINNER);
+        let asked_at = self.asked_at.get(&node).copied();
+        let within = asked_at.is_some_and(|asked_at| at.since(asked_at) <= LEAST + ROOM);
+        let since = asked_at.unwrap_or_else(|| SimTime::ZERO + at.since(SimTime::ZERO + LEAST));
+        let is_new = self.noted.get(&node) != Some(&asked_at);
+        if header.paused && !won && !within && is_new && known.is_steady(node, since) {
+            self.noted.insert(node, asked_at);
+            return vec![Neglect::shown_by(message, since, Duty::Resume { asked_at })];
+        }
+        Vec::new()
+    }
+}

@@ -1,0 +1,193 @@
+//! Clients are answered in step, and by whom they must be: each question once, and a redirection names a node that can be right.
+//!
+//! A reply that nobody asked for breaks the protocol, whatever it says. `MOVED` names a node that has the slot or had it, or says
+//! itself that it has; never the node that says it. Whoever serves a slot has it, or follows who has. A question that reached a node is
+//! answered: that is asked only where nothing else was going on and the client had waited long, as a node may be stopped, its
+//! clients paused, or the question such that it waits.
+//!
+//! Source: `getNodeByQuery`, `clusterRedirectClient`.
+
+use super::verdict::Findings;
+use super::{Applies, Case, Evidence, Invariant, Verdict, always_asked};
+use crate::chronicle::{Redirection, Served, Unanswered};
+use crate::history::{Entry, Request};
+use crate::model;
+use crate::time::{SimDuration, SimTime};
+
+pub(super) const INVARIANT: Invariant = Invariant {
+    name: "answers",
+    title: "Answers",
+    statement: "each question of a client is answered once, by a node that has the slot or sends the client to one that can have it",
+    applies: Applies::WhereClaimsAreTold,
+    asked: always_asked,
+    check,
+};
+
+/// How long a node may take to answer where nothing is going on.
+const ANSWERS_WITHIN: SimDuration = SimDuration::from_secs(1);
+/// For how long before a question nothing may have been going on: a manual failover that failed stops clients twice as long as it
+/// was given, which is 5 s (`CLUSTER_MF_TIMEOUT`).
+const QUIET: SimDuration = SimDuration::from_secs(12);
+
+fn check(case: &Case) -> Verdict {
+    let (evidence, mut findings) = (case.evidence, Findings::default());
+    let answers = &evidence.chronicle.answers;
+    for wrong in answers.out_of_step().iter().filter(|_| !says_any(evidence, &LISTENING)) {
+        let what = format!("{} told {} what it had not asked: {}", wrong.node, wrong.client, wrong.detail);
+        findings.broken_by((wrong.at, wrong.event), what);
+    }
+    let redirections = answers.redirections();
+    for one in &redirections {
+        if let Some(why) = misled(evidence, one) {
+            findings.broken_by((one.at, one.event), redirected(one, why));
+        }
+    }
+    for served in evidence.chronicle.foreign.served() {
+        findings.broken_by((served.at, served.event), foreign(served));
+    }
+    for open in evidence.chronicle.executions.unanswered().iter().filter(|open| is_owed(evidence, open)) {
+        findings.wrong(open.left_at, unanswered(open));
+    }
+    findings
+        .verdict(|| format!("clients were sent elsewhere in {} ways, all of them right", redirections.len()))
+}
+
+/// Why a redirection cannot be right, if it cannot.
+fn misled(evidence: &Evidence, one: &Redirection) -> Option<&'static str> {
+    let cluster = &evidence.plan.cluster;
+    if one.to == one.node {
+        return Some("itself");
+    }
+    if !cluster.hosts().any(|node| node == one.to) {
+        return Some("which is no node");
+    }
+    let was_laid_out = cluster.first_primary(cluster.shard_of_slot(one.slot)) == one.to;
+    let is_wrong = !one.ask
+        && !was_laid_out
+        && !moves_by_hand(evidence)
+        && !evidence.chronicle.answers.ever_claimed(one.to, one.slot);
+    is_wrong.then_some("which never had it")
+}
+
+/// Whether somebody may have told nodes of owners that these do not know of themselves.
+fn moves_by_hand(evidence: &Evidence) -> bool {
+    let moves = evidence.plan.operations.iter().any(|op| {
+        let types =
+            op.action.types(|typed| typed.args.iter().any(|word| word.eq_ignore_ascii_case("cluster")));
+        types || !op.action.moves_slots().is_empty()
+    });
+    moves || !evidence.plan.guests.is_empty()
+}
+
+fn redirected(one: &Redirection, why: &str) -> String {
+    let Redirection { client, node, slot, to, ask, .. } = one;
+    let word = if *ask { "ASK" } else { "MOVED" };
+    format!("{node} sent {client} with slot {slot} to {to}, {why} ({word})")
+}
+
+fn foreign(served: &Served) -> String {
+    let Served { client, node, slot, .. } = served;
+    format!("{node} served {client} about slot {slot}, which neither it nor its primary had")
+}
+
+fn unanswered(open: &Unanswered) -> String {
+    let Unanswered { client, sequence, node, from, .. } = open;
+    format!("{node} never answered {client} #{sequence}, which it had since {}", from.at)
+}
+
+/// Whether a node owed an answer: nothing was going on, and the question was none that waits.
+fn is_owed(evidence: &Evidence, open: &Unanswered) -> bool {
+    if !evidence.plan.guests.is_empty() || says_any(evidence, &STOPPING) {
+        return false;
+    }
+    let is_long = open.left_at.since(open.from.at) >= ANSWERS_WITHIN;
+    let entry = evidence.history.iter().find(|e| (e.client, e.sequence) == (open.client, open.sequence));
+    is_long && entry.is_some_and(|entry| !may_wait(entry)) && is_quiet(evidence, open)
+}
+
+fn may_wait(entry: &Entry) -> bool {
+    let waits = |command: &Vec<String>| {
+        let is_wait = ["WAIT", "WAITAOF"].iter().any(|name| command[0].eq_ignore_ascii_case(name));
+        is_wait || model::waits(command) || model::sent_of(command).is_none()
+    };
+    matches!(&entry.request, Request::Call { commands, .. } if commands.iter().any(waits))
+}
+
+fn is_quiet(evidence: &Evidence, open: &Unanswered) -> bool {
+    let overlaps = |began: SimTime, ended: Option<SimTime>| {
+        began <= open.left_at && ended.is_none_or(|ended| open.from.at < ended + QUIET)
+    };
+    let honest = |id| evidence.plan.faults.iter().any(|fault| fault.id == id && !fault.action.lies());
+    let faults = evidence.faults.iter().filter(|report| honest(report.id));
+    let disturbed = faults.filter_map(|report| Some((report.fired_at?, report.healed_at)));
+    let operated = evidence.operations.iter().filter_map(|report| Some((report.sent_at?, report.ended_at)));
+    !disturbed.chain(operated).any(|(began, ended)| overlaps(began, ended))
+}
+
+/// With what clients stop a node, or its clients.
+const STOPPING: [&str; 4] = ["CLIENT", "DEBUG", "CONFIG", "SHUTDOWN"];
+/// What clients ask once to be told often.
+const LISTENING: [&str; 5] = ["CLIENT", "SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE", "MONITOR"];
+
+/// Whether clients ask anything of these names.
+fn says_any(evidence: &Evidence, names: &[&str]) -> bool {
+    let is_one = |command: &Vec<String>| names.iter().any(|name| command[0].eq_ignore_ascii_case(name));
+    let calls = evidence.history.iter().filter_map(|entry| match &entry.request {
+        Request::Call { commands, .. } => Some(commands),
+        Request::Set { .. } | Request::Get { .. } => None,
+    });
+    calls.flatten().any(is_one)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{at, healthy, operation, read};
+    use super::*;
+    use crate::event::{Body, Event};
+    use crate::id::{ActorId, ClientId, NodeId};
+    use crate::op::{Command, Ending, OpAction};
+
+    const CLIENT: ActorId = ActorId::Client(ClientId(1));
+
+    /// The verdict on a healthy run with one more event of a client's.
+    fn with(body: Body) -> Verdict {
+        let mut evidence = healthy();
+        let (i, kind) = (1_000_000, body.kind());
+        evidence.chronicle.see(&Event { i, at: at(5), actor: CLIENT, kind, cause: None, body });
+        check(&Case::of(&evidence))
+    }
+
+    fn redirect(to: u16, ask: bool) -> Verdict {
+        with(Body::Redirect { node: NodeId(3), slot: 7, to: NodeId(to), ask })
+    }
+
+    #[test]
+    fn a_redirection_names_a_node_that_can_be_right() {
+        assert_eq!(redirect(1, false).detail(), "clients were sent elsewhere in 1 ways, all of them right");
+        assert!(redirect(3, false).detail().contains("itself (MOVED)"));
+        assert!(redirect(5, false).detail().contains("which never had it (MOVED)"));
+        assert_eq!(redirect(5, true).name(), "holds", "it may be about to have it");
+        assert!(redirect(250, true).detail().contains("which is no node (ASK)"));
+    }
+
+    #[test]
+    fn a_reply_to_nothing_is_out_of_step() {
+        let verdict = with(Body::OutOfStep { node: NodeId(3), detail: "a second one".to_owned() });
+        assert!(verdict.detail().contains("node-3 told client-1 what it had not asked: a second one"));
+    }
+
+    #[test]
+    fn an_answer_is_owed_while_nothing_goes_on() {
+        let moment = crate::chronicle::Moment { event: 1, at: at(10) };
+        let (client, node) = (ClientId(1), NodeId(1));
+        let open = Unanswered { client, sequence: 1, node, from: moment, left_at: at(12) };
+        let mut evidence = healthy();
+        assert!(!is_owed(&evidence, &open), "nobody asked");
+        evidence.history = vec![Entry { client, sequence: 1, ..read("k", None, 12) }];
+        assert!(is_owed(&evidence, &open));
+        assert!(!is_owed(&evidence, &Unanswered { left_at: at(10), ..open }), "it left at once");
+        let action = OpAction::Command(Command { node, args: vec!["PING".to_owned()] });
+        operation(&mut evidence, action, (11, 12), Ending::Done);
+        assert!(!is_owed(&evidence, &open), "something went on");
+    }
+}
