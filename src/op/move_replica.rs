@@ -36,7 +36,7 @@ impl OpKind for MoveReplica {
         Entry::default().with("node", self.node).with("to", self.to)
     }
 
-    // Not drawn yet: replicas that migrate by themselves meanwhile are not followed to the shard where they may end.
+    // Not drawn yet: no campaign has shown that the judge is silent, which follows replicas that migrate by themselves.
     fn weight(_: Layout) -> u64 {
         0
     }

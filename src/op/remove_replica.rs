@@ -30,7 +30,7 @@ impl OpKind for RemoveReplica {
         Entry::default().with("node", self.node)
     }
 
-    // Not drawn yet: a node that not all had forgotten before a fault came is judged as a member.
+    // Not drawn yet: no campaign has shown that the judge is silent, to which a node that leaves may be half forgotten.
     fn weight(_: Layout) -> u64 {
         0
     }
