@@ -83,13 +83,7 @@ impl Sessions {
 
     /// No connections yet, for `owner`; their handles are those after `handles`, so that several can belong to one owner.
     pub fn numbered_from(owner: ActorId, handles: u64) -> Self {
-        Sessions {
-            owner,
-            login: None,
-            handles,
-            connections: BTreeMap::new(),
-            out_of_step: Vec::new(),
-        }
+        Sessions { owner, login: None, handles, connections: BTreeMap::new(), out_of_step: Vec::new() }
     }
 
     /// The same, where nodes want a password.
