@@ -67,8 +67,13 @@ impl Visits {
 
     /// Closes all connections of a fault.
     pub fn end(&mut self, fault: FaultId, out: &mut Out) {
-        let own = self.open.extract_if(.., |_, open| open.errand.fault == fault);
-        own.for_each(|(handle, _)| close(handle, out));
+        self.open.retain(|handle, open| {
+            let is_own = open.errand.fault == fault;
+            if is_own {
+                close(*handle, out);
+            }
+            !is_own
+        });
     }
 
     /// Takes what arrived at a connection; at one that is closed, nothing.
