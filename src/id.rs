@@ -68,6 +68,8 @@ pub enum Host {
     Operator,
     /// The validator's machine, 10.2.0.2; faults never touch its links.
     Validator,
+    /// The machine of whoever belongs to nobody, 10.2.0.3.
+    Stranger,
 }
 
 impl ActorId {
@@ -111,12 +113,13 @@ impl Host {
             Host::Guest(GuestId(n)) => n,
             Host::Operator => 1,
             Host::Validator => 2,
+            Host::Stranger => 3,
         }
         .to_be_bytes();
         let net = match self {
             Host::Node(_) => 0,
             Host::Client(_) => 1,
-            Host::Operator | Host::Validator => 2,
+            Host::Operator | Host::Validator | Host::Stranger => 2,
             Host::Guest(_) => 3,
         };
         Ipv4Addr::new(10, net, high, low)
@@ -132,6 +135,7 @@ impl Host {
             (10, 3, 1..) => Some(Host::Guest(GuestId(n))),
             (10, 2, 1) => Some(Host::Operator),
             (10, 2, 2) => Some(Host::Validator),
+            (10, 2, 3) => Some(Host::Stranger),
             _ => None,
         }
     }
@@ -184,6 +188,7 @@ impl fmt::Display for Host {
             Host::Guest(g) => g.fmt(f),
             Host::Operator => f.write_str("operator"),
             Host::Validator => f.write_str("validator"),
+            Host::Stranger => f.write_str("stranger"),
         }
     }
 }
@@ -221,6 +226,9 @@ impl FromStr for Host {
     type Err = UnknownName;
 
     fn from_str(text: &str) -> Result<Self, UnknownName> {
+        if text == "stranger" {
+            return Ok(Host::Stranger);
+        }
         match text.parse()? {
             ActorId::Node(n) => Ok(Host::Node(n)),
             ActorId::Client(c) => Ok(Host::Client(c)),

@@ -14,7 +14,7 @@ use crate::op::OpId;
 /// One end of a connection: its owner, and the owner's own name for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct End {
-    /// A node, a client, the operator or the validator.
+    /// A node, a client, the operator, the validator, or chaos for strangers.
     pub owner: ActorId,
     /// Unique among the owner's ends.
     pub handle: u64,
@@ -226,6 +226,8 @@ pub enum ChaosMessage {
     /// The operator starts a node that is down, with an empty data directory or with what it left there, and with another
     /// server if one is named.
     StartNode { node: NodeId, empty: bool, server: Option<String> },
+    /// The settings that a fault changed are what they were.
+    Restored { fault: FaultId },
     /// A timer of chaos's own.
     Tick { token: u64 },
     /// No further fault is fired; those that were are healed in their time.
@@ -243,6 +245,10 @@ pub enum OperatorMessage {
     Go { op: OpId },
     /// Tell chaos who these targets are right now.
     Resolve { fault: FaultId, targets: Vec<Target> },
+    /// Change settings of a node for a fault.
+    Adjust { fault: FaultId, node: NodeId, set: Vec<(&'static str, String)> },
+    /// Undo that.
+    Restore { fault: FaultId },
     /// A message of the cluster bus went by that belongs to a failover.
     BusSeen { node: NodeId, to: NodeId, summary: BusSummary },
     /// A node's process ended, or was started again.

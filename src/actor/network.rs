@@ -430,6 +430,7 @@ fn host_of(actor: ActorId) -> Option<Host> {
         ActorId::Guest(guest) => Some(Host::Guest(guest)),
         ActorId::Operator => Some(Host::Operator),
         ActorId::Validator => Some(Host::Validator),
+        ActorId::Chaos => Some(Host::Stranger),
         _ => None,
     }
 }

@@ -31,6 +31,9 @@ pub enum SessionError {
     Server(ServerError),
 }
 
+/// The tag of a login, whose answer is nobody's.
+const LOGIN: u64 = u64::MAX;
+
 /// What became of one ask.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answer {
@@ -53,6 +56,8 @@ impl Answer {
 #[derive(Debug)]
 pub struct Sessions {
     owner: ActorId,
+    /// What is said first on each connection, if nodes want a password.
+    login: Option<Vec<u8>>,
     /// Handles given out so far; a handle is never used again.
     handles: u64,
     connections: BTreeMap<NodeId, Connection>,
@@ -78,7 +83,12 @@ impl Sessions {
 
     /// No connections yet, for `owner`; their handles are those after `handles`, so that several can belong to one owner.
     pub fn numbered_from(owner: ActorId, handles: u64) -> Self {
-        Sessions { owner, handles, connections: BTreeMap::new(), out_of_step: Vec::new() }
+        Sessions { owner, login: None, handles, connections: BTreeMap::new(), out_of_step: Vec::new() }
+    }
+
+    /// The same, where nodes want a password.
+    pub fn with_password(self, password: Option<&str>) -> Self {
+        Sessions { login: password.map(|password| resp::pack(&["AUTH", password])), ..self }
     }
 
     /// Asks `node`; the answer carries `tag`.
@@ -106,7 +116,9 @@ impl Sessions {
         let end = End { owner: self.owner, handle: self.handles };
         let to = SocketAddrV4::new(Host::Node(node).address(), CLIENT_PORT);
         tell(NetworkMessage::Dial { from: end, local_port: 0, to }, out);
-        Connection { end, unsent: Some(Vec::new()), pending: VecDeque::new(), decoder: Decoder::default() }
+        let pending = self.login.iter().map(|_| LOGIN).collect();
+        let unsent = Some(self.login.clone().unwrap_or_default());
+        Connection { end, unsent, pending, decoder: Decoder::default() }
     }
 
     /// Takes what arrived at one of the owner's ends; ends already closed are passed over.
@@ -146,6 +158,7 @@ impl Sessions {
                 Ok(None) => return answers,
                 Err(malformed) => break malformed.to_string(),
                 Ok(Some(value)) => match connection.pending.pop_front() {
+                    Some(LOGIN) => {}
                     Some(tag) => answers.push(Answer { node, tag, result: sorted(value) }),
                     None => break "a reply that nobody asked for".to_owned(),
                 },
@@ -190,7 +203,7 @@ impl Sessions {
             SessionError::Lost(why.to_owned())
         };
         let failed = |tag| Answer { node, tag, result: Err(error.clone()) };
-        connection.pending.into_iter().map(failed).collect()
+        connection.pending.into_iter().filter(|tag| *tag != LOGIN).map(failed).collect()
     }
 }
 

@@ -19,6 +19,7 @@ const MOST_TELLING: &[&str] = &[
     "no_crash",
     "no_livelock",
     "no_deadlock",
+    "security",
     "replication_stream",
     "votes",
     "elections",

@@ -76,6 +76,15 @@ fn matrix(tried: &[(&Saboteur, Tried)]) -> String {
     let [caught, missed, never] = [Verdict::Caught, Verdict::Missed, Verdict::NeverFired].map(count);
     let all = counted(tried.len() as u64, "saboteur");
     let _ = write!(text, "\n{all}: {caught} caught, {missed} missed, {never} never fired");
+    let is_hit = |name: &str| {
+        tried
+            .iter()
+            .any(|(saboteur, tried)| saboteur.catches.contains(&name) && tried.violated.contains(&name))
+    };
+    let unhit: Vec<&str> = CATALOGUE.iter().map(|one| one.name).filter(|name| !is_hit(name)).collect();
+    if !unhit.is_empty() {
+        let _ = write!(text, "\nhit by none of them: {}", unhit.join(", "));
+    }
     text
 }
 
@@ -99,7 +108,10 @@ mod tests {
         let unseen = Tried { fired: true, violated: vec![] };
         let idle = Tried { fired: false, violated: vec![] };
         let text = matrix(&[(saboteur, seen), (saboteur, unseen), (saboteur, idle)]);
-        assert!(text.ends_with("3 saboteurs: 1 caught, 1 missed, 1 never fired"), "{text}");
+        assert!(
+            text.contains("\n3 saboteurs: 1 caught, 1 missed, 1 never fired\nhit by none of them: "),
+            "{text}"
+        );
         let cells = |invariant| ['C', 'M', 'o'].map(|cell| text.matches(cell).count() > invariant);
         assert_eq!(cells(0), [true; 3]);
     }

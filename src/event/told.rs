@@ -66,6 +66,8 @@ pub enum Told {
         #[serde(skip_serializing_if = "Vec::is_empty", default)]
         nodes: Vec<Option<NodeId>>,
     },
+    /// To chaos: the settings that a fault changed are what they were.
+    Restored { fault: FaultId },
     /// To chaos: the clients are through.
     LastCall,
     /// To chaos: the operator starts a node that is down.
@@ -97,6 +99,10 @@ pub enum Told {
     Go { op: OpId },
     /// To the operator: who are these targets right now?
     Resolve { fault: FaultId, targets: Vec<Target> },
+    /// To the operator: change settings of a node for a fault, each a name and a value.
+    Adjust { fault: FaultId, node: NodeId, set: Vec<(String, String)> },
+    /// To the operator: undo that.
+    Restore { fault: FaultId },
     /// To the operator: a message of the cluster bus went by that belongs to a failover.
     BusSeen { node: NodeId, to: NodeId, bus: BusSummary },
     /// To the operator: a node's process ended, or was started again.

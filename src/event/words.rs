@@ -137,6 +137,8 @@ words! {
     };
     /// What a fault did is undone.
     Effect Injected "heal" Heal { fault: FaultId, text: String };
+    /// What a server answers a stranger of that fault, at the port of the bus or at the one for clients: its begin.
+    Observation Noted "stranger_got" StrangerGot { fault: FaultId, node: NodeId, bus: bool, text: String };
     /// An operation is sent to the cluster.
     Effect Injected "operation" Operation { op: OpId, text: String };
     /// A guest writes to a connection, which is what it does to the cluster.

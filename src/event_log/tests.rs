@@ -164,6 +164,7 @@ fn bodies(number: u64, small: u16, flag: bool, text: &str, host: Host) -> Vec<Bo
         },
         Body::Account { node, topic: Topic::Slots, said: said(number, text(), flag) },
         Body::Verdict { invariant: text(), verdict: text(), detail: text() },
+        Body::StrangerGot { fault: FaultId(small), node: NodeId(small), bus: flag, text: text() },
     ]
 }
 
@@ -311,6 +312,7 @@ fn the_format_is_these_bytes() {
             {"i":44,"at":440,"actor":"network","kind":"observation","cause":43,"what":"probe","node":3,"state":"unknown","rows":[{"member":"node-3","role":"primary","epoch":7,"slots":[[0,3]],"doubt":"pfail"},{"member":"a \"text\"\n","role":"replica","of":"a \"text\"\n"}],"gone":["a \"text\"\n"]}
             {"i":45,"at":450,"actor":"network","kind":"observation","cause":44,"what":"account","node":3,"topic":"slots","said":[null,7,"a \"text\"\n"]}
             {"i":46,"at":460,"actor":"network","kind":"verdict","cause":45,"what":"verdict","invariant":"a \"text\"\n","verdict":"a \"text\"\n","detail":"a \"text\"\n"}
+            {"i":47,"at":470,"actor":"network","kind":"observation","cause":46,"what":"stranger_got","fault":3,"node":3,"bus":true,"text":"a \"text\"\n"}
         "#]],
     );
 }
@@ -340,7 +342,7 @@ fn what_was_pushed_is_read_and_the_digest_is_the_one_of_the_bytes() {
     let log = sink.bytes();
     assert_eq!(log, log_of(&events));
     assert_eq!((summary.events, summary.bytes), (events.len() as u64, log.len() as u64));
-    check(&summary.sha256, expect!["4e727209eb484cd8d68ca3979727b0c2ec85bc566680e225729b3f32c813e9df"]);
+    check(&summary.sha256, expect!["0ecaf8f23bcd7881069586d79dea3fd67d1ae6c5af2d2890b7d2c3c8a5d23fba"]);
     let reader = LogReader::new(&log[..]).expect("a log");
     assert_eq!(reader.header(), &header());
     assert_eq!(reader.map(|event| event.expect("an event")).collect::<Vec<_>>(), events);
@@ -391,10 +393,10 @@ fn a_line_that_a_crash_cut_off_is_left_out_and_told() {
     check(
         &[read(&log), read(&log[..last]), read(&log[..last - 1]), read(&log[..last - 80])].join("\n"),
         expect![[r#"
-            47 events, truncated: false, error: none
-            47 events, truncated: false, error: none
-            46 events, truncated: true, error: none
-            46 events, truncated: true, error: none"#]],
+            48 events, truncated: false, error: none
+            48 events, truncated: false, error: none
+            47 events, truncated: true, error: none
+            47 events, truncated: true, error: none"#]],
     );
 }
 
@@ -444,11 +446,11 @@ fn what_is_no_log_is_refused_by_name() {
             9 events, truncated: false, error: line 11 of the event log: time goes back from 80 ns to 79 ns
             9 events, truncated: false, error: line 11 of the event log: event 9 names event 9 as its cause
             0 events, truncated: false, error: line 2 of the event log: the kind of event 0 does not fit what happened
-            9 events, truncated: false, error: line 11 of the event log is no event: unknown variant `sleep`, expected one of `latency`, `held`, `picked`, `gap`, `ruled`, `split`, `order`, `phase`, `start`, `wake`, `deliver`, `link`, `signal`, `pause`, `rule`, `guest_start`, `timer`, `fault`, `heal`, `operation`, `guest_wrote`, `tell`, `dial`, `listen`, `sent`, `closed`, `log`, `exited`, `guest_program`, `output`, `guest_ended`, `child`, `file`, `livelock`, `deadlock`, `reply`, `operation_ended`, `invoke`, `complete`, `redirect`, `out_of_step`, `probe`, `account`, `verdict` at column 74
+            9 events, truncated: false, error: line 11 of the event log is no event: unknown variant `sleep`, expected one of `latency`, `held`, `picked`, `gap`, `ruled`, `split`, `order`, `phase`, `start`, `wake`, `deliver`, `link`, `signal`, `pause`, `rule`, `guest_start`, `timer`, `fault`, `heal`, `stranger_got`, `operation`, `guest_wrote`, `tell`, `dial`, `listen`, `sent`, `closed`, `log`, `exited`, `guest_program`, `output`, `guest_ended`, `child`, `file`, `livelock`, `deadlock`, `reply`, `operation_ended`, `invoke`, `complete`, `redirect`, `out_of_step`, `probe`, `account`, `verdict` at column 74
             0 events, truncated: false, error: line 2 of the event log is no event: `node-0` names no participant at column 30
             5 events, truncated: false, error: line 7 of the event log is no event: EOF while parsing a value at column 0
             5 events, truncated: false, error: line 7 of the event log is no event: invalid type: sequence, expected struct Event at column 0
-            46 events, truncated: false, error: line 48 of the event log is not UTF-8"#]],
+            47 events, truncated: false, error: line 49 of the event log is not UTF-8"#]],
     );
 }
 

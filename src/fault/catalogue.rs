@@ -6,7 +6,8 @@ use super::{
     Affliction, Aim, BusMessages, Children, Clock, ConnectionRefused, ConnectionReset, Disk, DiskCrash,
     Effect, Fault, FaultId, FaultKind, FileRule, FileVerdict, MachineLoss, NetworkBandwidth, NetworkJam,
     NetworkLatency, NetworkLoss, NetworkPartition, NetworkSplit, NetworkSwizzle, NetworkTail, ProcessKill,
-    ProcessPause, ProcessSlow, Sabotage, Signal, StaleLink, Swarm, Target, Ties, compound, trigger,
+    ProcessPause, ProcessSlow, Sabotage, Signal, StaleLink, Starved, Stranger, Swarm, Target, Ties, compound,
+    trigger,
 };
 use crate::id::{NodeId, ShardId};
 use crate::language::target;
@@ -178,6 +179,8 @@ catalogue! {
     MachineLoss,
     ProcessSlow,
     Sabotage,
+    Stranger,
+    Starved,
 }
 
 impl FaultAction {
@@ -200,7 +203,7 @@ impl FaultAction {
     pub fn ends_process(&self) -> Option<(Signal, Option<SimDuration>)> {
         match self.effect() {
             Effect::Signal { signal, restart_after } => Some((signal, restart_after)),
-            Effect::Crash { restart_after, .. } | Effect::Machine { restart_after } => {
+            Effect::Crash { restart_after, .. } | Effect::Machine { restart_after, .. } => {
                 Some((Signal::Kill, restart_after))
             }
             Effect::Pause
@@ -208,6 +211,8 @@ impl FaultAction {
             | Effect::Slow { .. }
             | Effect::Links { .. }
             | Effect::Bus { .. }
+            | Effect::Visit { .. }
+            | Effect::Set(_)
             | Effect::Lie(_) => None,
         }
     }
@@ -230,7 +235,7 @@ impl FaultAction {
 
     /// Whether it takes a machine's power away, so that what is on its disk for sure matters.
     pub fn loses_power(&self) -> bool {
-        matches!(self.effect(), Effect::Crash { .. })
+        matches!(self.effect(), Effect::Crash { .. } | Effect::Machine { leaves: Some(_), .. })
     }
 
     /// The shard it is aimed at, as far as the cluster is as it was laid out.

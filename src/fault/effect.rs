@@ -2,6 +2,7 @@
 //!
 //! The injector of faults knows these few effects and how each is undone, and not a single kind of fault.
 
+use super::stranger::{Port, Says};
 use super::{Affliction, BusRule, Channel, Direction, LatencyRange, Lie, Remains, Signal, Step};
 use crate::time::SimDuration;
 
@@ -38,6 +39,8 @@ pub enum Effect {
     Machine {
         /// How long after; never if absent.
         restart_after: Option<SimDuration>,
+        /// What its disk has then; all that was written if absent.
+        leaves: Option<Remains>,
     },
     /// Links between targets, or between targets and everyone else, are changed until the heal.
     Links {
@@ -56,6 +59,19 @@ pub enum Effect {
         both_ways: bool,
         /// Which messages, and what becomes of them.
         rule: BusRule,
+    },
+    /// Settings of the first target's server are others until the heal, or until its process ends.
+    Set(Vec<(&'static str, String)>),
+    /// A stranger dials the first target and speaks to it; what is left of the connections is closed with the heal.
+    Visit {
+        /// At which port.
+        port: Port,
+        /// What is said.
+        says: Says,
+        /// How many connections.
+        connections: u16,
+        /// What the words are drawn from.
+        words: u64,
     },
     /// The first target lies from now on, about the second one if there is one.
     Lie(Lie),

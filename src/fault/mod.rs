@@ -36,6 +36,8 @@ mod sabotage;
 mod shape;
 mod sides;
 mod stale_link;
+mod starved;
+pub mod stranger;
 pub mod trigger;
 
 use serde::{Deserialize, Serialize};
@@ -71,6 +73,8 @@ pub use process_pause::ProcessPause;
 pub use process_slow::ProcessSlow;
 pub use sabotage::Sabotage;
 pub use stale_link::StaleLink;
+pub use starved::{Policy, Resource, Starved};
+pub use stranger::Stranger;
 pub use trigger::{Moment, Tie, Ties, Trigger};
 
 use crate::id::NodeId;

@@ -59,6 +59,8 @@ pub struct Evidence {
     pub guests: Vec<GuestReport>,
     /// The keys that guests may have changed.
     pub guest_keys: GuestKeys,
+    /// What strangers were answered, in order of `at`.
+    pub strangers: Vec<StrangerReport>,
     /// Every end of a server process before the harness itself ended the run, in order of `at`.
     pub exits: Vec<ExitReport>,
     /// What servers wrote to disk and read from it, in order of `at`.
@@ -75,6 +77,19 @@ pub struct Evidence {
     pub resyncs: BTreeMap<NodeId, Resyncs>,
     /// The first event at an instant that is an operation, a fault, the end of a process or a takeover.
     pub notable: BTreeMap<SimTime, u64>,
+}
+
+/// What a server answered a stranger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StrangerReport {
+    /// When it was there.
+    pub at: SimTime,
+    /// Who answered.
+    pub node: NodeId,
+    /// Whether at the port of the bus.
+    pub bus: bool,
+    /// The begin of the answer, an error after a `-`.
+    pub text: String,
 }
 
 /// The keys that guests may have changed: what nobody else wrote there is theirs.

@@ -22,7 +22,7 @@ use self::processes::Processes;
 use self::takeovers::Takeovers;
 use self::views::Views;
 use super::Evidence;
-use super::evidence::{Findings, NodeEvidence, PrimaryChange, Resyncs};
+use super::evidence::{Findings, NodeEvidence, PrimaryChange, Resyncs, StrangerReport};
 use super::layout;
 use super::standing;
 use crate::chronicle::Chronicle;
@@ -47,6 +47,7 @@ pub struct Gatherer {
     processes: Processes,
     disk: Disk,
     guests: Guests,
+    strangers: Vec<StrangerReport>,
     takeovers: Takeovers,
     chronicle: Chronicle,
     resyncs: BTreeMap<NodeId, Resyncs>,
@@ -74,6 +75,7 @@ impl Gatherer {
             processes: Processes::default(),
             disk: Disk::default(),
             guests: Guests::of(plan),
+            strangers: Vec::new(),
             takeovers: Takeovers::default(),
             chronicle: Chronicle::new(plan),
             resyncs: BTreeMap::new(),
@@ -103,6 +105,10 @@ impl Gatherer {
             }
             (ActorId::Client(client), Body::Complete { sequence, outcome, node }) => {
                 self.history.complete((client, *sequence), outcome, (event.at, *node));
+            }
+            (_, Body::StrangerGot { node, bus, text, .. }) => {
+                let (at, node, bus, text) = (event.at, *node, *bus, text.clone());
+                self.strangers.push(StrangerReport { at, node, bus, text });
             }
             (_, Body::GuestWrote { commands, partial, .. }) => self.guests.wrote(commands, *partial),
             (ActorId::Guest(guest), body) => self.guests.see(guest, event.at, body),
@@ -173,6 +179,7 @@ impl Gatherer {
             notable: self.notable,
             guests: self.guests.reports,
             guest_keys: self.guests.keys,
+            strangers: self.strangers,
             exits: self.processes.exits,
             disk: self.disk.reports,
             livelocks: self.processes.livelocks,

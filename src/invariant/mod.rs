@@ -46,6 +46,7 @@ pub mod replies;
 pub mod roles;
 #[cfg(test)]
 pub(crate) mod sample;
+pub mod security;
 mod settings;
 pub mod shard_ids;
 pub mod single_owner;
@@ -153,6 +154,7 @@ pub static CATALOGUE: &[Invariant] = &[
     no_livelock::INVARIANT,
     no_deadlock::INVARIANT,
     guests::INVARIANT,
+    security::INVARIANT,
 ];
 
 /// What a server owes whatever comes in: it neither ends nor stands still over bytes.
@@ -240,7 +242,7 @@ mod tests {
         let mut evidence = healthy();
         evidence.lag_samples = vec![lag(2, 1, 10, 0)];
         evidence.plan.limits.max_lost_writes = Some(0);
-        evidence.plan.limits.guests = true;
+        (evidence.plan.limits.guests, evidence.plan.limits.security) = (true, true);
         let judged = judge(&evidence);
         assert!(judged.iter().all(|j| j.verdict.name() == "holds") && judged.len() == CATALOGUE.len());
         evidence.plan.limits.data_consistency = false;

@@ -63,6 +63,7 @@ pub fn healthy_of(shards: u16, replicas: u16) -> Evidence {
         operations: vec![],
         guests: vec![],
         guest_keys: Default::default(),
+        strangers: vec![],
         exits: vec![],
         disk: vec![],
         livelocks: vec![],

@@ -6,7 +6,8 @@
 use std::borrow::Cow;
 
 use super::Evidence;
-use super::evidence::OperationReport;
+use super::evidence::{FaultReport, OperationReport};
+use crate::fault::{Effect, Fault};
 use crate::id::NodeId;
 use crate::op::Op;
 use crate::time::{SimDuration, SimTime};
@@ -113,11 +114,25 @@ impl<'e> Settings<'e> {
         self.is_on(&["replica-read-only", "slave-read-only"], true)
     }
 
-    /// Whether keys without an expiry are evicted when memory is short: there is a limit, and a policy for all keys.
-    pub fn evicts_any_key(&self) -> bool {
-        let limit = self.text(&["maxmemory"]).and_then(|text| bytes(&text)).unwrap_or(0);
-        let policy = self.text(&["maxmemory-policy"]).unwrap_or_default().to_ascii_lowercase();
-        limit > 0 && policy.starts_with("allkeys-")
+    /// Whether keys without an expiry were evicted by then when memory was short: there was a limit, and a policy for all keys.
+    pub fn has_evicted_any_key(&self) -> bool {
+        self.has_evicted(|policy| policy.starts_with("allkeys-"))
+    }
+
+    /// Whether keys of any kind were evicted by then when memory was short.
+    pub fn has_evicted_keys(&self) -> bool {
+        self.has_evicted(|policy| policy.starts_with("allkeys-") || policy.starts_with("volatile-"))
+    }
+
+    fn has_evicted(&self, by: impl Fn(&str) -> bool) -> bool {
+        let evicts = |at: SimTime| {
+            let then = Settings { at, ..*self };
+            let limit = then.text(&["maxmemory"]).and_then(|text| bytes(&text)).unwrap_or(0);
+            let policy = then.text(&["maxmemory-policy"]).unwrap_or_default().to_ascii_lowercase();
+            limit > 0 && by(&policy)
+        };
+        let changes = self.steps().into_iter().map(|(at, _)| at);
+        changes.chain([SimTime::ZERO, self.at]).any(evicts)
     }
 
     fn is_on(&self, names: &[&str], otherwise: bool) -> bool {
@@ -128,8 +143,8 @@ impl<'e> Settings<'e> {
     fn text(&self, names: &[&str]) -> Option<String> {
         let is_it = |name: &str| names.iter().any(|known| known.eq_ignore_ascii_case(name));
         let mut written = self.evidence.plan.cluster.directive(names).map(str::to_owned);
-        let mut current = written.clone();
-        for step in self.steps() {
+        let (mut current, mut before) = (written.clone(), written.clone());
+        for (_, step) in self.steps() {
             match step {
                 Step::Started => current.clone_from(&written),
                 Step::Typed(args) if is_config(&args, "rewrite") => written.clone_from(&current),
@@ -138,20 +153,33 @@ impl<'e> Settings<'e> {
                     current = pairs.next_back().map(|pair| pair[1].clone()).or(current);
                 }
                 Step::Typed(_) => {}
+                Step::Adjusted(set) => {
+                    if let Some((_, value)) = set.into_iter().find(|(name, _)| is_it(name)) {
+                        before = current.replace(value);
+                    }
+                }
+                Step::Restored(set) => {
+                    if set.iter().any(|(name, _)| is_it(name)) {
+                        current.clone_from(&before);
+                    }
+                }
             }
         }
         current
     }
 
     /// What happened to the node until then that settings depend on, in order.
-    fn steps(&self) -> Vec<Step<'e>> {
+    fn steps(&self) -> Vec<(SimTime, Step<'e>)> {
         let starts = self.evidence.exits.iter().filter(|exit| exit.node == self.node);
         let starts = starts.filter_map(|exit| Some((exit.restarted_at?, Step::Started)));
         let typed = self.evidence.plan.operations.iter().zip(&self.evidence.operations);
         let typed = typed.filter_map(|(op, report)| self.typed(op, report));
-        let mut steps: Vec<(SimTime, Step)> = starts.chain(typed).filter(|(at, _)| *at <= self.at).collect();
+        let faults = self.evidence.plan.faults.iter().zip(&self.evidence.faults);
+        let starved = faults.filter(|(_, report)| report.hit.contains(&self.node)).flat_map(adjusted);
+        let all = starts.chain(typed).chain(starved);
+        let mut steps: Vec<(SimTime, Step)> = all.filter(|(at, _)| *at <= self.at).collect();
         steps.sort_by_key(|(at, _)| *at);
-        steps.into_iter().map(|(_, step)| step).collect()
+        steps
     }
 
     fn typed(&self, op: &'e Op, report: &OperationReport) -> Option<(SimTime, Step<'e>)> {
@@ -188,6 +216,18 @@ pub(super) fn typed(evidence: &Evidence) -> impl Iterator<Item = Done<'_>> {
 enum Step<'e> {
     Started,
     Typed(Cow<'e, [String]>),
+    /// A fault set these.
+    Adjusted(Vec<(&'static str, String)>),
+    /// A fault that set these was healed.
+    Restored(Vec<(&'static str, String)>),
+}
+
+/// What a fault did to settings, and when.
+fn adjusted<'e>((fault, report): (&Fault, &FaultReport)) -> Vec<(SimTime, Step<'e>)> {
+    let Effect::Set(set) = fault.action.effect() else { return Vec::new() };
+    let begun = report.fired_at.map(|at| (at, Step::Adjusted(set.clone())));
+    let over = report.healed_at.map(|at| (at, Step::Restored(set)));
+    begun.into_iter().chain(over).collect()
 }
 
 fn is_config(args: &[String], what: &str) -> bool {
@@ -214,8 +254,9 @@ fn bytes(text: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{at, healthy, kill, operation};
+    use super::super::sample::{at, healthy, hit, kill, operation};
     use super::*;
+    use crate::fault::{FaultId, Policy, Resource, Starved, Target, Trigger};
     use crate::op::{Command, Ending, OpAction};
 
     fn configured(pairs: &[(&str, &str)]) -> Evidence {
@@ -259,6 +300,29 @@ mod tests {
     }
 
     #[test]
+    fn what_a_fault_sets_counts_until_it_is_healed_and_evictions_are_remembered() {
+        let mut evidence = healthy();
+        let starved = Starved {
+            target: Target::Node(NodeId(1)),
+            of: Resource::Memory,
+            policy: Policy::VolatileLru,
+            to_kib: 100,
+            duration_ns: SimDuration::from_secs(5),
+        };
+        let trigger = Trigger::At { delay_ns: SimDuration::ZERO };
+        evidence.plan.faults.push(Fault { id: FaultId(1), trigger, action: starved.into() });
+        hit(&mut evidence, NodeId(1), 10, Some(15));
+        let limit = |s: u64| Settings::at(&evidence, NodeId(1), at(s)).text(&["maxmemory"]);
+        assert_eq!([limit(9), limit(12), limit(16)], [None, Some("102400".to_owned()), None]);
+        let evicted = |node: u16, s: u64| Settings::at(&evidence, NodeId(node), at(s)).has_evicted_keys();
+        assert_eq!(
+            [evicted(1, 9), evicted(1, 12), evicted(1, 90), evicted(2, 90)],
+            [false, true, true, false]
+        );
+        assert!(!Settings::at(&evidence, NodeId(1), at(90)).has_evicted_any_key());
+    }
+
+    #[test]
     fn a_refused_setting_changes_nothing() {
         let mut evidence = healthy();
         typed(&mut evidence, 1, 10, "CONFIG SET appendonly yes");
@@ -298,7 +362,7 @@ mod tests {
         ] {
             let evidence = configured(&[("maxmemory", limit), ("maxmemory-policy", policy)]);
             assert_eq!(
-                Settings::at(&evidence, NodeId(1), at(1)).evicts_any_key(),
+                Settings::at(&evidence, NodeId(1), at(1)).has_evicted_any_key(),
                 evicts,
                 "{limit} {policy}"
             );

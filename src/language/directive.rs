@@ -6,7 +6,7 @@
 use super::{Place, Problem};
 
 /// Directives that are refused by their whole name.
-const REFUSED: [(&str, &str); 48] = [
+const REFUSED: [(&str, &str); 47] = [
     ("port", PORTS),
     ("cluster-port", PORTS),
     ("bind", NETWORK),
@@ -47,7 +47,6 @@ const REFUSED: [(&str, &str); 48] = [
     ("aof-rewrite-cpulist", THREADS),
     ("bgsave-cpulist", THREADS),
     ("loadmodule", "modules run threads and read clocks that the simulation does not see"),
-    ("requirepass", LOGIN),
     ("masterauth", LOGIN),
     ("masteruser", LOGIN),
     ("primaryauth", LOGIN),
@@ -72,7 +71,7 @@ const CLUSTER: &str = "the fuzzer forms the cluster itself";
 const FILES: &str = "every node has files of its own, which the fuzzer reads";
 const PROCESS: &str = "the fuzzer starts, titles and ends the processes itself";
 const THREADS: &str = "threads beside the main one would make runs unrepeatable";
-const LOGIN: &str = "the simulated clients and nodes do not log in";
+const LOGIN: &str = "all log in as the default user, with the password that `requirepass` sets";
 
 /// What is wrong with a directive and its value, if anything is.
 pub fn problem(place: &Place, name: &str, value: &str) -> Option<Problem> {

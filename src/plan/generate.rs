@@ -5,9 +5,11 @@
 //! altogether (swarm testing: Groce and others, ISSTA 2012), because kinds hide each other's bugs.
 
 mod settings;
+mod story;
 
 use std::collections::BTreeMap;
 
+use self::story::Story;
 use crate::language::Layout;
 use crate::model::KINDS;
 use crate::rng::Stream;
@@ -27,18 +29,24 @@ pub struct Overrides {
 
 /// The scenario of a seed.
 pub fn generate(seed: u64, overrides: Overrides) -> Scenario {
-    let cluster = cluster(seed, overrides);
-    let layout = cluster.layout();
-    let (operations, failovers) = op::draw(seed, layout);
+    let mut cluster = cluster(seed, overrides);
+    let story = story::draw(seed, overrides, &mut cluster);
+    let Story { operations, chaos, works_s } = story.unwrap_or_else(|| drawn_apart(seed, cluster.layout()));
     Scenario {
         head: Head { name: name_of_seed(seed), seed: Some(seed) },
-        chaos: fault::draw(seed, layout, &failovers),
         network: network(seed),
-        workload: workload(seed),
+        workload: workload(seed, works_s),
         cluster: cluster.written(),
         operations,
+        chaos,
         ..Scenario::default()
     }
+}
+
+/// Operations and faults that are drawn one by one.
+fn drawn_apart(seed: u64, layout: Layout) -> Story {
+    let (operations, failovers) = op::draw(seed, layout);
+    Story { operations, chaos: fault::draw(seed, layout, &failovers), works_s: 0.0 }
 }
 
 /// The name of the scenario of a seed.
@@ -116,7 +124,8 @@ fn network(seed: u64) -> Network {
     Network { latency_ms: stream(seed, "network").weighted(&latencies), ..Network::default() }
 }
 
-fn workload(seed: u64) -> Workload {
+/// What clients do, for so many seconds at least.
+fn workload(seed: u64, works_s: f64) -> Workload {
     let patterns = [(2, Pattern::Mixed), (1, Pattern::ReadHeavy), (1, Pattern::WriteHeavy)];
     let intensities = [(5, Intensity::Low), (4, Intensity::Medium), (1, Intensity::High)];
     // A million keys: none is written twice, so that each loss is one that a later write cannot hide.
@@ -125,7 +134,7 @@ fn workload(seed: u64) -> Workload {
         enabled: Some(true),
         pattern: Some(stream(seed, "pattern").weighted(&patterns)),
         intensity: Some(stream(seed, "intensity").weighted(&intensities)),
-        duration: Some(stream(seed, "workload duration").tenths(100..=300)),
+        duration: Some(stream(seed, "workload duration").tenths(100..=300).max(works_s)),
         clients: Some(stream(seed, "clients").range(1..=8)),
         keys: stream(seed, "keys").weighted(&key_counts),
         mix: mix(seed),

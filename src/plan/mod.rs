@@ -200,6 +200,9 @@ pub struct Limits {
     /// Guests come to what is wanted of them; asked for where there are guests.
     #[serde(skip_serializing_if = "is_false")]
     pub guests: bool,
+    /// Who has not logged in gets nothing; asked for where there is a password.
+    #[serde(skip_serializing_if = "is_false")]
+    pub security: bool,
     /// How long after the last fault or operation all live nodes agree at the latest.
     pub max_convergence_ns: SimDuration,
     /// The longest replication lag that is tolerated once nothing is wrong.
@@ -237,6 +240,7 @@ impl Default for Limits {
             persistence: true,
             operations: true,
             guests: false,
+            security: false,
             max_convergence_ns: SimDuration::from_secs(30),
             max_replication_lag_ns: SimDuration::from_secs(5),
             max_write_gap_ns: None,
@@ -319,6 +323,11 @@ impl ClusterPlan {
     pub fn directive(&self, names: &[&str]) -> Option<&str> {
         let is_it = |name: &str| names.iter().any(|known| known.eq_ignore_ascii_case(name));
         self.config.iter().find(|(name, _)| is_it(name)).map(|(_, value)| value.as_str())
+    }
+
+    /// The password that every connection begins with, if nodes want one.
+    pub fn password(&self) -> Option<&str> {
+        self.directive(&["requirepass"]).filter(|password| !password.is_empty())
     }
 
     /// The shape of the cluster.

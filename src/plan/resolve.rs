@@ -53,6 +53,7 @@ pub fn resolve(scenario: &Scenario, seed: Option<u64>) -> Result<Plan, ResolveEr
     let working_ms = workload.as_ref().map_or(10_000, |workload| workload.duration_ns.as_ms());
     let (operations, faults) = actions::read(scenario, cluster.layout(), Draws { seed, working_ms })
         .map_err(ResolveError::Invalid)?;
+    let security = cluster.password().is_some();
     let plan = Plan {
         name: scenario.head.name.clone(),
         seed,
@@ -62,7 +63,7 @@ pub fn resolve(scenario: &Scenario, seed: Option<u64>) -> Result<Plan, ResolveEr
         operations,
         faults,
         workload,
-        limits: Limits { guests: !guests.is_empty(), ..limits(&scenario.validation) },
+        limits: Limits { guests: !guests.is_empty(), security, ..limits(&scenario.validation) },
         guests,
     };
     Ok(plan.foreseen())
@@ -189,6 +190,7 @@ fn limits(written: &Validation) -> Limits {
         persistence: written.persistence.unwrap_or(usual.persistence),
         operations: written.operations.unwrap_or(usual.operations),
         guests: usual.guests,
+        security: usual.security,
         max_convergence_ns: seconds(written.max_convergence_time).unwrap_or(usual.max_convergence_ns),
         max_replication_lag_ns: seconds(written.max_replication_lag).unwrap_or(usual.max_replication_lag_ns),
         max_write_gap_ns: seconds(written.max_write_gap),

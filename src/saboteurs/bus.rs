@@ -37,6 +37,17 @@ workload: {duration: 5}",
 workload: {duration: 5}",
     },
     Saboteur {
+        name: "ask-too-soon",
+        about: "replicas of a dead primary ask for votes before their time",
+        catches: &["candidates"],
+        body: "cluster: {shards: 3, replicas: 2, node_timeout_ms: 5000, formation: preset}
+chaos:
+  - {type: process_kill, node: 1, at: 2}
+  - {type: sabotage, lie: ask_unasked, node: 2, when: {log: Start of election, node: 2}}
+  - {type: sabotage, lie: ask_unasked, node: 3, when: {log: Start of election, node: 3}}
+workload: {duration: 20}",
+    },
+    Saboteur {
         name: "lead-alone",
         about: "a replica claims its primary's slots in a new epoch, elected by nobody",
         catches: &["elections"],
@@ -87,7 +98,7 @@ workload: {duration: 26}",
     Saboteur {
         name: "hide-doubts",
         about: "primaries tell nobody that they suspect a dead one, which is never replaced",
-        catches: &["slot_coverage", "duties"],
+        catches: &["slot_coverage", "duties", "failover_time"],
         body: "chaos:
   - {type: sabotage, lie: hide_doubts, node: 3, at: 1}
   - {type: sabotage, lie: hide_doubts, node: 5, at: 1}

@@ -131,6 +131,25 @@ workload: {duration: 6}
 validation: {max_convergence_time: 5}",
     },
     Saboteur {
+        name: "password-taken-away",
+        about: "a node wants no password any more, and a stranger asks it",
+        catches: &["security"],
+        body: "cluster: {node_timeout_ms: 2000, formation: preset, config: {requirepass: secret}}
+operations:
+  - {type: command, node: 1, args: [CONFIG, SET, requirepass, ''], delay: 2}
+chaos:
+  - {type: stranger, says: commands, node: 1, coordination: after_operation, operation: 1, duration: 2}
+workload: {duration: 6}",
+    },
+    Saboteur {
+        name: "guest-that-fails",
+        about: "a guest ends otherwise than it is to",
+        catches: &["guests"],
+        body: "guests:
+  - {name: failing, run: [sh, -c, 'exit 3'], at: 1, expect: {exit: 0}}
+workload: {duration: 4}",
+    },
+    Saboteur {
         name: "crash",
         about: "a server is made to crash",
         catches: &["no_crash"],

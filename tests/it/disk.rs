@@ -97,6 +97,21 @@ fn what_always_synchronises_survives_every_loss_of_power() {
 }
 
 #[test]
+fn a_machine_that_is_lost_has_on_its_disk_what_was_synchronised() {
+    let ran = ran(&with(
+        "appendonly: 'yes', appendfsync: always",
+        "  - {type: machine_loss, leaves: synced, node: 1, at: 5, restart_after: 2}",
+    ));
+    assert_logged(
+        &ran,
+        &["loss of the machine of node-1", "\"power lost\"", "DB loaded from append only file"],
+    );
+    assert_holds(&ran);
+    let kept = &ran.validation("data_consistency").verdict;
+    assert!(!kept.detail().contains("lost as"), "{}", kept.detail());
+}
+
+#[test]
 fn a_torn_tail_is_truncated() {
     let ran = ran(include_str!("../../scenarios/aof-tail-torn.yaml"));
     assert_logged(&ran, &["\"power lost\"", "loaded anyway because aof-load-truncated is enabled"]);

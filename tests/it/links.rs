@@ -103,6 +103,18 @@ fn losses_show_as_pauses_that_double() {
 }
 
 #[test]
+fn a_slow_link_takes_as_long_as_is_said_until_it_is_healed() {
+    let events = on_server(
+        "  - {type: network_latency, node: 2, latency_ms: {min: 300, max: 400}, at: 2, duration: 4}",
+    );
+    let (fired, healed) = span(&events);
+    let slow = |from, until| latencies_ms(&events, from, until).into_iter().filter(|ms| *ms >= 300).count();
+    assert!(slow(fired, healed) > 10, "{}", slow(fired, healed));
+    assert_eq!(slow(SimTime::ZERO, fired), 0);
+    assert_eq!(latencies_ms(&events, fired, healed).into_iter().filter(|ms| *ms > 400).count(), 0);
+}
+
+#[test]
 fn a_narrow_link_lets_no_more_through() {
     let events = on_server(
         "  - {type: network_bandwidth, a: [1], b: [3], channels: [bus], bytes_per_s: 3000, at: 2, duration: 6}",

@@ -34,6 +34,7 @@ mod saboteurs;
 mod settle;
 mod show;
 mod silence;
+mod strangers;
 mod support;
 mod surroundings;
 mod tidy;

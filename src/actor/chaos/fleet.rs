@@ -1,7 +1,8 @@
-//! What chaos knows of the machines: which processes live, which it paused, and which hosts there are.
+//! What chaos knows of the machines: which processes live, which it paused, which hosts there are, and whom strangers visit.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::visits::Visits;
 use crate::fault::FaultId;
 use crate::id::{ClientId, Host, NodeId};
 use crate::plan::Plan;
@@ -11,6 +12,8 @@ use crate::plan::Plan;
 pub(super) struct Fleet {
     nodes: BTreeMap<NodeId, Process>,
     clients: u16,
+    /// Connections of strangers.
+    pub visits: Visits,
 }
 
 /// A node's process.
@@ -44,7 +47,8 @@ impl Fleet {
             }
         };
         let clients = plan.workload.as_ref().map_or(0, |workload| workload.clients);
-        Fleet { nodes: layout.hosts().map(|node| (node, process(node))).collect(), clients }
+        let nodes = layout.hosts().map(|node| (node, process(node))).collect();
+        Fleet { nodes, clients, visits: Visits::default() }
     }
 
     fn process(&mut self, node: NodeId) -> &mut Process {

@@ -8,6 +8,7 @@ mod approach;
 mod fleet;
 mod moments;
 mod strike;
+mod visits;
 mod words;
 
 use std::collections::BTreeMap;
@@ -98,6 +99,7 @@ impl Chaos {
             ChaosMessage::Resolved { fault, nodes } => self.resolved(fault, nodes, out),
             ChaosMessage::NodeExited { node, expected } => self.exited(node, expected, out),
             ChaosMessage::Seen { fault, nodes } => self.seen(fault, nodes, out),
+            ChaosMessage::Restored { fault } => self.undo(fault, |hit| matches!(hit, Hit::Adjusted(_)), out),
             ChaosMessage::LastCall => self.last_call = true,
             ChaosMessage::StartNode { node, empty, server } => self.start_node(node, (empty, server), out),
             ChaosMessage::Tick { token } => self.ticked(token, out),
@@ -164,7 +166,12 @@ impl Chaos {
     }
 
     /// A fault's time is over. A process that ended has a time of its own to come back.
+    /// Settings are the operator's to change back.
     fn heal(&mut self, fault: FaultId, out: &mut Out) {
+        if let State::Lasting(Hit::Adjusted(_)) = self.case(fault).state {
+            out.send(ActorId::Operator, Message::Operator(OperatorMessage::Restore { fault }));
+            return;
+        }
         self.undo(fault, |hit| !matches!(hit, Hit::Dead(_) | Hit::Lost(_)), out);
     }
 
@@ -255,6 +262,7 @@ impl Actor for Chaos {
     fn handle(&mut self, _now: SimTime, message: Message, out: &mut Out) {
         match message {
             Message::Chaos(message) => self.take(message, out),
+            Message::Arrived(arrived) => self.fleet.visits.arrived(&arrived, out),
             other => panic!("chaos was told {other:?}"),
         }
         self.wait_no_longer(out);

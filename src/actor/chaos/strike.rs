@@ -3,16 +3,18 @@
 use std::collections::BTreeSet;
 
 use super::fleet::Fleet;
+use super::visits::Errand;
 use super::{disturbed, words};
 use crate::actor::Out;
 use crate::actor::message::{
-    BusSides, ChaosMessage, Message, NetworkMessage, NodeMessage, Rule, ValidatorMessage,
+    BusSides, ChaosMessage, Message, NetworkMessage, NodeMessage, OperatorMessage, Rule, ValidatorMessage,
 };
 use crate::event::Body;
 use crate::fault::{
     Affliction, BusRule, Effect, Fault, FaultId, Links, Remains, Seam, Signal, Stage, Step, Target,
 };
 use crate::id::{ActorId, Host, NodeId};
+use crate::language::Word as _;
 use crate::time::SimDuration;
 
 /// After this long a process that was asked to end is taken to have refused.
@@ -37,6 +39,10 @@ pub(super) enum Hit {
     Awaited(NodeId),
     /// The machine has an affliction.
     Afflicted(NodeId),
+    /// Strangers dial the node.
+    Visited(NodeId),
+    /// Its server has other settings.
+    Adjusted(NodeId),
 }
 
 /// What there is to do, once it is clear whom it hits.
@@ -104,6 +110,11 @@ pub(super) fn heal(fault: FaultId, hit: Hit, fleet: &mut Fleet, out: &mut Out) {
         Hit::Afflicted(node) => {
             relieve(node, fault, out);
             raise(node, fleet, out)
+        }
+        Hit::Adjusted(node) => format!("{node}'s settings are what they were"),
+        Hit::Visited(node) => {
+            fleet.visits.end(fault, out);
+            format!("nobody strange dials {node} any more")
         }
         Hit::Ruled => {
             out.send(ActorId::Network, Message::Network(NetworkMessage::ClearRule { fault }));
@@ -178,8 +189,15 @@ impl Strike<'_> {
                 Ok((format!("{} lies from now on", self.who()), None))
             }
             Effect::Bus { from, both_ways, rule } => self.bus(from, both_ways, rule, out),
+            Effect::Set(set) => self.adjust(set, fleet, out),
+            Effect::Visit { port, says, connections, words } => {
+                let errand = Errand { fault: self.fault.id, node: self.node()?, port, says, words };
+                Ok(self.visit(errand, connections, fleet, out))
+            }
             Effect::Slow { times } => self.slow(times, fleet, out),
-            Effect::Machine { restart_after } => self.lose(restart_after.is_some(), fleet, out),
+            Effect::Machine { restart_after, leaves } => {
+                self.lose(restart_after.is_some(), leaves, fleet, out)
+            }
             Effect::Links { stages, links, called } => self.links(&stages, &links, called, fleet, out),
         }
     }
@@ -267,6 +285,34 @@ impl Strike<'_> {
         self.nodes.first().copied().flatten().ok_or_else(|| words::nobody(self.targets[0]))
     }
 
+    fn adjust(&self, set: Vec<(&'static str, String)>, fleet: &Fleet, out: &mut Out) -> Performed {
+        let (node, lasts) = (self.living(fleet)?, self.fault.action.lasts());
+        let words: Vec<String> = set.iter().map(|(name, value)| format!("{name} {value}")).collect();
+        let text = format!("{} at {} for {}", words.join(", "), self.who(), words::seconds(lasts));
+        let adjust = OperatorMessage::Adjust { fault: self.fault.id, node, set };
+        out.send(ActorId::Operator, Message::Operator(adjust));
+        self.heal_after(lasts, out);
+        Ok((text, Some(Hit::Adjusted(node))))
+    }
+
+    /// A stranger dials the node, whether it has a process or not.
+    fn visit(
+        &self,
+        errand: Errand,
+        connections: u16,
+        fleet: &mut Fleet,
+        out: &mut Out,
+    ) -> (String, Option<Hit>) {
+        let lasts = self.fault.action.lasts();
+        fleet.visits.begin(errand, connections, lasts, out);
+        self.heal_after(lasts, out);
+        let (port, says) = (errand.port.word(), errand.says.word());
+        let lasts = words::seconds(lasts);
+        let text =
+            format!("{connections} strangers at the {port} port of {}, {says}, within {lasts}", self.who());
+        (text, Some(Hit::Visited(errand.node)))
+    }
+
     fn slow(&self, times: u64, fleet: &mut Fleet, out: &mut Out) -> Performed {
         let node = self.living(fleet)?;
         tell_speed(node, fleet.slow(node, self.fault.id, Some(times)), out);
@@ -276,11 +322,15 @@ impl Strike<'_> {
     }
 
     /// The machine goes, and the process with it, before anybody can be told.
-    fn lose(&self, returns: bool, fleet: &mut Fleet, out: &mut Out) -> Performed {
+    fn lose(&self, returns: bool, leaves: Option<Remains>, fleet: &mut Fleet, out: &mut Out) -> Performed {
         let node = self.living(fleet)?;
         fleet.lose(node);
         out.send(ActorId::Network, Message::Network(NetworkMessage::Machine { node, lost: true }));
-        out.send(ActorId::Node(node), Message::Node(NodeMessage::Signal { signal: Signal::Kill }));
+        let end = match leaves {
+            Some(remains) => NodeMessage::LosePower { remains },
+            None => NodeMessage::Signal { signal: Signal::Kill },
+        };
+        out.send(ActorId::Node(node), Message::Node(end));
         Ok((format!("loss of the machine of {}", self.who()), returns.then_some(Hit::Dying(node))))
     }
 

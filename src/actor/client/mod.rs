@@ -70,7 +70,7 @@ impl Client {
             phase: Phase::Idle,
             draws: Draws::new(id, plan, recorded)?,
             script: plan.workload.as_ref().and_then(|workload| Script::of(id, workload)),
-            sessions: Sessions::new(me),
+            sessions: Sessions::new(me).with_password(plan.cluster.password()),
             route: Route::laid_out(&plan.cluster),
             sequence: 0,
             tags: 0,

@@ -124,6 +124,7 @@ impl ChaosMessage {
             ChaosMessage::Resolved { fault, nodes } => Told::Resolved { fault: *fault, nodes: nodes.clone() },
             ChaosMessage::Seen { fault, nodes } => Told::Seen { fault: *fault, nodes: nodes.clone() },
             ChaosMessage::LastCall => Told::LastCall,
+            ChaosMessage::Restored { fault } => Told::Restored { fault: *fault },
             ChaosMessage::NodeExited { node, .. } => {
                 Told::NodeExited { node: *node, status: None, expected: None }
             }
@@ -145,6 +146,11 @@ impl OperatorMessage {
             OperatorMessage::Resolve { fault, targets } => {
                 Told::Resolve { fault: *fault, targets: targets.clone() }
             }
+            OperatorMessage::Adjust { fault, node, set } => {
+                let set = set.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+                Told::Adjust { fault: *fault, node: *node, set }
+            }
+            OperatorMessage::Restore { fault } => Told::Restore { fault: *fault },
             OperatorMessage::BusSeen { node, to, summary } => {
                 Told::BusSeen { node: *node, to: *to, bus: summary.clone() }
             }

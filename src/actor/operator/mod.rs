@@ -3,6 +3,7 @@
 //! It speaks to nodes as anybody could, over connections that faults leave alone, and believes only what nodes
 //! answer. When an operation may start, and whom a fault hits, is between it and chaos.
 
+mod adjust;
 mod agenda;
 mod begin;
 mod command;
@@ -22,6 +23,7 @@ mod sequence;
 mod sign;
 mod terminal;
 
+use self::adjust::{Adjust, tell_restored};
 use self::agenda::Agenda;
 use self::form::{Form, Forming};
 use self::resolve::Resolve;
@@ -31,6 +33,7 @@ use super::message::{DirectorMessage, Message, OperatorMessage};
 use super::session::Answer;
 use super::{Actor, Out};
 use crate::event::Body;
+use crate::fault::FaultId;
 use crate::id::ActorId;
 use crate::plan::Plan;
 use crate::time::SimTime;
@@ -44,6 +47,8 @@ pub struct Operator {
     agenda: Agenda,
     /// Questions of chaos that are not answered yet.
     resolves: Vec<Resolve>,
+    /// Settings that faults changed.
+    adjusts: Vec<Adjust>,
 }
 
 /// What the parts of the operator work with while one message is handled.
@@ -58,16 +63,17 @@ impl Operator {
     /// The operator of a run of `plan`.
     pub fn new(plan: &Plan) -> Self {
         Operator {
-            terminal: Terminal::new(),
+            terminal: Terminal::new(plan.cluster.password()),
             roll: Roll::new(plan.cluster.clone()),
             form: None,
             agenda: Agenda::new(&plan.operations),
             resolves: Vec::new(),
+            adjusts: Vec::new(),
         }
     }
 
     fn told(&mut self, now: SimTime, message: OperatorMessage, out: &mut Out) {
-        let Operator { terminal, roll, agenda, resolves, .. } = self;
+        let Operator { terminal, roll, agenda, resolves, adjusts, .. } = self;
         let mut desk = Desk { now, terminal, roll, out };
         match message {
             OperatorMessage::Form => {
@@ -78,6 +84,10 @@ impl Operator {
             OperatorMessage::Resolve { fault, targets } => {
                 resolves.extend(Resolve::start(fault, targets, &mut desk));
             }
+            OperatorMessage::Adjust { fault, node, set } => {
+                adjusts.push(Adjust::start(fault, node, &set, &mut desk));
+            }
+            OperatorMessage::Restore { fault } => restore(adjusts, fault, &mut desk),
             OperatorMessage::BusSeen { node, to, summary } => {
                 agenda.bus_seen(node, to, &summary, &mut desk);
             }
@@ -112,6 +122,7 @@ impl Operator {
         let mut desk = Desk { now, terminal: &mut self.terminal, roll: &mut self.roll, out };
         self.agenda.answered(answer, &mut desk);
         self.resolves.retain_mut(|resolve| !resolve.answered(answer, &mut desk));
+        self.adjusts.retain_mut(|adjust| !adjust.answered(answer, &mut desk));
     }
 
     fn formation(&mut self, formation: Forming, out: &mut Out) {
@@ -126,6 +137,14 @@ impl Operator {
         };
         self.form = None;
         out.send(ActorId::Director, Message::Director(message));
+    }
+}
+
+/// Undoes what a fault changed; nothing is left of it where the process ended.
+fn restore(adjusts: &mut [Adjust], fault: FaultId, desk: &mut Desk) {
+    match adjusts.iter_mut().find(|adjust| adjust.fault == fault) {
+        Some(adjust) => adjust.undo(desk),
+        None => tell_restored(fault, desk),
     }
 }
 

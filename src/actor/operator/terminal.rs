@@ -20,6 +20,8 @@ const HANDLES: u64 = 1 << 32;
 pub(super) struct Terminal {
     /// The connections of each terminal.
     sessions: BTreeMap<u16, Sessions>,
+    /// What each of them begins with, if nodes want a password.
+    password: Option<String>,
     /// The terminal that is in use.
     seat: u16,
     /// Numbers given to asks and timers so far.
@@ -31,9 +33,9 @@ pub(super) struct Terminal {
 }
 
 impl Terminal {
-    pub fn new() -> Self {
+    pub fn new(password: Option<&str>) -> Self {
         let (sessions, timers, answers) = Default::default();
-        Terminal { sessions, seat: 0, numbers: 0, timers, answers }
+        Terminal { sessions, password: password.map(str::to_owned), seat: 0, numbers: 0, timers, answers }
     }
 
     /// What is asked from now on is asked at this terminal.
@@ -43,7 +45,8 @@ impl Terminal {
 
     fn sessions(&mut self) -> &mut Sessions {
         let first = u64::from(self.seat) * HANDLES;
-        let new = || Sessions::numbered_from(ActorId::Operator, first);
+        let password = self.password.as_deref();
+        let new = || Sessions::numbered_from(ActorId::Operator, first).with_password(password);
         self.sessions.entry(self.seat).or_insert_with(new)
     }
 

@@ -140,8 +140,9 @@ pub(super) struct Line {
 }
 
 impl Line {
-    pub fn new() -> Self {
-        Line { sessions: Sessions::new(ActorId::Validator), count: 0, timers: BTreeMap::new() }
+    pub fn new(password: Option<&str>) -> Self {
+        let sessions = Sessions::new(ActorId::Validator).with_password(password);
+        Line { sessions, count: 0, timers: BTreeMap::new() }
     }
 
     fn number(&mut self) -> u64 {

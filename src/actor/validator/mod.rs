@@ -61,7 +61,7 @@ impl Validator {
             patience: plan.limits.max_convergence_ns + GRACE,
             latency_max,
             members: Members::new(plan),
-            line: Line::new(),
+            line: Line::new(plan.cluster.password()),
             watch: Watch::new(&plan.cluster),
             lag: Lag::new(),
             phase: Phase::Idle,

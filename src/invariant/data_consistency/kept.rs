@@ -307,7 +307,7 @@ impl Evictions {
         for node in &evidence.nodes {
             let ended = evidence.exits.iter().any(|exit| exit.node == node.node);
             let evicted = if ended { u64::MAX } else { node.evicted_keys.unwrap_or(0) };
-            if Settings::at(evidence, node.node, evidence.ended_at).evicts_any_key() {
+            if Settings::at(evidence, node.node, evidence.ended_at).has_evicted_any_key() {
                 let sum = left.entry(shard_served(evidence, node)).or_default();
                 *sum = sum.saturating_add(evicted);
             }

@@ -306,8 +306,8 @@ fn a_run_without_findings_is_unknown() {
             "no_deadlock"
         ]
     );
-    // The limits of availability, and what guests must do, are asked for by those plans alone that set them.
-    assert_eq!(judged.len(), CATALOGUE.len() - 2);
+    // The limits of availability, what guests must do, and a password are asked for by those plans alone that set them.
+    assert_eq!(judged.len(), CATALOGUE.len() - 3);
 }
 
 #[test]

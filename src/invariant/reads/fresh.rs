@@ -39,7 +39,7 @@ impl<'e> Fresh<'e> {
             acknowledged.entry(write.request.key()).or_default().push(write);
         }
         acknowledged.values_mut().for_each(|writes| writes.sort_by_key(|write| write.completed_at));
-        let evicts = |node| Settings::at(evidence, node, evidence.ended_at).evicts_any_key();
+        let evicts = |node| Settings::at(evidence, node, evidence.ended_at).has_evicted_keys();
         let evicts = evidence.plan.cluster.hosts().any(evicts);
         Fresh {
             executions: &evidence.chronicle.executions,

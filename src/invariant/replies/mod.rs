@@ -49,7 +49,7 @@ fn check(case: &Case) -> Verdict {
         .plan
         .cluster
         .nodes()
-        .any(|node| Settings::at(evidence, node, evidence.ended_at).evicts_any_key())
+        .any(|node| Settings::at(evidence, node, evidence.ended_at).has_evicted_keys())
     {
         return Verdict::holds("not followed: servers evict keys");
     }

@@ -24,6 +24,7 @@ const SETTINGS: &[(u64, &str, &[&str])] = &[
     (10, "save", &["5 1"]),
     (15, "hz", &["1", "100"]),
     (10, "cluster-slot-stats-enabled", &["yes"]),
+    (10, "client-output-buffer-limit", &["replica 256kb 64kb 1"]),
     (10, "lazyfree-lazy-server-del", &["no"]),
 ];
 

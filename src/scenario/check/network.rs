@@ -46,7 +46,7 @@ impl Finds {
                 self.add(place, format!("there is no client {client}"), advice);
             }
             Host::Client(_) => {}
-            Host::Guest(_) | Host::Operator | Host::Validator => {
+            Host::Guest(_) | Host::Operator | Host::Validator | Host::Stranger => {
                 self.add(
                     place,
                     format!("the links of the {host} are always good"),

@@ -33,7 +33,9 @@ pub fn of(cluster: &ClusterPlan) -> String {
     let node_timeout = cluster.node_timeout_ms.to_string();
     let chosen = [("port", port.as_str()), ("cluster-node-timeout", node_timeout.as_str())];
     let own = cluster.config.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    let all = chosen.into_iter().chain(FIXED.iter().copied()).chain(own);
+    // Nodes log in at each other as everybody does.
+    let login = cluster.password().map(|password| ("masterauth", password));
+    let all = chosen.into_iter().chain(FIXED.iter().copied()).chain(login).chain(own);
     all.map(|(name, value)| format!("{name} {}\n", quoted(value))).collect()
 }
 

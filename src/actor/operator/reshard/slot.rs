@@ -107,8 +107,10 @@ impl SlotMove {
 
     fn migrate(&mut self, ends: Ends, keys: Vec<Vec<u8>>, desk: &mut Desk) {
         let (ip, port) = (Host::Node(ends.target).address().to_string(), CLIENT_PORT.to_string());
-        let fixed = ["MIGRATE", &ip, &port, "", "0", MIGRATE_MS, "REPLACE", "KEYS"];
-        let args: Vec<Vec<u8>> = fixed.iter().map(|word| word.as_bytes().to_vec()).chain(keys).collect();
+        let fixed = ["MIGRATE", &ip, &port, "", "0", MIGRATE_MS, "REPLACE"];
+        let login = desk.roll.cluster.password().map(|password| ["AUTH", password]);
+        let words = fixed.into_iter().chain(login.into_iter().flatten()).chain(["KEYS"]);
+        let args: Vec<Vec<u8>> = words.map(|word| word.as_bytes().to_vec()).chain(keys).collect();
         self.step = Step::Migrate;
         self.tag = desk.terminal.ask(ends.source, &args, desk.out);
     }
