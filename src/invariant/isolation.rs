@@ -72,9 +72,12 @@ fn contradiction(found: &Contradiction, evidence: &Evidence) -> Option<String> {
             (required && !by_hand)
                 .then(|| format!("{node} says ok and calls {owner}, which owns slots, failing since {since}"))
         }
-        Why::Back { after, delay } => (!by_hand).then(|| {
-            format!("{node} serves as a primary {after} after it saw no majority, and must wait {delay}")
-        }),
+        // The delay counts from the last look at a minority, which is a cron before somebody is heard at the most.
+        Why::Back { after, delay } => {
+            (!by_hand && *after + Settings::at(evidence, node, found.at).cron_period() < *delay).then(|| {
+                format!("{node} serves as a primary {after} after it saw no majority, and must wait {delay}")
+            })
+        }
         Why::Minority { doubted, owners, since } => (!by_hand)
             .then(|| format!("{node} says ok and doubts {doubted} of {owners} primaries since {since}")),
     }

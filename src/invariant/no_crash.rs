@@ -1,9 +1,11 @@
 //! No server process ends unless it is told to, and none writes that it found itself broken.
 
-use super::evidence::{ExitReport, FaultReport};
+use super::evidence::{ExitReport, FaultReport, LogLine};
 use super::verdict::Findings;
 use super::{Applies, Case, Evidence, Invariant, Verdict, always_asked};
-use crate::time::SimTime;
+use crate::fault::{Affliction, Effect};
+use crate::id::NodeId;
+use crate::time::{SimDuration, SimTime};
 use crate::wire::server_log::{self, Said};
 
 pub(super) const INVARIANT: Invariant = Invariant {
@@ -17,16 +19,37 @@ pub(super) const INVARIANT: Invariant = Invariant {
 
 fn check(case: &Case) -> Verdict {
     let mut findings = Findings::default();
-    let unexpected = case.evidence.exits.iter().filter(|exit| !exit.expected);
-    for exit in unexpected.filter(|exit| !ended_by_its_own_rule(case.evidence, exit)) {
+    let evidence = case.evidence;
+    let unexpected = evidence.exits.iter().filter(|exit| !exit.expected);
+    let unexpected = unexpected.filter(|exit| !could_not_write(evidence, exit.node, exit.at));
+    for exit in unexpected.filter(|exit| !ended_by_its_own_rule(evidence, exit)) {
         let reason = exit.reason.as_ref().map_or(String::new(), |reason| format!(" ({reason})"));
         findings.wrong(exit.at, format!("{} ended at {} with {}{reason}", exit.node, exit.at, exit.status));
     }
-    for line in &case.evidence.suspicious_log_lines {
+    let lines = evidence.suspicious_log_lines.iter();
+    for line in lines.filter(|line| !could_not_write(evidence, line.node, line.at)) {
         findings.wrong(line.at, format!("{} wrote at {}: {}", line.node, line.at, line.line.trim()));
     }
     let told = case.evidence.exits.len();
     findings.verdict(|| format!("No unexpected exit ({told} expected)"))
+}
+
+/// Whether a replica gave up at an instant because its disk, or its children that write to it, had failed by a fault
+/// (`processCommand`, unless `replica-ignore-disk-write-errors`).
+fn could_not_write(evidence: &Evidence, node: NodeId, at: SimTime) -> bool {
+    const GIVES_UP: &str = "Replica was unable to write command to disk";
+    const AT_ONCE: SimDuration = SimDuration::from_secs(1);
+    let says = |line: &LogLine| line.node == node && line.line.contains(GIVES_UP);
+    let is_then = |line: &LogLine| line.at <= at + AT_ONCE && at <= line.at + AT_ONCE;
+    let spoils = |fault: &FaultReport| {
+        let planned = evidence.plan.faults.iter().find(|planned| planned.id == fault.id);
+        let effect = planned.map(|planned| planned.action.effect());
+        let of_files =
+            matches!(effect, Some(Effect::Afflict(Affliction::Files(_) | Affliction::Children(_))));
+        of_files && fault.hit.contains(&node) && fault.fired_at.is_some_and(|fired| fired <= at)
+    };
+    evidence.suspicious_log_lines.iter().any(|line| says(line) && is_then(line))
+        && evidence.faults.iter().any(spoils)
 }
 
 /// Whether a server ended in order, by a rule of its own, because of what a fault was doing to its machine just then.
@@ -50,10 +73,8 @@ pub fn is_suspicious(line: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::evidence::LogLine;
     use super::super::sample::{at, healthy, kill};
     use super::*;
-    use crate::id::NodeId;
 
     #[test]
     fn an_end_that_was_asked_for_is_no_crash() {

@@ -5,7 +5,7 @@
 //! a refused one must not be seen. The plan's own commands are writers too; what they destroy is lost. What is missing
 //! by this rule is excused (`loss.rs`), evicted, or a violation. Keys of shards that the plan took away are not asked for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::evidence::{Content, Evidence, NodeEvidence};
 use super::super::expectation::{Fate, primary_at};
@@ -298,6 +298,8 @@ const EVICTED: &str = "evicted";
 /// key may go. A process that ended took its counter with it.
 struct Evictions {
     shards: Vec<ShardId>,
+    /// Slots that moved, whose keys may have gone while they were somebody else's.
+    moved: BTreeSet<u16>,
     left: BTreeMap<ShardId, u64>,
 }
 
@@ -313,12 +315,16 @@ impl Evictions {
             }
         }
         let shards = (0..SLOT_COUNT).map(|slot| evidence.shard_of_slot(slot)).collect();
-        Evictions { shards, left }
+        Evictions { shards, moved: evidence.moved.keys().copied().collect(), left }
     }
 
     /// Whether the key can be one of them, which it is from then on.
     fn take(&mut self, key: &str) -> bool {
-        let shard = self.shards[usize::from(key_slot(key.as_bytes()))];
+        let slot = key_slot(key.as_bytes());
+        let mut shard = self.shards[usize::from(slot)];
+        if self.moved.contains(&slot) {
+            shard = self.left.iter().find(|(_, left)| **left > 0).map_or(shard, |(shard, _)| *shard);
+        }
         let left = self.left.entry(shard).or_default();
         let may = *left > 0;
         *left = left.saturating_sub(1);

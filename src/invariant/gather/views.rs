@@ -77,7 +77,9 @@ impl Page {
         let owners =
             self.rows.values().filter(|row| is_primary(row) && !row.slots.is_empty()).collect::<Vec<_>>();
         let reachable = owners.iter().filter(|row| row.doubt.is_none()).count();
-        let served = owners.iter().filter(|row| row.doubt != Some(Doubt::Fail)).flat_map(|row| &row.slots);
+        // Where the new owner of a replica's slots has not said so itself, they are the replica's in the table (8.1).
+        let served =
+            self.rows.values().filter(|row| row.doubt != Some(Doubt::Fail)).flat_map(|row| &row.slots);
         let served: u32 = served.map(|(first, last)| u32::from(*last) + 1 - u32::from(*first)).sum();
         ViewSpan {
             node,

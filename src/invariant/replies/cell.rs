@@ -11,6 +11,10 @@ use crate::chronicle::replication::{Cut, Extent, ReignId};
 use crate::model::{Cells, State};
 use crate::time::{SimDuration, SimTime};
 
+/// Kinds of commands that replicas are sent as other ones, several for one: which bytes of the stream are whose is not known well
+/// enough to say what a replica had at a moment.
+const UNPLACED: [&str; 2] = ["fields", "scan"];
+
 /// A cell while it is followed.
 pub(super) struct Cell<'e> {
     pub name: &'e str,
@@ -71,7 +75,8 @@ impl<'e> Cell<'e> {
     /// A replica was asked, which has what it had copied by then and changes nothing.
     fn read_copy(&mut self, ask: &Ask, findings: &mut Findings) {
         let cut = ask.reign.zip(ask.copied).map(|(of, copied)| Cut { of, extent: Extent::Copied(copied) });
-        let is_followed = !self.is_astray && ask.to.is_some_and(|to| to.at < self.until);
+        let is_placed = !UNPLACED.iter().any(|kind| self.name.starts_with(kind));
+        let is_followed = is_placed && !self.is_astray && ask.to.is_some_and(|to| to.at < self.until);
         let states = cut
             .filter(|cut| is_followed && !self.is_foreign(cut.of))
             .map(|cut| self.reigns.cut(cut, &self.tracks).elsewhere());
