@@ -232,8 +232,10 @@ mod tests {
             let count = told.iter().filter(|(other, _)| *other == kind).count();
             assert!((200..300).contains(&count), "{kind:?}: {count}");
         }
-        for kind in [Kind::VoterRestarted, Kind::MissedHandOver, Kind::TwoTakeovers] {
-            assert!(told.iter().any(|(other, _)| *other == kind), "{kind:?}");
+        for (kind, is_told) in
+            [(Kind::VoterRestarted, true), (Kind::MissedHandOver, true), (Kind::TwoTakeovers, false)]
+        {
+            assert_eq!(told.iter().any(|(other, _)| *other == kind), is_told, "{kind:?}");
         }
     }
 
