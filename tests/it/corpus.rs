@@ -33,6 +33,12 @@ const BY_SABOTEURS: &[&str] = &[
     "one_story",
     "persistence",
     "replies",
+    "answers",
+    "cluster_state",
+    "duties",
+    "promises",
+    "replica_migration",
+    "security",
 ];
 
 /// Invariants that no real cluster has violated so far, and the unit tests that show their violation meanwhile.
