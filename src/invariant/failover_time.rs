@@ -83,7 +83,8 @@ fn death(evidence: &Evidence, exit: &ExitReport) -> Option<Death> {
 /// Whether a majority was there, and every replica that followed could stand.
 fn is_judged(evidence: &Evidence, death: &Death, siblings: &[NodeId]) -> bool {
     let looks = evidence.agreement.iter().rev();
-    let agreed = looks.clone().find(|look| look.at <= death.at).is_some_and(|look| look.agreed);
+    // The death itself is looked at in the same instant.
+    let agreed = looks.clone().find(|look| look.at < death.at).is_some_and(|look| look.agreed);
     let layout_stands =
         evidence.moved.is_empty() && !evidence.chronicle.asks.changed_slots(&[ALL_SLOTS], death.noticed_by);
     let calm = |node: NodeId| is_calm(evidence, node, death.at);
