@@ -16,7 +16,7 @@ const SCENARIO: &str = "scenario: {name: bystander, seed: 1}
 operations: [{type: command, node: 1, args: [DEBUG, SEGFAULT], delay: 1}]
 workload: {duration: 2}
 ";
-/// Runs a command beside a process with a given number (none if it is 0), which must be asleep afterwards.
+/// Runs a command beside a process with a given number (none if it is 0), which must be there afterwards, asleep or about to be.
 const BESIDE: &str = r#"
 number=$1; shift
 if [ "$number" -gt 0 ]; then
@@ -27,7 +27,10 @@ if [ "$number" -gt 0 ]; then
 fi
 "$@"
 code=$?
-[ "$number" = 0 ] || grep -q ') S ' "/proc/$number/stat" || exit 91
+[ "$number" = 0 ] || case "$(sed 's/.*) \(.\).*/\1/' "/proc/$number/stat")" in
+    S | R) ;;
+    *) cat "/proc/$number/stat" >&2; exit 91 ;;
+esac
 exit $code
 "#;
 

@@ -19,7 +19,7 @@ const MAX_AT_ONCE: usize = 100;
 /// The longest word of a command, in bytes: a value of a megabyte.
 const MAX_WORD_BYTES: u64 = 1 << 20;
 /// Commands after which a connection's replies do not follow its commands one by one any more.
-const STAYS: [&str; 16] = [
+const STAYS: [&str; 15] = [
     "SUBSCRIBE",
     "PSUBSCRIBE",
     "SSUBSCRIBE",
@@ -30,7 +30,6 @@ const STAYS: [&str; 16] = [
     "QUIT",
     "CLIENT",
     "HELLO",
-    "AUTH",
     "RESET",
     "SELECT",
     "READONLY",
