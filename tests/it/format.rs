@@ -200,9 +200,23 @@ fn the_kept_log_of_format_1_is_read_whole() {
     assert!(!reader.truncated());
     let mut words: BTreeSet<_> = counts.keys().cloned().collect();
     let of_guests = ["guest_start", "guest_program", "guest_wrote", "guest_ended", "output"];
-    for later in ["gap", "split", "order", "deadlock", "account", "ruled", "file", "redirect", "out_of_step"]
-        .into_iter()
-        .chain(of_guests)
+    for later in [
+        "gap",
+        "split",
+        "order",
+        "deadlock",
+        "account",
+        "ruled",
+        "file",
+        "redirect",
+        "out_of_step",
+        "stranger_got",
+        "adjust",
+        "restore",
+        "restored",
+    ]
+    .into_iter()
+    .chain(of_guests)
     {
         assert!(words.insert(later.to_owned()), "format 1 has no {later}");
     }
