@@ -16,12 +16,15 @@ const AT_ONCE: SimDuration = SimDuration::from_ms(300);
 #[derive(Clone, Debug, Default)]
 pub(super) struct Announce {
     is_replica: BTreeSet<NodeId>,
+    /// The config epoch in which a node led last.
+    led_in: BTreeMap<NodeId, u64>,
     owed: BTreeMap<NodeId, (SimTime, BTreeSet<NodeId>)>,
 }
 
 impl Announce {
     pub fn forget(&mut self, node: NodeId) {
         self.is_replica.remove(&node);
+        self.led_in.remove(&node);
         self.owed.remove(&node);
         for (_, owed) in self.owed.values_mut() {
             owed.remove(&node);
@@ -34,6 +37,10 @@ impl Announce {
         };
         let (node, at) = (message.from, message.at);
         if !header.claim.owns_slots() {
+            // What waited in a queue was made before it won.
+            if self.led_in.get(&node).is_some_and(|led_in| header.config_epoch < *led_in) {
+                return Vec::new();
+            }
             self.owed.remove(&node);
             // What waited for its connection was made before.
             if !header.claim.is_primary() && message.prompt {
@@ -41,6 +48,7 @@ impl Announce {
             }
             return Vec::new();
         }
+        self.led_in.insert(node, header.config_epoch);
         if self.is_replica.remove(&node) {
             let by_hand = known.asks.changed_node(node, at);
             let wins = !by_hand && known.is_steady(node, SimTime::ZERO + at.since(SimTime::ZERO + AT_ONCE));

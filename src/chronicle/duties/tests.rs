@@ -126,12 +126,15 @@ fn a_call_of_failure_is_heeded() {
 fn a_winner_tells_everybody_at_once() {
     let wins = || Says { epochs: (9, 9), ..Says::primary(1, 9, (20, 29)) };
     let won = || {
-        let replica = || Says { slots: vec![(20, 29)], ..Says::replica(1, 2) };
+        let replica = || Says { slots: vec![(20, 29)], epochs: (9, 2), ..Says::replica(1, 2) };
         Told::new().talk(1..=20, &[]).says(message(replica(), 2, 20)).says(message(wins(), 2, 21))
     };
     assert_eq!(won().says(message(wins(), 2, 22)).neglected(), [(1, Duty::Announce(NodeId(3)))]);
     assert_eq!(won().says(message(wins(), 3, 21)).says(message(wins(), 2, 22)).neglected(), []);
     assert_eq!(won().closed(1003, 21).says(message(wins(), 2, 22)).neglected(), []);
+    let queued = Says { slots: vec![(20, 29)], epochs: (9, 2), ..Says::replica(1, 2) };
+    let told = won().says(message(wins(), 3, 21)).says(message(queued, 2, 21)).says(message(wins(), 2, 21));
+    assert_eq!(told.says(message(wins(), 2, 22)).neglected(), [], "what waited was made before");
 }
 
 #[test]
