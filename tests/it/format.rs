@@ -211,9 +211,6 @@ fn the_kept_log_of_format_1_is_read_whole() {
         "redirect",
         "out_of_step",
         "stranger_got",
-        "adjust",
-        "restore",
-        "restored",
     ]
     .into_iter()
     .chain(of_guests)
