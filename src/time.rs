@@ -39,6 +39,11 @@ impl SimTime {
         self.0 as f64 / 1e9
     }
 
+    /// The instant so long before this one, or the beginning of the run.
+    pub fn before(self, by: SimDuration) -> SimTime {
+        SimTime(self.0.saturating_sub(by.0))
+    }
+
     /// The time from `earlier` to this instant, zero if `earlier` is later.
     pub fn since(self, earlier: SimTime) -> SimDuration {
         SimDuration(self.0.saturating_sub(earlier.0))

@@ -82,7 +82,7 @@ impl Candidates {
             Said::AsksLater(ms) => {
                 let by = SimDuration::from_ms(ms.unsigned_abs());
                 if let Some(due) = self.due(node, at) {
-                    let due = if ms > 0 { due + by } else { SimTime::ZERO + due.since(SimTime::ZERO + by) };
+                    let due = if ms > 0 { due + by } else { due.before(by) };
                     self.says_due(node, at, due);
                 }
             }

@@ -15,7 +15,7 @@ use super::suspicion::Suspicions;
 use super::views::{READ_WITHIN, Views};
 use crate::event::{Claim, MessageType};
 use crate::id::NodeId;
-use crate::op::FailoverMode;
+use crate::op::{FailoverMode, share_slots};
 use crate::time::{SimDuration, SimTime};
 
 /// A replica asked for votes.
@@ -308,10 +308,9 @@ fn newer_owner(asked: &Request, voter: NodeId, by: SimTime, views: &Views) -> Op
 }
 
 fn is_newer(asked: &Request, header: &Header) -> bool {
-    let meets = |one: &(u16, u16), other: &(u16, u16)| one.0 <= other.1 && other.0 <= one.1;
-    let overlaps =
-        || header.claim.slots.iter().any(|one| asked.claim.slots.iter().any(|other| meets(one, other)));
-    header.claim.owns_slots() && header.config_epoch > asked.config_epoch && overlaps()
+    header.claim.owns_slots()
+        && header.config_epoch > asked.config_epoch
+        && share_slots(&header.claim.slots, &asked.claim.slots)
 }
 
 /// The instant `by` before `at`, if there is one.

@@ -40,7 +40,7 @@ impl GoodReplicas {
     /// Whether a primary that is asked for a write at an instant can have too few.
     pub fn few(&self, links: &ReplicaLinks, primary: NodeId, asked_at: SimTime) -> Option<Few> {
         let (needed, for_) = self.needed?;
-        let heard = links.heard_since(primary, SimTime::ZERO + asked_at.since(SimTime::ZERO + for_));
+        let heard = links.heard_since(primary, asked_at.before(for_));
         (heard < needed).then_some(Few { heard, needed, for_ })
     }
 }

@@ -14,6 +14,7 @@ use super::suspicion::Suspicions;
 use super::views::{READ_WITHIN, Views};
 use crate::event::{Body, Claim, Event};
 use crate::id::NodeId;
+use crate::op::share_slots;
 use crate::time::{SimDuration, SimTime};
 
 /// A replica says for the first time that it follows a primary of another shard.
@@ -121,8 +122,7 @@ impl Moves {
             .and_then(|member| member.header())
             .is_some_and(|header| !header.claim.is_primary());
         let slots = |node| self.led.get(&node).map_or(&[][..], Vec::as_slice);
-        let meets = |one: &(u16, u16)| slots(to).iter().any(|other| one.0 <= other.1 && other.0 <= one.1);
-        is_replica || slots(from).is_empty() || slots(from).iter().any(meets)
+        is_replica || slots(from).is_empty() || share_slots(slots(from), slots(to))
     }
 
     /// How many replicas a primary had: those that said so until a moment ago, or those that the node had heard saying so.

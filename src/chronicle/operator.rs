@@ -3,7 +3,7 @@
 use crate::event::{Body, Event};
 use crate::id::{ActorId, NodeId};
 use crate::language::Layout;
-use crate::op::{ALL_SLOTS, CLUSTER_READS, Failover, FailoverMode, Op, OpAction, Slots};
+use crate::op::{ALL_SLOTS, CLUSTER_READS, Failover, FailoverMode, Op, OpAction, Slots, share_slots};
 use crate::plan::Plan;
 use crate::time::{SimDuration, SimTime};
 
@@ -171,8 +171,7 @@ impl Asks {
 
     /// Whether a command may have changed by an instant who owns any of these slots.
     pub fn changed_slots(&self, slots: &[(u16, u16)], by: SimTime) -> bool {
-        let meets = |one: &(u16, u16)| slots.iter().any(|other| one.0 <= other.1 && other.0 <= one.1);
-        self.changed(by, |what| matches!(what, Touched::Slots(touched) if touched.iter().any(meets)))
+        self.changed(by, |what| matches!(what, Touched::Slots(touched) if share_slots(touched, slots)))
     }
 
     /// Whether a command may ever have changed who belongs to the cluster.

@@ -58,7 +58,7 @@ fn is_held_to_it(neglect: &Neglect, evidence: &Evidence) -> bool {
 /// Whether a fault made the node's machine slow since it owed.
 fn was_slow(neglect: &Neglect, evidence: &Evidence) -> bool {
     evidence.faults.iter().filter(|fault| fault.hit.contains(&neglect.node)).any(|fault| {
-        let planned = evidence.plan.faults.iter().find(|planned| planned.id == fault.id);
+        let planned = evidence.plan.fault(fault.id);
         let slows = planned.is_some_and(|planned| {
             matches!(planned.action.effect(), Effect::Afflict(_) | Effect::Slow { .. })
         });

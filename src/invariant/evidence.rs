@@ -474,7 +474,7 @@ impl Evidence {
         const TIMERS: u64 = 4;
         let timers = SimDuration::from_ms(TIMERS * self.plan.cluster.node_timeout_ms);
         self.faults.iter().filter(|fault| fault.hit.contains(&node)).any(|fault| {
-            let planned = self.plan.faults.iter().find(|planned| planned.id == fault.id);
+            let planned = self.plan.fault(fault.id);
             let ahead = planned.and_then(|planned| planned.action.clock_ahead_by());
             let ends = |ahead| fault.healed_at.map_or(SimTime::NEVER, |healed| healed + ahead + timers);
             fault.fired_at.is_some_and(|fired| fired <= at) && ahead.is_some_and(|ahead| at <= ends(ahead))
@@ -484,7 +484,7 @@ impl Evidence {
     /// When a wall clock was made wrong for the first time.
     pub fn first_wrong_clock(&self) -> Option<SimTime> {
         let is_of_clock = |fault: &&FaultReport| {
-            let planned = self.plan.faults.iter().find(|planned| planned.id == fault.id);
+            let planned = self.plan.fault(fault.id);
             planned.is_some_and(|planned| planned.action.clock_ahead_by().is_some())
         };
         self.faults.iter().filter(is_of_clock).filter_map(|fault| fault.fired_at).min()

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use super::Evidence;
 use super::evidence::OperationReport;
-use super::expectation::{before, is_calm, moments, owning, primary_at, quorum};
+use super::expectation::{is_calm, moments, owning, primary_at, quorum};
 use crate::id::{NodeId, ShardId};
 use crate::op::{CLUSTER_READS, Failover, FailoverMode, Op};
 use crate::time::{SimDuration, SimTime};
@@ -33,7 +33,7 @@ pub(super) fn of_failover(
     ended_at: SimTime,
 ) -> Option<String> {
     let Failover { shard, mode, to } = *op.action.as_failover()?;
-    let from = report.sent_at.unwrap_or(before(ended_at, node_timeout(evidence)));
+    let from = report.sent_at.unwrap_or(ended_at.before(node_timeout(evidence)));
     let span = Span { from, to: ended_at.min(from + GIVEN_UP_AFTER) };
     // What was never sent is judged by who led when the operator had looked for the last time.
     let primary = primary_at(evidence, shard, report.sent_at.unwrap_or(ended_at));

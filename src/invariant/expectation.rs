@@ -172,21 +172,16 @@ fn electable(evidence: &Evidence, shard: ShardId, node: NodeId, gone: SimTime) -
     }
     // The server's limit is ten node timeouts and more; half of it leaves room for what a sample does not tell.
     let timeout_ns = SimDuration::from_ms(evidence.plan.cluster.node_timeout_ms).as_ns();
-    let fresh = before(gone, SimDuration::from_ns(timeout_ns * 5)).max(started);
+    let fresh = gone.before(SimDuration::from_ns(timeout_ns * 5)).max(started);
     let primary = last_primary(evidence, shard);
     let mut samples = evidence.lag_samples.iter().filter(|s| s.node == node && s.primary == primary);
-    let was_in_sync = samples.any(|s| s.at <= gone && before(s.at, s.lag) >= fresh);
-    let calm_since = before(gone, evidence.plan.limits.max_convergence_ns);
+    let was_in_sync = samples.any(|s| s.at <= gone && s.at.before(s.lag) >= fresh);
+    let calm_since = gone.before(evidence.plan.limits.max_convergence_ns);
     let was_calm = || longest_stretch(evidence, calm_since, |at| at >= gone || is_calm(evidence, node, at));
     match was_in_sync || was_calm() >= evidence.ended_at.since(calm_since) {
         true => Chance::Yes,
         false => Chance::Maybe,
     }
-}
-
-/// The instant `by` before `at`, or the beginning of the run.
-pub(super) fn before(at: SimTime, by: SimDuration) -> SimTime {
-    SimTime::from_ns(at.as_ns().saturating_sub(by.as_ns()))
 }
 
 /// When the process that a node runs now was started: zero for the first one.

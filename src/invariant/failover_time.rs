@@ -7,7 +7,7 @@
 //! Judged is only where nothing else was going on, a majority was there, and a replica was in step.
 
 use super::evidence::{ExitReport, FaultReport};
-use super::expectation::{before, is_calm, primary_at, quorum};
+use super::expectation::{is_calm, primary_at, quorum};
 use super::settings::Settings;
 use super::verdict::Findings;
 use super::{Applies, Case, Evidence, Invariant, Verdict, always_asked};
@@ -101,7 +101,7 @@ fn is_judged(evidence: &Evidence, death: &Death, siblings: &[NodeId]) -> bool {
 
 /// Whether nothing but the death was going on, from shortly before it until `until`, and it lasted as long.
 fn is_alone(evidence: &Evidence, death: &Death, until: SimTime) -> bool {
-    let from = before(death.at, LEAD);
+    let from = death.at.before(LEAD);
     let overlaps =
         |began: SimTime, ended: Option<SimTime>| began <= until && ended.is_none_or(|end| end >= from);
     let is_own = |exit: &ExitReport| exit.node == death.primary && exit.at == death.at;
@@ -124,7 +124,7 @@ fn is_alone(evidence: &Evidence, death: &Death, until: SimTime) -> bool {
 
 /// The replicas that followed a primary shortly before an instant.
 fn in_step(evidence: &Evidence, primary: NodeId, at: SimTime) -> Vec<NodeId> {
-    let since = before(at, FRESH);
+    let since = at.before(FRESH);
     let samples = evidence.lag_samples.iter().filter(|s| s.primary == primary && s.at >= since && s.at <= at);
     let mut nodes: Vec<NodeId> = samples.map(|sample| sample.node).collect();
     nodes.sort_unstable();

@@ -42,7 +42,7 @@ fn could_not_write(evidence: &Evidence, node: NodeId, at: SimTime) -> bool {
     let says = |line: &LogLine| line.node == node && line.line.contains(GIVES_UP);
     let is_then = |line: &LogLine| line.at <= at + AT_ONCE && at <= line.at + AT_ONCE;
     let spoils = |fault: &FaultReport| {
-        let planned = evidence.plan.faults.iter().find(|planned| planned.id == fault.id);
+        let planned = evidence.plan.fault(fault.id);
         let effect = planned.map(|planned| planned.action.effect());
         let of_files =
             matches!(effect, Some(Effect::Afflict(Affliction::Files(_) | Affliction::Children(_))));
@@ -60,7 +60,7 @@ fn ended_by_its_own_rule(evidence: &Evidence, exit: &ExitReport) -> bool {
         fault.hit.contains(&exit.node) && fault.fired_at.is_some_and(|at| at <= exit.at) && exit.at <= healed
     };
     let excuses = |fault: &FaultReport| {
-        let planned = evidence.plan.faults.iter().find(|planned| planned.id == fault.id);
+        let planned = evidence.plan.fault(fault.id);
         planned.is_some_and(|planned| planned.action.excuses_end(words))
     };
     exit.status == "exit 1" && evidence.faults.iter().any(|fault| lasts(fault) && excuses(fault))

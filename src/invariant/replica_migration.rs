@@ -9,7 +9,7 @@ use super::settings::Settings;
 use super::verdict::Findings;
 use super::{Applies, Case, Evidence, Invariant, Verdict, always_asked};
 use crate::chronicle::Move;
-use crate::time::{SimDuration, SimTime};
+use crate::time::SimDuration;
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "replica_migration",
@@ -38,7 +38,7 @@ fn check(case: &Case) -> Verdict {
 
 /// What is wrong with a move.
 fn objection(evidence: &Evidence, moved: &Move) -> Option<String> {
-    let before = SimTime::ZERO + moved.at.since(SimTime::ZERO + SEEN_WITHIN);
+    let before = moved.at.before(SEEN_WITHIN);
     let settings = [before, moved.at].map(|at| Settings::at(evidence, moved.node, at));
     if !settings.iter().any(Settings::migrates_replicas) {
         return Some("and migration is switched off".to_owned());

@@ -80,7 +80,7 @@ pub use scale_out::ScaleOut;
 pub use set_config_epoch::SetConfigEpoch;
 pub use setslot::Setslot;
 pub use shutdown::{Shutdown, ShutdownOption};
-pub use sign::{Sign, Slots};
+pub use sign::{Sign, Slots, share_slots};
 pub use slots_at::SlotsAt;
 pub use timing::Start;
 

@@ -5,6 +5,11 @@ use crate::id::NodeId;
 /// Ranges of slots, first and last of each.
 pub type Slots = Vec<(u16, u16)>;
 
+/// Whether two lists of ranges have a slot in common.
+pub fn share_slots(one: &[(u16, u16)], other: &[(u16, u16)]) -> bool {
+    one.iter().any(|a| other.iter().any(|b| a.0 <= b.1 && b.0 <= a.1))
+}
+
 /// Something to be seen in a node's own view.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sign {

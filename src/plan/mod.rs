@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::fault::{Fault, LatencyRange};
+use crate::fault::{Fault, FaultId, LatencyRange};
 use crate::history::Request;
 use crate::id::{ClientId, Host, NodeId, ShardId};
 use crate::language::Layout;
@@ -251,6 +251,11 @@ impl Default for Limits {
 }
 
 impl Plan {
+    /// The fault with this number.
+    pub fn fault(&self, id: FaultId) -> Option<&Fault> {
+        self.faults.iter().find(|fault| fault.id == id)
+    }
+
     /// The servers that it needs beside the run's, as they are named.
     pub fn other_servers(&self) -> BTreeSet<String> {
         let installed = self.operations.iter().flat_map(|op| op.action.installs());

@@ -10,6 +10,7 @@ use crate::actor::message::BusSides as Sides;
 use crate::event::{BusSummary, Claim, Gossiped, MessageType};
 use crate::fault::{Age, BusRule, Dialler, FaultId, Says};
 use crate::id::NodeId;
+use crate::op::share_slots;
 use crate::rng::Stream;
 
 /// Which rules hit what, by fault and by the number of the match.
@@ -193,7 +194,7 @@ impl Asked<'_> {
             Says::ClusterDown => claim.is_some_and(|claim| !claim.ok),
             Says::ReceiversSlots => {
                 let own = self.claim_of(self.way.to);
-                claim.zip(own).is_some_and(|(claim, own)| share_slots(claim, own))
+                claim.zip(own).is_some_and(|(claim, own)| both_claim(claim, own))
             }
         }
     }
@@ -204,9 +205,8 @@ impl Asked<'_> {
 }
 
 /// Whether two primaries claim a slot both.
-fn share_slots(one: &Claim, other: &Claim) -> bool {
-    let overlaps = |a: &(u16, u16)| other.slots.iter().any(|b| a.0 <= b.1 && b.0 <= a.1);
-    one.is_primary() && other.is_primary() && one.slots.iter().any(overlaps)
+fn both_claim(one: &Claim, other: &Claim) -> bool {
+    one.is_primary() && other.is_primary() && share_slots(&one.slots, &other.slots)
 }
 
 #[cfg(test)]

@@ -51,7 +51,7 @@ impl Announce {
         self.led_in.insert(node, header.config_epoch);
         if self.is_replica.remove(&node) {
             let by_hand = known.asks.changed_node(node, at);
-            let wins = !by_hand && known.is_steady(node, SimTime::ZERO + at.since(SimTime::ZERO + AT_ONCE));
+            let wins = !by_hand && known.is_steady(node, at.before(AT_ONCE));
             self.owed.extend(wins.then(|| (node, (at, audience(node, at, outbounds, known)))));
         }
         self.told(message, outbounds)
@@ -82,8 +82,6 @@ fn audience(node: NodeId, at: SimTime, outbounds: &Outbounds, known: &Known) -> 
     let is_well = |open: &Outbound| {
         open.asked_at.is_none() && open.heard_at.is_some_and(|(_, last)| at.since(last) < lately)
     };
-    let runs = |to: NodeId| {
-        known.members.get(to).is_some_and(|to| to.started_at.is_some() && to.paused_at.is_none())
-    };
+    let runs = |to: NodeId| known.runs_since(to).is_some();
     outbounds.of(node).filter(|(to, open)| is_well(open) && runs(*to)).map(|(to, _)| to).collect()
 }

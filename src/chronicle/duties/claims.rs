@@ -6,11 +6,7 @@ use super::outbound::Outbounds;
 use super::{Duty, Known, Neglect};
 use crate::chronicle::bus::{Header, Heard, Message};
 use crate::chronicle::views::READ_WITHIN;
-
-/// Whether two lists of ranges have a slot in common.
-pub(super) fn meet(one: &[(u16, u16)], other: &[(u16, u16)]) -> bool {
-    one.iter().any(|a| other.iter().any(|b| a.0 <= b.1 && b.0 <= a.1))
-}
+use crate::op::share_slots;
 
 pub(super) fn said(message: &Arc<Message>, outbounds: &Outbounds, known: &Known) -> Vec<Neglect> {
     let Some(own) = message.header.as_ref().filter(|header| header.claim.owns_slots()) else {
@@ -27,17 +23,13 @@ pub(super) fn said(message: &Arc<Message>, outbounds: &Outbounds, known: &Known)
 fn is_newer(other: &Header, own: &Header) -> bool {
     other.config_epoch > own.config_epoch
         && other.claim.owns_slots()
-        && meet(&other.claim.slots, &own.claim.slots)
+        && share_slots(&other.claim.slots, &own.claim.slots)
 }
 
 /// Whether a node knew who claims, was not told by hand, and had its time.
 fn owes(message: &Message, heard: &Heard, outbounds: &Outbounds, known: &Known) -> bool {
     let (node, other) = (message.from, heard.message.from);
     let slots = heard.message.header.as_ref().map_or(&[][..], |header| header.claim.slots.as_slice());
-    let by_hand = known.asks.changed_slots(slots, message.at)
-        || known.asks.changed_table(node, message.at)
-        || known.asks.changed_node(node, message.at)
-        || known.asks.changed_node(other, message.at)
-        || known.asks.changed_members();
+    let by_hand = known.is_by_hand(node, slots, message.at) || known.asks.changed_node(other, message.at);
     !by_hand && outbounds.knows(node, other, heard.at) && known.is_steady(node, heard.at)
 }

@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use super::claims::meet;
 use super::outbound::Outbounds;
 use super::{Duty, Known, Neglect};
 use crate::chronicle::bus::{Header, Heard, Message};
 use crate::chronicle::views::READ_WITHIN;
 use crate::event::MessageType;
 use crate::id::NodeId;
+use crate::op::share_slots;
 use crate::time::{SimDuration, SimTime};
 
 /// How long an answer may take: more than the turn in which the claim is read.
@@ -56,9 +56,8 @@ impl Correct {
             self.owed.remove(&pair);
             return Vec::new();
         }
-        let is_on_own = outbounds.get(pair.0, pair.1).is_some_and(|open| {
-            open.conn == message.conn && open.heard_at.is_some_and(|(first, _)| first < since)
-        });
+        let is_on_own = outbounds.get(pair.0, pair.1).is_some_and(|open| open.conn == message.conn)
+            && outbounds.knows(pair.0, pair.1, since);
         if message.at.since(since) <= SOON || !is_on_own {
             return Vec::new();
         }
@@ -75,15 +74,11 @@ fn is_stale((to, from): (NodeId, NodeId), claim: &Header, now: SimTime, known: &
     let is_newer = |header: &Header| {
         header.config_epoch > claim.config_epoch
             && header.claim.owns_slots()
-            && meet(&header.claim.slots, slots)
+            && share_slots(&header.claim.slots, slots)
     };
     let told = known.views.of(to).filter(|heard| heard.message.from != from && heard.at + READ_WITHIN < now);
     let mut told = told.filter_map(|heard| heard.message.header.as_ref());
     let own = known.members.get(to).and_then(|member| member.last.as_ref());
     let own = own.filter(|last| last.at + READ_WITHIN < now).and_then(|last| last.header.as_ref());
-    let by_hand = known.asks.changed_slots(slots, now)
-        || known.asks.changed_table(to, now)
-        || known.asks.changed_node(to, now)
-        || known.asks.changed_members();
-    !by_hand && (told.any(is_newer) || own.is_some_and(is_newer))
+    !known.is_by_hand(to, slots, now) && (told.any(is_newer) || own.is_some_and(is_newer))
 }

@@ -50,10 +50,6 @@ impl Doubt {
 
     pub fn said(&mut self, message: &Message, outbounds: &Outbounds, known: &Known) -> Vec<Neglect> {
         let (viewer, at) = (message.from, message.at);
-        self.tells(message, known);
-        if !message.prompt || !matches!(message.r#type, MessageType::PING | MessageType::PONG) {
-            return Vec::new();
-        }
         let due = notices_within(known.node_timeout()) + ROOM;
         let silent = self.heard_at.iter().filter(|(_, heard_at)| at.since(**heard_at) > due);
         // During a hand-over a primary asks again and again, and each time anew.
@@ -72,7 +68,8 @@ impl Doubt {
         found.iter().map(|(node, since)| Neglect::shown_by(message, *since, Duty::Doubt(*node))).collect()
     }
 
-    fn tells(&mut self, message: &Message, known: &Known) {
+    /// Takes whom a message says that its sender doubts, before `said`.
+    pub fn told(&mut self, message: &Message, known: &Known) {
         let gossip = message.gossip.iter().filter(|gossiped| gossiped.is_doubt()).map(|gossiped| &gossiped.0);
         let failing = message.about.iter().filter(|_| message.r#type == MessageType::FAIL);
         let doubted = gossip.chain(failing).filter_map(|id| known.members.named(id));

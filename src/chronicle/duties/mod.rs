@@ -98,12 +98,22 @@ pub(super) struct Known<'c> {
 }
 
 impl Known<'_> {
+    /// Since when a process runs, if it does and is not stopped.
+    fn runs_since(&self, node: NodeId) -> Option<SimTime> {
+        self.members.get(node).filter(|member| member.paused_at.is_none())?.started_at
+    }
+
+    /// Whether a command may have changed by an instant what a node is, or what it believes of these slots.
+    fn is_by_hand(&self, node: NodeId, slots: &[(u16, u16)], by: SimTime) -> bool {
+        self.asks.changed_slots(slots, by)
+            || self.asks.changed_table(node, by)
+            || self.asks.changed_node(node, by)
+            || self.asks.changed_members()
+    }
+
     /// Whether a process runs, and was never busy or stopped for long since an instant.
     fn is_steady(&self, node: NodeId, since: SimTime) -> bool {
-        let member = self.members.get(node);
-        let runs = member.is_some_and(|member| {
-            member.started_at.is_some_and(|at| at < since) && member.paused_at.is_none()
-        });
+        let runs = self.runs_since(node).is_some_and(|at| at < since);
         runs && self.service.steady_since(node).is_some_and(|steady| steady <= since)
     }
 
@@ -151,8 +161,9 @@ impl Duties {
         let mut found = self.announce.said(message, outbounds, known);
         found.extend(self.correct.said(message, outbounds, known));
         found.extend(self.retry.said(message, known));
-        found.extend(self.doubt.said(message, outbounds, known));
+        self.doubt.told(message, known);
         if is_made_now {
+            found.extend(self.doubt.said(message, outbounds, known));
             found.extend(self.heed.said(message, known));
             found.extend(claims::said(message, outbounds, known));
             found.extend(self.collide.said(message, known));

@@ -12,8 +12,6 @@ use crate::time::SimTime;
 pub(super) struct Outbound {
     pub conn: u64,
     pub opened_at: SimTime,
-    /// When it said something on it first, and last.
-    pub said_at: Option<(SimTime, SimTime)>,
     /// When something came back on it first, and last: its maker knows the other node since.
     pub heard_at: Option<(SimTime, SimTime)>,
     /// The last question since then; there is but one at a time, but for a hand-over.
@@ -60,12 +58,11 @@ impl Outbounds {
         if (from, to) != (message.from, message.to) {
             return;
         }
-        let fresh = Outbound { conn: message.conn, opened_at, said_at: None, heard_at: None, asked_at: None };
+        let fresh = Outbound { conn: message.conn, opened_at, heard_at: None, asked_at: None };
         let open = self.open.entry((from, to)).or_insert(fresh);
         if open.conn != message.conn {
             *open = fresh;
         }
-        open.said_at = Some((open.said_at.map_or(message.at, |(first, _)| first), message.at));
         if message.r#type == MessageType::PING {
             open.asked_at = Some(message.at);
         }

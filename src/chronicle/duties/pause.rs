@@ -47,7 +47,7 @@ impl Pause {
         let won = self.replica_at.get(&node).is_some_and(|replica_at| at.since(*replica_at) < AS_WINNER);
         let asked_at = self.asked_at.get(&node).copied();
         let within = asked_at.is_some_and(|asked_at| at.since(asked_at) <= LEAST + ROOM);
-        let since = asked_at.unwrap_or_else(|| SimTime::ZERO + at.since(SimTime::ZERO + LEAST));
+        let since = asked_at.unwrap_or_else(|| at.before(LEAST));
         let is_new = self.noted.get(&node) != Some(&asked_at);
         if header.paused && !won && !within && is_new && known.is_steady(node, since) {
             self.noted.insert(node, asked_at);

@@ -140,7 +140,7 @@ fn spans_unheard<'a>(
 }
 
 fn is_of_network(evidence: &Evidence, fault: &FaultReport) -> bool {
-    let planned = evidence.plan.faults.iter().find(|planned| planned.id == fault.id);
+    let planned = evidence.plan.fault(fault.id);
     planned.is_some_and(|planned| planned.action.is_of_links())
 }
 
@@ -167,7 +167,7 @@ fn synchronised(
 ) -> Option<(SimTime, &'static str)> {
     const TWICE_A_SECOND: SimDuration = SimDuration::from_secs(2);
     let slow = evidence.faults.iter().filter(|fault| fault.hit.contains(&exit.node));
-    let slow = slow.filter_map(|fault| evidence.plan.faults.iter().find(|planned| planned.id == fault.id));
+    let slow = slow.filter_map(|fault| evidence.plan.fault(fault.id));
     let slowest = slow.map(|planned| planned.action.slows_disk_by()).max().unwrap_or_default();
     match settings.appendfsync() {
         AppendFsync::Always => None,

@@ -161,7 +161,7 @@ impl Cut<'_> {
     }
 
     fn is_kept(&self, fault: FaultId, numbers: &BTreeMap<OpId, OpId>) -> bool {
-        let planned = self.plan.faults.iter().find(|planned| planned.id == fault);
+        let planned = self.plan.fault(fault);
         planned.is_some_and(|planned| self.trigger_of(planned, numbers).is_some())
     }
 
