@@ -26,6 +26,7 @@ const MOST_TELLING: &[&str] = &[
     "duties",
     "candidates",
     "epochs",
+    "persisted_epochs",
     "failure_calls",
     "failover_time",
     "replica_migration",

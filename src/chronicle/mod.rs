@@ -11,6 +11,7 @@ mod answers;
 mod bus;
 mod candidates;
 pub mod cues;
+mod durable;
 mod duties;
 mod elections;
 mod epochs;
@@ -33,6 +34,7 @@ mod views;
 pub use answers::{Answers, OutOfStep, Redirection};
 pub use bus::{Header, Heard, Message};
 pub use candidates::{Candidacy, Candidates};
+pub use durable::{Durable, Pledge, Unsaved};
 pub use duties::{Duties, Duty, Neglect};
 pub use elections::{Elections, Request, Takeover, Vote};
 pub use epochs::{Epochs, Setback, Wrong};
@@ -86,6 +88,8 @@ pub struct Chronicle {
     pub elections: Elections,
     /// Epochs that went wrong.
     pub epochs: Epochs,
+    /// Words that were not on disk when they were given.
+    pub durable: Durable,
     /// What nodes said of the cluster as a whole.
     pub states: States,
     /// Writes that had to be refused.
@@ -121,6 +125,7 @@ impl Chronicle {
             candidates: Candidates::default(),
             elections: Elections::default(),
             epochs: Epochs::default(),
+            durable: Durable::new(plan),
             states: States::new(shortest),
             service: Service::new(plan, node_timeout),
             duties: Duties::default(),
@@ -137,6 +142,7 @@ impl Chronicle {
         self.members.see(event);
         self.asked(event);
         self.epochs.see(event);
+        self.durable.see(event);
         self.moves.see(event);
         self.candidates.see(event);
         if let Some(fed) = self.links.see(event) {
@@ -211,6 +217,7 @@ impl Chronicle {
         };
         self.elections.said(message, &known);
         self.epochs.said(message);
+        self.durable.said(message);
         self.handovers.said(message);
         let steady_since = self.service.steady_since(message.from);
         self.suspicions.said(message, (&self.members, &self.views), steady_since);

@@ -35,7 +35,8 @@ pub mod no_livelock;
 pub mod one_story;
 pub mod open_slots;
 pub mod operations;
-pub mod persistence;
+pub mod persisted_epochs;
+mod persistence;
 pub mod promises;
 pub mod reads;
 pub mod replica_migration;
@@ -145,6 +146,7 @@ pub static CATALOGUE: &[Invariant] = &[
     elections::INVARIANT,
     duties::INVARIANT,
     epochs::INVARIANT,
+    persisted_epochs::INVARIANT,
     failure_calls::INVARIANT,
     failover_time::INVARIANT,
     replica_migration::INVARIANT,

@@ -131,6 +131,7 @@ fn a_run_that_passed_is_summed_up() {
             ✓ Elections: 0 elections and 0 takeovers
             ✓ Protocol Duties: Nobody neglected anything
             ✓ Epochs: No epoch went back
+            ✓ Persisted Epochs: Every word was on disk before it was given
             ✓ Failure Calls: 0 calls
             ✓ Failover Time: 0 primaries that ended in a calm cluster
             ✓ Replica Migration: 0 replicas went to other shards by themselves
@@ -388,6 +389,12 @@ fn the_json_report_has_every_measured_value() {
                   "statement": "the epochs that a node claims never go back, restarts included, and no config epoch is above the current one",
                   "verdict": "holds",
                   "detail": "No epoch went back"
+                },
+                "persisted_epochs": {
+                  "title": "Persisted Epochs",
+                  "statement": "a vote and a primary's new config epoch leave a node only after its nodes.conf was synchronised with them, and the epochs of that file never go back",
+                  "verdict": "holds",
+                  "detail": "Every word was on disk before it was given"
                 },
                 "failure_calls": {
                   "title": "Failure Calls",

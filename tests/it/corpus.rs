@@ -28,6 +28,7 @@ const BY_SABOTEURS: &[&str] = &[
     "votes",
     "elections",
     "epochs",
+    "persisted_epochs",
     "isolation",
     "replication_stream",
     "one_story",
