@@ -123,7 +123,7 @@ fn writable(evidence: &Evidence, one: &Heard) -> Option<String> {
 mod tests {
     use super::super::account::Account;
     use super::super::evidence::ExitReport;
-    use super::super::sample::{at, healthy, kill, tell};
+    use super::super::sample::{healthy, kill, tell};
     use super::*;
 
     fn verdict(node: u16, change: impl FnOnce(&mut Account)) -> Verdict {
@@ -172,8 +172,15 @@ mod tests {
         let twice = |status: &str| {
             let mut evidence = healthy();
             let (node, status) = (NodeId(2), status.to_owned());
-            let restarted_at = Some(at(21));
-            let exit = ExitReport { node, at: at(20), status, expected: true, reason: None, restarted_at };
+            let restarted_at = Some(evidence.ended_at);
+            let exit = ExitReport {
+                node,
+                at: evidence.ended_at.before(SimDuration::from_secs(9)),
+                status,
+                expected: true,
+                reason: None,
+                restarted_at,
+            };
             evidence.exits.push(exit);
             let replicas = &mut said(evidence.accounts.get_mut(&NodeId(1)).expect("an account")).replicas;
             replicas.push(replicas[0].clone());
