@@ -153,7 +153,8 @@ impl Chronicle {
         self.suspicions.see(event);
         self.states.see(event);
         let (members, views, asks, links) = (&self.members, &self.views, &self.asks, &self.links);
-        self.service.see(event, service::Known { members, views, asks, links });
+        let handovers = &self.handovers;
+        self.service.see(event, service::Known { members, views, asks, links, handovers });
         self.logged(event);
         self.replication.see(event);
         self.executions.see(event, &self.replication);
