@@ -197,7 +197,10 @@ impl Teller {
         // The highest epoch is not raised, and the first shards have the lowest ones.
         let first = bump(self.node(ShardId(1), 0)).with("timing", "delayed").with("delay", delay);
         let second = bump(self.node(ShardId(2), 0)).with("timing", "parallel");
-        (vec![first, second], Vec::new(), delay)
+        // Neither is to hear of the other's before it has its own.
+        let cut = Entry::of("network_partition").with("a", vec![Value::from(self.node(ShardId(1), 0))]);
+        let cut = cut.with("channels", vec![Value::from("bus")]).with("duration", self.stream.tenths(8..=12));
+        (vec![first, second], vec![tied(cut, "before_operation", 0.3)], delay)
     }
 
     /// The primary of a shard dies by itself or with its machine; with what its links held if `silent`.
