@@ -21,6 +21,7 @@ pub mod expectation;
 pub mod fail_undone;
 pub mod failover_time;
 pub mod failure_calls;
+mod formation;
 pub mod gather;
 pub mod guests;
 pub mod hand_over;
@@ -152,6 +153,7 @@ pub static CATALOGUE: &[Invariant] = &[
     replica_migration::INVARIANT,
     hand_over::INVARIANT,
     isolation::INVARIANT,
+    formation::INVARIANT,
     no_crash::INVARIANT,
     no_livelock::INVARIANT,
     no_deadlock::INVARIANT,

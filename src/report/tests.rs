@@ -137,6 +137,7 @@ fn a_run_that_passed_is_summed_up() {
             ✓ Replica Migration: 0 replicas went to other shards by themselves
             ✓ Hand-Over: 0 hand-overs
             ✓ Isolation: Nobody served that must not
+            ✓ Formation: The cluster was formed
             ✓ No Crash: No unexpected exit (0 expected)
             ✓ No Livelock: No server spun
             ✓ No Deadlock: No server waited for itself
@@ -422,9 +423,15 @@ fn the_json_report_has_every_measured_value() {
                 },
                 "isolation": {
                   "title": "Isolation",
-                  "statement": "nobody serves that must not: cut off from the majority, just come back, as a replica, or with slots it knows lost",
+                  "statement": "nobody serves that must not: cut off from the majority, just come back, as a replica, with slots it knows lost, or while it hands over",
                   "verdict": "holds",
                   "detail": "Nobody served that must not"
+                },
+                "formation": {
+                  "title": "Formation",
+                  "statement": "servers that are told to form a cluster, and are left alone, form it within two minutes",
+                  "verdict": "holds",
+                  "detail": "The cluster was formed"
                 },
                 "no_crash": {
                   "title": "No Crash",

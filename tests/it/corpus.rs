@@ -29,6 +29,7 @@ const BY_SABOTEURS: &[&str] = &[
     "elections",
     "epochs",
     "persisted_epochs",
+    "formation",
     "isolation",
     "replication_stream",
     "one_story",
