@@ -22,6 +22,7 @@ mod handover;
 mod members;
 mod moves;
 mod operator;
+mod pardon;
 mod replica_links;
 pub mod replication;
 #[cfg(test)]
@@ -44,6 +45,7 @@ pub use handover::{Handovers, Moved};
 pub use members::{Member, Members};
 pub use moves::{Move, Moves};
 pub use operator::Asks;
+pub use pardon::{Pardon, Pardons};
 pub use service::{Accepted, Refusal, Service};
 pub use state::{Contradiction, States, Why};
 pub use suspicion::{FailCall, Suspicions, Unfounded};
@@ -77,6 +79,8 @@ pub struct Chronicle {
     pub views: Views,
     /// Reports of failure, and who was called failing.
     pub suspicions: Suspicions,
+    /// Calls of failure that were taken back too early.
+    pub pardons: Pardons,
     /// Replicas that changed their shards by themselves.
     pub moves: Moves,
     links: ReplicaLinks,
@@ -119,6 +123,7 @@ impl Chronicle {
             asks,
             views: Views::default(),
             suspicions: Suspicions::new((node_timeout, shortest)),
+            pardons: Pardons::default(),
             moves: Moves::default(),
             links: ReplicaLinks::default(),
             handovers: Handovers::default(),
@@ -151,6 +156,7 @@ impl Chronicle {
         self.handovers.see(event);
         self.duties.see(event);
         self.suspicions.see(event);
+        self.pardons.see(event);
         self.states.see(event);
         let (members, views, asks, links) = (&self.members, &self.views, &self.asks, &self.links);
         let handovers = &self.handovers;
@@ -222,6 +228,9 @@ impl Chronicle {
         self.handovers.said(message);
         let steady_since = self.service.steady_since(message.from);
         self.suspicions.said(message, (&self.members, &self.views), steady_since);
+        let (members, views, service) = (&self.members, &self.views, &self.service);
+        let node_timeout = self.asks.node_timeouts().1;
+        self.pardons.said(message, pardon::Known { members, views, service, node_timeout });
         self.states.said(message, &self.members, &self.views);
         self.service.said(message);
         self.answers.said(message);
@@ -246,6 +255,9 @@ impl Chronicle {
         self.elections.heard(heard, &self.members, &self.views);
         self.handovers.heard(heard);
         self.suspicions.heard(heard, &self.members);
+        let (members, views, service) = (&self.members, &self.views, &self.service);
+        let node_timeout = self.asks.node_timeouts().1;
+        self.pardons.heard(heard, pardon::Known { members, views, service, node_timeout });
         self.states.heard(heard);
         let known = duties::Known {
             members: &self.members,
