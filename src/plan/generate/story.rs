@@ -129,9 +129,19 @@ impl Teller {
             failover(shard).maybe("node", to).with("timing", "delayed").with("delay", delay)
         };
         let operations = (0..count).map(hand_over).collect();
-        // The offset at which a primary stands reaches its replicas late, and so does what it executed before.
-        let slow = self.stream.chance(1, 2).then(|| self.slow_links(ShardId(first), last));
-        (operations, slow.into_iter().collect(), last)
+        let chaos = match self.stream.below(3) {
+            0 => Vec::new(),
+            1 => vec![self.slow_links(ShardId(first), last)],
+            _ => vec![self.late_stream(ShardId(first))],
+        };
+        (operations, chaos, last)
+    }
+
+    /// What the primary of a shard executed before its first hand-over reaches its replicas later than the offset at which it stands.
+    fn late_stream(&mut self, shard: ShardId) -> Entry {
+        let cut = Entry::of("network_partition").with("a", vec![Value::from(self.node(shard, 0))]);
+        let cut = cut.with("b", self.replicas(shard)).with("channels", vec![Value::from("replication")]);
+        tied(cut.with("duration", self.stream.tenths(5..=15)), "before_operation", 0.3)
     }
 
     /// Whatever the primary of a shard sends takes long, from the beginning on.
