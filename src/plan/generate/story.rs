@@ -73,6 +73,9 @@ pub(super) fn draw(seed: u64, overrides: Overrides, shape: &mut Shape) -> Option
     Some(teller.tell(kind))
 }
 
+/// Within how many seconds a replica goes to a primary that has none (`CLUSTER_REPLICA_MIGRATION_DELAY`), and is seen to.
+const ORPHANED_S: f64 = 9.0;
+
 /// Who tells a story.
 struct Teller {
     stream: Stream,
@@ -113,6 +116,8 @@ impl Teller {
             let other = if same { shard } else { self.other(shard) };
             last = tenth(at + self.timeout_s + self.stream.tenths(40..=90));
             chaos.push(self.death(other, false).with("at", last));
+            // Whoever is left without a replica is to get one.
+            last += if same { ORPHANED_S } else { 0.0 };
         }
         (Vec::new(), chaos, last)
     }
