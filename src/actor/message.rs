@@ -179,8 +179,8 @@ pub enum GuestMessage {
     Begin,
     /// The guest's time has come.
     Start,
-    /// The program that was started, as its file says.
-    Started { program: String, sha256: String },
+    /// The program that was started, as its file says, and a digest of the folder that it was given.
+    Started { program: String, sha256: String, folder: Option<String> },
     /// A deadline of one of its processes is due.
     Wake,
     /// A process of the guest's wrote a line.

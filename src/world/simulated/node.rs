@@ -279,6 +279,7 @@ impl Process {
         }
         let p = self.page.participant(participant);
         match p.state {
+            _ if p.stopped != 0 => false,
             state::READY => true,
             state::BLOCKED => {
                 let news = p.poked != 0 || p.seen_activity != activity;
@@ -299,7 +300,7 @@ impl Process {
             return SimTime::from_ns(self.page.get().now_ns);
         }
         let last = if self.is_hung(1) { 1 } else { PARTICIPANTS };
-        let blocked = |p: &&page::Participant| p.state == state::BLOCKED;
+        let blocked = |p: &&page::Participant| p.state == state::BLOCKED && p.stopped == 0;
         let earliest =
             self.page.get().participants[..last].iter().filter(blocked).map(|p| p.deadline_ns).min();
         SimTime::from_ns(earliest.unwrap_or(u64::MAX))

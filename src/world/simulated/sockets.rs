@@ -47,6 +47,8 @@ pub struct Sockets {
     links: BTreeMap<u64, Link>,
     /// Those whose bytes did not all fit the receive area.
     full: BTreeSet<u64>,
+    /// Who dials the host itself by a loopback address, by his port: the address that he called, and his own.
+    calls_home: BTreeMap<u16, [u32; 2]>,
     /// What the process said on the bus so far.
     teller: Teller,
     /// Who make something else of what it says.
@@ -82,6 +84,11 @@ impl Sockets {
             let socket = page.socket(*slot);
             socket.state != state::FREE && socket.handle == handle
         }) {
+            let Socket { local_port, peer_address, local_address, .. } = *page.socket(slot);
+            match page::is_loopback(peer_address) {
+                true => self.calls_home.insert(local_port, [peer_address, local_address]),
+                false => self.calls_home.remove(&local_port),
+            };
             self.add(page, handle, slot, LinkEnd::dialled);
         }
     }
@@ -183,14 +190,16 @@ impl Sockets {
         // What was set at the listening socket holds for those accepted, as on Linux.
         let Socket { options, receive_timeout_ns, send_timeout_ns, linger_abort, .. } =
             *page.socket(listener);
-        let address = page.get().address;
+        let ours = page.get().address;
+        let calls_home = (u32::from(*peer.ip()) == ours).then(|| self.calls_home.remove(&peer.port())).flatten();
+        let [local_address, peer_address] = calls_home.unwrap_or([ours, u32::from(*peer.ip())]);
         *page.socket(slot) = Socket {
             handle,
             credit: page::WINDOW_BYTES,
             state: state::CONNECTED,
             error: 0,
-            local_address: address,
-            peer_address: u32::from(*peer.ip()),
+            local_address,
+            peer_address,
             local_port: port,
             peer_port: peer.port(),
             pending: NOBODY,
