@@ -7,7 +7,7 @@ use clap::Args;
 use crate::commands::guest::Request;
 
 /// The exit status is the program's own; 128 and the signal's number if one ended it; 124 if it did not end in its time; 125 if
-/// it could not go on, or the simulation failed; 126 if it cannot be simulated; 127 if there is no such program. Where it is 0
+/// it could not go on, or the simulation failed; 126 if it cannot be simulated; 127 if there is no such program; 2 for a bad usage of this command. Where it is 0
 /// and a cluster beside it was found at fault, it is that of `run`.
 #[derive(Args)]
 pub(super) struct GuestArguments {
@@ -26,7 +26,7 @@ pub(super) struct GuestArguments {
     /// So many replicas a shard.
     #[arg(long, requires = "shards", value_parser = clap::value_parser!(u64).range(0..=5))]
     replicas: Option<u64>,
-    /// The folder that a copy is made of for it to work in, but for `.git` and `runs`.
+    /// The folder that a copy is made of for it to work in, but for `.git`, `runs` and folders of results.
     #[arg(long, value_name = "DIR", default_value = ".")]
     folder: PathBuf,
     /// Let it begin in an empty folder.

@@ -72,9 +72,11 @@ pub fn guest(request: &Request, environment: &Environment) -> Result<Exit> {
     match simulate(request, environment) {
         Ok(exit) => Ok(exit),
         Err(error) => Ok(match (report_failure(&error), error.downcast_ref()) {
-            (Exit::Interrupted, _) => Exit::Interrupted,
-            (_, Some(SimulationError::NoProgram { source, .. })) => Exit::Guest(status_without(source)),
-            _ => Exit::Guest(FAILED),
+            (Exit::NotJudged, Some(SimulationError::NoProgram { source, .. })) => {
+                Exit::Guest(status_without(source))
+            }
+            (Exit::NotJudged, _) => Exit::Guest(FAILED),
+            (exit, _) => exit,
         }),
     }
 }

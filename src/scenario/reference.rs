@@ -154,7 +154,7 @@ it leaves, are among the results in `guests/NAME`. What cannot be simulated is r
 | `timeout` | seconds | how long it may take; then it is ended, which is a violation; 300 if absent |
 | `kill_after` | seconds | after how long it is killed on purpose, as an operator does who loses patience |
 | `stdin` | a text | what it reads from its standard input |
-| `folder` | a path | a folder whose content is copied into the guest's own before it starts, but for `.git`, `runs` and the folder of results; relative to where the run is started from. Its digest stands in the log |
+| `folder` | a path | a folder whose content is copied into the guest's own before it starts, but for `.git`, `runs` and folders of results; relative to where the run is started from. Its digest stands in the log |
 | `files` | names with their contents | what stands in its folder when it starts |
 | `environment` | names with their values | what is in its environment besides what every guest has |
 | `expect` | `{exit: status, output: [text, …]}` | its exit status, and texts that are each part of a line it writes; what is absent is not judged |

@@ -13,6 +13,7 @@ use nix::sys::stat::futimens;
 use nix::sys::time::TimeSpec;
 use sha2::{Digest, Sha256};
 
+use crate::event_log::LOG_FILE;
 use crate::servers::sha256_of;
 
 /// The most files that are copied.
@@ -31,41 +32,34 @@ pub struct Belongings {
 }
 
 impl Belongings {
-    /// Copies what is in `from` to `to`, which is there, but for what is in `without`. All files have this time, in
-    /// seconds of the Unix epoch.
+    /// Copies what is in `from` to `to`, which is there, but for the results of runs. All files have this time, in seconds of
+    /// the Unix epoch.
     ///
     /// # Errors
     /// Something cannot be read or written, or the folder is larger than what is copied.
-    pub fn copy(from: &Path, to: &Path, without: &Path, time_s: u64) -> io::Result<Self> {
+    pub fn copy(from: &Path, to: &Path, time_s: u64) -> io::Result<Self> {
         let mut belongings = Belongings::default();
-        let without = without.canonicalize().unwrap_or_default();
-        let from = from.canonicalize()?;
-        for name in names(&from)? {
+        for name in names(from)? {
             let is_left_out = LEFT_OUT.iter().any(|left| Path::new(left) == name);
             if !is_left_out {
-                belongings.copy_entry((&from, to), &name, (&without, time_s))?;
+                belongings.copy_entry((from, to), &name, time_s)?;
             }
         }
         Ok(belongings)
     }
 
     /// Copies what is called `name` below both folders.
-    fn copy_entry(
-        &mut self,
-        (from, to): (&Path, &Path),
-        name: &Path,
-        rest: (&Path, u64),
-    ) -> io::Result<()> {
-        let (source, copy, (without, time_s)) = (from.join(name), to.join(name), rest);
+    fn copy_entry(&mut self, (from, to): (&Path, &Path), name: &Path, time_s: u64) -> io::Result<()> {
+        let (source, copy) = (from.join(name), to.join(name));
         let found = source.symlink_metadata()?;
         if found.is_symlink() {
             let target = fs::read_link(&source)?;
             symlink(&target, copy)?;
             self.add(name, target.display().to_string(), 0)
-        } else if found.is_dir() && source != without {
+        } else if found.is_dir() && !source.join(LOG_FILE).is_file() {
             fs::create_dir(&copy)?;
             let inner = names(&source)?;
-            inner.iter().try_for_each(|inner| self.copy_entry((from, to), &name.join(inner), rest))
+            inner.iter().try_for_each(|inner| self.copy_entry((from, to), &name.join(inner), time_s))
         } else if found.is_file() {
             self.add(name, String::new(), found.len())?;
             let mode = copy_file(&source, &copy, time_s)?;
@@ -103,10 +97,12 @@ impl Belongings {
     }
 }
 
-/// Copies a file's content and its permissions, which are returned.
+/// Copies a file's content, and whether it can be executed; the permissions that the copy has.
 fn copy_file(source: &Path, copy: &Path, time_s: u64) -> io::Result<u32> {
+    const BY_OWNER: u32 = 0o100;
     fs::copy(source, copy)?;
-    let mode = source.metadata()?.permissions().mode() & 0o777;
+    let mode = if source.metadata()?.permissions().mode() & BY_OWNER == 0 { 0o644 } else { 0o755 };
+    fs::set_permissions(copy, fs::Permissions::from_mode(mode))?;
     let time = TimeSpec::new(time_s as i64, 0);
     futimens(File::open(copy)?, &time, &time)?;
     Ok(mode)
@@ -135,7 +131,7 @@ mod tests {
         for below in ["sub", ".git", "results"] {
             fs::create_dir(path.join(below)).expect("a folder");
         }
-        for (name, text) in [("run", "#!"), ("sub/data", "1"), (".git/HEAD", "x"), ("results/log", "y")] {
+        for (name, text) in [("run", "#!"), ("sub/data", "1"), (".git/HEAD", "x"), ("results/events.jsonl", "y")] {
             fs::write(path.join(name), text).expect("a file");
         }
         symlink("run", path.join("link")).expect("a link");
@@ -143,7 +139,7 @@ mod tests {
     }
 
     fn copy(from: &Path, to: &Path) -> Belongings {
-        Belongings::copy(from, to, &from.join("results"), 1_000).expect("it is copied")
+        Belongings::copy(from, to, 1_000).expect("it is copied")
     }
 
     #[test]

@@ -79,10 +79,9 @@ impl Guests {
     fn give_folder(&mut self, id: GuestId, now: SimTime) -> Result<Option<String>, WorldError> {
         let Some(folder) = self.guest(id)?.plan.folder.clone() else { return Ok(None) };
         let (_, work) = self.places(id);
-        let results = self.results.parent().unwrap_or(&self.results);
         let time_s = (self.epoch_ns + now.as_ns()) / 1_000_000_000;
-        let copied = fs::create_dir_all(&work)
-            .and_then(|()| Belongings::copy(Path::new(&folder), &work, results, time_s));
+        let copied =
+            fs::create_dir_all(&work).and_then(|()| Belongings::copy(Path::new(&folder), &work, time_s));
         let belongings = copied.map_err(|e| system(&format!("copy the folder {folder}"), e))?;
         let digest = belongings.digest();
         self.belongings.insert(id, belongings);

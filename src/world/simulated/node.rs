@@ -146,7 +146,7 @@ impl Process {
             host,
             page,
             leader,
-            sockets: Sockets::of(host),
+            sockets: Sockets::of(host, hidden.as_ref()),
             log,
             errors,
             hidden,

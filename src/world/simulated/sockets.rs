@@ -44,6 +44,8 @@ enum Ending {
 pub struct Sockets {
     /// What is said there is none of a node's.
     of_guest: bool,
+    /// A path of the run's own that may stand in what is sent, and what is told instead.
+    hidden: Option<[String; 2]>,
     links: BTreeMap<u64, Link>,
     /// Those whose bytes did not all fit the receive area.
     full: BTreeSet<u64>,
@@ -57,8 +59,21 @@ pub struct Sockets {
 
 impl Sockets {
     /// No socket of this host's is open yet.
-    pub fn of(host: Host) -> Self {
-        Sockets { of_guest: matches!(host, Host::Guest(_)), ..Sockets::default() }
+    pub fn of(host: Host, hidden: Option<&[String; 2]>) -> Self {
+        Sockets { of_guest: matches!(host, Host::Guest(_)), hidden: hidden.cloned(), ..Sockets::default() }
+    }
+
+    /// What the log is told of these bytes, if it is something else: a path of the run's own stands in them. As many bytes are
+    /// told as there are.
+    fn told(&self, bytes: &[u8]) -> Option<Box<[u8]>> {
+        let [path, name] = self.hidden.as_ref()?;
+        let mut told: Box<[u8]> = memchr::memmem::find(bytes, path.as_bytes()).map(|_| bytes.into())?;
+        let filled = name.bytes().chain(std::iter::repeat(b'.'));
+        let shown: Vec<u8> = filled.take(path.len()).collect();
+        for at in memchr::memmem::find_iter(bytes, path.as_bytes()) {
+            told[at..at + path.len()].copy_from_slice(&shown);
+        }
+        Some(told)
     }
 
     fn add(&mut self, page: &mut SharedPage, handle: u64, slot: usize, end: fn() -> LinkEnd) {
@@ -114,7 +129,7 @@ impl Sockets {
             Some(lie) => lie,
         };
         let repl = link.replication.as_mut().and_then(|end| end.sent(&bytes)).map(Box::new);
-        vec![Chunk { repl, ..Chunk::plain(bytes) }]
+        vec![Chunk { repl, told: self.told(&bytes), ..Chunk::plain(bytes) }]
     }
 
     /// From now on the node lies, about another one if there is one.
