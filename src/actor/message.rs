@@ -219,6 +219,8 @@ pub enum ChaosMessage {
     Resolved { fault: FaultId, nodes: Vec<Option<NodeId>> },
     /// What a fault waits for was seen just now; with whom its targets are, or with nobody at all if the bus does not tell.
     Seen { fault: FaultId, nodes: Vec<Option<NodeId>> },
+    /// What an operation waits for was seen just now.
+    OperationSeen { op: OpId },
     /// The clients are through: what waits for something to be seen does so only as long as anything is under way.
     LastCall,
     /// A node's process ended, by what it was told to or not.
@@ -243,6 +245,10 @@ pub enum OperatorMessage {
     Begin,
     /// The next operation may be sent.
     Go { op: OpId },
+    /// What an operation waits for was seen just now.
+    Seen { op: OpId },
+    /// What these operations wait for will never be seen.
+    Missed { ops: Vec<OpId> },
     /// Tell chaos who these targets are right now.
     Resolve { fault: FaultId, targets: Vec<Target> },
     /// Change settings of a node for a fault.

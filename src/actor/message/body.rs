@@ -123,6 +123,7 @@ impl ChaosMessage {
             ChaosMessage::OperationEnded { op } => Told::OperationEnded { op: *op },
             ChaosMessage::Resolved { fault, nodes } => Told::Resolved { fault: *fault, nodes: nodes.clone() },
             ChaosMessage::Seen { fault, nodes } => Told::Seen { fault: *fault, nodes: nodes.clone() },
+            ChaosMessage::OperationSeen { op } => Told::OperationSeen { op: *op },
             ChaosMessage::LastCall => Told::LastCall,
             ChaosMessage::Restored { fault } => Told::Restored { fault: *fault },
             ChaosMessage::NodeExited { node, .. } => {
@@ -143,6 +144,8 @@ impl OperatorMessage {
             OperatorMessage::Form => Told::Form,
             OperatorMessage::Begin => Told::Begin,
             OperatorMessage::Go { op } => Told::Go { op: *op },
+            OperatorMessage::Seen { op } => Told::OperationSeen { op: *op },
+            OperatorMessage::Missed { ops } => Told::OperationsMissed { ops: ops.clone() },
             OperatorMessage::Resolve { fault, targets } => {
                 Told::Resolve { fault: *fault, targets: targets.clone() }
             }
