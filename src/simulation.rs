@@ -175,7 +175,7 @@ impl<'a> Simulation<'a> {
         let version = &self.server.version;
         let is_older =
             |since: &str| Version::leading(version).zip(Version::leading(since)).is_some_and(|(v, s)| v < s);
-        match needs(&self.plan).into_iter().find(|need| is_older(need.since)) {
+        match needs(self.plan).into_iter().find(|need| is_older(need.since)) {
             None => Ok(()),
             Some(Need { who, what, since }) => {
                 Err(SimulationError::TooOld { who, what, since, version: version.to_string() })
