@@ -6,7 +6,7 @@ mod body;
 
 use std::net::SocketAddrV4;
 
-use crate::event::{BusSummary, ChildState, OutputStream, Replicated};
+use crate::event::{BusSummary, ChildState, OutputStream, Replicated, SavedEpochs};
 use crate::fault::{Affliction, BusRule, FaultId, FileCall, FileClass, Lie, Links, Remains, Signal, Target};
 use crate::id::{ActorId, Host, NodeId};
 use crate::op::OpId;
@@ -164,6 +164,8 @@ pub enum NodeMessage {
     Child { pid: u32, state: ChildState },
     /// The process made a call that concerns a file.
     File { call: FileCall, file: FileClass },
+    /// The process had its `nodes.conf` synchronised, with these epochs in it.
+    Saved { epochs: SavedEpochs },
     /// Something is wrong with the machine from now on; without an affliction, what the fault did is undone.
     Afflict { fault: FaultId, affliction: Option<Affliction> },
     /// The machine loses its power.

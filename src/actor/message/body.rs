@@ -46,6 +46,7 @@ impl NodeMessage {
             NodeMessage::Log { line } => Body::Log { line: line.clone() },
             NodeMessage::Child { pid, state } => Body::Child { pid: *pid, state: *state },
             NodeMessage::File { call, file } => Body::File { call: *call, file: *file },
+            NodeMessage::Saved { epochs } => Body::Saved { epochs: *epochs },
             NodeMessage::Afflict { fault, affliction } => {
                 Body::Rule { fault: *fault, on: affliction.is_some() }
             }
