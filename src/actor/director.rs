@@ -31,7 +31,7 @@ pub struct Director {
     guests: Vec<GuestId>,
     guests_working: usize,
     patience: SimDuration,
-    /// A fault waits for something to be seen.
+    /// A fault or an operation waits for something to be seen.
     has_cues: bool,
 }
 
@@ -51,7 +51,7 @@ impl Director {
             operations_done: false,
             faults_done: false,
             patience: patience(plan),
-            has_cues: plan.faults.iter().any(|fault| fault.trigger.cue().is_some()),
+            has_cues: plan.cues().next().is_some(),
         }
     }
 

@@ -6,7 +6,7 @@ mod body;
 
 use std::net::SocketAddrV4;
 
-use crate::event::{BusSummary, ChildState, OutputStream, Replicated};
+use crate::event::{BusSummary, ChildState, OutputStream, Replicated, SavedEpochs};
 use crate::fault::{Affliction, BusRule, FaultId, FileCall, FileClass, Lie, Links, Remains, Signal, Target};
 use crate::id::{ActorId, Host, NodeId};
 use crate::op::OpId;
@@ -171,6 +171,8 @@ pub enum NodeMessage {
     Child { pid: u32, state: ChildState },
     /// The process made a call that concerns a file.
     File { call: FileCall, file: FileClass },
+    /// The process had its `nodes.conf` synchronised, with these epochs in it.
+    Saved { epochs: SavedEpochs },
     /// Something is wrong with the machine from now on; without an affliction, what the fault did is undone.
     Afflict { fault: FaultId, affliction: Option<Affliction> },
     /// The machine loses its power.
@@ -226,6 +228,8 @@ pub enum ChaosMessage {
     Resolved { fault: FaultId, nodes: Vec<Option<NodeId>> },
     /// What a fault waits for was seen just now; with whom its targets are, or with nobody at all if the bus does not tell.
     Seen { fault: FaultId, nodes: Vec<Option<NodeId>> },
+    /// What an operation waits for was seen just now.
+    OperationSeen { op: OpId },
     /// The clients are through: what waits for something to be seen does so only as long as anything is under way.
     LastCall,
     /// A node's process ended, by what it was told to or not.
@@ -250,6 +254,10 @@ pub enum OperatorMessage {
     Begin,
     /// The next operation may be sent.
     Go { op: OpId },
+    /// What an operation waits for was seen just now.
+    Seen { op: OpId },
+    /// What these operations wait for will never be seen.
+    Missed { ops: Vec<OpId> },
     /// Tell chaos who these targets are right now.
     Resolve { fault: FaultId, targets: Vec<Target> },
     /// Change settings of a node for a fault.

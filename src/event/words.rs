@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::about::{About, conn_of};
 use super::{
     BusSummary, ChildState, Closing, Kind, LinkState, Member, OutputStream, Phase, Replicated, Role, Said,
-    Told, Topic, ViewRow, ViewState,
+    SavedEpochs, Told, Topic, ViewRow, ViewState,
 };
 use crate::fault::{BusAct, Channel, FaultId, FileCall, FileClass};
 use crate::history::{Outcome, Request};
@@ -195,6 +195,11 @@ words! {
     Observation Delivered "child" Child { pid: u32, state: ChildState };
     /// A process made a call that concerns a file of a class; told only where something waits for such calls.
     Observation Delivered "file" File { call: FileCall, file: FileClass };
+    /// A process had its `nodes.conf` synchronised.
+    Observation Delivered "saved" Saved {
+        #[serde(flatten)]
+        epochs: SavedEpochs,
+    };
     /// A process used the CPU without end and never blocked again.
     Observation Delivered "livelock" Livelock { detail: String };
     /// All threads of a process wait for locks or conditions that only they themselves could give.

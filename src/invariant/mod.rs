@@ -21,6 +21,7 @@ pub mod expectation;
 pub mod fail_undone;
 pub mod failover_time;
 pub mod failure_calls;
+mod formation;
 pub mod gather;
 pub mod guests;
 pub mod hand_over;
@@ -35,7 +36,8 @@ pub mod no_livelock;
 pub mod one_story;
 pub mod open_slots;
 pub mod operations;
-pub mod persistence;
+pub mod persisted_epochs;
+mod persistence;
 pub mod promises;
 pub mod reads;
 pub mod replica_migration;
@@ -145,11 +147,13 @@ pub static CATALOGUE: &[Invariant] = &[
     elections::INVARIANT,
     duties::INVARIANT,
     epochs::INVARIANT,
+    persisted_epochs::INVARIANT,
     failure_calls::INVARIANT,
     failover_time::INVARIANT,
     replica_migration::INVARIANT,
     hand_over::INVARIANT,
     isolation::INVARIANT,
+    formation::INVARIANT,
     no_crash::INVARIANT,
     no_livelock::INVARIANT,
     no_deadlock::INVARIANT,

@@ -18,6 +18,7 @@ use crate::id::NodeId;
 use crate::invariant::evidence::{FaultReport, GuestReport, LogLine, NodeEvidence, OperationReport, Resyncs, Role};
 use crate::invariant::layout::shard_served;
 use crate::invariant::{Evidence, Invariant, Judged, Verdict, data_consistency};
+use crate::op::Ending;
 use crate::time::SimTime;
 pub use workload::{Workload, WriteGap};
 
@@ -232,6 +233,7 @@ fn by_name<S: Serializer>(validations: &[Validation], serializer: S) -> Result<S
 
 fn operation(report: &OperationReport) -> Action {
     let outcome = match (report.done, report.expected_to_fail) {
+        _ if report.ending == Some(Ending::Missed) => ActionOutcome::Missed,
         (true, _) => ActionOutcome::Done,
         (false, true) => ActionOutcome::ExpectedNotDone,
         (false, false) => ActionOutcome::NotDone,

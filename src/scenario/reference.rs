@@ -24,6 +24,8 @@ pub fn reference() -> String {
 What the operator does on purpose, in a list. Beside the keys of its type every operation has these:
 
 {timing}
+What stands below `when` is told [below](#what-is-seen). An operation whose sight never came is reported as missed: it was not done.
+
 {operations}
 ## `chaos`
 
@@ -31,7 +33,9 @@ What happens to the cluster against its will, in a list. Every fault is healed a
 every fault has these, which say when it fires:
 
 {trigger}
-Below `when` stands what is to be seen, as in `when: {{bus: failover_auth_request, from: 5, nth: 2}}`. One of the first seven keys
+### What is seen
+
+Below `when` stands what is to be seen, of operations as of faults, as in `when: {{bus: failover_auth_request, from: 5, nth: 2}}`. One of the first eight keys
 says what; what is seen counts from the beginning of the workload. A fault whose sight never came is reported as missed:
 
 {cue}

@@ -153,6 +153,8 @@ pub mod watch {
     pub const JOURNAL: u32 = 2;
     /// Each call is to be told.
     pub const TELL: u32 = 4;
+    /// What stands in a `nodes.conf` that is synchronised is to be looked at.
+    pub const NODES_CONF: u32 = 8;
 }
 
 /// The classes of files, one bit each, told by their names.

@@ -28,6 +28,8 @@ const BY_SABOTEURS: &[&str] = &[
     "votes",
     "elections",
     "epochs",
+    "persisted_epochs",
+    "formation",
     "isolation",
     "replication_stream",
     "one_story",

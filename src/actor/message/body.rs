@@ -46,6 +46,7 @@ impl NodeMessage {
             NodeMessage::Log { line } => Body::Log { line: line.clone() },
             NodeMessage::Child { pid, state } => Body::Child { pid: *pid, state: *state },
             NodeMessage::File { call, file } => Body::File { call: *call, file: *file },
+            NodeMessage::Saved { epochs } => Body::Saved { epochs: *epochs },
             NodeMessage::Afflict { fault, affliction } => {
                 Body::Rule { fault: *fault, on: affliction.is_some() }
             }
@@ -124,6 +125,7 @@ impl ChaosMessage {
             ChaosMessage::OperationEnded { op } => Told::OperationEnded { op: *op },
             ChaosMessage::Resolved { fault, nodes } => Told::Resolved { fault: *fault, nodes: nodes.clone() },
             ChaosMessage::Seen { fault, nodes } => Told::Seen { fault: *fault, nodes: nodes.clone() },
+            ChaosMessage::OperationSeen { op } => Told::OperationSeen { op: *op },
             ChaosMessage::LastCall => Told::LastCall,
             ChaosMessage::Restored { fault } => Told::Restored { fault: *fault },
             ChaosMessage::NodeExited { node, .. } => {
@@ -144,6 +146,8 @@ impl OperatorMessage {
             OperatorMessage::Form => Told::Form,
             OperatorMessage::Begin => Told::Begin,
             OperatorMessage::Go { op } => Told::Go { op: *op },
+            OperatorMessage::Seen { op } => Told::OperationSeen { op: *op },
+            OperatorMessage::Missed { ops } => Told::OperationsMissed { ops: ops.clone() },
             OperatorMessage::Resolve { fault, targets } => {
                 Told::Resolve { fault: *fault, targets: targets.clone() }
             }

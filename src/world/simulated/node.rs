@@ -1,13 +1,15 @@
 //! One node's processes: started, given turns, signalled, buried.
 
 use std::cell::RefCell;
-use std::io;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Child, ExitStatus};
 use std::rc::Rc;
 use std::sync::Once;
 use std::time::Duration;
+use std::{fs, io};
 
 use nix::sys::signal::{self, Signal as UnixSignal};
 use nix::unistd::Pid;
@@ -24,9 +26,10 @@ use crate::event::OutputStream;
 use crate::fault::{ChildFate, Lie, POWER_LOST};
 use crate::id::{Host, NodeId};
 use crate::rng::Stream;
-use crate::shim::page::{self, PARTICIPANTS, Page, record, state, watch};
+use crate::shim::page::{self, PARTICIPANTS, Page, file_call, file_class, record, state, watch};
 use crate::stop;
 use crate::time::SimTime;
+use crate::wire::cluster_file::NodesConf;
 use crate::world::{Next, Seen, Turn, WorldError};
 
 /// How often the scheduler looks whether a process that does not give its turn back is alive at all.
@@ -436,6 +439,11 @@ impl Process {
         let called = Called { call, class, node: record.extra, written: record.handle, path };
         if self.page.get().files_watched & watch::TELL != 0 {
             self.seen.extend(machine::told(call, class).map(|(call, file)| Seen::File { call, file }));
+        }
+        if (call, class) == (file_call::FSYNC, file_class::NODES_CONF) {
+            let text = fs::read_to_string(OsStr::from_bytes(path)).ok();
+            let saved = text.and_then(|text| NodesConf::parse(&text).ok());
+            self.seen.extend(saved.map(|saved| Seen::Saved { epochs: saved.epochs() }));
         }
         let account = self.disk.as_ref().map_or(Ok(()), |disk| disk.borrow_mut().called(called));
         account.map_err(|e| system("keep account of a node's disk", e))
