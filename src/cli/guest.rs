@@ -50,7 +50,8 @@ pub(super) struct GuestArguments {
 }
 
 fn variable(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or_else(|| format!("{text} sets nothing; write NAME=VALUE"))?;
+    let (name, value) =
+        text.split_once('=').ok_or_else(|| format!("{text} sets nothing; write NAME=VALUE"))?;
     Ok((name.to_owned(), value.to_owned()))
 }
 

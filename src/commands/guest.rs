@@ -102,8 +102,7 @@ fn simulate(request: &Request, environment: &Environment) -> Result<Exit> {
     if request.out.is_none() {
         point_latest_at(&out);
     }
-    let simulation =
-        Simulation { reproduction: again.to_string(), ..Simulation::new(&plan, &server, &out) };
+    let simulation = Simulation { reproduction: again.to_string(), ..Simulation::new(&plan, &server, &out) };
     let mut line = ProgressLine::new(environment.progress);
     let outcome = simulation.run(stop, &mut |progress| line.show(progress));
     line.clear();
@@ -129,7 +128,8 @@ fn scenario(request: &Request) -> Result<Scenario> {
         return Err(BadInput("there is no program: write it behind `--`".to_owned()).into());
     };
     let name = Path::new(program).file_name().unwrap_or_default().to_string_lossy();
-    let name: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).take(60).collect();
+    let name: String =
+        name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).take(60).collect();
     let name = if name.is_empty() { "guest".to_owned() } else { name };
     let guest = Guest {
         name: name.clone(),
@@ -183,7 +183,8 @@ fn again(request: &Request, plan: &Plan, server: &Server, environment: &Environm
         Some(folder) => line.option("--folder", folder),
         None => line.word("--empty"),
     };
-    let set = |line: CommandLine, (name, value): &(String, String)| line.option("--env", format!("{name}={value}"));
+    let set =
+        |line: CommandLine, (name, value): &(String, String)| line.option("--env", format!("{name}={value}"));
     let line = request.environment.iter().fold(line, set);
     request.command.iter().fold(line.word("--"), |line, word| line.word(word))
 }
@@ -206,7 +207,10 @@ fn hand_on(out: &Path, plan: &Plan) -> Result<()> {
 /// Says what came of it; the exit status.
 fn conclude(outcome: &Outcome, out: &Path) -> Exit {
     let report = &outcome.report;
-    let cluster = report.validations.iter().filter(|v| v.name != "guests" && (v.verdict.is_violated() || v.verdict.is_unknown()));
+    let cluster = report
+        .validations
+        .iter()
+        .filter(|v| v.name != "guests" && (v.verdict.is_violated() || v.verdict.is_unknown()));
     for validation in cluster {
         say_to_stderr(&format!("{}: {}", validation.title, validation.verdict.detail()));
     }
@@ -255,7 +259,10 @@ mod tests {
 
     #[test]
     fn the_status_is_the_programs_or_says_what_became_of_it() {
-        assert_eq!(["exit 0", "exit 7", "SIGKILL", "SIGTERM"].map(|how| status(&ended(how))), [0, 7, 137, 143]);
+        assert_eq!(
+            ["exit 0", "exit 7", "SIGKILL", "SIGTERM"].map(|how| status(&ended(how))),
+            [0, 7, 137, 143]
+        );
         assert_eq!(status(&ended("deadlock: thread 1 waits for a mutex")), FAILED);
         assert_eq!(status(&GuestReport { timed_out: true, ..ended("SIGKILL") }), TIMED_OUT);
         assert_eq!(status(&GuestReport { ended: None, ..ended("") }), FAILED);
@@ -263,8 +270,11 @@ mod tests {
 
     #[test]
     fn a_guest_is_a_scenario_without_a_cluster_that_can_be_written_and_run() {
-        let request =
-            Request { command: vec!["./a b".to_owned(), "-x".to_owned()], seed: Some(7), ..Request::default() };
+        let request = Request {
+            command: vec!["./a b".to_owned(), "-x".to_owned()],
+            seed: Some(7),
+            ..Request::default()
+        };
         let scenario = scenario(&request).expect("there is a program");
         assert_eq!(scenario.head.name, "a_b");
         let plan = resolve(&scenario, None).expect("it can be run");
@@ -275,7 +285,8 @@ mod tests {
     #[test]
     fn what_is_no_program_has_a_status_of_its_own() {
         assert_eq!(status_without(&ProgramError::NotFound("x".to_owned())), NOT_FOUND);
-        let is_static = ProgramError::Refused { path: PathBuf::from("/"), reason: crate::servers::Reason::NotFound };
+        let is_static =
+            ProgramError::Refused { path: PathBuf::from("/"), reason: crate::servers::Reason::NotFound };
         assert_eq!(status_without(&is_static), REFUSED);
     }
 }

@@ -162,7 +162,13 @@ pub(super) fn keep_results(out: &Path, scenario: &Scenario, outcome: &Outcome) -
 }
 
 /// Makes a recording of a whole run.
-pub(super) fn record(folder: &Path, out: &Path, scenario: &Scenario, server: &Server, outcome: &Outcome) -> Result<()> {
+pub(super) fn record(
+    folder: &Path,
+    out: &Path,
+    scenario: &Scenario,
+    server: &Server,
+    outcome: &Outcome,
+) -> Result<()> {
     if outcome.interrupted {
         anyhow::bail!("the run was interrupted, so nothing is recorded in {}", folder.display());
     }

@@ -15,7 +15,9 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 use crate::id::NodeId;
-use crate::invariant::evidence::{FaultReport, GuestReport, LogLine, NodeEvidence, OperationReport, Resyncs, Role};
+use crate::invariant::evidence::{
+    FaultReport, GuestReport, LogLine, NodeEvidence, OperationReport, Resyncs, Role,
+};
 use crate::invariant::layout::shard_served;
 use crate::invariant::{Evidence, Invariant, Judged, Verdict, data_consistency};
 use crate::op::Ending;

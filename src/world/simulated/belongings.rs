@@ -131,7 +131,9 @@ mod tests {
         for below in ["sub", ".git", "results"] {
             fs::create_dir(path.join(below)).expect("a folder");
         }
-        for (name, text) in [("run", "#!"), ("sub/data", "1"), (".git/HEAD", "x"), ("results/events.jsonl", "y")] {
+        for (name, text) in
+            [("run", "#!"), ("sub/data", "1"), (".git/HEAD", "x"), ("results/events.jsonl", "y")]
+        {
             fs::write(path.join(name), text).expect("a file");
         }
         symlink("run", path.join("link")).expect("a link");
@@ -144,7 +146,8 @@ mod tests {
 
     #[test]
     fn the_same_content_has_the_same_digest_wherever_it_is_and_another_has_another() {
-        let (one, other, to) = (folder(), folder(), [(); 3].map(|()| ScratchFolder::new().expect("a folder")));
+        let (one, other, to) =
+            (folder(), folder(), [(); 3].map(|()| ScratchFolder::new().expect("a folder")));
         let first = copy(one.path(), to[0].path()).digest();
         assert_eq!(first, copy(other.path(), to[1].path()).digest());
         fs::write(other.path().join("sub/data"), "2").expect("a file");

@@ -184,7 +184,8 @@ impl Guests {
             }
             let (_, work) = self.places(id);
             let given = self.belongings.remove(&id).unwrap_or_default();
-            keep((&work, Path::new("")), &kept, &given).map_err(|e| system(&format!("keep the files of {id}"), e))?;
+            keep((&work, Path::new("")), &kept, &given)
+                .map_err(|e| system(&format!("keep the files of {id}"), e))?;
         }
         Ok(turn)
     }
@@ -217,7 +218,8 @@ fn hide(file: &Path, [path, name]: &[String; 2]) -> io::Result<()> {
 fn keep((work, name): (&Path, &Path), to: &Path, given: &Belongings) -> io::Result<()> {
     for entry in fs::read_dir(work.join(name))? {
         let entry = entry?;
-        let (kind, name, kept) = (entry.file_type()?, name.join(entry.file_name()), to.join(entry.file_name()));
+        let (kind, name, kept) =
+            (entry.file_type()?, name.join(entry.file_name()), to.join(entry.file_name()));
         if kind.is_dir() {
             keep((work, &name), &kept, given)?;
         } else if kind.is_file() && !given.is_unchanged(work, &name)? {

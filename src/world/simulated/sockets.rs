@@ -206,7 +206,8 @@ impl Sockets {
         let Socket { options, receive_timeout_ns, send_timeout_ns, linger_abort, .. } =
             *page.socket(listener);
         let ours = page.get().address;
-        let calls_home = (u32::from(*peer.ip()) == ours).then(|| self.calls_home.remove(&peer.port())).flatten();
+        let calls_home =
+            (u32::from(*peer.ip()) == ours).then(|| self.calls_home.remove(&peer.port())).flatten();
         let [local_address, peer_address] = calls_home.unwrap_or([ours, u32::from(*peer.ip())]);
         *page.socket(slot) = Socket {
             handle,
