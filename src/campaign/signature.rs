@@ -35,6 +35,7 @@ const MOST_TELLING: &[&str] = &[
     "reads",
     "replies",
     "promises",
+    "channels",
     "answers",
     "data_consistency",
     "single_owner",
