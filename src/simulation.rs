@@ -13,11 +13,12 @@ use crate::actor::host::Record;
 use crate::event::Body;
 use crate::event_log::compare::{Compared, Comparison};
 use crate::event_log::{Header, LOG_FILE, LogWriter, ReadError};
+use crate::fault::Cue;
 use crate::hold::{Hold, hold};
 use crate::id::ActorId;
 use crate::invariant::gather::Gatherer;
 use crate::invariant::{self, Judged};
-use crate::op::{Op, OpId};
+use crate::op::Op;
 use crate::plan::{GuestPlan, Plan};
 use crate::report::{Meters, RunReport};
 use crate::scheduler::{Ending, Guide, Observer, Progress, Recorder, Scheduler, Watcher};
@@ -84,11 +85,11 @@ pub enum SimulationError {
     #[error("{} is not empty and holds no earlier run: name another folder, or empty it yourself", .0.display())]
     Foreign(PathBuf),
     /// The plan asks for what the server cannot do.
-    #[error("operation {} ({what}) needs a server of version {since} or later, and this is {version}", op.0)]
+    #[error("{who} ({what}) needs a server of version {since} or later, and this is {version}")]
     TooOld {
-        /// The operation.
-        op: OpId,
-        /// What it does.
+        /// The operation or the fault.
+        who: String,
+        /// What it does, or waits for.
         what: String,
         /// The first version that can do it.
         since: &'static str,
@@ -169,22 +170,16 @@ impl<'a> Simulation<'a> {
         self.judge(recorder, ending?, &watch, hold)
     }
 
-    /// Refuses a plan whose operations are newer than the server.
+    /// Refuses a plan whose operations are newer than the server, or wait with its faults for what it never shows.
     fn check_version(&self) -> Result<(), SimulationError> {
         let version = &self.server.version;
         let is_older =
             |since: &str| Version::leading(version).zip(Version::leading(since)).is_some_and(|(v, s)| v < s);
-        let parts =
-            |op: &Op| op.action.parts().into_iter().chain([op.action.clone()]).find_map(|part| part.since());
-        let mut needs = self.plan.operations.iter().filter_map(|op| Some((op, parts(op)?)));
-        match needs.find(|(_, since)| is_older(since)) {
+        match needs(self.plan).into_iter().find(|need| is_older(need.since)) {
             None => Ok(()),
-            Some((op, since)) => Err(SimulationError::TooOld {
-                op: op.id,
-                what: op.in_words(),
-                since,
-                version: version.to_string(),
-            }),
+            Some(Need { who, what, since }) => {
+                Err(SimulationError::TooOld { who, what, since, version: version.to_string() })
+            }
         }
     }
 
@@ -335,4 +330,31 @@ fn names(folder: &Path) -> Vec<String> {
 
 fn output(path: &Path, source: io::Error) -> SimulationError {
     SimulationError::Output { path: path.to_owned(), source }
+}
+
+/// What needs a server of some version.
+struct Need {
+    who: String,
+    what: String,
+    since: &'static str,
+}
+
+/// Everything in a plan that not every version can do or show. What other servers beside the run's own show is theirs.
+fn needs(plan: &Plan) -> Vec<Need> {
+    let parts =
+        |op: &Op| op.action.parts().into_iter().chain([op.action.clone()]).find_map(|part| part.since());
+    let done = plan.operations.iter().filter_map(|op| {
+        Some(Need { who: format!("operation {}", op.id.0), what: op.in_words(), since: parts(op)? })
+    });
+    let waits = |who: String, cue: &Cue| Some(Need { who, what: cue.in_words(), since: cue.since()? });
+    let of_operations = plan
+        .operations
+        .iter()
+        .filter_map(|op| waits(format!("the cue of operation {}", op.id.0), op.start.cue()?));
+    let of_faults = plan
+        .faults
+        .iter()
+        .filter_map(|fault| waits(format!("the cue of fault {}", fault.id.0), fault.trigger.cue()?));
+    let is_alone = plan.other_servers().is_empty();
+    done.chain(of_operations.chain(of_faults).filter(|_| is_alone)).collect()
 }

@@ -6,7 +6,7 @@ mod body;
 
 use std::net::SocketAddrV4;
 
-use crate::event::{BusSummary, ChildState, OutputStream, Replicated};
+use crate::event::{BusSummary, ChildState, OutputStream, Replicated, SavedEpochs};
 use crate::fault::{Affliction, BusRule, FaultId, FileCall, FileClass, Lie, Links, Remains, Signal, Target};
 use crate::id::{ActorId, Host, NodeId};
 use crate::op::OpId;
@@ -25,6 +25,8 @@ pub struct End {
 pub struct Chunk {
     /// The bytes.
     pub bytes: Vec<u8>,
+    /// The bytes as the log is told them, where there is something in them that differs from run to run: a path on the host.
+    pub told: Option<Box<[u8]>>,
     /// What the cluster bus message says, if it is one.
     pub bus: Option<BusSummary>,
     /// What it says of replication, if it does.
@@ -34,7 +36,12 @@ pub struct Chunk {
 impl Chunk {
     /// Bytes of which nothing more is said.
     pub fn plain(bytes: Vec<u8>) -> Self {
-        Chunk { bytes, bus: None, repl: None }
+        Chunk { bytes, told: None, bus: None, repl: None }
+    }
+
+    /// The bytes that the log is told.
+    pub fn told(&self) -> &[u8] {
+        self.told.as_deref().unwrap_or(&self.bytes)
     }
 }
 
@@ -164,6 +171,8 @@ pub enum NodeMessage {
     Child { pid: u32, state: ChildState },
     /// The process made a call that concerns a file.
     File { call: FileCall, file: FileClass },
+    /// The process had its `nodes.conf` synchronised, with these epochs in it.
+    Saved { epochs: SavedEpochs },
     /// Something is wrong with the machine from now on; without an affliction, what the fault did is undone.
     Afflict { fault: FaultId, affliction: Option<Affliction> },
     /// The machine loses its power.
@@ -179,8 +188,8 @@ pub enum GuestMessage {
     Begin,
     /// The guest's time has come.
     Start,
-    /// The program that was started, as its file says.
-    Started { program: String, sha256: String },
+    /// The program that was started, as its file says, and a digest of the folder that it was given.
+    Started { program: String, sha256: String, folder: Option<String> },
     /// A deadline of one of its processes is due.
     Wake,
     /// A process of the guest's wrote a line.
@@ -219,6 +228,8 @@ pub enum ChaosMessage {
     Resolved { fault: FaultId, nodes: Vec<Option<NodeId>> },
     /// What a fault waits for was seen just now; with whom its targets are, or with nobody at all if the bus does not tell.
     Seen { fault: FaultId, nodes: Vec<Option<NodeId>> },
+    /// What an operation waits for was seen just now.
+    OperationSeen { op: OpId },
     /// The clients are through: what waits for something to be seen does so only as long as anything is under way.
     LastCall,
     /// A node's process ended, by what it was told to or not.
@@ -243,6 +254,10 @@ pub enum OperatorMessage {
     Begin,
     /// The next operation may be sent.
     Go { op: OpId },
+    /// What an operation waits for was seen just now.
+    Seen { op: OpId },
+    /// What these operations wait for will never be seen.
+    Missed { ops: Vec<OpId> },
     /// Tell chaos who these targets are right now.
     Resolve { fault: FaultId, targets: Vec<Target> },
     /// Change settings of a node for a fault.

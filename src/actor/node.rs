@@ -145,7 +145,8 @@ impl Actor for Node {
                 NodeMessage::Lied { .. }
                 | NodeMessage::Log { .. }
                 | NodeMessage::Child { .. }
-                | NodeMessage::File { .. },
+                | NodeMessage::File { .. }
+                | NodeMessage::Saved { .. },
             ) => {}
             other => unreachable!("no message {other:?} is for a node"),
         }

@@ -17,6 +17,7 @@ use crate::report::{Action, ActionOutcome, RunReport, Validation};
 /// The invariants, the most telling first: those below are often no more than consequences of those above.
 const MOST_TELLING: &[&str] = &[
     "no_crash",
+    "formation",
     "no_livelock",
     "no_deadlock",
     "security",
@@ -26,9 +27,11 @@ const MOST_TELLING: &[&str] = &[
     "duties",
     "candidates",
     "epochs",
+    "persisted_epochs",
     "failure_calls",
     "failover_time",
     "replica_migration",
+    "orphans",
     "hand_over",
     "isolation",
     "guests",

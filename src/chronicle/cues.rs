@@ -1,4 +1,4 @@
-//! What faults wait for, and whether it was seen.
+//! What faults and operations wait for, and whether it was seen.
 //!
 //! Every event is held against the cues that are still waited for, once the workload has begun. A run without cues pays
 //! nothing. Whom a role means is told by what the nodes last said of themselves on the bus, so that nobody has to be asked
@@ -14,6 +14,7 @@ use crate::fault::cue::{Becoming, Cue};
 use crate::fault::{FaultId, Target};
 use crate::id::{ActorId, NodeId, ShardId};
 use crate::language::Layout;
+use crate::op::OpId;
 use crate::plan::Plan;
 
 /// What is waited for.
@@ -28,24 +29,33 @@ pub struct Cues {
     met: VecDeque<Met>,
 }
 
-/// A fault that waits.
+/// A fault or an operation that waits.
 #[derive(Clone, Debug)]
 struct Waiting {
-    fault: FaultId,
+    whom: Waiter,
     cue: Cue,
     targets: Vec<Target>,
     /// How many sights are left to be had.
     left: u64,
 }
 
-/// What a fault waited for was seen.
+/// Who waits for a sight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waiter {
+    /// A fault.
+    Fault(FaultId),
+    /// An operation.
+    Op(OpId),
+}
+
+/// What a fault or an operation waited for was seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Met {
-    /// The fault.
-    pub fault: FaultId,
+    /// Who waited.
+    pub whom: Waiter,
     /// The event that it was.
     pub event: u64,
-    /// Whom its targets are, as far as the bus told: nothing at all if one of them is a role that nobody claims.
+    /// Whom a fault's targets are, as far as the bus told: nothing at all if one of them is a role that nobody claims.
     pub nodes: Vec<Option<NodeId>>,
 }
 
@@ -64,21 +74,25 @@ struct Shown {
 
 impl Cues {
     pub(super) fn new(plan: &Plan) -> Self {
-        let waiting = plan.faults.iter().filter_map(|fault| {
-            let cue = fault.trigger.cue()?.clone();
-            Some(Waiting { fault: fault.id, targets: fault.action.targets(), left: cue.nth, cue })
+        let faults = plan.faults.iter().filter_map(|fault| {
+            let (whom, cue) = (Waiter::Fault(fault.id), fault.trigger.cue()?.clone());
+            Some(Waiting { whom, targets: fault.action.targets(), left: cue.nth, cue })
+        });
+        let operations = plan.operations.iter().filter_map(|op| {
+            let (whom, cue) = (Waiter::Op(op.id), op.start.cue()?.clone());
+            Some(Waiting { whom, targets: Vec::new(), left: cue.nth, cue })
         });
         Cues {
             layout: plan.cluster.layout(),
             begun: false,
-            waiting: waiting.collect(),
+            waiting: faults.chain(operations).collect(),
             roles: BTreeMap::new(),
             failing: BTreeSet::new(),
             met: VecDeque::new(),
         }
     }
 
-    /// The next fault whose sight has come, in the order of the plan for one event.
+    /// Whose sight has come next, for one event in the order of the plan, faults first.
     pub fn take(&mut self) -> Option<Met> {
         self.met.pop_front()
     }
@@ -101,7 +115,7 @@ impl Cues {
         self.waiting.retain(|waiting| {
             if waiting.left == 0 {
                 let nodes = nodes(&waiting.targets, layout, members);
-                self.met.push_back(Met { fault: waiting.fault, event: i, nodes });
+                self.met.push_back(Met { whom: waiting.whom, event: i, nodes });
             }
             waiting.left > 0
         });

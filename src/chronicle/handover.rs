@@ -35,8 +35,8 @@ pub struct Handovers {
     asked_at: BTreeMap<(NodeId, NodeId), SimTime>,
     /// The first offset that a replica was told since, by replica and primary.
     announced: BTreeMap<(NodeId, NodeId), u64>,
-    /// The connection on which a primary was asked last, where it answers with the offset at which it stands from then on.
-    asked_on: BTreeMap<NodeId, u64>,
+    /// The connection on which a primary was asked last, where it answers with the offset at which it stands from then on, and when.
+    asked_on: BTreeMap<NodeId, (u64, SimTime)>,
     /// Where it stands, as long as it leads in the same epoch.
     stands: BTreeMap<NodeId, Stand>,
     moved: Vec<Moved>,
@@ -45,13 +45,14 @@ pub struct Handovers {
 /// A primary that has stopped its clients.
 #[derive(Clone, Copy, Debug)]
 struct Stand {
+    since: SimTime,
     offset: u64,
     config_epoch: u64,
 }
 
 impl Stand {
-    fn of(header: &Header) -> Self {
-        Stand { offset: header.offset, config_epoch: header.config_epoch }
+    fn of(header: &Header, since: SimTime) -> Self {
+        Stand { since, offset: header.offset, config_epoch: header.config_epoch }
     }
 
     /// Whether it has lost its shard since. If it wins it back by a hand-over, its first words as the winner are flagged as if it
@@ -94,10 +95,10 @@ impl Handovers {
             Some(stood) if header.offset > stood => {
                 let (event, at) = (message.event, message.at);
                 self.moved.push(Moved { event, at, node: from, from: stood, to: header.offset });
-                self.stands.insert(from, Stand::of(header));
+                self.stands.insert(from, Stand::of(header, at));
             }
-            None if self.asked_on.get(&from) == Some(&message.conn) => {
-                self.stands.insert(from, Stand::of(header));
+            None if self.asked_on.get(&from).is_some_and(|(conn, _)| *conn == message.conn) => {
+                self.stands.insert(from, Stand::of(header, message.at));
             }
             _ => {}
         }
@@ -108,7 +109,7 @@ impl Handovers {
         if *r#type == MessageType::MFSTART {
             // It is asked anew: writes may have been executed since it stood last.
             self.stands.remove(to);
-            self.asked_on.insert(*to, heard.message.conn);
+            self.asked_on.insert(*to, (heard.message.conn, heard.at));
         }
         if let Some(header) = header.as_ref().filter(|header| header.paused)
             && self.asked_at.contains_key(&(*to, *from))
@@ -122,6 +123,14 @@ impl Handovers {
         let asked_at = self.asked_at.get(&(replica, primary))?;
         let announced = self.announced.get(&(replica, primary)).copied();
         announced.filter(|_| now.since(*asked_at) <= GIVEN_UP_AFTER)
+    }
+
+    /// Since when a primary has stopped its clients for a hand-over that it cannot have given up by now: it counts from when it reads
+    /// that it is asked.
+    pub(super) fn stopped_since(&self, node: NodeId, now: SimTime, timeout: SimDuration) -> Option<SimTime> {
+        let (_, asked_at) = self.asked_on.get(&node)?;
+        let stand = self.stands.get(&node)?;
+        (now.since(*asked_at) < timeout).then_some(stand.since)
     }
 
     /// Every offset that moved though it had to stand.

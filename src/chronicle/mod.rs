@@ -12,6 +12,7 @@ mod bus;
 mod candidates;
 mod channels;
 pub mod cues;
+mod durable;
 mod duties;
 mod elections;
 mod epochs;
@@ -22,6 +23,7 @@ mod handover;
 mod members;
 mod moves;
 mod operator;
+mod pardon;
 mod replica_links;
 pub mod replication;
 #[cfg(test)]
@@ -35,6 +37,7 @@ pub use answers::{Answers, OutOfStep, Redirection};
 pub use bus::{Header, Heard, Message};
 pub use candidates::{Candidacy, Candidates};
 pub use channels::{Carried, Channels, Ended, Push};
+pub use durable::{Durable, Pledge, Unsaved};
 pub use duties::{Duties, Duty, Neglect};
 pub use elections::{Elections, Request, Takeover, Vote};
 pub use epochs::{Epochs, Setback, Wrong};
@@ -44,6 +47,7 @@ pub use handover::{Handovers, Moved};
 pub use members::{Member, Members};
 pub use moves::{Move, Moves};
 pub use operator::Asks;
+pub use pardon::{Pardon, Pardons};
 pub use service::{Accepted, Refusal, Service};
 pub use state::{Contradiction, States, Why};
 pub use suspicion::{FailCall, Suspicions, Unfounded};
@@ -77,6 +81,8 @@ pub struct Chronicle {
     pub views: Views,
     /// Reports of failure, and who was called failing.
     pub suspicions: Suspicions,
+    /// Calls of failure that were taken back too early.
+    pub pardons: Pardons,
     /// Replicas that changed their shards by themselves.
     pub moves: Moves,
     links: ReplicaLinks,
@@ -88,6 +94,8 @@ pub struct Chronicle {
     pub elections: Elections,
     /// Epochs that went wrong.
     pub epochs: Epochs,
+    /// Words that were not on disk when they were given.
+    pub durable: Durable,
     /// What nodes said of the cluster as a whole.
     pub states: States,
     /// Writes that had to be refused.
@@ -119,12 +127,14 @@ impl Chronicle {
             asks,
             views: Views::default(),
             suspicions: Suspicions::new((node_timeout, shortest)),
+            pardons: Pardons::default(),
             moves: Moves::default(),
             links: ReplicaLinks::default(),
             handovers: Handovers::default(),
             candidates: Candidates::default(),
             elections: Elections::default(),
             epochs: Epochs::default(),
+            durable: Durable::new(plan),
             states: States::new(shortest),
             service: Service::new(plan, node_timeout),
             duties: Duties::default(),
@@ -142,6 +152,7 @@ impl Chronicle {
         self.members.see(event);
         self.asked(event);
         self.epochs.see(event);
+        self.durable.see(event);
         self.moves.see(event);
         self.candidates.see(event);
         if let Some(fed) = self.links.see(event) {
@@ -150,9 +161,11 @@ impl Chronicle {
         self.handovers.see(event);
         self.duties.see(event);
         self.suspicions.see(event);
+        self.pardons.see(event);
         self.states.see(event);
         let (members, views, asks, links) = (&self.members, &self.views, &self.asks, &self.links);
-        self.service.see(event, service::Known { members, views, asks, links });
+        let handovers = &self.handovers;
+        self.service.see(event, service::Known { members, views, asks, links, handovers });
         self.logged(event);
         self.replication.see(event);
         self.executions.see(event, &self.replication);
@@ -217,9 +230,13 @@ impl Chronicle {
         };
         self.elections.said(message, &known);
         self.epochs.said(message);
+        self.durable.said(message);
         self.handovers.said(message);
         let steady_since = self.service.steady_since(message.from);
         self.suspicions.said(message, (&self.members, &self.views), steady_since);
+        let (members, views, service) = (&self.members, &self.views, &self.service);
+        let node_timeout = self.asks.node_timeouts().1;
+        self.pardons.said(message, pardon::Known { members, views, service, node_timeout });
         self.states.said(message, &self.members, &self.views);
         self.service.said(message);
         self.answers.said(message);
@@ -245,6 +262,9 @@ impl Chronicle {
         self.elections.heard(heard, &self.members, &self.views);
         self.handovers.heard(heard);
         self.suspicions.heard(heard, &self.members);
+        let (members, views, service) = (&self.members, &self.views, &self.service);
+        let node_timeout = self.asks.node_timeouts().1;
+        self.pardons.heard(heard, pardon::Known { members, views, service, node_timeout });
         self.states.heard(heard);
         let known = duties::Known {
             members: &self.members,

@@ -84,6 +84,10 @@ impl Moves {
         if claim.owns_slots() {
             self.led.insert(node, claim.slots.clone());
         }
+        // What waited for its connection may be older than what was said before it.
+        if !message.prompt {
+            return;
+        }
         let Some(primary) = claim.of.as_ref().filter(|_| !claim.is_primary()) else {
             self.following.remove(&node);
             return;

@@ -18,6 +18,8 @@ pub struct Asks {
     hands: Vec<Hand>,
     /// The longest and the shortest node timeout that counted so far.
     node_timeouts: (SimDuration, SimDuration),
+    /// The shortest time that a hand-over could take so far, if it was ever set.
+    hand_over_timeout: Option<SimDuration>,
     /// Since when servers may hand over by themselves before they end.
     hands_over_since: Option<SimTime>,
 }
@@ -55,6 +57,7 @@ impl Asks {
             failovers: Vec::new(),
             hands: Vec::new(),
             node_timeouts: (node_timeout, node_timeout),
+            hand_over_timeout: None,
             hands_over_since: hands_over.then_some(SimTime::ZERO),
         };
         plan.cluster.config.iter().for_each(|(name, value)| asks.times(name, value));
@@ -126,17 +129,21 @@ impl Asks {
 
     /// Takes a setting by which nodes time each other.
     fn times(&mut self, name: &str, value: &str) {
+        let Some(ms) = value.parse::<u64>().ok().filter(|ms| *ms > 0) else { return };
         // A ping is due after half a node timeout, or after the interval if there is one.
         let factor = match name {
             "cluster-node-timeout" => 1,
             "cluster-ping-interval" => 2,
+            "cluster-manual-failover-timeout" => {
+                let set = SimDuration::from_ms(ms);
+                self.hand_over_timeout = Some(self.hand_over_timeout.map_or(set, |before| before.min(set)));
+                return;
+            }
             _ => return,
         };
-        if let Some(ms) = value.parse::<u64>().ok().filter(|ms| *ms > 0) {
-            let (longest, shortest) = self.node_timeouts;
-            let set = SimDuration::from_ms(ms * factor);
-            self.node_timeouts = (longest.max(set), shortest.min(set));
-        }
+        let (longest, shortest) = self.node_timeouts;
+        let set = SimDuration::from_ms(ms * factor);
+        self.node_timeouts = (longest.max(set), shortest.min(set));
     }
 
     fn hands_over_since_at(&mut self, at: SimTime) {
@@ -187,6 +194,11 @@ impl Asks {
     /// The longest and the shortest node timeout that counted so far, of what the plan says and what was set.
     pub fn node_timeouts(&self) -> (SimDuration, SimDuration) {
         self.node_timeouts
+    }
+
+    /// How long a hand-over could take at least, by all that was set so far.
+    pub(super) fn hand_over_timeout(&self) -> SimDuration {
+        self.hand_over_timeout.unwrap_or(SimDuration::from_secs(5))
     }
 
     /// Whether servers may have their replicas take over, by an instant, when they are told to end (from 9.0).

@@ -8,13 +8,15 @@ use std::collections::BTreeMap;
 
 use super::bus::Message;
 use super::good_replicas::{Few, GoodReplicas};
+use super::handover::Handovers;
 use super::members::Members;
 use super::operator::Asks;
 use super::replica_links::ReplicaLinks;
 use super::views::Views;
 use crate::event::{Body, Event};
-use crate::history::{Outcome, Request};
+use crate::history::{Outcome, Reply, Request};
 use crate::id::{ActorId, ClientId, NodeId};
+use crate::model::{Sent, rule};
 use crate::plan::Plan;
 use crate::time::{SimDuration, SimTime};
 use crate::wire::server_log::Said;
@@ -45,6 +47,8 @@ pub enum Refusal {
     Down { since: SimTime, is_read: bool },
     /// So few replicas had acknowledged anything for so long, and so many are needed (`min-replicas-to-write`).
     FewReplicas { heard: usize, needed: usize, for_: SimDuration },
+    /// The node had stopped its clients for a hand-over.
+    HandingOver { since: SimTime },
 }
 
 /// How long after the last word of a majority a primary may take writes: a ping is out half a node timeout after the last
@@ -67,6 +71,7 @@ pub(super) struct Known<'c> {
     pub views: &'c Views,
     pub asks: &'c Asks,
     pub links: &'c ReplicaLinks,
+    pub handovers: &'c Handovers,
 }
 
 /// Every such write.
@@ -113,17 +118,16 @@ impl Service {
     pub(super) fn see(&mut self, event: &Event, known: Known) {
         match (event.actor, &event.body) {
             (ActorId::Client(client), Body::Invoke { sequence, request }) => {
-                let is_read = matches!(request, Request::Get { .. });
-                if is_read || matches!(request, Request::Set { .. }) {
+                if let Some(is_read) = only_reads(request) {
                     self.open.insert((client, *sequence), (event.at, is_read));
                 }
             }
             (ActorId::Client(client), Body::Complete { sequence, outcome, node }) => {
                 let asked_at = self.open.remove(&(client, *sequence));
-                if let (Some((asked_at, is_read)), Outcome::Ok(_), Some(node)) = (asked_at, outcome, node) {
+                if let (Some((asked_at, is_read)), true, Some(node)) = (asked_at, is_done(outcome), node) {
                     let accepted =
                         |why| Accepted { event: event.i, at: event.at, node: *node, asked_at, why };
-                    let write = || self.refusal((*node, asked_at), known);
+                    let write = || self.refusal(*node, [asked_at, event.at], known);
                     let down = self.down((*node, asked_at), is_read);
                     let why = down.or_else(|| if is_read { None } else { write() });
                     self.keep(why.map(accepted));
@@ -170,14 +174,19 @@ impl Service {
 
     fn refusal(
         &self,
-        (node, asked_at): (NodeId, SimTime),
-        Known { members, views, asks, links }: Known,
+        node: NodeId,
+        [asked_at, told_at]: [SimTime; 2],
+        Known { members, views, asks, links, handovers }: Known,
     ) -> Option<Refusal> {
         let last = members.get(node)?.last.as_ref()?;
         let header = last.header.as_ref()?;
         if !header.claim.is_primary() {
             let said_before = last.at < asked_at && !asks.takeover_of(node);
             return said_before.then_some(Refusal::Replica);
+        }
+        let stopped = handovers.stopped_since(node, told_at, asks.hand_over_timeout());
+        if let Some(since) = stopped.filter(|since| *since < asked_at) {
+            return Some(Refusal::HandingOver { since });
         }
         if let Some(few) = self.few_replicas(links, node, asked_at) {
             return Some(few);
@@ -240,11 +249,37 @@ impl Service {
     }
 }
 
+/// Whether an operation that can be told to be a read or a write is a read.
+fn only_reads(request: &Request) -> Option<bool> {
+    match request {
+        Request::Get { .. } => Some(true),
+        Request::Set { .. } => Some(false),
+        // What is within a transaction may come to nothing.
+        Request::Call { commands, .. } => {
+            let [command] = commands.as_slice() else { return None };
+            let sent = rule(command.first()?)?.sent;
+            (sent != Sent::Nothing).then_some(false)
+        }
+    }
+}
+
+/// Whether a server did all that it was asked.
+fn is_done(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Ok(_) => true,
+        Outcome::Replied(replies) => {
+            replies.iter().all(|reply| !matches!(reply, Reply::Error(_) | Reply::Nil))
+        }
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::Chronicle;
-    use super::super::sample::{Says, event, message};
+    use super::super::sample::{Says, event, message, of_type};
     use super::*;
+    use crate::event::MessageType;
     use crate::fault::Channel;
     use crate::id::Host;
     use crate::invariant::sample::healthy;
@@ -302,6 +337,37 @@ mod tests {
         says(&mut seen, 38, "fail");
         says(&mut seen, 39, "ok");
         assert_eq!(write(&mut seen), []);
+    }
+
+    /// What of a write was wrong that was asked after a hand-over had been asked for and announced.
+    fn handing_over(asked_s: u64, unflagged: bool) -> Vec<Refusal> {
+        let primary = Says::primary(1, 1, (10, 19));
+        let mut seen = chronicle(39, &primary);
+        let conn = 1002;
+        seen.take(Message { conn, ..of_type(MessageType::MFSTART, Says::replica(2, 1), 1, asked_s) });
+        seen.take(Message { conn, ..message(Says { paused: true, ..primary.clone() }, 2, 39) });
+        if unflagged {
+            seen.take(Message { conn, ..of_type(MessageType::MFSTART, Says::replica(2, 1), 1, 39) });
+        }
+        write(&mut seen)
+    }
+
+    #[test]
+    fn who_hands_over_executes_no_write() {
+        let since = SimTime::from_ns(39_000_000_000);
+        assert_eq!(handing_over(36, false), [Refusal::HandingOver { since }]);
+        assert_eq!((handing_over(35, false), handing_over(36, true)), (vec![], vec![]));
+    }
+
+    #[test]
+    fn a_write_is_told_by_the_command_and_a_transaction_by_nothing() {
+        let call = |commands: &[&[&str]]| {
+            let words = |command: &&[&str]| command.iter().map(|word| (*word).to_owned()).collect();
+            let commands = commands.iter().map(words).collect();
+            only_reads(&Request::Call { key: "k".to_owned(), commands })
+        };
+        assert_eq!((call(&[&["INCR", "k"]]), call(&[&["LLEN", "k"]])), (Some(false), None));
+        assert_eq!(call(&[&["MULTI"], &["INCR", "k"], &["EXEC"]]), None);
     }
 
     #[test]

@@ -70,6 +70,8 @@ pub struct Suspicions {
     node_timeout: SimDuration,
     /// After how long a silence makes a suspect for certain.
     suspects_within: SimDuration,
+    /// How long a report counts after it was read.
+    lasts: SimDuration,
     /// How long a report counts, with the room that a busy process needs.
     valid: SimDuration,
     hearing: BTreeMap<(NodeId, NodeId), Hearing>,
@@ -89,6 +91,9 @@ pub struct Suspicions {
 /// (`repl_syncio_timeout`).
 const BUSY: SimDuration = SimDuration::from_secs(6);
 
+/// How long a process that was never busy for long leaves unread what was delivered.
+const STEADY: SimDuration = SimDuration::from_secs(2);
+
 /// Servers count in milliseconds.
 const ROUNDING: SimDuration = SimDuration::from_ms(2);
 
@@ -102,7 +107,8 @@ impl Suspicions {
 
     /// Other node timeouts counted by now; this is the longest and the shortest of all.
     pub(super) fn retimed(&mut self, (longest, shortest): (SimDuration, SimDuration)) {
-        (self.valid, self.node_timeout) = (longest + longest + BUSY, shortest);
+        (self.lasts, self.node_timeout) = (longest + longest, shortest);
+        self.valid = self.lasts + BUSY;
         self.suspects_within = notices_within(longest);
     }
 
@@ -130,7 +136,7 @@ impl Suspicions {
         if message.r#type == MessageType::FAIL
             && let Some(about) = message.about.as_deref().and_then(|id| members.current(id))
         {
-            self.call(message, about, (members, views));
+            self.call(message, about, (members, views), steady_since);
             self.known_failed.insert((message.from, about), message.at);
         }
     }
@@ -196,8 +202,18 @@ impl Suspicions {
         }
     }
 
-    fn call(&mut self, message: &Arc<Message>, about: NodeId, (members, views): (&Members, &Views)) {
+    fn call(
+        &mut self,
+        message: &Arc<Message>,
+        about: NodeId,
+        (members, views): (&Members, &Views),
+        steady_since: Option<SimTime>,
+    ) {
         let (by, at) = (message.from, message.at);
+        // What waited for its connection was called with what its sender knew then.
+        if !message.prompt {
+            return;
+        }
         let last = self.last.insert((by, about), at);
         // A link that is still being made carries its copy later.
         if last.is_some_and(|last| at.since(last) < self.valid) {
@@ -205,7 +221,10 @@ impl Suspicions {
         }
         let owners = views.owners(by, Some(message));
         let all = (by, about, NodeId(u16::MIN))..=(by, about, NodeId(u16::MAX));
-        let counted = self.reports.range(all).filter(|(_, report)| report.counts(at, self.valid));
+        let is_steady = steady_since.is_some_and(|since| at.since(since) >= self.valid);
+        let busy = if is_steady { STEADY } else { BUSY };
+        let counted =
+            self.reports.range(all).filter(|(_, report)| report.counts(at, self.lasts + busy, busy));
         let mut reports: Vec<NodeId> = counted.map(|((_, _, reporter), _)| *reporter).collect();
         if owners.contains(by) && !reports.contains(&by) {
             reports.push(by);
@@ -237,10 +256,10 @@ impl Suspicions {
 }
 
 impl Report {
-    fn counts(&self, now: SimTime, valid: SimDuration) -> bool {
+    /// `busy` is how long what was delivered may not have been read yet.
+    fn counts(&self, now: SimTime, valid: SimDuration, busy: SimDuration) -> bool {
         let taken_back = self.taken_back_at.filter(|at| self.doubted_at.is_some_and(|doubted| doubted < *at));
-        // What takes it back may not have been read yet.
-        let stands = taken_back.is_none_or(|at| now.since(at) < BUSY);
+        let stands = taken_back.is_none_or(|at| now.since(at) < busy);
         stands && self.doubted_at.is_some_and(|at| now.since(at) <= valid)
     }
 }
@@ -263,7 +282,7 @@ mod tests {
     const T: SimDuration = SimDuration::from_secs(2);
 
     /// A cluster of three primaries; the first two suspect the third, then the first calls it failing.
-    fn calls(reported: &[(u16, u64, bool)], called: u64) -> Vec<FailCall> {
+    fn calls(reported: &[(u16, u64, bool)], called: u64, steady_since: Option<SimTime>) -> Vec<FailCall> {
         let (mut members, mut views) = (Members::empty(), Views::default());
         let mut suspicions = Suspicions::new((T, T));
         let says = |node: u16| Says::primary(node, u64::from(node), (node * 10, node * 10 + 9));
@@ -279,7 +298,7 @@ mod tests {
         }
         let about = Some(id(3));
         let fail = Message { about, ..of_type(MessageType::FAIL, says(1), 2, called) };
-        suspicions.said(&Arc::new(fail), (&members, &views), None);
+        suspicions.said(&Arc::new(fail), (&members, &views), steady_since);
         suspicions.calls().to_vec()
     }
 
@@ -314,9 +333,16 @@ mod tests {
             (&[(2, 10, true), (2, 11, false)], 18, &[1]),
             (&[(2, 10, true), (2, 11, false)], 12, &[2, 1]),
         ] {
-            let found = calls(reported, called);
+            let found = calls(reported, called, None);
             let expected: Vec<NodeId> = reports.iter().map(|node| NodeId(*node)).collect();
             assert_eq!((found.len(), found[0].quorum, &found[0].reports), (1, 2, &expected), "{reported:?}");
         }
+    }
+
+    #[test]
+    fn one_that_is_never_busy_reads_at_once_what_takes_a_report_back() {
+        let reported = [(2, 20, true), (2, 21, false)];
+        let by = |steady_since| calls(&reported, 24, steady_since)[0].reports.len();
+        assert_eq!((by(None), by(Some(at(0)))), (2, 1));
     }
 }

@@ -1,8 +1,8 @@
 //! Which nodes and which connection a statement is about, told by its fields: by their types, and `conn` by its name.
 
 use crate::event::{
-    BusSummary, ChildState, Closing, LinkState, Member, OutputStream, Phase, Replicated, Said, Told, Topic,
-    ViewRow, ViewState,
+    BusSummary, ChildState, Closing, LinkState, Member, OutputStream, Phase, Replicated, Said, SavedEpochs,
+    Told, Topic, ViewRow, ViewState,
 };
 use crate::fault::{BusAct, Channel, FaultId, FileCall, FileClass};
 use crate::history::{Outcome, Request};
@@ -52,7 +52,7 @@ macro_rules! about_no_node {
 }
 
 about_no_node! {
-    bool, u8, u16, u32, u64, String, SimDuration, FaultId, FileCall, FileClass, OpId, Ending, Channel, Phase, LinkState, BusSummary, Request, Outcome, Closing, ChildState, Told, ViewState, ViewRow, Member, Topic, Said, Box<Replicated>, BusAct, OutputStream,
+    bool, u8, u16, u32, u64, String, SimDuration, FaultId, FileCall, FileClass, OpId, Ending, Channel, Phase, LinkState, BusSummary, SavedEpochs, Request, Outcome, Closing, ChildState, Told, ViewState, ViewRow, Member, Topic, Said, Box<Replicated>, BusAct, OutputStream,
 }
 
 /// The connection that a field names: the one with the name `conn` does.

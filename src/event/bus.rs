@@ -7,6 +7,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::language::Word;
 
+/// The epochs that stand in a node's `nodes.conf`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedEpochs {
+    /// The highest epoch that the node knew.
+    pub current_epoch: u64,
+    /// The last epoch in which it gave its vote away.
+    pub last_vote_epoch: u64,
+    /// Its own config epoch.
+    pub config_epoch: u64,
+}
+
 /// What the first bytes of a cluster bus message say.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BusSummary {

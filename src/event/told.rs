@@ -66,6 +66,8 @@ pub enum Told {
         #[serde(skip_serializing_if = "Vec::is_empty", default)]
         nodes: Vec<Option<NodeId>>,
     },
+    /// To chaos and the operator: what an operation waits for was seen.
+    OperationSeen { op: OpId },
     /// To chaos: the settings that a fault changed are what they were.
     Restored { fault: FaultId },
     /// To chaos: the clients are through.
@@ -97,6 +99,8 @@ pub enum Told {
     Form,
     /// To the operator: the next operation may be sent.
     Go { op: OpId },
+    /// To the operator: what these operations wait for will never be seen.
+    OperationsMissed { ops: Vec<OpId> },
     /// To the operator: who are these targets right now?
     Resolve { fault: FaultId, targets: Vec<Target> },
     /// To the operator: change settings of a node for a fault, each a name and a value.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::about::{About, conn_of};
 use super::{
     BusSummary, ChildState, Closing, Kind, LinkState, Member, OutputStream, Phase, Replicated, Role, Said,
-    Told, Topic, ViewRow, ViewState,
+    SavedEpochs, Told, Topic, ViewRow, ViewState,
 };
 use crate::fault::{BusAct, Channel, FaultId, FileCall, FileClass};
 use crate::history::{Outcome, Request};
@@ -180,8 +180,13 @@ words! {
     Observation Delivered "log" Log { line: String };
     /// A process ended.
     Observation Delivered "exited" Exited { status: String };
-    /// The file that a guest's program is, by its name and content.
-    Observation Delivered "guest_program" GuestProgram { program: String, sha256: String };
+    /// The file that a guest's program is, by its name and content, and a digest of the folder that it was given.
+    Observation Delivered "guest_program" GuestProgram {
+        program: String,
+        sha256: String,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        folder: Option<String>,
+    };
     /// A line that a guest wrote.
     Observation Delivered "output" Output { stream: OutputStream, line: String };
     /// A guest ended; how.
@@ -190,6 +195,11 @@ words! {
     Observation Delivered "child" Child { pid: u32, state: ChildState };
     /// A process made a call that concerns a file of a class; told only where something waits for such calls.
     Observation Delivered "file" File { call: FileCall, file: FileClass };
+    /// A process had its `nodes.conf` synchronised.
+    Observation Delivered "saved" Saved {
+        #[serde(flatten)]
+        epochs: SavedEpochs,
+    };
     /// A process used the CPU without end and never blocked again.
     Observation Delivered "livelock" Livelock { detail: String };
     /// All threads of a process wait for locks or conditions that only they themselves could give.

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::event::{
     Body, BusSummary, ChildState, Claim, Closing, Doubt, Event, Gossiped, LinkState, Member, MessageType,
-    OutputStream, Phase, Published, Said, Told, Topic, ViewRole, ViewRow, ViewState,
+    OutputStream, Phase, Published, Said, SavedEpochs, Told, Topic, ViewRole, ViewRow, ViewState,
 };
 use crate::fault::{BusAct, Channel, FaultId, FileCall, FileClass, LatencyRange};
 use crate::history::{Outcome, Request};
@@ -126,7 +126,7 @@ fn bodies(number: u64, small: u16, flag: bool, text: &str, host: Host) -> Vec<Bo
         Body::Tell { message: Told::Words { text: text() } },
         Body::GuestStart,
         Body::GuestWrote { conn, len, commands: vec![vec![text(), text()]], partial: flag },
-        Body::GuestProgram { program: text(), sha256: text() },
+        Body::GuestProgram { program: text(), sha256: text(), folder: None },
         Body::Output { stream: OutputStream::Stderr, line: text() },
         Body::GuestEnded { status: text() },
         Body::Dial { from: ActorId::Operator, conn, to: host, port: small },
@@ -146,6 +146,7 @@ fn bodies(number: u64, small: u16, flag: bool, text: &str, host: Host) -> Vec<Bo
         Body::Exited { status: text() },
         Body::Child { pid: number as u32, state: ChildState::Forked },
         Body::File { call: FileCall::Fsync, file: FileClass::NodesConf },
+        Body::Saved { epochs: SavedEpochs { current_epoch: 9, last_vote_epoch: 8, config_epoch: 7 } },
         Body::Livelock { detail: text() },
         Body::Deadlock { detail: text() },
         Body::Reply { op: flag.then_some(op), text: text(), total: flag.then_some(number) },
@@ -300,22 +301,23 @@ fn the_format_is_these_bytes() {
             {"i":30,"at":300,"actor":"network","kind":"observation","cause":29,"what":"exited","status":"a \"text\"\n"}
             {"i":31,"at":310,"actor":"network","kind":"observation","cause":30,"what":"child","pid":7,"state":"forked"}
             {"i":32,"at":320,"actor":"network","kind":"observation","cause":31,"what":"file","call":"fsync","file":"nodes_conf"}
-            {"i":33,"at":330,"actor":"network","kind":"observation","cause":32,"what":"livelock","detail":"a \"text\"\n"}
-            {"i":34,"at":340,"actor":"network","kind":"observation","cause":33,"what":"deadlock","detail":"a \"text\"\n"}
-            {"i":35,"at":350,"actor":"network","kind":"observation","cause":34,"what":"reply","op":3,"text":"a \"text\"\n","total":7}
-            {"i":36,"at":360,"actor":"network","kind":"observation","cause":35,"what":"operation_ended","op":3,"done":true,"text":"a \"text\"\n","ending":"done"}
-            {"i":37,"at":370,"actor":"network","kind":"observation","cause":36,"what":"invoke","sequence":7,"request":{"set":{"key":"a \"text\"\n","value":"a \"text\"\n"}}}
-            {"i":38,"at":380,"actor":"network","kind":"observation","cause":37,"what":"invoke","sequence":7,"request":{"get":{"key":"a \"text\"\n"}}}
-            {"i":39,"at":390,"actor":"network","kind":"observation","cause":38,"what":"complete","sequence":7,"outcome":{"ok":"a \"text\"\n"},"node":3}
-            {"i":40,"at":400,"actor":"network","kind":"observation","cause":39,"what":"complete","sequence":7,"outcome":{"fail":"a \"text\"\n"},"node":null}
-            {"i":41,"at":410,"actor":"network","kind":"observation","cause":40,"what":"complete","sequence":7,"outcome":{"info":"a \"text\"\n"},"node":null}
-            {"i":42,"at":420,"actor":"network","kind":"observation","cause":41,"what":"redirect","node":3,"slot":3,"to":3,"ask":true}
-            {"i":43,"at":430,"actor":"network","kind":"observation","cause":42,"what":"out_of_step","node":3,"detail":"a \"text\"\n"}
-            {"i":44,"at":440,"actor":"network","kind":"observation","cause":43,"what":"pushed","node":3,"push":["a \"text\"\n","a \"text\"\n"]}
-            {"i":45,"at":450,"actor":"network","kind":"observation","cause":44,"what":"probe","node":3,"state":"unknown","rows":[{"member":"node-3","role":"primary","epoch":7,"slots":[[0,3]],"doubt":"pfail"},{"member":"a \"text\"\n","role":"replica","of":"a \"text\"\n"}],"gone":["a \"text\"\n"]}
-            {"i":46,"at":460,"actor":"network","kind":"observation","cause":45,"what":"account","node":3,"topic":"slots","said":[null,7,"a \"text\"\n"]}
-            {"i":47,"at":470,"actor":"network","kind":"verdict","cause":46,"what":"verdict","invariant":"a \"text\"\n","verdict":"a \"text\"\n","detail":"a \"text\"\n"}
-            {"i":48,"at":480,"actor":"network","kind":"observation","cause":47,"what":"stranger_got","fault":3,"node":3,"bus":true,"text":"a \"text\"\n"}
+            {"i":33,"at":330,"actor":"network","kind":"observation","cause":32,"what":"saved","current_epoch":9,"last_vote_epoch":8,"config_epoch":7}
+            {"i":34,"at":340,"actor":"network","kind":"observation","cause":33,"what":"livelock","detail":"a \"text\"\n"}
+            {"i":35,"at":350,"actor":"network","kind":"observation","cause":34,"what":"deadlock","detail":"a \"text\"\n"}
+            {"i":36,"at":360,"actor":"network","kind":"observation","cause":35,"what":"reply","op":3,"text":"a \"text\"\n","total":7}
+            {"i":37,"at":370,"actor":"network","kind":"observation","cause":36,"what":"operation_ended","op":3,"done":true,"text":"a \"text\"\n","ending":"done"}
+            {"i":38,"at":380,"actor":"network","kind":"observation","cause":37,"what":"invoke","sequence":7,"request":{"set":{"key":"a \"text\"\n","value":"a \"text\"\n"}}}
+            {"i":39,"at":390,"actor":"network","kind":"observation","cause":38,"what":"invoke","sequence":7,"request":{"get":{"key":"a \"text\"\n"}}}
+            {"i":40,"at":400,"actor":"network","kind":"observation","cause":39,"what":"complete","sequence":7,"outcome":{"ok":"a \"text\"\n"},"node":3}
+            {"i":41,"at":410,"actor":"network","kind":"observation","cause":40,"what":"complete","sequence":7,"outcome":{"fail":"a \"text\"\n"},"node":null}
+            {"i":42,"at":420,"actor":"network","kind":"observation","cause":41,"what":"complete","sequence":7,"outcome":{"info":"a \"text\"\n"},"node":null}
+            {"i":43,"at":430,"actor":"network","kind":"observation","cause":42,"what":"redirect","node":3,"slot":3,"to":3,"ask":true}
+            {"i":44,"at":440,"actor":"network","kind":"observation","cause":43,"what":"out_of_step","node":3,"detail":"a \"text\"\n"}
+            {"i":45,"at":450,"actor":"network","kind":"observation","cause":44,"what":"pushed","node":3,"push":["a \"text\"\n","a \"text\"\n"]}
+            {"i":46,"at":460,"actor":"network","kind":"observation","cause":45,"what":"probe","node":3,"state":"unknown","rows":[{"member":"node-3","role":"primary","epoch":7,"slots":[[0,3]],"doubt":"pfail"},{"member":"a \"text\"\n","role":"replica","of":"a \"text\"\n"}],"gone":["a \"text\"\n"]}
+            {"i":47,"at":470,"actor":"network","kind":"observation","cause":46,"what":"account","node":3,"topic":"slots","said":[null,7,"a \"text\"\n"]}
+            {"i":48,"at":480,"actor":"network","kind":"verdict","cause":47,"what":"verdict","invariant":"a \"text\"\n","verdict":"a \"text\"\n","detail":"a \"text\"\n"}
+            {"i":49,"at":490,"actor":"network","kind":"observation","cause":48,"what":"stranger_got","fault":3,"node":3,"bus":true,"text":"a \"text\"\n"}
         "#]],
     );
 }
@@ -345,7 +347,7 @@ fn what_was_pushed_is_read_and_the_digest_is_the_one_of_the_bytes() {
     let log = sink.bytes();
     assert_eq!(log, log_of(&events));
     assert_eq!((summary.events, summary.bytes), (events.len() as u64, log.len() as u64));
-    check(&summary.sha256, expect!["897c7dd7df339aca53f636852897b64804f50f54f3be27e09776acced22d2025"]);
+    check(&summary.sha256, expect!["5bb42f13a38e1a124af5573dcf619153a0ae7d29eaa42e6df7a0f07a607630e7"]);
     let reader = LogReader::new(&log[..]).expect("a log");
     assert_eq!(reader.header(), &header());
     assert_eq!(reader.map(|event| event.expect("an event")).collect::<Vec<_>>(), events);
@@ -396,10 +398,10 @@ fn a_line_that_a_crash_cut_off_is_left_out_and_told() {
     check(
         &[read(&log), read(&log[..last]), read(&log[..last - 1]), read(&log[..last - 80])].join("\n"),
         expect![[r#"
-            49 events, truncated: false, error: none
-            49 events, truncated: false, error: none
-            48 events, truncated: true, error: none
-            48 events, truncated: true, error: none"#]],
+            50 events, truncated: false, error: none
+            50 events, truncated: false, error: none
+            49 events, truncated: true, error: none
+            49 events, truncated: true, error: none"#]],
     );
 }
 
@@ -449,11 +451,11 @@ fn what_is_no_log_is_refused_by_name() {
             9 events, truncated: false, error: line 11 of the event log: time goes back from 80 ns to 79 ns
             9 events, truncated: false, error: line 11 of the event log: event 9 names event 9 as its cause
             0 events, truncated: false, error: line 2 of the event log: the kind of event 0 does not fit what happened
-            9 events, truncated: false, error: line 11 of the event log is no event: unknown variant `sleep`, expected one of `latency`, `held`, `picked`, `gap`, `ruled`, `split`, `order`, `phase`, `start`, `wake`, `deliver`, `link`, `signal`, `pause`, `rule`, `guest_start`, `timer`, `fault`, `heal`, `stranger_got`, `operation`, `guest_wrote`, `tell`, `dial`, `listen`, `sent`, `closed`, `log`, `exited`, `guest_program`, `output`, `guest_ended`, `child`, `file`, `livelock`, `deadlock`, `reply`, `operation_ended`, `invoke`, `complete`, `redirect`, `out_of_step`, `pushed`, `probe`, `account`, `verdict` at column 74
+            9 events, truncated: false, error: line 11 of the event log is no event: unknown variant `sleep`, expected one of `latency`, `held`, `picked`, `gap`, `ruled`, `split`, `order`, `phase`, `start`, `wake`, `deliver`, `link`, `signal`, `pause`, `rule`, `guest_start`, `timer`, `fault`, `heal`, `stranger_got`, `operation`, `guest_wrote`, `tell`, `dial`, `listen`, `sent`, `closed`, `log`, `exited`, `guest_program`, `output`, `guest_ended`, `child`, `file`, `saved`, `livelock`, `deadlock`, `reply`, `operation_ended`, `invoke`, `complete`, `redirect`, `out_of_step`, `pushed`, `probe`, `account`, `verdict` at column 74
             0 events, truncated: false, error: line 2 of the event log is no event: `node-0` names no participant at column 30
             5 events, truncated: false, error: line 7 of the event log is no event: EOF while parsing a value at column 0
             5 events, truncated: false, error: line 7 of the event log is no event: invalid type: sequence, expected struct Event at column 0
-            48 events, truncated: false, error: line 50 of the event log is not UTF-8"#]],
+            49 events, truncated: false, error: line 51 of the event log is not UTF-8"#]],
     );
 }
 

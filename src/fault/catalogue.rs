@@ -1,9 +1,11 @@
 //! The kinds of faults, one a line, and what is asked of any of them.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Affliction, Aim, BusMessages, Children, Clock, ConnectionRefused, ConnectionReset, Disk, DiskCrash,
+    Affliction, Aim, BusMessages, Children, Clock, ConnectionRefused, ConnectionReset, Cue, Disk, DiskCrash,
     Effect, Fault, FaultId, FaultKind, FileRule, FileVerdict, MachineLoss, NetworkBandwidth, NetworkJam,
     NetworkLatency, NetworkLoss, NetworkPartition, NetworkSplit, NetworkSwizzle, NetworkTail, ProcessKill,
     ProcessPause, ProcessSlow, Sabotage, Signal, StaleLink, Starved, Stranger, Swarm, Target, Ties, compound,
@@ -12,6 +14,7 @@ use super::{
 use crate::id::{NodeId, ShardId};
 use crate::language::target;
 use crate::language::{About, Entry, Key, Layout, Place, Problem, Reader, Value, kind_of};
+use crate::op::OpId;
 use crate::rng::Stream;
 use crate::time::SimDuration;
 
@@ -270,26 +273,25 @@ pub fn read(
     }
 }
 
-/// The faults of a scenario that wait for what other faults never come to, by their places, with what is wrong and advice.
-pub fn never_seen(faults: &[Fault]) -> Vec<(usize, String, String)> {
-    let wrong = |fault: &Fault| {
-        let cue = fault.trigger.cue()?;
-        let other = cue.fault()?;
-        let Some(other) = faults.iter().find(|fault| fault.id == other) else {
-            let advice = format!("the faults are 1 to {}", faults.len());
-            return Some((format!("there is no fault {}", other.0), advice));
-        };
-        let chain = std::iter::successors(Some(other), |fault| {
-            let next = fault.trigger.fault()?;
-            faults.iter().find(|fault| fault.id == next)
-        });
-        if chain.take(faults.len()).any(|before| before.id == fault.id) {
-            return Some(("the fault waits for itself".to_owned(), "name another fault".to_owned()));
-        }
-        cue.never(&other.action).map(|why| (why.to_owned(), "write `fired`, or let it be healed".to_owned()))
+/// Why what a cue waits for never comes, with advice: there is no such fault, or it is never undone.
+pub fn never_comes(cue: &Cue, faults: &[Fault]) -> Option<(String, String)> {
+    let wanted = cue.fault()?;
+    let Some(other) = faults.iter().find(|fault| fault.id == wanted) else {
+        let advice = format!("the faults are 1 to {}", faults.len());
+        return Some((format!("there is no fault {}", wanted.0), advice));
     };
-    let wrong = |(index, fault)| wrong(fault).map(|(message, advice)| (index, message, advice));
-    faults.iter().enumerate().filter_map(wrong).collect()
+    cue.never(&other.action).map(|why| (why.to_owned(), "write `fired`, or let it be healed".to_owned()))
+}
+
+/// Whether a fault waits for itself, by way of others and of operations; `waits` tells which fault an operation waits for.
+pub fn waits_for_itself(fault: &Fault, faults: &[Fault], waits: &BTreeMap<OpId, FaultId>) -> bool {
+    let before = |fault: &Fault| {
+        let of_op = fault.trigger.op().and_then(|op| waits.get(&op).copied());
+        let next = fault.trigger.fault().or(of_op)?;
+        faults.iter().find(|other| other.id == next)
+    };
+    let mut chain = std::iter::successors(before(fault), |fault| before(fault)).take(faults.len());
+    chain.any(|before| before.id == fault.id)
 }
 
 /// Draws the faults of a generated scenario, none at all in some. `failovers` tells of each operation whether it is one.

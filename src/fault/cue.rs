@@ -1,4 +1,4 @@
-//! What a fault waits for: something that is seen in the run, how it is written and how it is read.
+//! What a fault or an operation waits for: something that is seen in the run, how it is written and how it is read.
 //!
 //! A cue is data. Whether an event is one is the chronicle's to say (`chronicle::cues`), beside a run as well as over its log.
 

@@ -49,7 +49,7 @@ pub use affliction::{
 };
 pub use bus_messages::BusMessages;
 pub use bus_rule::{Age, BusAct, BusRule, Dialler, Says};
-pub use catalogue::{FaultAction, abouts, draw, never_seen, read};
+pub use catalogue::{FaultAction, abouts, draw, never_comes, read, waits_for_itself};
 pub use children::Children;
 pub use clock::Clock;
 pub use connection_refused::ConnectionRefused;

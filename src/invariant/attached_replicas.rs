@@ -10,8 +10,10 @@ use super::account::{Heard, heard, note_unheard};
 use super::settings::Settings;
 use super::verdict::Findings;
 use super::{Applies, Case, Evidence, Invariant, Verdict};
+use crate::fault::POWER_LOST;
 use crate::id::{Host, NodeId};
 use crate::op::OpAction;
+use crate::time::SimDuration;
 use crate::wire::Role;
 use crate::wire::info::{AttachedReplica, Replication};
 
@@ -34,7 +36,7 @@ fn check(case: &Case) -> Verdict {
         let replicas = all.iter().filter(|one| replicates(one, primary)).collect::<Vec<_>>();
         count += replicas.len();
         let wrong = replicas.iter().flat_map(|replica| of_replica(evidence, (primary, said), replica));
-        for what in wrong.chain(foreign(&all, primary, said)) {
+        for what in wrong.chain(foreign(evidence, &all, (primary, said))) {
             findings.wrong(evidence.broken_since(), what);
         }
     }
@@ -63,6 +65,7 @@ fn of_replica(evidence: &Evidence, (primary, said): (&Heard, &Replication), repl
             found.push(format!("{} has its replica {} in state {}", primary.node, replica.node, one.state));
         }
         [_] => {}
+        more if more.len() <= 1 + half_open(evidence, replica.node) => {}
         more => {
             found.push(format!("{} lists its replica {} {} times", primary.node, replica.node, more.len()))
         }
@@ -88,11 +91,23 @@ fn node_at(line: &AttachedReplica) -> Option<NodeId> {
     }
 }
 
+/// How many connections of a node's may stand that nobody is at the other end of: a machine that lost its power resets none, and a
+/// primary waits for `repl-timeout` (60 s) or for the reset that its next word gets.
+fn half_open(evidence: &Evidence, node: NodeId) -> usize {
+    const REPL_TIMEOUT: SimDuration = SimDuration::from_secs(60);
+    let is_recent = |at| evidence.ended_at.since(at) < REPL_TIMEOUT;
+    evidence
+        .exits
+        .iter()
+        .filter(|exit| exit.node == node && exit.status == POWER_LOST && is_recent(exit.at))
+        .count()
+}
+
 /// Live nodes that it lists and that are not its replicas.
-fn foreign(all: &[Heard], primary: &Heard, said: &Replication) -> Vec<String> {
+fn foreign(evidence: &Evidence, all: &[Heard], (primary, said): (&Heard, &Replication)) -> Vec<String> {
     let lives: BTreeMap<NodeId, &Heard> = all.iter().map(|one| (one.node, one)).collect();
     let listed = said.replicas.iter().filter_map(|line| lives.get(&node_at(line)?));
-    let foreign = listed.filter(|one| !replicates(one, primary));
+    let foreign = listed.filter(|one| !replicates(one, primary) && half_open(evidence, one.node) == 0);
     foreign.map(|one| format!("{} lists {}, which is no replica of its", primary.node, one.node)).collect()
 }
 
@@ -107,6 +122,7 @@ fn writable(evidence: &Evidence, one: &Heard) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::super::account::Account;
+    use super::super::evidence::ExitReport;
     use super::super::sample::{healthy, kill, tell};
     use super::*;
 
@@ -149,6 +165,28 @@ mod tests {
             said(account).replicas.push(line);
         });
         assert_eq!(twice.detail(), "node-1 lists its replica node-2 2 times");
+    }
+
+    #[test]
+    fn a_machine_without_power_leaves_a_line_behind() {
+        let twice = |status: &str| {
+            let mut evidence = healthy();
+            let (node, status) = (NodeId(2), status.to_owned());
+            let restarted_at = Some(evidence.ended_at);
+            let exit = ExitReport {
+                node,
+                at: evidence.ended_at.before(SimDuration::from_secs(9)),
+                status,
+                expected: true,
+                reason: None,
+                restarted_at,
+            };
+            evidence.exits.push(exit);
+            let replicas = &mut said(evidence.accounts.get_mut(&NodeId(1)).expect("an account")).replicas;
+            replicas.push(replicas[0].clone());
+            check(&Case::of(&evidence)).name()
+        };
+        assert_eq!((twice(POWER_LOST), twice("killed by SIGKILL")), ("holds", "violated"));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 use super::evidence::{Disturbance, Evidence};
 use super::expectation::State;
+use super::layout::is_given_up;
 use super::verdict::Findings;
 use super::{Applies, Case, Invariant, Verdict, always_asked};
 use crate::time::{SimDuration, SimTime};
@@ -65,10 +66,11 @@ fn judge_one(case: &Case, disturbance: &Disturbance, findings: &mut Findings) ->
         }
         Recovery::NotWithin(watched) if watched >= limit => {
             let text = format!("no agreement within {} {}", seconds(watched), after(disturbance));
-            match case.expectation.state() {
-                // Where nobody knows whether a shard could get a primary, nobody knows whether all can be ok again.
-                State::Open => findings.missing(text),
-                State::Ok | State::Fail => findings.wrong(ended + limit, text),
+            // Where nobody knows whether a shard could get a primary, nobody knows whether all can be ok again.
+            let is_open = case.expectation.state() == State::Open;
+            match is_open || is_given_up(evidence) {
+                true => findings.missing(text),
+                false => findings.wrong(ended + limit, text),
             }
         }
         Recovery::NotWithin(watched) if next.is_none() => {

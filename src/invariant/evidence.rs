@@ -69,6 +69,8 @@ pub struct Evidence {
     pub livelocks: Vec<StallReport>,
     /// Processes that could never go on.
     pub deadlocks: Vec<StallReport>,
+    /// When forming the cluster was given up, and what was missing.
+    pub unformed: Option<(SimTime, String)>,
     /// Log lines for which [`is_suspicious`](super::no_crash::is_suspicious) is true.
     pub suspicious_log_lines: Vec<LogLine>,
     /// The last lines of every node's log, for the report; in any order.

@@ -1,7 +1,7 @@
 //! A node is called failing only by a majority of the primaries with slots, and doubted only after a node timeout without a
-//! word of it. One whose wall clock is wrong goes by that.
+//! word of it; a primary with slots stays failing for twice the node timeout. One whose wall clock is wrong goes by that.
 //!
-//! Source: `markNodeAsFailingIfNeeded`, `clusterNodeCleanupFailureReports`. A report counts for twice the node timeout after it was
+//! Source: `markNodeAsFailingIfNeeded`, `clusterNodeCleanupFailureReports`, `clearNodeFailureIfNeeded`. A report counts for twice the node timeout after it was
 //! read; it may have been read up to six seconds after it was delivered, so that much room is given.
 
 use super::verdict::Findings;
@@ -12,7 +12,7 @@ pub(super) const INVARIANT: Invariant = Invariant {
     name: "failure_calls",
     title: "Failure Calls",
     statement: "a node is doubted only after a node timeout without a word of it, and called failing only by one that has the young \
-                reports of a majority of the primaries with slots",
+                reports of a majority of the primaries with slots, and a primary with slots stays so for twice the node timeout",
     applies: Applies::WhereClaimsAreTold,
     asked: always_asked,
     check,
@@ -37,6 +37,13 @@ fn check(case: &Case) -> Verdict {
         );
         findings.broken_by((call.at, call.event), what);
     }
+    for early in chronicle.pardons.early().iter().filter(|early| !was_misled(early.by, early.at)) {
+        let (by, about, after) = (early.by, early.about, early.at.since(early.since));
+        if !chronicle.asks.changed_table(by, early.at) && !chronicle.asks.changed_node(about, early.at) {
+            let what = format!("{by} calls {about} well {after} after it was told that it is failing");
+            findings.broken_by((early.at, early.event), what);
+        }
+    }
     findings.verdict(|| format!("{} calls", calls.len()))
 }
 
@@ -45,8 +52,10 @@ mod tests {
     use super::super::sample::healthy;
     use super::*;
     use crate::chronicle::Message;
-    use crate::chronicle::sample::{Says, at, id, message, of_type};
-    use crate::event::MessageType;
+    use crate::chronicle::sample::{Says, at, event, id, message, of_type};
+    use crate::event::{Body, MessageType};
+    use crate::fault::Channel;
+    use crate::id::{ActorId, Host, NodeId};
 
     /// Three primaries; the first calls the third failing after it heard that the second doubts it, or not.
     fn judged(reported_at: Option<u64>) -> Verdict {
@@ -59,6 +68,46 @@ mod tests {
         let about = Some(id(3));
         evidence.chronicle.take(Message { about, ..of_type(MessageType::FAIL, owner(1), 2, 40) });
         check(&Case::of(&evidence))
+    }
+
+    /// Node 1 is told at 10 s that node 3 is failing, and says otherwise; the node timeout is 2 s.
+    fn pardoned(at_s: u64, claim: Says) -> Verdict {
+        let owner = |node: u16| Says::primary(node, u64::from(node), (node * 10, node * 10 + 9));
+        let mut evidence = healthy();
+        let node = ActorId::Node(NodeId(1));
+        evidence.chronicle.see(&event(1, node, Body::Start { incarnation: 1 }));
+        for s in 2..=at_s {
+            let (to, channel) = (Host::Node(NodeId(2)), Channel::Client);
+            let sent = Body::Sent {
+                from: node,
+                conn: 1,
+                channel,
+                to,
+                len: 1,
+                digest: String::new(),
+                bus: None,
+                repl: None,
+            };
+            evidence.chronicle.see(&event(s, ActorId::Network, sent));
+            if s == 10 {
+                let about = Some(id(3));
+                evidence.chronicle.take(message(claim.clone(), 1, s));
+                evidence.chronicle.take(Message { about, ..of_type(MessageType::FAIL, owner(2), 1, s) });
+            } else if s < 10 {
+                (1..=3).for_each(|from| evidence.chronicle.take(message(owner(from), from % 2 + 1, s)));
+                evidence.chronicle.take(message(owner(3), 1, s));
+            }
+        }
+        evidence.chronicle.take(message(Says { gossip: vec![(3, 1)], ..owner(1) }, 2, at_s));
+        check(&Case::of(&evidence))
+    }
+
+    #[test]
+    fn a_primary_with_slots_stays_failing_for_a_while() {
+        let owner = Says::primary(3, 3, (30, 39));
+        let is_early = |verdict: Verdict| verdict.detail().contains("node-1 calls node-3 well 3.000s after");
+        assert!(is_early(pardoned(13, owner.clone())));
+        assert!(!is_early(pardoned(14, owner)) && !is_early(pardoned(13, Says::replica(3, 2))));
     }
 
     #[test]

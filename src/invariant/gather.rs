@@ -27,7 +27,7 @@ use super::layout;
 use super::standing;
 use crate::chronicle::Chronicle;
 use crate::chronicle::cues::Met;
-use crate::event::{Body, Event, Phase};
+use crate::event::{Body, Event, Phase, Told};
 use crate::history::{Entry, Outcome, Request};
 use crate::id::{ActorId, ClientId, NodeId};
 use crate::plan::Plan;
@@ -52,6 +52,7 @@ pub struct Gatherer {
     chronicle: Chronicle,
     resyncs: BTreeMap<NodeId, Resyncs>,
     notable: BTreeMap<SimTime, u64>,
+    unformed: Option<(SimTime, String)>,
 }
 
 /// Operations of clients, and which of them are open.
@@ -80,6 +81,7 @@ impl Gatherer {
             chronicle: Chronicle::new(plan),
             resyncs: BTreeMap::new(),
             notable: BTreeMap::new(),
+            unformed: None,
         }
     }
 
@@ -118,6 +120,9 @@ impl Gatherer {
             (ActorId::Validator, body) => {
                 self.accounts.see(event.at, body);
                 self.views.see(event.at, body);
+            }
+            (_, Body::Tell { message: Told::FormationFailed { why } }) => {
+                self.unformed = Some((event.at, why.clone()));
             }
             (ActorId::Operator, Body::Picked { node, .. }) => self.actions.picked(*node),
             (ActorId::Node(node), body) if !self.done => {
@@ -177,6 +182,7 @@ impl Gatherer {
             chronicle: self.chronicle,
             resyncs: self.resyncs,
             notable: self.notable,
+            unformed: self.unformed,
             guests: self.guests.reports,
             guest_keys: self.guests.keys,
             strangers: self.strangers,

@@ -12,7 +12,8 @@ use crate::chronicle::{Accepted, Contradiction, Refusal, Why};
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "isolation",
     title: "Isolation",
-    statement: "nobody serves that must not: cut off from the majority, just come back, as a replica, or with slots it knows lost",
+    statement: "nobody serves that must not: cut off from the majority, just come back, as a replica, with slots it knows lost, or while \
+                it hands over",
     applies: Applies::WhereClaimsAreTold,
     asked: always_asked,
     check,
@@ -24,7 +25,8 @@ fn check(case: &Case) -> Verdict {
     let mut findings = Findings::default();
     let was_misled = |node, at| evidence.clock_misled(node, at);
     let is_by_the_clock = |accepted: &&Accepted| {
-        matches!(accepted.why, Refusal::CutOff { .. }) && was_misled(accepted.node, accepted.at)
+        matches!(accepted.why, Refusal::CutOff { .. } | Refusal::HandingOver { .. })
+            && was_misled(accepted.node, accepted.at)
     };
     let accepted = chronicle.service.accepted().iter().filter(|accepted| !is_allowed(accepted, evidence));
     for accepted in accepted.filter(|accepted| !is_by_the_clock(accepted)) {
@@ -53,6 +55,9 @@ fn write(accepted: &Accepted) -> String {
         }
         Refusal::FewReplicas { heard, needed, for_ } => {
             format!("{node} took a write with {heard} replicas heard within {for_}, and {needed} are needed")
+        }
+        Refusal::HandingOver { since } => {
+            format!("{node} took a write though it had stopped its clients at {since} for a hand-over")
         }
         Refusal::CutOff { for_, heard, owners } => {
             format!(

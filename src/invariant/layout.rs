@@ -112,6 +112,14 @@ pub(super) fn may_be_split(evidence: &Evidence) -> bool {
     })
 }
 
+/// Whether the operator gave a reshard up, so that the slot it was at stays half moved. Whether it had to is judged by itself.
+pub(super) fn is_given_up(evidence: &Evidence) -> bool {
+    let sent = evidence.plan.operations.iter().zip(&evidence.operations);
+    let mut moves =
+        sent.filter(|(op, report)| report.sent_at.is_some() && !op.action.moves_slots().is_empty());
+    moves.any(|(_, report)| !report.done)
+}
+
 /// Whether a command gives slots to another node.
 fn moves_slots(args: &[String]) -> bool {
     let says = |index: usize, words: &[&str]| {

@@ -6,6 +6,7 @@
 //! on to replicas, so that a promoted one goes on with the move.
 
 use super::account::{Heard, heard, note_unheard};
+use super::layout::is_given_up;
 use super::verdict::Findings;
 use super::{Applies, Case, Invariant, Verdict};
 use crate::wire::Role;
@@ -23,8 +24,10 @@ pub(super) const INVARIANT: Invariant = Invariant {
 fn check(case: &Case) -> Verdict {
     let mut findings = Findings::default();
     note_unheard(case.evidence, &mut findings);
+    let is_given_up = is_given_up(case.evidence);
     for one in heard(case.evidence) {
-        for what in open(&one).into_iter().chain(owned_by_replicas(&one)).chain(moves(&one)) {
+        let open = open(&one).filter(|_| !is_given_up);
+        for what in open.into_iter().chain(owned_by_replicas(&one)).chain(moves(&one)) {
             findings.wrong(case.evidence.broken_since(), format!("{} {what}", one.node));
         }
     }
@@ -59,9 +62,10 @@ fn moves(one: &Heard) -> Option<String> {
 mod tests {
     use super::super::Evidence;
     use super::super::account::Account;
-    use super::super::sample::healthy;
+    use super::super::sample::{healthy, operation};
     use super::*;
-    use crate::id::NodeId;
+    use crate::id::{NodeId, ShardId};
+    use crate::op::{Ending, Method, OpAction, Reshard, Which};
     use crate::wire::SlotRange;
     use crate::wire::cluster_nodes::OpenSlot;
 
@@ -90,6 +94,27 @@ mod tests {
         assert_eq!(replica.detail(), "node-2 is as a replica still importing 5");
         let owner = verdict(2, |account| own(account).slots.push(SlotRange { first: 5, last: 5 }));
         assert_eq!(owner.detail(), "node-2 gives slots to 1 replicas");
+    }
+
+    #[test]
+    fn a_slot_of_a_reshard_that_was_given_up_is_nobodys_fault() {
+        let (from, to, which) = (ShardId(2), ShardId(1), Which::Count(1));
+        let reshard = Reshard {
+            from,
+            to,
+            which,
+            method: Method::Legacy,
+            cancel_after_ns: None,
+            abandon_after_ns: None,
+        };
+        let judged = |ending| {
+            let mut evidence = healthy();
+            operation(&mut evidence, OpAction::Reshard(reshard.clone()), (5, 6), ending);
+            let open = OpenSlot { slot: 5, direction: OpenDirection::Importing, peer: "x".to_owned() };
+            own(evidence.accounts.get_mut(&NodeId(1)).expect("an account")).open_slots.push(open);
+            check(&Case::of(&evidence)).name()
+        };
+        assert_eq!((judged(Ending::TimedOut), judged(Ending::Done)), ("holds", "violated"));
     }
 
     #[test]

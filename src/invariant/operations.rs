@@ -58,6 +58,9 @@ fn judge(case: &Case, op: &Op, report: &OperationReport, ended_at: SimTime) -> J
         return Judgement::Done;
     }
     let what = format!("{}: {}", report.text, report.detail);
+    if report.ending == Some(Ending::Missed) {
+        return Judgement::Told(what);
+    }
     if op.action.as_failover().is_some() {
         return match excuse::of_failover(case.evidence, op, report, ended_at) {
             Some(why) => Judgement::Told(format!("{what} ({why})")),

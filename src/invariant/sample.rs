@@ -68,6 +68,7 @@ pub fn healthy_of(shards: u16, replicas: u16) -> Evidence {
         disk: vec![],
         livelocks: vec![],
         deadlocks: vec![],
+        unformed: None,
         suspicious_log_lines: vec![],
         log_tail: vec![],
         resyncs: BTreeMap::new(),

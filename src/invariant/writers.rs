@@ -43,8 +43,9 @@ impl<'e> Writers<'e> {
     /// The commands of a run.
     pub fn of(evidence: &'e Evidence) -> Self {
         let sent = evidence.plan.operations.iter().zip(&evidence.operations);
-        let executed =
-            sent.filter(|(_, report)| !matches!(report.ending, Some(Ending::Refused | Ending::NotSent)));
+        let executed = sent.filter(|(_, report)| {
+            !matches!(report.ending, Some(Ending::Refused | Ending::NotSent | Ending::Missed))
+        });
         let typed = executed.flat_map(|(op, report)| {
             op.action.typed().into_iter().filter_map(move |typed| {
                 Some(Typed {

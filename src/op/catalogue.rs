@@ -359,15 +359,26 @@ pub fn steps_of_entry(entry: &Value) -> Option<Steps> {
     entry.get("type").and_then(Value::as_text).and_then(steps_of)
 }
 
+/// Draws an operation of the kind of that name; when it starts is not said.
+pub fn draw_kind(name: &str, stream: &mut Stream, layout: Layout) -> Entry {
+    Entry::of(name).and(draw_action(name, stream, layout))
+}
+
 /// Draws the operations of a generated scenario; says of each whether it is a failover.
 pub fn draw(seed: u64, layout: Layout) -> (Vec<Value>, Vec<bool>) {
     let stream = |purpose: &str| Stream::new(seed, "generator", purpose);
     let counts = [(35, 1), (30, 2), (20, 3), (10, 4), (5, 5)];
     let count: u64 = stream("operation count").weighted(&counts);
+    // One operation in twelve waits for something to be seen: most of that is elections, which need replicas.
+    let seen = |number: u64| {
+        let mut stream = stream(&format!("operation {number} cue"));
+        let is_drawn = layout.replicas > 0 && stream.chance(1, 12);
+        is_drawn.then(|| timing::draw_seen(&mut stream, u64::from(layout.node_count())))
+    };
     let operation = |number: u64| {
         let mut stream = stream(&format!("operation {number}"));
         let name = stream.weighted(&weights(layout));
-        let timing = timing::draw(&mut stream);
+        let timing = seen(number).unwrap_or_else(|| timing::draw(&mut stream));
         let own = draw_action(name, &mut stream, layout);
         Drawn { own: Entry::of(name).and(own), timing, is_failover: steps_of(name).is_some() }
     };

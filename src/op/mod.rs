@@ -52,7 +52,7 @@ pub use addslots::Addslots;
 pub use bgrewriteaof::Bgrewriteaof;
 pub use bgsave::Bgsave;
 pub use bumpepoch::Bumpepoch;
-pub use catalogue::{OpAction, abouts, draw, read, steps_of_entry};
+pub use catalogue::{OpAction, abouts, draw, draw_kind, read, steps_of_entry};
 pub use client_kill::ClientKill;
 pub use client_pause::ClientPause;
 pub use command::{CLUSTER_READS, Command, is_shutdown};
@@ -144,6 +144,8 @@ pub enum Ending {
     TimedOut,
     /// There was nobody to send it to.
     NotSent,
+    /// What it waits for was never seen, so that it was never begun.
+    Missed,
 }
 
 /// A command as it is typed.
@@ -286,7 +288,7 @@ pub trait OpKind: Sized {
         0
     }
 
-    /// Draws an entry as a person would have written it; only asked where the weight is above 0.
+    /// Draws an entry as a person would have written it; only asked where the weight is above 0, or by name.
     fn draw(_stream: &mut Stream, _layout: Layout) -> Entry {
         Entry::default()
     }

@@ -3,27 +3,47 @@
 use serde::{Deserialize, Serialize};
 
 use super::Op;
+use crate::fault::cue::{self, Cue};
 use crate::language::{Entry, Form, Key, Reader, Word, names};
 use crate::rng::Stream;
 use crate::time::SimDuration;
 
 /// What the delay of an operation counts from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Start {
-    /// The end of all operations before it; of the first one, the beginning of the workload.
+    /// The end of all operations before it, apart from those whose sight has not come; of the first one, the beginning of
+    /// the workload.
     #[default]
     After,
     /// The moment at which the time of the operation before it comes: they run side by side.
     Beside,
     /// The beginning of the workload, whatever else is under way then.
     Beginning,
+    /// The sight of something, whatever else is under way then; an operation whose sight never comes is never begun.
+    Seen(Cue),
 }
 
 impl Start {
     /// Whether it waits until everything before it is over.
     pub fn is_after(&self) -> bool {
         *self == Start::After
+    }
+
+    /// What it waits for to be seen.
+    pub fn cue(&self) -> Option<&Cue> {
+        match self {
+            Start::Seen(cue) => Some(cue),
+            _ => None,
+        }
+    }
+
+    /// What it waits for to be seen, to be changed.
+    pub fn cue_mut(&mut self) -> Option<&mut Cue> {
+        match self {
+            Start::Seen(cue) => Some(cue),
+            _ => None,
+        }
     }
 }
 
@@ -53,7 +73,12 @@ pub const KEYS: &[Key] = &[
     Key::new(
         "delay",
         Form::Seconds,
-        "seconds after the end of the operations before it; 1 to 10 are drawn if delayed. If parallel, seconds after the time of the operation before it has come, 0 if absent",
+        "seconds after the end of the operations before it; 1 to 10 are drawn if delayed. If parallel, seconds after the time of the operation before it has come, 0 if absent; after `when` was seen, 0 if absent",
+    ),
+    Key::new(
+        "when",
+        Form::Keys,
+        "what is to be seen first, by the keys that stand below `when` of a fault; instead of `timing` and `at`. Operations after it do not wait until it is seen",
     ),
     Key::new(
         "at",
@@ -64,6 +89,9 @@ pub const KEYS: &[Key] = &[
 
 /// Reads what an operation waits for, and how long after that.
 pub(super) fn read(reader: &mut Reader) -> (Start, SimDuration) {
+    if reader.has("when") {
+        return seen(reader);
+    }
     if let Some(at) = reader.seconds("at") {
         for key in ["timing", "delay"] {
             if reader.has(key) {
@@ -87,21 +115,35 @@ pub(super) fn read(reader: &mut Reader) -> (Start, SimDuration) {
     }
 }
 
+/// What an operation waits for is said by `when` alone; one that is wrong there is read no further.
+fn seen(reader: &mut Reader) -> (Start, SimDuration) {
+    for key in ["timing", "at"] {
+        if reader.has(key) {
+            reader.wrong_at(key, "the operation waits for a sight", format!("keep `when` or `{key}`"));
+        }
+    }
+    let delay = reader.seconds("delay").unwrap_or_default();
+    (cue::read(reader).map(Start::Seen).unwrap_or_default(), delay)
+}
+
 /// The keys that say when an operation starts, leaving nothing open.
 pub(super) fn write(op: &Op) -> Entry {
-    match op.start {
+    match &op.start {
         Start::After => Entry::default().with("delay", op.delay_ns),
         Start::Beside => parallel(op.delay_ns),
         Start::Beginning => Entry::default().with("at", op.delay_ns),
+        Start::Seen(cue) => Entry::default().with("when", cue.write()).with("delay", op.delay_ns),
     }
 }
 
 /// The words of an operation's line in the report that say that it is not one after the other.
 pub(super) fn in_words(op: &Op) -> String {
-    match op.start {
+    match &op.start {
         Start::After => String::new(),
         Start::Beside => ", beside the one before".to_owned(),
         Start::Beginning => format!(", at {} s", op.delay_ns.as_secs_f64()),
+        Start::Seen(cue) if op.delay_ns == SimDuration::ZERO => format!(", when {}", cue.in_words()),
+        Start::Seen(cue) => format!(", {} s after {}", op.delay_ns.as_secs_f64(), cue.in_words()),
     }
 }
 
@@ -114,6 +156,14 @@ fn parallel(delay: SimDuration) -> Entry {
 pub(super) fn draw_beside(stream: &mut Stream) -> Entry {
     let delay = SimDuration::from_ms(stream.weighted(&[(2, 0), (1, 10), (1, 200), (1, 1_500)]));
     parallel(delay)
+}
+
+/// Draws what an operation waits for, and how long it lets pass then.
+pub(super) fn draw_seen(stream: &mut Stream, nodes: u64) -> Entry {
+    let cue = cue::draw(stream, nodes);
+    let delay = stream.weighted(&[(3, None), (1, Some(50)), (1, Some(300)), (1, Some(2_000))]);
+    let delay = delay.map(|most| stream.range(1..=most) as f64 / 1000.0);
+    Entry::default().with("when", cue).maybe("delay", delay)
 }
 
 /// Draws when an operation starts.

@@ -193,11 +193,12 @@ impl Outlook<'_> {
             Trigger::At { delay_ns } => delay_ns < self.least_start(self.index),
             Trigger::BeforeOp { op, .. } => {
                 let own = self.operations[self.index].id;
-                op == own || self.waits() && op < own
+                op == own || self.waits() && op < own && self.is_waited_for(usize::from(op.0).wrapping_sub(1))
             }
             Trigger::AfterOp { op, delay_ns } => {
                 let ended = usize::from(op.0);
-                self.waits() && ended <= self.index && delay_ns < self.least_time(ended)
+                let waits = self.waits() && ended <= self.index && self.is_waited_for(ended.wrapping_sub(1));
+                waits && delay_ns < self.least_time(ended)
             }
             Trigger::DuringOp { .. } | Trigger::Seen { .. } => false,
         }
@@ -206,6 +207,15 @@ impl Outlook<'_> {
     /// Whether the operation waits for the end of all before it.
     fn waits(&self) -> bool {
         self.operations[self.index].start.is_after()
+    }
+
+    /// Whether operations after it wait for the end of an operation: not if it, or what it begins with, waits for a sight.
+    fn is_waited_for(&self, index: usize) -> bool {
+        match self.operations.get(index).map(|op| &op.start) {
+            Some(Start::After | Start::Beginning) => true,
+            Some(Start::Beside) => index.checked_sub(1).is_none_or(|before| self.is_waited_for(before)),
+            Some(Start::Seen(_)) | None => false,
+        }
     }
 
     /// The operations that may have begun before this one.
@@ -225,11 +235,14 @@ impl Outlook<'_> {
     fn least_start(&self, index: usize) -> SimDuration {
         let op = &self.operations[index];
         let before = match op.start {
-            Start::Beginning => SimDuration::ZERO,
+            Start::Beginning | Start::Seen(_) => SimDuration::ZERO,
             Start::Beside => {
                 index.checked_sub(1).map_or(SimDuration::ZERO, |before| self.least_start(before))
             }
-            Start::After => (0..index).map(|before| self.least_start(before)).max().unwrap_or_default(),
+            Start::After => {
+                let before = (0..index).filter(|before| self.is_waited_for(*before));
+                before.map(|before| self.least_start(before)).max().unwrap_or_default()
+            }
         };
         before + op.delay_ns
     }

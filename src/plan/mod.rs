@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::fault::{Fault, FaultId, LatencyRange};
+use crate::fault::{Cue, Fault, FaultId, LatencyRange};
 use crate::history::Request;
 use crate::id::{ClientId, Host, NodeId, ShardId};
 use crate::language::Layout;
@@ -62,7 +62,7 @@ pub struct Plan {
 /// The cluster a plan forms.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClusterPlan {
-    /// How many shards, 3 to 500.
+    /// How many shards, 3 to 500; 0 is no cluster.
     pub shards: u16,
     /// How many replicas each shard has, 0 to 5.
     pub replicas: u16,
@@ -254,6 +254,18 @@ impl Plan {
     /// The fault with this number.
     pub fn fault(&self, id: FaultId) -> Option<&Fault> {
         self.faults.iter().find(|fault| fault.id == id)
+    }
+
+    /// What its faults and operations wait for.
+    pub fn cues(&self) -> impl Iterator<Item = &Cue> {
+        let faults = self.faults.iter().filter_map(|fault| fault.trigger.cue());
+        faults.chain(self.operations.iter().filter_map(|op| op.start.cue()))
+    }
+
+    /// What its faults and operations wait for, to be changed.
+    fn cues_mut(&mut self) -> impl Iterator<Item = &mut Cue> {
+        let faults = self.faults.iter_mut().filter_map(|fault| fault.trigger.cue_mut());
+        faults.chain(self.operations.iter_mut().filter_map(|op| op.start.cue_mut()))
     }
 
     /// The servers that it needs beside the run's, as they are named.

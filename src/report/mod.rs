@@ -15,9 +15,12 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 use crate::id::NodeId;
-use crate::invariant::evidence::{FaultReport, LogLine, NodeEvidence, OperationReport, Resyncs, Role};
+use crate::invariant::evidence::{
+    FaultReport, GuestReport, LogLine, NodeEvidence, OperationReport, Resyncs, Role,
+};
 use crate::invariant::layout::shard_served;
 use crate::invariant::{Evidence, Invariant, Judged, Verdict, data_consistency};
+use crate::op::Ending;
 use crate::time::SimTime;
 pub use workload::{Workload, WriteGap};
 
@@ -144,6 +147,9 @@ pub struct RunReport {
     pub cluster_state: Vec<String>,
     /// What servers logged around the first violation, warnings before all, by virtual time.
     pub error_log: Vec<String>,
+    /// What became of guests; their verdict says it in words.
+    #[serde(skip)]
+    pub guests: Vec<GuestReport>,
     /// What to type to repeat the run.
     pub reproduction: String,
 }
@@ -176,6 +182,7 @@ impl RunReport {
             excused_losses: data_consistency::excused_writes(evidence),
             cluster_state: cluster_state(evidence),
             error_log: error_log(evidence, judged),
+            guests: evidence.guests.clone(),
             reproduction,
         }
     }
@@ -228,6 +235,7 @@ fn by_name<S: Serializer>(validations: &[Validation], serializer: S) -> Result<S
 
 fn operation(report: &OperationReport) -> Action {
     let outcome = match (report.done, report.expected_to_fail) {
+        _ if report.ending == Some(Ending::Missed) => ActionOutcome::Missed,
         (true, _) => ActionOutcome::Done,
         (false, true) => ActionOutcome::ExpectedNotDone,
         (false, false) => ActionOutcome::NotDone,

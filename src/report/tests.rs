@@ -132,11 +132,14 @@ fn a_run_that_passed_is_summed_up() {
             ✓ Elections: 0 elections and 0 takeovers
             ✓ Protocol Duties: Nobody neglected anything
             ✓ Epochs: No epoch went back
+            ✓ Persisted Epochs: Every word was on disk before it was given
             ✓ Failure Calls: 0 calls
             ✓ Failover Time: 0 primaries that ended in a calm cluster
             ✓ Replica Migration: 0 replicas went to other shards by themselves
+            ✓ Orphans: No replica has to go anywhere
             ✓ Hand-Over: 0 hand-overs
             ✓ Isolation: Nobody served that must not
+            ✓ Formation: The cluster was formed
             ✓ No Crash: No unexpected exit (0 expected)
             ✓ No Livelock: No server spun
             ✓ No Deadlock: No server waited for itself
@@ -396,9 +399,15 @@ fn the_json_report_has_every_measured_value() {
                   "verdict": "holds",
                   "detail": "No epoch went back"
                 },
+                "persisted_epochs": {
+                  "title": "Persisted Epochs",
+                  "statement": "a vote and a primary's new config epoch leave a node only after its nodes.conf was synchronised with them, and the epochs of that file never go back",
+                  "verdict": "holds",
+                  "detail": "Every word was on disk before it was given"
+                },
                 "failure_calls": {
                   "title": "Failure Calls",
-                  "statement": "a node is doubted only after a node timeout without a word of it, and called failing only by one that has the young reports of a majority of the primaries with slots",
+                  "statement": "a node is doubted only after a node timeout without a word of it, and called failing only by one that has the young reports of a majority of the primaries with slots, and a primary with slots stays so for twice the node timeout",
                   "verdict": "holds",
                   "detail": "0 calls"
                 },
@@ -414,6 +423,12 @@ fn the_json_report_has_every_measured_value() {
                   "verdict": "holds",
                   "detail": "0 replicas went to other shards by themselves"
                 },
+                "orphans": {
+                  "title": "Orphans",
+                  "statement": "a primary that lost all its replicas gets one of a primary that has more than it must keep",
+                  "verdict": "holds",
+                  "detail": "No replica has to go anywhere"
+                },
                 "hand_over": {
                   "title": "Hand-Over",
                   "statement": "a primary that has stopped its clients for a hand-over executes nothing more, and who takes over has all of it",
@@ -422,9 +437,15 @@ fn the_json_report_has_every_measured_value() {
                 },
                 "isolation": {
                   "title": "Isolation",
-                  "statement": "nobody serves that must not: cut off from the majority, just come back, as a replica, or with slots it knows lost",
+                  "statement": "nobody serves that must not: cut off from the majority, just come back, as a replica, with slots it knows lost, or while it hands over",
                   "verdict": "holds",
                   "detail": "Nobody served that must not"
+                },
+                "formation": {
+                  "title": "Formation",
+                  "statement": "servers that are told to form a cluster, and are left alone, form it within two minutes",
+                  "verdict": "holds",
+                  "detail": "The cluster was formed"
                 },
                 "no_crash": {
                   "title": "No Crash",

@@ -15,7 +15,7 @@ workload: {duration: 12}",
     Saboteur {
         name: "vote-unasked",
         about: "a primary votes for a replica that asked for nothing",
-        catches: &["votes"],
+        catches: &["votes", "persisted_epochs"],
         body: "chaos:
   - {type: sabotage, lie: vote_unasked, node: 3, about: 2, at: 1}
 workload: {duration: 5}",
@@ -60,7 +60,7 @@ workload: {duration: 20}",
     Saboteur {
         name: "lead-alone",
         about: "a replica claims its primary's slots in a new epoch, elected by nobody",
-        catches: &["elections"],
+        catches: &["elections", "persisted_epochs"],
         body: "chaos:
   - {type: sabotage, lie: lead_alone, node: 2, at: 1}
 workload: {duration: 8}",

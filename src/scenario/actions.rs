@@ -3,6 +3,8 @@
 //! Reading is checking: what comes out is what a plan has, and whatever is wrong is told with its place. Faults may be tied
 //! to operations, so these are read first.
 
+use std::collections::BTreeMap;
+
 use super::Scenario;
 use crate::fault::{self, Fault, FaultId, Tie, Ties};
 use crate::language::{Layout, Place, Problem, Value};
@@ -45,12 +47,30 @@ pub fn read(
         faults.extend(read.map_err(|wrong| problems.extend(wrong)));
     }
     if problems.is_empty() {
-        // What one fault waits for is another's to come to; so all of them must be known.
-        let wrong = fault::never_seen(&faults).into_iter();
-        problems
-            .extend(wrong.map(|(index, message, advice)| place(index).key("when").problem(message, advice)));
+        // What waits for a fault can be told to do so in vain only once all of them are known.
+        problems.extend(in_vain(&operations, &faults));
     }
     if problems.is_empty() { Ok((operations, faults)) } else { Err(problems) }
+}
+
+/// What waits for what faults never come to.
+fn in_vain(operations: &[Op], faults: &[Fault]) -> Vec<Problem> {
+    let when = |list: &str, number: u16| Place::of(&[list]).index(usize::from(number) - 1).key("when");
+    let waits: BTreeMap<OpId, FaultId> =
+        operations.iter().filter_map(|op| Some((op.id, op.start.cue()?.fault()?))).collect();
+    let of_operations = operations.iter().filter_map(|op| {
+        let (message, advice) = fault::never_comes(op.start.cue()?, faults)?;
+        Some(when("operations", op.id.0).problem(message, advice))
+    });
+    let of_faults = faults.iter().filter_map(|one| {
+        let place = when("chaos", one.id.0);
+        if fault::waits_for_itself(one, faults, &waits) {
+            return Some(place.problem("the fault waits for itself", "name another fault"));
+        }
+        let (message, advice) = fault::never_comes(one.trigger.cue()?, faults)?;
+        Some(place.problem(message, advice))
+    });
+    of_operations.chain(of_faults).collect()
 }
 
 /// The entries of a list with their numbers, from 1, as far as numbers go.

@@ -30,7 +30,7 @@ use crate::actor::node::{Node, Order};
 use crate::actor::operator::Operator;
 use crate::actor::validator::Validator;
 use crate::actor::{Act, Actor, Out};
-use crate::chronicle::cues::Met;
+use crate::chronicle::cues::{Met, Waiter};
 use crate::event::{Body, Phase};
 use crate::event_log::Decisions;
 use crate::id::{ActorId, ClientId, Host, NodeId};
@@ -242,11 +242,14 @@ impl<W: World> Scheduler<W> {
         self.perform(at, event, out)
     }
 
-    /// Tells chaos what was seen that faults wait for; what it does at once goes before everything else.
+    /// Tells chaos what was seen that faults or operations wait for; what it does at once goes before everything else.
     fn cue(&mut self, now: SimTime) -> Result<(), WorldError> {
         loop {
-            let Some(Met { fault, event, nodes }) = self.log.borrow_mut().met() else { return Ok(()) };
-            let message = Message::Chaos(ChaosMessage::Seen { fault, nodes });
+            let Some(Met { whom, event, nodes }) = self.log.borrow_mut().met() else { return Ok(()) };
+            let message = Message::Chaos(match whom {
+                Waiter::Fault(fault) => ChaosMessage::Seen { fault, nodes },
+                Waiter::Op(op) => ChaosMessage::OperationSeen { op },
+            });
             let host = self.actors.get_mut(&ActorId::Chaos).expect("there is always chaos");
             let Handled { event, mut out } = host.deliver(Delivery { at: now, cause: Some(event), message });
             let is_at_once = |(delay, ..): &mut (SimDuration, ActorId, Message)| *delay == SimDuration::ZERO;

@@ -1,6 +1,7 @@
 //! `nodes.conf`: what a node knows of the cluster across its restarts (`clusterSaveConfig`, `clusterLoadConfig`).
 
 use super::cluster_nodes::{ClusterNodes, NodesError};
+use crate::event::SavedEpochs;
 
 /// The file, typed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +43,15 @@ impl NodesConf {
             return Err(NodesConfError::Myself(own));
         }
         Ok(NodesConf { current_epoch: var("currentEpoch")?, last_vote_epoch: var("lastVoteEpoch")?, nodes })
+    }
+
+    /// The epochs in it that the node itself answers for.
+    pub fn epochs(&self) -> SavedEpochs {
+        SavedEpochs {
+            current_epoch: self.current_epoch,
+            last_vote_epoch: self.last_vote_epoch,
+            config_epoch: self.nodes.myself().map_or(0, |own| own.config_epoch),
+        }
     }
 }
 

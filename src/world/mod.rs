@@ -9,7 +9,7 @@ use std::net::SocketAddrV4;
 use std::path::PathBuf;
 
 use crate::actor::message::{Arrival, Chunk, End, GuestMessage, Message, NetworkMessage, NodeMessage};
-use crate::event::{ChildState, OutputStream};
+use crate::event::{ChildState, OutputStream, SavedEpochs};
 use crate::fault::{Affliction, FaultId, FileCall, FileClass, Lie, Remains, Signal};
 use crate::id::{ActorId, GuestId, Host, NodeId};
 use crate::time::SimTime;
@@ -41,6 +41,8 @@ pub enum Seen {
     Child { pid: u32, state: ChildState },
     /// It made a call that concerns a file.
     File { call: FileCall, file: FileClass },
+    /// It had its `nodes.conf` synchronised, with these epochs in it.
+    Saved { epochs: SavedEpochs },
 }
 
 impl Seen {
@@ -57,6 +59,7 @@ impl Seen {
             Seen::File { call, file } => {
                 return (owner, Message::Node(NodeMessage::File { call, file }));
             }
+            Seen::Saved { epochs } => return (owner, Message::Node(NodeMessage::Saved { epochs })),
             Seen::Child { pid, state } => return (owner, child(owner, pid, state)),
             Seen::Listen { port } => NetworkMessage::Listen { host, port },
             Seen::Unlisten { port } => NetworkMessage::Unlisten { host, port },
@@ -112,6 +115,8 @@ pub struct ProgramFile {
     pub name: String,
     /// SHA-256 of what it holds, in hex.
     pub sha256: String,
+    /// A digest of the folder that it was given, if it was given one.
+    pub folder: Option<String>,
 }
 
 /// Why the world could not do its part; the run cannot be judged then.

@@ -208,6 +208,7 @@ fn the_kept_log_of_format_1_is_read_whole() {
         "account",
         "ruled",
         "file",
+        "saved",
         "redirect",
         "out_of_step",
         "pushed",

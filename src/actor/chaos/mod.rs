@@ -8,6 +8,7 @@ mod approach;
 mod fleet;
 mod moments;
 mod strike;
+mod unseen;
 mod visits;
 mod words;
 
@@ -16,6 +17,7 @@ use std::collections::BTreeMap;
 use self::approach::Approach;
 use self::fleet::Fleet;
 use self::strike::Hit;
+use self::unseen::Unseen;
 use super::message::{
     ChaosMessage, DirectorMessage, Message, NodeMessage, OperatorMessage, ValidatorMessage,
 };
@@ -33,6 +35,8 @@ pub struct Chaos {
     cases: BTreeMap<FaultId, Case>,
     fleet: Fleet,
     operations: Vec<OpId>,
+    /// The operations whose sight has not come.
+    unseen: Unseen,
     /// The operations that wait for faults before them.
     approaches: BTreeMap<OpId, Approach>,
     /// Timers set so far.
@@ -77,6 +81,7 @@ impl Chaos {
             cases: plan.faults.iter().map(case).collect(),
             fleet: Fleet::new(plan),
             operations: plan.operations.iter().map(|op| op.id).collect(),
+            unseen: Unseen::of(&plan.operations),
             approaches: BTreeMap::new(),
             tokens: 0,
             begun: false,
@@ -99,6 +104,7 @@ impl Chaos {
             ChaosMessage::Resolved { fault, nodes } => self.resolved(fault, nodes, out),
             ChaosMessage::NodeExited { node, expected } => self.exited(node, expected, out),
             ChaosMessage::Seen { fault, nodes } => self.seen(fault, nodes, out),
+            ChaosMessage::OperationSeen { op } => self.unseen.came(op, out),
             ChaosMessage::Restored { fault } => self.undo(fault, |hit| matches!(hit, Hit::Adjusted(_)), out),
             ChaosMessage::LastCall => self.last_call = true,
             ChaosMessage::StartNode { node, empty, server } => self.start_node(node, (empty, server), out),

@@ -83,8 +83,10 @@ impl Chaos {
     /// Once the clients are through and nothing is under way any more, nothing will be seen that was not.
     pub(super) fn wait_no_longer(&mut self, out: &mut Out) {
         let is_under_way = |case: &Case| !matches!(case.state, State::Armed | State::Over);
-        let goes_on = self.ended < self.operations.len() || self.cases.values().any(is_under_way);
+        let begun = self.operations.len() - self.unseen.kept_waiting().len();
+        let goes_on = self.ended < begun || self.cases.values().any(is_under_way);
         if self.last_call && !goes_on {
+            self.unseen.give_up(out);
             for fault in self.faults(|case| matches!(case.state, State::Armed)) {
                 self.miss(fault, "what it waits for was never seen", out);
             }

@@ -46,6 +46,7 @@ impl NodeMessage {
             NodeMessage::Log { line } => Body::Log { line: line.clone() },
             NodeMessage::Child { pid, state } => Body::Child { pid: *pid, state: *state },
             NodeMessage::File { call, file } => Body::File { call: *call, file: *file },
+            NodeMessage::Saved { epochs } => Body::Saved { epochs: *epochs },
             NodeMessage::Afflict { fault, affliction } => {
                 Body::Rule { fault: *fault, on: affliction.is_some() }
             }
@@ -93,8 +94,9 @@ impl GuestMessage {
     fn body(&self) -> Body {
         let message = match self {
             GuestMessage::Start => return Body::GuestStart,
-            GuestMessage::Started { program, sha256 } => {
-                return Body::GuestProgram { program: program.clone(), sha256: sha256.clone() };
+            GuestMessage::Started { program, sha256, folder } => {
+                let (program, sha256, folder) = (program.clone(), sha256.clone(), folder.clone());
+                return Body::GuestProgram { program, sha256, folder };
             }
             GuestMessage::Wake => return Body::Wake,
             GuestMessage::Output { stream, line } => {
@@ -123,6 +125,7 @@ impl ChaosMessage {
             ChaosMessage::OperationEnded { op } => Told::OperationEnded { op: *op },
             ChaosMessage::Resolved { fault, nodes } => Told::Resolved { fault: *fault, nodes: nodes.clone() },
             ChaosMessage::Seen { fault, nodes } => Told::Seen { fault: *fault, nodes: nodes.clone() },
+            ChaosMessage::OperationSeen { op } => Told::OperationSeen { op: *op },
             ChaosMessage::LastCall => Told::LastCall,
             ChaosMessage::Restored { fault } => Told::Restored { fault: *fault },
             ChaosMessage::NodeExited { node, .. } => {
@@ -143,6 +146,8 @@ impl OperatorMessage {
             OperatorMessage::Form => Told::Form,
             OperatorMessage::Begin => Told::Begin,
             OperatorMessage::Go { op } => Told::Go { op: *op },
+            OperatorMessage::Seen { op } => Told::OperationSeen { op: *op },
+            OperatorMessage::Missed { ops } => Told::OperationsMissed { ops: ops.clone() },
             OperatorMessage::Resolve { fault, targets } => {
                 Told::Resolve { fault: *fault, targets: targets.clone() }
             }

@@ -12,6 +12,7 @@ use crate::actor::session::Answer;
 use crate::event::{Body, BusSummary};
 use crate::id::{ActorId, NodeId};
 use crate::op::{Ending, Op, OpId, Start};
+use crate::time::SimDuration;
 
 /// All operations, and how far each is.
 #[derive(Debug)]
@@ -64,6 +65,28 @@ impl Agenda {
         if self.begun {
             self.advance(desk);
         }
+    }
+
+    /// What an operation waits for was seen.
+    pub fn seen(&mut self, id: OpId, desk: &mut Desk) {
+        let is_it = |entry: &Entry| entry.op.id == id && matches!(entry.state, State::Planned);
+        let Some(index) = self.entries.iter().position(is_it) else {
+            return;
+        };
+        match self.entries[index].op.delay_ns {
+            SimDuration::ZERO => self.due(index, desk),
+            _ => self.wait(index, desk),
+        }
+    }
+
+    /// What these operations wait for will never be seen.
+    pub fn missed(&mut self, ids: &[OpId], desk: &mut Desk) {
+        let is_one = |entry: &&mut Entry| ids.contains(&entry.op.id) && matches!(entry.state, State::Planned);
+        for Entry { op, state } in self.entries.iter_mut().filter(is_one) {
+            *state = State::Over;
+            tell_end(op.id, Ending::Missed, "what it waits for was never seen".to_owned(), desk);
+        }
+        self.advance(desk);
     }
 
     /// Chaos lets an operation go.
@@ -129,9 +152,7 @@ impl Agenda {
         if let Progress::Ended { ending, text } = progress {
             let Entry { op, state } = &mut self.entries[index];
             *state = State::Over;
-            let (op, done) = (op.id, ending == Ending::Done);
-            desk.out.note(Body::OperationEnded { op, done, text, ending: Some(ending) });
-            desk.out.send(ActorId::Chaos, Message::Chaos(ChaosMessage::OperationEnded { op }));
+            tell_end(op.id, ending, text, desk);
             self.advance(desk);
         }
     }
@@ -140,9 +161,7 @@ impl Agenda {
     fn advance(&mut self, desk: &mut Desk) {
         for index in 0..self.entries.len() {
             if matches!(self.entries[index].state, State::Planned) && self.may_wait(index) {
-                let delay = self.entries[index].op.delay_ns;
-                let timer = desk.terminal.set_timer(delay, "operation: due", desk.out);
-                self.entries[index].state = State::Waiting { timer };
+                self.wait(index, desk);
             }
         }
         if !self.told && self.entries.iter().all(Entry::is_over) {
@@ -151,14 +170,32 @@ impl Agenda {
         }
     }
 
-    /// Whether what an operation's delay counts from has come.
+    /// Waits for an operation's time.
+    fn wait(&mut self, index: usize, desk: &mut Desk) {
+        let delay = self.entries[index].op.delay_ns;
+        let timer = desk.terminal.set_timer(delay, "operation: due", desk.out);
+        self.entries[index].state = State::Waiting { timer };
+    }
+
+    /// Whether what an operation's delay counts from has come; a sight comes by itself.
     fn may_wait(&self, index: usize) -> bool {
-        let before = &self.entries[..index];
         match self.entries[index].op.start {
             Start::Beginning => true,
-            Start::After => before.iter().all(Entry::is_over),
-            Start::Beside => before.last().is_none_or(Entry::has_come),
+            Start::After => (0..index).all(|i| self.entries[i].is_over() || self.awaits_sight(i)),
+            Start::Beside => index.checked_sub(1).is_none_or(|before| self.entries[before].has_come()),
+            Start::Seen(_) => false,
         }
+    }
+
+    /// Whether an operation, or the one that it begins with, waits for a sight that has not come.
+    fn awaits_sight(&self, index: usize) -> bool {
+        let Entry { op, state } = &self.entries[index];
+        let is_kept = match op.start {
+            Start::Seen(_) => true,
+            Start::Beside => index.checked_sub(1).is_some_and(|before| self.awaits_sight(before)),
+            Start::Beginning | Start::After => false,
+        };
+        is_kept && matches!(state, State::Planned)
     }
 }
 
@@ -171,6 +208,12 @@ impl Entry {
     fn has_come(&self) -> bool {
         !matches!(self.state, State::Planned | State::Waiting { .. })
     }
+}
+
+/// Says how an operation ended.
+fn tell_end(op: OpId, ending: Ending, text: String, desk: &mut Desk) {
+    desk.out.note(Body::OperationEnded { op, done: ending == Ending::Done, text, ending: Some(ending) });
+    desk.out.send(ActorId::Chaos, Message::Chaos(ChaosMessage::OperationEnded { op }));
 }
 
 /// The terminal of what comes one after the other.

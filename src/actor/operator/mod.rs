@@ -81,6 +81,8 @@ impl Operator {
             }
             OperatorMessage::Begin => agenda.begin(&mut desk),
             OperatorMessage::Go { op } => agenda.go(op, &mut desk),
+            OperatorMessage::Seen { op } => agenda.seen(op, &mut desk),
+            OperatorMessage::Missed { ops } => agenda.missed(&ops, &mut desk),
             OperatorMessage::Resolve { fault, targets } => {
                 resolves.extend(Resolve::start(fault, targets, &mut desk));
             }

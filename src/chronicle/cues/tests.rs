@@ -9,7 +9,12 @@ use crate::id::Host;
 
 /// A fault that waits for this.
 fn cues(cue: Cue) -> Cues {
-    let waiting = Waiting { fault: FaultId(1), targets: vec![Target::Node(NodeId(9))], left: cue.nth, cue };
+    let waiting = Waiting {
+        whom: Waiter::Fault(FaultId(1)),
+        targets: vec![Target::Node(NodeId(9))],
+        left: cue.nth,
+        cue,
+    };
     Cues {
         layout: Layout { shards: 3, replicas: 1, spares: 0 },
         begun: false,
@@ -128,4 +133,14 @@ fn roles_are_those_that_nodes_claim() {
     }
     let found = nodes(&targets, layout, &members);
     assert_eq!(found, [Some(NodeId(2)), Some(NodeId(5)), None]);
+}
+
+#[test]
+fn an_operation_waits_as_a_fault_does() {
+    let mut cues = cues(Cue::of(Sight::Sync(SyncStep::Done)));
+    cues.waiting[0].whom = Waiter::Op(OpId(3));
+    for (i, body) in (0..).zip([run(), log("MASTER <-> REPLICA sync: Finished with success")]) {
+        cues.see(&Event { i, ..event(i, ActorId::Node(NodeId(4)), body) }, &Members::empty());
+    }
+    assert_eq!(cues.take().map(|met| (met.whom, met.event)), Some((Waiter::Op(OpId(3)), 1)));
 }

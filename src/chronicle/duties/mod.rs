@@ -16,6 +16,7 @@ mod reconnect;
 mod retry;
 #[cfg(test)]
 mod tests;
+mod update;
 
 use std::sync::Arc;
 
@@ -28,6 +29,7 @@ use self::outbound::Outbounds;
 use self::pause::Pause;
 use self::reconnect::Reconnect;
 use self::retry::Retry;
+use self::update::Update;
 use super::bus::{Heard, Message};
 use super::candidates::Candidates;
 use super::members::Members;
@@ -136,6 +138,7 @@ pub struct Duties {
     pause: Pause,
     reconnect: Reconnect,
     retry: Retry,
+    update: Update,
 }
 
 impl Duties {
@@ -151,6 +154,7 @@ impl Duties {
             self.correct.forget(node);
             self.collide.forget(node);
             self.retry.forget(node);
+            self.update.forget(node);
         }
     }
 
@@ -167,6 +171,7 @@ impl Duties {
             found.extend(self.heed.said(message, known));
             found.extend(claims::said(message, outbounds, known));
             found.extend(self.collide.said(message, known));
+            found.extend(self.update.said(message, known));
             found.extend(self.pause.said(message, known));
             found.extend(self.reconnect.said(message, outbounds, known));
         }
@@ -181,6 +186,7 @@ impl Duties {
         self.heed.heard(heard, known);
         self.correct.heard(heard, known);
         self.collide.heard(heard, known);
+        self.update.heard(heard, known);
         self.pause.heard(heard, known);
     }
 

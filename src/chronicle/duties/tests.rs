@@ -138,6 +138,17 @@ fn a_winner_tells_everybody_at_once() {
 }
 
 #[test]
+fn an_update_ends_the_claim_of_one_that_does_not_hear_the_owner() {
+    let newer = Says { epochs: (9, 9), ..Says::primary(2, 9, (10, 19)) };
+    let known = || Told::new().talk(1..=20, &[]).says(message(newer.clone(), 3, 21));
+    assert_eq!(known().says(message(owner(1), 3, 23)).neglected(), []);
+    let update = Message { about: Some(id(2)), ..of_type(MessageType::UPDATE, owner(3), 1, 22) };
+    let updated = || known().says(update.clone());
+    assert_eq!(updated().says(message(owner(1), 3, 23)).neglected(), [(1, Duty::GiveUp(NodeId(2)))]);
+    assert_eq!(updated().says(message(Says::replica(1, 2), 3, 23)).neglected(), []);
+}
+
+#[test]
 fn a_newer_claim_ends_an_older_one_and_a_stale_one_is_corrected() {
     let newer = Says { epochs: (9, 9), ..Says::primary(2, 9, (10, 19)) };
     let claimed = || Told::new().talk(1..=20, &[]).says(message(newer.clone(), 1, 21));

@@ -322,6 +322,7 @@ impl Replication {
         let loading = holder.loading.is_some();
         match (step, if loading { &mut holder.loading } else { &mut holder.copied }) {
             (Step::Whole { reign, offset, since }, _) => {
+                self.reigns[reign.0].snapshots.push((since, offset));
                 holder.loading = Some((reign, Copied::from(offset, since)));
                 self.data_is_there(node);
             }

@@ -24,6 +24,8 @@ pub struct Reign {
     pub heard: Vec<(NodeId, SimTime)>,
     /// What other nodes had copied when its node took over.
     pub others: Vec<(NodeId, Cut)>,
+    /// When a data set was begun for a replica, and at which offset its node stood then.
+    pub snapshots: Vec<(SimTime, u64)>,
     /// The commands that any replica was sent, in order of their offsets.
     commands: Vec<Executed>,
 }
@@ -90,7 +92,15 @@ pub struct Differs {
 impl Reign {
     /// One that begins now.
     pub fn new(node: NodeId, began_at: SimTime, by: Begin) -> Self {
-        Reign { node, began_at, by, heard: Vec::new(), others: Vec::new(), commands: Vec::new() }
+        Reign {
+            node,
+            began_at,
+            by,
+            heard: Vec::new(),
+            others: Vec::new(),
+            snapshots: Vec::new(),
+            commands: Vec::new(),
+        }
     }
 
     /// What it grew out of, if that is known.

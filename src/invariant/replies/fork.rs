@@ -80,7 +80,11 @@ impl<'e> Reigns<'e> {
         let after = before.checked_sub(1).map_or(0, |last| streamed[last].1).max(floor);
         let ends = ask.digest().and_then(|digest| self.by_digest[&reign].get(&digest));
         let upto = ends.and_then(|ends| ends.get(ends.partition_point(|end| *end <= after)));
-        Place { after, upto: upto.copied() }
+        // What was executed before a data set was begun is in it, and stands at no higher offset.
+        let ended_at = ask.to.map_or(SimTime::NEVER, |to| to.at);
+        let snapshots = self.replication.reign(reign).snapshots.iter();
+        let bound = snapshots.filter(|(since, _)| ended_at < *since).map(|(_, offset)| *offset).min();
+        Place { after, upto: upto.copied().filter(|upto| bound.is_none_or(|bound| *upto <= bound)) }
     }
 
     /// What a cell may hold when a reign begins, by its tracks so far; nothing if nobody knows.

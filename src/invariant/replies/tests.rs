@@ -196,6 +196,15 @@ fn a_replica_tells_what_it_has_and_how_old_that_is_is_known() {
 }
 
 #[test]
+fn what_a_data_set_holds_is_not_looked_for_behind_it() {
+    let mut run = Told::new();
+    run.incr(1, 1, 1).incr(1, 3, 2).incr(1, 9, 3).stream(0, 60, "INCR n").stream(0, 90, "INCR n");
+    run.evidence.chronicle.replication.reign_for_test(ReignId(0)).snapshots.push((at(2), 50));
+    run.ask(2, (7, 7), "GET n", Some(Reply::text(b"2"))).of_copy((60, 60));
+    assert_eq!(run.verdict().name(), "holds");
+}
+
+#[test]
 fn what_is_read_in_the_end_is_what_was_left() {
     let ended = |content: Option<Content>| {
         let mut run = Told::new();

@@ -32,14 +32,23 @@ enum Kind {
     VoterRestarted,
     /// A replica does not hear of a hand-over, and then the primary dies.
     MissedHandOver,
+    /// A primary that was replaced comes back, and does not hear of its successor by itself.
+    StaleClaim,
+    /// A replica stands for election while nobody hears it.
+    LostElection,
+    /// Two primaries take the same config epoch.
+    Collision,
 }
 
-const SHARES: [(u64, Kind); 5] = [
+const SHARES: [(u64, Kind); 8] = [
     (42, Kind::None),
-    (26, Kind::CalmDeath),
-    (26, Kind::HandOvers),
+    (21, Kind::CalmDeath),
+    (21, Kind::HandOvers),
     (3, Kind::VoterRestarted),
     (3, Kind::MissedHandOver),
+    (4, Kind::StaleClaim),
+    (4, Kind::LostElection),
+    (2, Kind::Collision),
 ];
 
 /// The story of a seed, if it tells one and its cluster can be made large enough; the cluster is made so.
@@ -48,7 +57,7 @@ pub(super) fn draw(seed: u64, overrides: Overrides, shape: &mut Shape) -> Option
     let kind = stream.weighted(&SHARES);
     let least: u64 = match kind {
         Kind::None => return None,
-        Kind::CalmDeath | Kind::HandOvers => 1,
+        Kind::CalmDeath | Kind::HandOvers | Kind::StaleClaim | Kind::LostElection | Kind::Collision => 1,
         Kind::VoterRestarted | Kind::MissedHandOver => 2,
     };
     let (shards, replicas) = (stream.range(3..=5), stream.range(least..=3));
@@ -63,6 +72,9 @@ pub(super) fn draw(seed: u64, overrides: Overrides, shape: &mut Shape) -> Option
     let teller = Teller { stream, layout: shape.layout(), timeout_s };
     Some(teller.tell(kind))
 }
+
+/// Within how many seconds a replica goes to a primary that has none (`CLUSTER_REPLICA_MIGRATION_DELAY`), and is seen to.
+const ORPHANED_S: f64 = 9.0;
 
 /// Who tells a story.
 struct Teller {
@@ -79,6 +91,9 @@ impl Teller {
             Kind::HandOvers => self.hand_overs(),
             Kind::VoterRestarted => self.voter_restarted(),
             Kind::MissedHandOver => self.missed_hand_over(),
+            Kind::StaleClaim => self.stale_claim(),
+            Kind::LostElection => self.lost_election(),
+            Kind::Collision => self.collision(),
         };
         let written = |entries: Vec<Entry>| entries.into_iter().map(Entry::written).collect();
         // After the last event a failure has to be found out, and clients are to see what came of it.
@@ -101,6 +116,8 @@ impl Teller {
             let other = if same { shard } else { self.other(shard) };
             last = tenth(at + self.timeout_s + self.stream.tenths(40..=90));
             chaos.push(self.death(other, false).with("at", last));
+            // Whoever is left without a replica is to get one.
+            last += if same { ORPHANED_S } else { 0.0 };
         }
         (Vec::new(), chaos, last)
     }
@@ -117,7 +134,27 @@ impl Teller {
             failover(shard).maybe("node", to).with("timing", "delayed").with("delay", delay)
         };
         let operations = (0..count).map(hand_over).collect();
-        (operations, Vec::new(), last)
+        let chaos = match self.stream.below(3) {
+            0 => Vec::new(),
+            1 => vec![self.slow_links(ShardId(first), last)],
+            _ => vec![self.late_stream(ShardId(first))],
+        };
+        (operations, chaos, last)
+    }
+
+    /// What the primary of a shard executed before its first hand-over reaches its replicas later than the offset at which it stands.
+    fn late_stream(&mut self, shard: ShardId) -> Entry {
+        let cut = Entry::of("network_partition").with("a", vec![Value::from(self.node(shard, 0))]);
+        let cut = cut.with("b", self.replicas(shard)).with("channels", vec![Value::from("replication")]);
+        tied(cut.with("duration", self.stream.tenths(5..=15)), "before_operation", 0.3)
+    }
+
+    /// Whatever the primary of a shard sends takes long, from the beginning on.
+    fn slow_links(&mut self, shard: ShardId, last: f64) -> Entry {
+        let least = self.stream.range(5..=60);
+        let latency = Entry::default().with("min", least).with("max", least * self.stream.range(2..=4));
+        let slow = Entry::of("network_latency").with("target", "primary").with("shard", shard);
+        slow.with("latency_ms", latency.written()).with("duration", last).with("at", 0.5)
     }
 
     fn voter_restarted(&mut self) -> Told {
@@ -145,6 +182,42 @@ impl Teller {
         (vec![operation], chaos, delay + self.timeout_s)
     }
 
+    fn stale_claim(&mut self) -> Told {
+        let (shard, at) = (self.shard(), self.stream.tenths(25..=50));
+        let away = tenth(self.timeout_s + self.stream.tenths(40..=80));
+        let lasts = tenth(away + self.stream.tenths(30..=80));
+        let old = self.node(shard, 0);
+        let death = Entry::of("process_kill").with("target", "node").with("node", old);
+        let death = death.with("restart_after", away).with("at", at);
+        let cut = Entry::of("network_partition").with("a", vec![Value::from(old)]);
+        let cut = cut.with("b", self.replicas(shard)).with("channels", vec![Value::from("bus")]);
+        let cut = cut.with("duration", lasts).with("at", tenth(at + 0.5));
+        (Vec::new(), vec![death, cut], at + lasts)
+    }
+
+    fn lost_election(&mut self) -> Told {
+        let (shard, at) = (self.shard(), self.stream.tenths(25..=50));
+        let lasts = self.stream.tenths(20..=60);
+        let starts = Entry::default().with("log", "Starting a failover election");
+        let cut = Entry::of("network_partition").with("a", self.replicas(shard));
+        let cut = cut.with("channels", vec![Value::from("bus")]).with("duration", lasts);
+        let death = Entry::of("process_kill").with("target", "node").with("node", self.node(shard, 0));
+        let chaos = vec![death.with("at", at), cut.with("when", starts.written())];
+        (Vec::new(), chaos, at + 3.0 * self.timeout_s + lasts)
+    }
+
+    fn collision(&mut self) -> Told {
+        let delay = self.stream.tenths(20..=60);
+        let bump = |node| Entry::of("bumpepoch").with("node", node);
+        // The highest epoch is not raised, and the first shards have the lowest ones.
+        let first = bump(self.node(ShardId(1), 0)).with("timing", "delayed").with("delay", delay);
+        let second = bump(self.node(ShardId(2), 0)).with("timing", "parallel");
+        // Neither is to hear of the other's before it has its own.
+        let cut = Entry::of("network_partition").with("a", vec![Value::from(self.node(ShardId(1), 0))]);
+        let cut = cut.with("channels", vec![Value::from("bus")]).with("duration", self.stream.tenths(8..=12));
+        (vec![first, second], vec![tied(cut, "before_operation", 0.3)], delay)
+    }
+
     /// The primary of a shard dies by itself or with its machine; with what its links held if `silent`.
     fn death(&mut self, shard: ShardId, silent: bool) -> Entry {
         let kinds = [(if silent { 0 } else { 2 }, "process_kill"), (1, "machine_loss")];
@@ -170,6 +243,11 @@ impl Teller {
 
     fn other(&self, shard: ShardId) -> ShardId {
         ShardId(shard.0 % self.layout.shards + 1)
+    }
+
+    /// The replicas of a shard as it was laid out.
+    fn replicas(&self, shard: ShardId) -> Vec<Value> {
+        (1..=self.layout.replicas).map(|nth| Value::from(self.node(shard, nth))).collect()
     }
 
     /// A node of a shard as it was laid out: its primary, then its replicas.
@@ -210,14 +288,11 @@ mod tests {
     }
 
     #[test]
-    fn a_quarter_of_the_seeds_tells_of_a_calm_death_and_a_quarter_of_hand_overs() {
+    fn each_story_is_told_by_its_share_of_the_seeds() {
         let told = told(0..1_000);
-        for kind in [Kind::CalmDeath, Kind::HandOvers] {
-            let count = told.iter().filter(|(other, _)| *other == kind).count();
-            assert!((200..300).contains(&count), "{kind:?}: {count}");
-        }
-        for kind in [Kind::VoterRestarted, Kind::MissedHandOver] {
-            assert!(told.iter().any(|(other, _)| *other == kind), "{kind:?}");
+        for (share, kind) in SHARES.into_iter().filter(|(_, kind)| *kind != Kind::None) {
+            let count = told.iter().filter(|(other, _)| *other == kind).count() as u64;
+            assert!((share * 5..share * 15).contains(&count), "{kind:?}: {count} in a thousand");
         }
     }
 

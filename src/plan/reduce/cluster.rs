@@ -47,7 +47,7 @@ impl Named {
         for target in plan.faults.iter().flat_map(|fault| fault.action.targets()) {
             named.target(&plan.cluster, target);
         }
-        for node in plan.faults.iter().filter_map(|fault| fault.trigger.cue()).flat_map(Cue::nodes) {
+        for node in plan.cues().flat_map(Cue::nodes) {
             named.node(&plan.cluster, node);
         }
         for host in plan.network.delays.iter().flat_map(|delay| [delay.from, delay.to]) {
@@ -129,7 +129,7 @@ impl Renumbering {
         for target in plan.faults.iter_mut().flat_map(|fault| fault.action.targets_mut()) {
             *target = target.renumbered(self);
         }
-        for cue in plan.faults.iter_mut().filter_map(|fault| fault.trigger.cue_mut()) {
+        for cue in plan.cues_mut() {
             cue.renumber(self);
         }
         for delay in &mut plan.network.delays {

@@ -40,20 +40,21 @@ impl Plan {
         });
         let operations = operations.collect();
         let kept = self.faults.iter().filter_map(|fault| Some((fault, cut.trigger_of(fault, &numbers)?)));
-        let (mut faults, names): (Vec<Fault>, BTreeMap<FaultId, FaultId>) = (1..)
+        let (faults, names): (Vec<Fault>, BTreeMap<FaultId, FaultId>) = (1..)
             .map(FaultId)
             .zip(kept)
             .map(|(id, (fault, trigger))| (Fault { id, trigger, ..fault.clone() }, (id, fault.id)))
             .unzip();
-        name_anew(&mut faults, &names);
-        let plan = Plan { operations, faults, ..self.clone() }.foreseen();
+        let mut plan = Plan { operations, faults, ..self.clone() };
+        name_anew(&mut plan, &names);
+        let plan = plan.foreseen();
         Kept { plan, operations: numbers.into_iter().map(|(old, new)| (new, old)).collect(), faults: names }
     }
 }
 
-/// Has faults that wait for others name these as they are called now.
-fn name_anew(faults: &mut [Fault], names: &BTreeMap<FaultId, FaultId>) {
-    for cue in faults.iter_mut().filter_map(|fault| fault.trigger.cue_mut()) {
+/// Has what waits for faults name these as they are called now.
+fn name_anew(plan: &mut Plan, names: &BTreeMap<FaultId, FaultId>) {
+    for cue in plan.cues_mut() {
         let new = cue.fault().and_then(|old| names.iter().find(|(_, name)| **name == old));
         if let Some((new, _)) = new {
             cue.wait_for(*new);
@@ -74,8 +75,14 @@ impl Cut<'_> {
     fn start_of(&self, op: &Op) -> (Start, SimDuration) {
         let before = op.id.0.checked_sub(1).filter(|id| *id > 0).map(OpId);
         let is_gone = before.is_some_and(|before| !self.operations.contains(&before));
-        match op.start {
+        match &op.start {
             Start::Beginning => (Start::Beginning, op.delay_ns),
+            // What it waits for is gone: it begins when it began.
+            Start::Seen(cue) if cue.fault().is_some_and(|fault| !self.faults.contains(&fault)) => {
+                let due = self.due(op).map(|due| self.timeline.since_begin(due));
+                (Start::Beginning, due.unwrap_or(op.delay_ns))
+            }
+            Start::Seen(cue) => (Start::Seen(cue.clone()), op.delay_ns),
             Start::Beside if !is_gone => (Start::Beside, op.delay_ns),
             Start::Beside => {
                 let due = self.due(op).map(|due| self.timeline.since_begin(due));
@@ -90,6 +97,7 @@ impl Cut<'_> {
         let before = op.id.0.checked_sub(1).filter(|id| *id > 0).map(OpId);
         let before = self.plan.operations.iter().find(|other| Some(other.id) == before);
         let from = match op.start {
+            Start::Seen(_) => return self.timeline.operations.get(&op.id)?.started_at,
             Start::Beginning => self.timeline.began_at,
             Start::Beside => before.map_or(self.timeline.began_at, |before| self.due(before)),
             Start::After => self.end_of(op.id, |_| true),

@@ -309,11 +309,33 @@ fn what_ran_side_by_side_keeps_its_time_when_the_one_before_goes() {
         (19_100, ended(4)),
     ]));
     let starts = |kept: &Kept| -> Vec<(Start, SimDuration)> {
-        kept.plan.operations.iter().map(|op| (op.start, op.delay_ns)).collect()
+        kept.plan.operations.iter().map(|op| (op.start.clone(), op.delay_ns)).collect()
     };
     let beginning = |at_ms| (Start::Beginning, ms(at_ms));
     let first_gone = all.keeping(&timeline, &ops(&[2, 3, 4]), &faults(&[]));
     assert_eq!(starts(&first_gone), [beginning(1_500), (Start::After, ms(2_000)), beginning(9_000)]);
     let second_gone = all.keeping(&timeline, &ops(&[1, 3]), &faults(&[]));
     assert_eq!(starts(&second_gone), [(Start::After, ms(1_000)), (Start::After, ms(700 + 2_000))]);
+}
+
+#[test]
+fn an_operation_that_waited_for_a_fault_begins_when_it_began_once_that_is_gone() {
+    let all = plan(
+        "operations: [{type: failover, shard: 1, when: {fault: 2, healed}, delay: 0.2}]
+chaos:
+  - {type: process_pause, node: 1, at: 2, duration: 1}
+  - {type: process_pause, node: 3, at: 3, duration: 1}",
+    );
+    let timeline = Timeline::of(log(vec![
+        (10_000, run()),
+        (12_000, fired(1, &[1])),
+        (14_200, sent(1)),
+        (14_500, ended(1)),
+    ]));
+    let kept = all.keeping(&timeline, &ops(&[1]), &faults(&[1]));
+    let op = &kept.plan.operations[0];
+    assert_eq!((op.start.clone(), op.delay_ns), (Start::Beginning, ms(4_200)));
+    let kept = all.keeping(&timeline, &ops(&[1]), &faults(&[2]));
+    let cue = kept.plan.operations[0].start.cue().expect("it waits for the same fault");
+    assert_eq!(cue.fault(), Some(FaultId(1)), "by its new number");
 }

@@ -22,16 +22,21 @@ pub enum About<'a> {
     Paths(&'a [u8], &'a [u8]),
 }
 
-/// Whether anybody minds file calls.
+/// Whether anybody minds file calls of every kind.
 #[inline]
 pub fn is_watched() -> bool {
-    alive() && turn::page().files_watched.get() != 0
+    alive() && turn::page().files_watched.get() & !watch::NODES_CONF != 0
+}
+
+/// Whether anybody minds such a call.
+fn is_minded(call: u32) -> bool {
+    is_watched() || alive() && call == file_call::FSYNC && turn::page().files_watched.get() != 0
 }
 
 /// Makes a call that moves `len` bytes as the machine lets it: `perform` does it for so many bytes, and gives what the
 /// kernel would, which is a negative `errno` on failure.
 pub fn governed(call: u32, about: About, len: usize, perform: impl FnOnce(usize) -> isize) -> isize {
-    if !is_watched() {
+    if !is_minded(call) {
         return perform(len);
     }
     let mut named = [0; 1024];
@@ -74,7 +79,10 @@ struct Told<'a> {
 impl Told<'_> {
     fn report(&self, written: u64) {
         let watched = turn::page().files_watched.get();
-        if watched & (watch::JOURNAL | watch::TELL) == 0 {
+        let is_looked_into = watched & watch::NODES_CONF != 0
+            && self.call == file_call::FSYNC
+            && self.class == file_class::NODES_CONF;
+        if watched & (watch::JOURNAL | watch::TELL) == 0 && !is_looked_into {
             return;
         }
         let value = u64::from(self.call) | u64::from(self.class) << 16;
@@ -84,7 +92,7 @@ impl Told<'_> {
             About::Paths(old, new) => turn::report_file([written, value, 0], [old, new]),
         }
         let is_to_be_looked_at = file_call::FSYNC | file_call::RENAME | file_call::UNLINK;
-        if watched & watch::JOURNAL != 0 && self.call & is_to_be_looked_at != 0 {
+        if is_looked_into || watched & watch::JOURNAL != 0 && self.call & is_to_be_looked_at != 0 {
             turn::hand_over(state::FLUSH);
         }
     }

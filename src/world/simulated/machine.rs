@@ -113,6 +113,7 @@ impl Machine {
             (!rules.is_empty(), watch::RULES),
             (self.disk.is_some(), watch::JOURNAL),
             (self.tells, watch::TELL),
+            (true, watch::NODES_CONF),
         ];
         page.files_watched = watched.iter().filter(|(is, _)| *is).map(|(_, bit)| bit).sum();
     }

@@ -1,6 +1,7 @@
 //! The world of virtual time: real server processes whose every look at the outside is answered by the scheduler.
 
 mod arguments;
+mod belongings;
 mod children;
 mod disk;
 mod guests;
@@ -106,11 +107,7 @@ impl Simulated {
         Ok(Simulated {
             processes: BTreeMap::new(),
             machines: BTreeMap::new(),
-            tells_files: options
-                .plan
-                .faults
-                .iter()
-                .any(|fault| fault.trigger.cue().is_some_and(Cue::is_of_files)),
+            tells_files: options.plan.cues().any(Cue::is_of_files),
             keeps_account: options.plan.faults.iter().any(|fault| fault.action.loses_power()),
             guests,
             stage,

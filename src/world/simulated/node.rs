@@ -1,13 +1,15 @@
 //! One node's processes: started, given turns, signalled, buried.
 
 use std::cell::RefCell;
-use std::io;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Child, ExitStatus};
 use std::rc::Rc;
 use std::sync::Once;
 use std::time::Duration;
+use std::{fs, io};
 
 use nix::sys::signal::{self, Signal as UnixSignal};
 use nix::unistd::Pid;
@@ -24,9 +26,10 @@ use crate::event::OutputStream;
 use crate::fault::{ChildFate, Lie, POWER_LOST};
 use crate::id::{Host, NodeId};
 use crate::rng::Stream;
-use crate::shim::page::{self, PARTICIPANTS, Page, record, state, watch};
+use crate::shim::page::{self, PARTICIPANTS, Page, file_call, file_class, record, state, watch};
 use crate::stop;
 use crate::time::SimTime;
+use crate::wire::cluster_file::NodesConf;
 use crate::world::{Next, Seen, Turn, WorldError};
 
 /// How often the scheduler looks whether a process that does not give its turn back is alive at all.
@@ -146,7 +149,7 @@ impl Process {
             host,
             page,
             leader,
-            sockets: Sockets::of(host),
+            sockets: Sockets::of(host, hidden.as_ref()),
             log,
             errors,
             hidden,
@@ -279,6 +282,7 @@ impl Process {
         }
         let p = self.page.participant(participant);
         match p.state {
+            _ if p.stopped != 0 => false,
             state::READY => true,
             state::BLOCKED => {
                 let news = p.poked != 0 || p.seen_activity != activity;
@@ -299,7 +303,7 @@ impl Process {
             return SimTime::from_ns(self.page.get().now_ns);
         }
         let last = if self.is_hung(1) { 1 } else { PARTICIPANTS };
-        let blocked = |p: &&page::Participant| p.state == state::BLOCKED;
+        let blocked = |p: &&page::Participant| p.state == state::BLOCKED && p.stopped == 0;
         let earliest =
             self.page.get().participants[..last].iter().filter(blocked).map(|p| p.deadline_ns).min();
         SimTime::from_ns(earliest.unwrap_or(u64::MAX))
@@ -435,6 +439,11 @@ impl Process {
         let called = Called { call, class, node: record.extra, written: record.handle, path };
         if self.page.get().files_watched & watch::TELL != 0 {
             self.seen.extend(machine::told(call, class).map(|(call, file)| Seen::File { call, file }));
+        }
+        if (call, class) == (file_call::FSYNC, file_class::NODES_CONF) {
+            let text = fs::read_to_string(OsStr::from_bytes(path)).ok();
+            let saved = text.and_then(|text| NodesConf::parse(&text).ok());
+            self.seen.extend(saved.map(|saved| Seen::Saved { epochs: saved.epochs() }));
         }
         let account = self.disk.as_ref().map_or(Ok(()), |disk| disk.borrow_mut().called(called));
         account.map_err(|e| system("keep account of a node's disk", e))

@@ -3,6 +3,7 @@
 use super::*;
 use crate::fault::Moment;
 use crate::fault::cue::{Cue, FaultStep, Sight};
+use crate::op::Start;
 
 fn before(lead_ms: u64) -> Trigger {
     Trigger::BeforeOp { op: ONE, lead_ns: for_ms(lead_ms) }
@@ -281,5 +282,29 @@ fn what_was_dropped_before_the_beginning_never_fires() {
         0 ms: Fault { fault: FaultId(1), text: "missed: dropped", hit: [] }
         0 ms: Fault { fault: FaultId(2), text: "missed: dropped", hit: [] }
         0 ms: to director: FaultsDone"#]],
+    );
+}
+
+/// A run of two operations, of which the first waits for a sight and the second begins with it.
+fn with_unseen() -> Rig {
+    let mut plan = plan(vec![(seen(0), kill(None))]);
+    plan.operations[0].start = Start::Seen(fault_fires(1));
+    plan.operations[1].start = Start::Beside;
+    Rig { chaos: Chaos::new(&plan), ..Rig::new(Vec::new()) }
+}
+
+#[test]
+fn the_operator_is_told_what_an_operation_waited_for_or_that_it_waits_in_vain() {
+    let mut rig = with_unseen();
+    rig.tell(10, ChaosMessage::OperationSeen { op: ONE });
+    check(rig, expect_test::expect![[r#"10 ms: to operator: Seen { op: OpId(1) }"#]]);
+    let mut rig = with_unseen();
+    rig.tell(20, ChaosMessage::LastCall);
+    check(
+        rig,
+        expect_test::expect![[r#"
+            20 ms: to operator: Missed { ops: [OpId(1), OpId(2)] }
+            20 ms: to director: FaultsDone
+            20 ms: Fault { fault: FaultId(1), text: "missed: what it waits for was never seen", hit: [] }"#]],
     );
 }

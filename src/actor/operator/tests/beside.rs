@@ -1,6 +1,7 @@
 //! Operations side by side.
 
 use super::*;
+use crate::fault::cue::{Cue, Sight, SyncStep};
 use crate::op::{Command, Op, OpAction, OpId, Start};
 
 /// `PING` at a node, so many milliseconds after what it waits for.
@@ -77,4 +78,54 @@ fn what_has_not_started_is_dropped_and_what_is_under_way_goes_on() {
     ]);
     rig.tell(SimTime::ZERO + SimDuration::from_ms(101), OperatorMessage::Cease);
     assert_eq!(course(&mut rig), ["100 OperationDue { op: OpId(1) }", "104 ended", "104 OperationsDone"]);
+}
+
+/// What nobody sees by itself here.
+fn seen() -> Start {
+    Start::Seen(Cue::of(Sight::Sync(SyncStep::Started)))
+}
+
+fn waiting() -> Rig {
+    rig(vec![
+        ping(1, 1, seen(), 0),
+        ping(2, 2, Start::Beside, 5),
+        ping(3, 2, Start::After, 10),
+        ping(4, 1, seen(), 200),
+    ])
+}
+
+#[test]
+fn what_waits_for_a_sight_begins_with_it_and_keeps_nothing_else_waiting() {
+    let mut rig = waiting();
+    for op in [4, 1].map(OpId) {
+        rig.tell(SimTime::ZERO + SimDuration::from_ms(100), OperatorMessage::Seen { op });
+    }
+    let expected = [
+        "10 OperationDue { op: OpId(3) }",
+        "14 ended",
+        "100 OperationDue { op: OpId(1) }",
+        "104 ended",
+        "105 OperationDue { op: OpId(2) }",
+        "109 ended",
+        "300 OperationDue { op: OpId(4) }",
+        "304 ended",
+        "304 OperationsDone",
+    ];
+    assert_eq!(course(&mut rig), expected);
+}
+
+#[test]
+fn what_is_never_seen_never_begins_nor_what_begins_with_it() {
+    let mut rig = waiting();
+    let ops = [1, 2, 4].map(OpId).to_vec();
+    rig.tell(SimTime::ZERO + SimDuration::from_ms(100), OperatorMessage::Missed { ops });
+    let expected = [
+        "10 OperationDue { op: OpId(3) }",
+        "14 ended",
+        "100 ended",
+        "100 ended",
+        "100 ended",
+        "100 OperationsDone",
+    ];
+    assert_eq!(course(&mut rig), expected);
 }

@@ -1,0 +1,101 @@
+//! Who was called failing is held for it for a while: a primary with slots that is heard again stays failing for twice the node
+//! timeout, so that its replicas can take over (`clearNodeFailureIfNeeded`, `CLUSTER_FAIL_UNDO_TIME_MULT`).
+//!
+//! A node marks another one no earlier than it is told to, so that what it was told first is a lower bound. It must be known to
+//! read what it is told, and to hold the other one for the owner of slots all along.
+
+use std::collections::BTreeMap;
+
+use super::bus::{Heard, Message};
+use super::members::Members;
+use super::service::Service;
+use super::views::{READ_WITHIN, Views};
+use crate::event::{Body, Claim, Event, Gossiped, MessageType};
+use crate::id::NodeId;
+use crate::time::{SimDuration, SimTime};
+
+/// A node says of a primary that it had called failing that it is well again, too early.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pardon {
+    /// The message that says so.
+    pub event: u64,
+    /// When it was sent.
+    pub at: SimTime,
+    /// Who says so.
+    pub by: NodeId,
+    /// Of whom.
+    pub about: NodeId,
+    /// When it was told that it is failing.
+    pub since: SimTime,
+}
+
+/// Every one that came too early.
+#[derive(Clone, Debug, Default)]
+pub struct Pardons {
+    /// When a node was told first that another one is failing, since it said last that it is not.
+    failing_since: BTreeMap<(NodeId, NodeId), SimTime>,
+    early: Vec<Pardon>,
+}
+
+/// What else was seen until then.
+#[derive(Clone, Copy)]
+pub(super) struct Known<'k> {
+    pub members: &'k Members,
+    pub views: &'k Views,
+    pub service: &'k Service,
+    /// The shortest node timeout that counted so far.
+    pub node_timeout: SimDuration,
+}
+
+impl Pardons {
+    pub(super) fn see(&mut self, event: &Event) {
+        if let (Some(node), Body::Start { .. }) = (event.actor.node(), &event.body) {
+            self.failing_since.retain(|(by, _), _| *by != node);
+        }
+    }
+
+    /// Takes what was heard, before `views` do.
+    pub(super) fn heard(&mut self, heard: &Heard, known: Known) {
+        let Message { from, to, r#type, about, .. } = &*heard.message;
+        if *r#type == MessageType::UPDATE {
+            // It tells of owners that may not be heard.
+            self.failing_since.retain(|(by, _), _| by != to);
+        }
+        let about = about.as_deref().filter(|_| *r#type == MessageType::FAIL);
+        let Some(about) = about.and_then(|id| known.members.current(id)).filter(|about| about != to) else {
+            return;
+        };
+        // Whoever is not known is not heeded.
+        if known.views.heard_at(*to, *from).is_some() && owns(known.views, *to, about) {
+            self.failing_since.entry((*to, about)).or_insert(heard.at);
+        }
+    }
+
+    pub(super) fn said(&mut self, message: &Message, known: Known) {
+        let (by, at) = (message.from, message.at);
+        for Gossiped(id, flags) in message.gossip.iter().filter(|gossiped| gossiped.1 & Gossiped::FAIL == 0) {
+            let Some(about) = known.members.current(id) else { continue };
+            let since = self.failing_since.get(&(by, about)).copied();
+            let Some(since) = since.filter(|since| message.prompt && at.since(*since) > READ_WITHIN) else {
+                continue;
+            };
+            self.failing_since.remove(&(by, about));
+            let is_steady = known.service.steady_since(by).is_some_and(|steady| steady <= since);
+            let is_early = at.since(since) < known.node_timeout.times(2);
+            let is_primary = flags & Claim::PRIMARY != 0;
+            if is_early && is_steady && is_primary && owns(known.views, by, about) {
+                self.early.push(Pardon { event: message.event, at, by, about, since });
+            }
+        }
+    }
+
+    /// Every one, in order.
+    pub fn early(&self) -> &[Pardon] {
+        &self.early
+    }
+}
+
+/// Whether a node holds another one for a primary with slots.
+fn owns(views: &Views, viewer: NodeId, node: NodeId) -> bool {
+    views.owners(viewer, None).contains(node)
+}
