@@ -146,7 +146,7 @@ impl Bus {
             header: self.header(from, bus),
             about: bus.about.clone(),
             gossip: bus.gossip.clone(),
-            published: bus.published.clone(),
+            published: bus.published.as_deref().cloned(),
         }
     }
 

@@ -47,7 +47,7 @@ pub struct BusSummary {
     pub gossip: Vec<Gossiped>,
     /// The message of a channel that a PUBLISH or PUBLISHSHARD carries; absent if it is a long one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub published: Option<Published>,
+    pub published: Option<Box<Published>>,
 }
 
 /// A message of a channel: the channel, and the message.

@@ -98,7 +98,7 @@ fn bodies(number: u64, small: u16, flag: bool, text: &str, host: Host) -> Vec<Bo
         claim: epoch.map(|_| Box::new(claim(small, text))),
         about: epoch.map(|_| text.to_owned()),
         gossip: epoch.map(|_| Gossiped(text.to_owned(), small)).into_iter().collect(),
-        published: epoch.map(|_| Published(text.to_owned(), text.to_owned())),
+        published: epoch.map(|_| Box::new(Published(text.to_owned(), text.to_owned()))),
     };
     let (conn, len, op, fault, node) = (number, u64::from(small), OpId(small), FaultId(small), NodeId(small));
     let text = || text.to_owned();

@@ -43,7 +43,7 @@ impl Teller {
         let (r#type, light) = type_of(bytes)?;
         if [MessageType::PUBLISH, MessageType::PUBLISHSHARD].contains(&r#type) {
             let header = if light { LIGHT_HEADER_BYTES } else { FULL_HEADER_BYTES };
-            summary.published = bytes.get(header..).and_then(published);
+            summary.published = bytes.get(header..).and_then(published).map(Box::new);
         }
         if !light && bytes.len() >= FULL_HEADER_BYTES {
             summary.offset = self.offset(bytes);
@@ -207,7 +207,7 @@ mod tests {
         let publication = |channel: &[u8]| Publication { channel: channel.to_vec(), message: b"m".to_vec() };
         let tell =
             |message: &Message| Teller::default().tell(&encode(message)).and_then(|told| told.published);
-        let wanted = Some(Published("news".to_owned(), "m".to_owned()));
+        let wanted = Some(Box::new(Published("news".to_owned(), "m".to_owned())));
         let full =
             Message { head: Head::Full(Box::new(header())), payload: Payload::Publish(publication(b"news")) };
         assert_eq!(tell(&full), wanted);
