@@ -61,6 +61,10 @@ impl Director {
     }
 
     fn begin(&mut self, out: &mut Out) {
+        if self.nodes.is_empty() {
+            self.wait_patiently(out);
+            return self.run_guests_alone(out);
+        }
         self.enter(Phase::Form, out);
         for (node, server) in &self.servers {
             let install = NodeMessage::Install { server: server.clone() };
@@ -74,7 +78,24 @@ impl Director {
             }
         }
         out.send(ActorId::Operator, Message::Operator(OperatorMessage::Form));
+        self.wait_patiently(out);
+    }
+
+    fn wait_patiently(&self, out: &mut Out) {
         out.send_after(self.patience, ActorId::Director, Message::Director(DirectorMessage::Overdue));
+    }
+
+    /// Without a cluster there are guests, and nothing that is done to it or judged of it.
+    fn run_guests_alone(&mut self, out: &mut Out) {
+        (self.operations_done, self.faults_done) = (true, true);
+        self.enter(Phase::Run, out);
+        self.begin_guests(out);
+    }
+
+    fn begin_guests(&self, out: &mut Out) {
+        for guest in &self.guests {
+            out.send(ActorId::Guest(*guest), Message::Guest(GuestMessage::Begin));
+        }
     }
 
     fn run(&mut self, out: &mut Out) {
@@ -85,9 +106,7 @@ impl Director {
         for client in &self.clients {
             out.send(ActorId::Client(*client), Message::Client(ClientMessage::Begin));
         }
-        for guest in &self.guests {
-            out.send(ActorId::Guest(*guest), Message::Guest(GuestMessage::Begin));
-        }
+        self.begin_guests(out);
         if self.clients.is_empty() && self.guests.is_empty() {
             self.last_call(WORKING, out);
         }
@@ -119,7 +138,9 @@ impl Director {
     fn settle_if_through(&mut self, out: &mut Out) {
         let nobody_works = self.clients_working == 0 && self.guests_working == 0;
         let through = self.operations_done && self.faults_done && nobody_works;
-        if through && self.phase == Phase::Run {
+        if through && self.phase == Phase::Run && self.nodes.is_empty() {
+            self.finish(None, out);
+        } else if through && self.phase == Phase::Run {
             self.enter(Phase::Settle, out);
             out.send(ActorId::Validator, Message::Validator(ValidatorMessage::Settle));
         }

@@ -25,6 +25,8 @@ pub struct End {
 pub struct Chunk {
     /// The bytes.
     pub bytes: Vec<u8>,
+    /// The bytes as the log is told them, where there is something in them that differs from run to run: a path on the host.
+    pub told: Option<Box<[u8]>>,
     /// What the cluster bus message says, if it is one.
     pub bus: Option<BusSummary>,
     /// What it says of replication, if it does.
@@ -34,7 +36,12 @@ pub struct Chunk {
 impl Chunk {
     /// Bytes of which nothing more is said.
     pub fn plain(bytes: Vec<u8>) -> Self {
-        Chunk { bytes, bus: None, repl: None }
+        Chunk { bytes, told: None, bus: None, repl: None }
+    }
+
+    /// The bytes that the log is told.
+    pub fn told(&self) -> &[u8] {
+        self.told.as_deref().unwrap_or(&self.bytes)
     }
 }
 
@@ -181,8 +188,8 @@ pub enum GuestMessage {
     Begin,
     /// The guest's time has come.
     Start,
-    /// The program that was started, as its file says.
-    Started { program: String, sha256: String },
+    /// The program that was started, as its file says, and a digest of the folder that it was given.
+    Started { program: String, sha256: String, folder: Option<String> },
     /// A deadline of one of its processes is due.
     Wake,
     /// A process of the guest's wrote a line.

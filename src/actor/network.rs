@@ -151,7 +151,7 @@ impl Network {
             return;
         };
         if let ActorId::Guest(_) = from.owner {
-            let Asked { commands, is_partial: partial } = Asked::of(&chunk.bytes);
+            let Asked { commands, is_partial: partial } = Asked::of(chunk.told());
             out.note(Body::GuestWrote { conn, len: chunk.bytes.len() as u64, commands, partial });
         }
         self.tell_operator(conn, side, &chunk, out);
@@ -402,7 +402,7 @@ impl Network {
             channel: connection.channel,
             to,
             len: chunk.bytes.len() as u64,
-            digest: format!("{:016x}", xxh3_64(&chunk.bytes)),
+            digest: format!("{:016x}", xxh3_64(chunk.told())),
             bus: chunk.bus.clone(),
             repl: chunk.repl.clone(),
         })

@@ -3,6 +3,7 @@
 mod bench;
 mod bisect;
 mod fuzz;
+mod guest;
 mod reach;
 mod replay;
 mod run;
@@ -43,6 +44,8 @@ struct Cli {
 enum Command {
     /// Run one scenario, from a file or generated from a seed, and judge it.
     Run(run::RunArguments),
+    /// Run a program of your own inside the simulation, in virtual time, with whatever it starts.
+    Guest(guest::GuestArguments),
     /// Run seeds until told to stop, and group, reduce and keep what fails.
     Fuzz(fuzz::FuzzArguments),
     /// Run a recorded log again, compare every event, or stop anywhere and look around.
@@ -107,6 +110,7 @@ pub fn main() -> ExitCode {
     let environment = Environment { words: words(), typed: typed(), ..environment() };
     let exit = match cli.command {
         Command::Run(arguments) => commands::run::run(&arguments.resolve(), &environment),
+        Command::Guest(arguments) => commands::guest::guest(&arguments.resolve(), &environment),
         Command::Fuzz(arguments) => commands::fuzz::fuzz(&arguments.resolve(), &environment),
         Command::Replay(arguments) => commands::replay::replay(&arguments.resolve(), &environment),
         Command::Bisect(arguments) => commands::bisect::bisect(&arguments.resolve(), &environment),
@@ -131,7 +135,7 @@ fn words() -> Vec<OsString> {
 /// The command as it was typed, with the server that the environment names where that is the one it takes.
 fn typed() -> CommandLine {
     /// Commands that take the environment's server if none is named.
-    const TAKE_SERVERS: [&str; 4] = ["run", "fuzz", "bench", "self-test"];
+    const TAKE_SERVERS: [&str; 5] = ["run", "guest", "fuzz", "bench", "self-test"];
     let words = words();
     let line = CommandLine::typed(words.iter().map(OsString::as_os_str));
     let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
@@ -196,6 +200,6 @@ fn log_to_stderr(verbose: u8) {
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> ExitCode {
-        ExitCode::from(exit as u8)
+        ExitCode::from(exit.code())
     }
 }

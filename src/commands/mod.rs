@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod bisect;
 pub mod fuzz;
+pub mod guest;
 mod output;
 mod progress;
 pub mod reach;
@@ -78,27 +79,43 @@ impl Environment {
 
 /// How the program ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
 pub enum Exit {
     /// Everything holds.
-    AllHold = 0,
+    AllHold,
     /// An invariant is violated.
-    Violated = 1,
+    Violated,
     /// The usage or a scenario is bad.
-    BadInput = 2,
+    BadInput,
     /// A replay parted from its recording, or two logs differ.
-    Diverged = 3,
+    Diverged,
     /// The world failed, or the run could not be judged.
-    NotJudged = 4,
+    NotJudged,
     /// Somebody asked for the end.
-    Interrupted = 130,
+    Interrupted,
+    /// As a guest did.
+    Guest(u8),
+}
+
+impl Exit {
+    /// The status that this program exits with.
+    pub fn code(self) -> u8 {
+        match self {
+            Exit::AllHold => 0,
+            Exit::Violated => 1,
+            Exit::BadInput => 2,
+            Exit::Diverged => 3,
+            Exit::NotJudged => 4,
+            Exit::Interrupted => 130,
+            Exit::Guest(status) => status,
+        }
+    }
 }
 
 /// Ends a command: says why it failed, and what to type to repeat whatever did not end well.
 pub fn end(result: Result<Exit>, environment: &Environment) -> Exit {
     let exit = result.and_then(|exit| check_said().map(|()| exit));
     let exit = exit.unwrap_or_else(|error| report_failure(&error));
-    if exit != Exit::AllHold {
+    if exit.code() != 0 {
         say_to_stderr(&format!("to run it again: {}", environment.repetition()));
     }
     exit

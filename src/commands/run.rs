@@ -126,7 +126,7 @@ fn default_out(request: &Request, plan: &Plan, server: &Server) -> PathBuf {
 }
 
 /// Lets `latest` beside a folder of results lead to it. Whoever has something else of that name keeps it.
-fn point_latest_at(out: &Path) {
+pub(super) fn point_latest_at(out: &Path) {
     let (latest, next) =
         (out.with_file_name(LATEST), out.with_file_name(format!(".{LATEST}-{}", process::id())));
     let is_ours = latest.symlink_metadata().map_or(true, |found| found.is_symlink());
@@ -155,14 +155,20 @@ fn again(
     if request.check_interposition { run.word("--check-interposition") } else { run }
 }
 
-fn keep_results(out: &Path, scenario: &Scenario, outcome: &Outcome) -> Result<()> {
+pub(super) fn keep_results(out: &Path, scenario: &Scenario, outcome: &Outcome) -> Result<()> {
     write(&out.join("scenario.yaml"), &scenario.to_yaml())?;
     write(&out.join("report.txt"), &report::text::render(&outcome.report, false))?;
     write(&out.join("report.json"), &report::json::render(&outcome.report))
 }
 
 /// Makes a recording of a whole run.
-fn record(folder: &Path, out: &Path, scenario: &Scenario, server: &Server, outcome: &Outcome) -> Result<()> {
+pub(super) fn record(
+    folder: &Path,
+    out: &Path,
+    scenario: &Scenario,
+    server: &Server,
+    outcome: &Outcome,
+) -> Result<()> {
     if outcome.interrupted {
         anyhow::bail!("the run was interrupted, so nothing is recorded in {}", folder.display());
     }

@@ -180,8 +180,13 @@ words! {
     Observation Delivered "log" Log { line: String };
     /// A process ended.
     Observation Delivered "exited" Exited { status: String };
-    /// The file that a guest's program is, by its name and content.
-    Observation Delivered "guest_program" GuestProgram { program: String, sha256: String };
+    /// The file that a guest's program is, by its name and content, and a digest of the folder that it was given.
+    Observation Delivered "guest_program" GuestProgram {
+        program: String,
+        sha256: String,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        folder: Option<String>,
+    };
     /// A line that a guest wrote.
     Observation Delivered "output" Output { stream: OutputStream, line: String };
     /// A guest ended; how.

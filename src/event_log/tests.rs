@@ -125,7 +125,7 @@ fn bodies(number: u64, small: u16, flag: bool, text: &str, host: Host) -> Vec<Bo
         Body::Tell { message: Told::Words { text: text() } },
         Body::GuestStart,
         Body::GuestWrote { conn, len, commands: vec![vec![text(), text()]], partial: flag },
-        Body::GuestProgram { program: text(), sha256: text() },
+        Body::GuestProgram { program: text(), sha256: text(), folder: None },
         Body::Output { stream: OutputStream::Stderr, line: text() },
         Body::GuestEnded { status: text() },
         Body::Dial { from: ActorId::Operator, conn, to: host, port: small },

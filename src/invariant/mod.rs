@@ -36,6 +36,7 @@ pub mod no_livelock;
 pub mod one_story;
 pub mod open_slots;
 pub mod operations;
+mod orphans;
 pub mod persisted_epochs;
 mod persistence;
 pub mod promises;
@@ -151,6 +152,7 @@ pub static CATALOGUE: &[Invariant] = &[
     failure_calls::INVARIANT,
     failover_time::INVARIANT,
     replica_migration::INVARIANT,
+    orphans::INVARIANT,
     hand_over::INVARIANT,
     isolation::INVARIANT,
     formation::INVARIANT,
@@ -167,7 +169,10 @@ const HELD_AGAINST_ALL: [&str; 3] = ["no_crash", "no_livelock", "no_deadlock"];
 /// Judges a run by every invariant that its plan asks for.
 pub fn judge(evidence: &Evidence) -> Vec<Judged> {
     let case = Case::of(evidence);
-    let asked = CATALOGUE.iter().filter(|invariant| (invariant.asked)(&evidence.plan.limits));
+    // Where there is no cluster, nothing is asked but what became of the guests.
+    let is_cluster = evidence.plan.cluster.node_count() > 0;
+    let has_subject = |invariant: &&Invariant| is_cluster || invariant.name == guests::INVARIANT.name;
+    let asked = CATALOGUE.iter().filter(has_subject).filter(|i| (i.asked)(&evidence.plan.limits));
     asked.map(|invariant| Judged { invariant, verdict: invariant.judge(&case) }).collect()
 }
 

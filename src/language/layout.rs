@@ -9,7 +9,7 @@ const SLOTS: u32 = 16_384;
 /// shard the spare nodes, which belong to none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layout {
-    /// How many shards, at least 1.
+    /// How many shards; 0 is no cluster.
     pub shards: u16,
     /// How many replicas each shard has.
     pub replicas: u16,
@@ -89,9 +89,9 @@ impl Layout {
         (edge(shard.0 - 1), edge(shard.0) - 1)
     }
 
-    /// The shard that a slot is given to.
+    /// The shard that a slot is given to; shard 0, which there is not, where there is no cluster.
     pub fn shard_of_slot(self, slot: u16) -> ShardId {
         let holds = |shard: &ShardId| self.slots_of(*shard).1 >= slot;
-        self.shards().find(holds).expect("the shards cover every slot")
+        self.shards().find(holds).unwrap_or(ShardId(0))
     }
 }

@@ -30,6 +30,9 @@ pub struct GuestPlan {
     /// What it reads from its standard input; nothing if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stdin: Option<String>,
+    /// A folder whose content is copied into its own before it starts; relative to where the run is started from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folder: Option<String>,
     /// What stands in its folder when it starts, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub files: BTreeMap<String, String>,
@@ -75,6 +78,7 @@ impl GuestPlan {
             timeout_ns: DEFAULT_TIMEOUT,
             kill_after_ns: None,
             stdin: None,
+            folder: None,
             files: BTreeMap::new(),
             environment: BTreeMap::new(),
             expect: GuestExpect::default(),

@@ -62,7 +62,7 @@ pub struct Plan {
 /// The cluster a plan forms.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClusterPlan {
-    /// How many shards, 3 to 500.
+    /// How many shards, 3 to 500; 0 is no cluster.
     pub shards: u16,
     /// How many replicas each shard has, 0 to 5.
     pub replicas: u16,

@@ -172,6 +172,7 @@ fn guest(id: GuestId, written: &Guest) -> GuestPlan {
         timeout_ns: written.timeout.map_or(DEFAULT_TIMEOUT, SimDuration::from_secs_f64),
         kill_after_ns: written.kill_after.map(SimDuration::from_secs_f64),
         stdin: written.stdin.clone(),
+        folder: written.folder.clone(),
         files: written.files.clone(),
         environment: written.environment.clone(),
         expect: GuestExpect { exit: expect.exit, output: expect.output },

@@ -106,6 +106,7 @@ fn guest(plan: &GuestPlan) -> Guest {
         timeout: seconds(plan.timeout_ns),
         kill_after: plan.kill_after_ns.and_then(seconds),
         stdin: plan.stdin.clone(),
+        folder: plan.folder.clone(),
         files: plan.files.clone(),
         environment: plan.environment.clone(),
         expect: (!plan.expect.is_nothing()).then_some(expect),

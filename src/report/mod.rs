@@ -15,7 +15,9 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 use crate::id::NodeId;
-use crate::invariant::evidence::{FaultReport, LogLine, NodeEvidence, OperationReport, Resyncs, Role};
+use crate::invariant::evidence::{
+    FaultReport, GuestReport, LogLine, NodeEvidence, OperationReport, Resyncs, Role,
+};
 use crate::invariant::layout::shard_served;
 use crate::invariant::{Evidence, Invariant, Judged, Verdict, data_consistency};
 use crate::op::Ending;
@@ -145,6 +147,9 @@ pub struct RunReport {
     pub cluster_state: Vec<String>,
     /// What servers logged around the first violation, warnings before all, by virtual time.
     pub error_log: Vec<String>,
+    /// What became of guests; their verdict says it in words.
+    #[serde(skip)]
+    pub guests: Vec<GuestReport>,
     /// What to type to repeat the run.
     pub reproduction: String,
 }
@@ -177,6 +182,7 @@ impl RunReport {
             excused_losses: data_consistency::excused_writes(evidence),
             cluster_state: cluster_state(evidence),
             error_log: error_log(evidence, judged),
+            guests: evidence.guests.clone(),
             reproduction,
         }
     }

@@ -34,7 +34,9 @@ pub fn check(scenario: &Scenario) -> Vec<Problem> {
     found.name(&scenario.head.name);
     found.cluster(&scenario.cluster);
     found.network(&scenario.network, scenario.workload.client_count());
-    if let Err(problems) = actions::read(scenario, found.layout, Draws::default()) {
+    if is_absent(&scenario.cluster) {
+        found.nothing_but_guests(scenario);
+    } else if let Err(problems) = actions::read(scenario, found.layout, Draws::default()) {
         found.problems.extend(problems);
     }
     found.count(&Place::of(&["operations"]), scenario.operations.len(), MAX_ENTRIES);
@@ -45,9 +47,14 @@ pub fn check(scenario: &Scenario) -> Vec<Problem> {
     found.problems
 }
 
+/// Whether there is to be no cluster.
+fn is_absent(cluster: &Cluster) -> bool {
+    cluster.shards == Some(0)
+}
+
 /// The shape of the cluster; where it says something that cannot be, as near as can be.
 pub(super) fn layout(cluster: &Cluster) -> Layout {
-    let shards = cluster.shards.unwrap_or(DEFAULT_SHARDS).clamp(1, MAX_SHARDS) as u16;
+    let shards = cluster.shards.unwrap_or(DEFAULT_SHARDS).min(MAX_SHARDS) as u16;
     let replicas = cluster.replicas.unwrap_or(DEFAULT_REPLICAS).min(MAX_REPLICAS) as u16;
     Layout { shards, replicas, spares: cluster.spares.unwrap_or(0).min(MAX_SPARES) as u16 }
 }
@@ -133,7 +140,9 @@ impl Finds {
 
     fn cluster(&mut self, cluster: &Cluster) {
         let place = Place::of(&["cluster"]);
-        self.range(&place.key("shards"), cluster.shards, 3, MAX_SHARDS);
+        if !is_absent(cluster) {
+            self.range(&place.key("shards"), cluster.shards, 3, MAX_SHARDS);
+        }
         self.range(&place.key("replicas"), cluster.replicas, 0, MAX_REPLICAS);
         self.range(&place.key("spares"), cluster.spares, 0, MAX_SPARES);
         self.range(&place.key("node_timeout_ms"), cluster.node_timeout_ms, 100, 3_600_000);
@@ -143,6 +152,29 @@ impl Finds {
         }
         for (name, value) in &cluster.config {
             self.directive(&place.key("config").key(name), name, value);
+        }
+    }
+
+    /// Without a cluster nothing can be asked of one.
+    fn nothing_but_guests(&mut self, scenario: &Scenario) {
+        let cluster = Place::of(&["cluster", "shards"]);
+        if scenario.guests.is_empty() && scenario.workload.tool.is_none() {
+            self.add(&cluster, "there is neither a cluster nor a guest", "add `guests`, or 3 or more shards");
+        }
+        if scenario.cluster.spares.is_some_and(|spares| spares > 0) {
+            let place = Place::of(&["cluster", "spares"]);
+            self.add(&place, "there is no cluster to stand beside", "leave `spares` out");
+        }
+        for (key, is_empty) in
+            [("operations", scenario.operations.is_empty()), ("chaos", scenario.chaos.is_empty())]
+        {
+            if !is_empty {
+                self.add(&Place::of(&[key]), "there is no cluster for this", "leave it out");
+            }
+        }
+        if scenario.workload.enabled.unwrap_or(scenario.workload.tool.is_none()) {
+            let place = Place::of(&["workload", "enabled"]);
+            self.add(&place, "there is no cluster for clients", "write `workload: {enabled: false}`");
         }
     }
 

@@ -24,6 +24,8 @@ pub struct Guest {
     pub kill_after: Option<f64>,
     /// What it reads from its standard input.
     pub stdin: Option<String>,
+    /// A folder whose content is copied into its own before it starts.
+    pub folder: Option<String>,
     /// What stands in its folder when it starts, by name.
     #[serde(default, deserialize_with = "text_map", skip_serializing_if = "BTreeMap::is_empty")]
     pub files: BTreeMap<String, String>,

@@ -77,7 +77,7 @@ pub struct Head {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "the keys of `cluster`")]
 pub struct Cluster {
-    /// How many shards, 3 to 500.
+    /// How many shards, 3 to 500; 0 is no cluster.
     pub shards: Option<u64>,
     /// How many replicas each shard has, 0 to 5.
     pub replicas: Option<u64>,

@@ -88,7 +88,7 @@ The server to run: a version in quotes (`\"8.1\"`), or a path.
 
 | key | value | |
 |---|---|---|
-| `shards` | 3 to 500 | how many shards; 3 if absent |
+| `shards` | 3 to 500, or 0 | how many shards; 3 if absent. 0 is no cluster: then there are guests, no clients, operations or chaos, and nothing is judged but what became of the guests |
 | `replicas` | 0 to 5 | how many replicas each shard has; 1 if absent |
 | `spares` | 0 to 16 | how many nodes stand beside the cluster, numbered after all others, and started when an operation takes them in; none if absent |
 | `node_timeout_ms` | 100 to 3600000 | `cluster-node-timeout`; 5000 if absent |
@@ -158,6 +158,7 @@ it leaves, are among the results in `guests/NAME`. What cannot be simulated is r
 | `timeout` | seconds | how long it may take; then it is ended, which is a violation; 300 if absent |
 | `kill_after` | seconds | after how long it is killed on purpose, as an operator does who loses patience |
 | `stdin` | a text | what it reads from its standard input |
+| `folder` | a path | a folder whose content is copied into the guest's own before it starts, but for `.git`, `runs` and folders of results; relative to where the run is started from. Its digest stands in the log |
 | `files` | names with their contents | what stands in its folder when it starts |
 | `environment` | names with their values | what is in its environment besides what every guest has |
 | `expect` | `{exit: status, output: [text, …]}` | its exit status, and texts that are each part of a line it writes; what is absent is not judged |

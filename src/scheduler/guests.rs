@@ -17,8 +17,8 @@ impl<W: World> Scheduler<W> {
     ) -> Result<(), WorldError> {
         let turn = match act {
             GuestAct::Start => {
-                let ProgramFile { name, sha256 } = self.world.start_guest(guest, now)?;
-                let started = GuestMessage::Started { program: name, sha256 };
+                let ProgramFile { name, sha256, folder } = self.world.start_guest(guest, now)?;
+                let started = GuestMessage::Started { program: name, sha256, folder };
                 self.push(now, ActorId::Guest(guest), Some(event), Message::Guest(started));
                 None
             }

@@ -121,6 +121,7 @@ impl Toolbox {
                 }
             }
         }
+        put_script(&folder.join("ps"), PS).map_err(failed)?;
         Ok(vec![folder])
     }
 
@@ -270,6 +271,9 @@ impl Toolbox {
         Ok(version)
     }
 }
+
+/// What stands in for `ps`, which would list the processes of the host: it tells of one process of the guest, as tests ask for it.
+const PS: &str = include_str!("ps.sh");
 
 /// A script that starts a program through its loader.
 fn launcher(name: &str, binary: &Path, loader: Option<&Loader>) -> String {

@@ -12,7 +12,7 @@ use super::Shared;
 /// First word of a page.
 pub const MAGIC: u64 = 0x766b_667a_7061_6765;
 /// Layout version; the shim refuses another one.
-pub const VERSION: u32 = 6;
+pub const VERSION: u32 = 7;
 /// The variable that names the page's descriptor to the shim.
 pub const PAGE_VARIABLE: &str = "VALKEY_FUZZER_PAGE";
 /// The variable that says which participant a program is that took another one's place.
@@ -51,6 +51,14 @@ pub const WINDOW_BYTES: u64 = 512 * 1024;
 pub const TEXT_BYTES: usize = 512;
 /// No socket.
 pub const NOBODY: u16 = u16::MAX;
+
+/// The address of a host to itself, in the order of its bytes.
+pub const LOOPBACK: u32 = u32::from_be_bytes([127, 0, 0, 1]);
+
+/// Whether an address leads to the host that says it.
+pub fn is_loopback(address: u32) -> bool {
+    address.to_be_bytes()[0] == 127
+}
 
 /// The turn word's value while the scheduler has the turn.
 pub const TURN_SCHEDULER: u32 = 0;
@@ -263,6 +271,8 @@ pub struct Participant {
     pub blocked: Shared<u64>,
     /// How many programs it has been so far.
     pub programs: Shared<u32>,
+    /// A signal stopped it, and none let it go on.
+    pub stopped: Shared<u32>,
 }
 
 /// The life of a socket.

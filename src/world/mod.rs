@@ -115,6 +115,8 @@ pub struct ProgramFile {
     pub name: String,
     /// SHA-256 of what it holds, in hex.
     pub sha256: String,
+    /// A digest of the folder that it was given, if it was given one.
+    pub folder: Option<String>,
 }
 
 /// Why the world could not do its part; the run cannot be judged then.

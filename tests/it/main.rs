@@ -17,6 +17,7 @@ mod format;
 mod formation;
 mod freedom;
 mod guard;
+mod guest_command;
 mod guests;
 mod hostile;
 mod judge;

@@ -14,7 +14,11 @@ fn plan() -> Plan {
 
 /// The phases that messages lead through, and how the run ends, if it does.
 fn led(messages: &[DirectorMessage]) -> (Vec<Phase>, Option<Option<String>>) {
-    let mut director = Director::new(&plan());
+    led_by(&plan(), messages)
+}
+
+fn led_by(plan: &Plan, messages: &[DirectorMessage]) -> (Vec<Phase>, Option<Option<String>>) {
+    let mut director = Director::new(plan);
     let mut out = Out::default();
     for message in messages {
         director.handle(SimTime::ZERO, Message::Director(message.clone()), &mut out);
@@ -68,4 +72,15 @@ fn a_run_ends_once_and_says_why_it_is_not_through() {
     assert_eq!(phases.last(), Some(&Phase::Done));
     assert!(end.flatten().is_some_and(|why| why.contains("was not through")));
     assert_eq!(led(&[Begin, Formed, Judged, Judged]).1, Some(None));
+}
+
+#[test]
+fn without_a_cluster_it_ends_with_the_last_guest() {
+    use DirectorMessage::{Begin, GuestDone};
+    let guest = |id| crate::plan::GuestPlan::of(GuestId(id), "one", &["true"]);
+    let mut plan = Plan { workload: None, guests: vec![guest(1), guest(2)], ..plan() };
+    (plan.cluster.shards, plan.operations, plan.faults) = (0, Vec::new(), Vec::new());
+    assert_eq!(led_by(&plan, &[Begin, GuestDone]), (vec![Phase::Run], None));
+    let ended = (vec![Phase::Run, Phase::Done], Some(None));
+    assert_eq!(led_by(&plan, &[Begin, GuestDone, GuestDone]), ended);
 }

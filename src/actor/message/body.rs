@@ -94,8 +94,9 @@ impl GuestMessage {
     fn body(&self) -> Body {
         let message = match self {
             GuestMessage::Start => return Body::GuestStart,
-            GuestMessage::Started { program, sha256 } => {
-                return Body::GuestProgram { program: program.clone(), sha256: sha256.clone() };
+            GuestMessage::Started { program, sha256, folder } => {
+                let (program, sha256, folder) = (program.clone(), sha256.clone(), folder.clone());
+                return Body::GuestProgram { program, sha256, folder };
             }
             GuestMessage::Wake => return Body::Wake,
             GuestMessage::Output { stream, line } => {

@@ -41,6 +41,9 @@ impl Finds {
         if texts.into_iter().any(|text| text.contains('\0')) {
             self.add(place, "no argument of a program can hold a NUL", "take it out");
         }
+        if guest.folder.as_ref().is_some_and(|folder| folder.is_empty() || folder.contains('\0')) {
+            self.add(&place.key("folder"), "this names no folder", "write the path of a folder");
+        }
         self.seconds(&place.key("at"), guest.at);
         self.duration(&place.key("timeout"), guest.timeout);
         self.duration(&place.key("kill_after"), guest.kill_after);

@@ -201,6 +201,21 @@ unsafe extern "C" fn sched_getaffinity(pid: i32, len: usize, mask: *mut u8) -> i
     0
 }
 
+/// Which processors there are, as the system call tells it: how many bytes were written, or -1 and `errno`.
+///
+/// # Safety
+/// The caller owns `len` bytes at `mask`.
+pub unsafe fn processors(len: usize, mask: *mut u8) -> isize {
+    /// The kernel's masks come in words.
+    const WORD_BYTES: usize = 8;
+    if len == 0 || !len.is_multiple_of(WORD_BYTES) {
+        return fail(sys::EINVAL) as isize;
+    }
+    // SAFETY: the caller's bytes, of which there is a word.
+    unsafe { sched_getaffinity(0, WORD_BYTES, mask) };
+    WORD_BYTES as isize
+}
+
 #[unsafe(no_mangle)]
 unsafe extern "C" fn sched_setaffinity(pid: i32, len: usize, mask: *const u8) -> i32 {
     if alive() {

@@ -34,8 +34,21 @@ fn receivers(pid: i32) -> impl Iterator<Item = usize> {
     (0..PARTICIPANTS).filter(move |i| (is_alive(*i) || *i == turn::my_number()) && is_meant(*i))
 }
 
+/// Stops another process of a guest, or lets it go on; whether there is nothing more to the signal.
+fn stops(i: usize, number: i32) -> bool {
+    match number {
+        libc::SIGSTOP if turn::is_guest() => participant(i).stopped.set(1),
+        libc::SIGCONT | libc::SIGKILL => participant(i).stopped.set(0),
+        _ => {}
+    }
+    number == libc::SIGSTOP && turn::is_guest()
+}
+
 /// Sends a signal to another process of the node; it gets the turn for it.
 fn send_to(i: usize, number: i32) {
+    if stops(i, number) {
+        return;
+    }
     participant(i).signals.update(|signals| signals | 1 << number);
     participant(i).senders[number as usize].set(turn::me().pid.get());
     participant(i).poked.set(1);

@@ -109,14 +109,19 @@ fn environment_number(buffer: &mut [u8], name: &[u8]) -> Option<usize> {
     core::str::from_utf8(value).ok()?.parse().ok()
 }
 
-/// Finds the next definition of `name`, which ends with NUL: the one this library stands in front of.
-pub fn next_definition(name: &'static [u8]) -> *const u8 {
+/// The next definition of `name`, which ends with NUL, if there is one.
+pub fn definition_behind(name: &'static [u8]) -> *const u8 {
     unsafe extern "C" {
         fn dlsym(handle: *const u8, name: *const u8) -> *const u8;
     }
     const RTLD_NEXT: *const u8 = ptr::without_provenance(usize::MAX);
     // SAFETY: the name ends with NUL.
-    let found = unsafe { dlsym(RTLD_NEXT, name.as_ptr()) };
+    unsafe { dlsym(RTLD_NEXT, name.as_ptr()) }
+}
+
+/// Finds the next definition of `name`, which ends with NUL: the one this library stands in front of.
+pub fn next_definition(name: &'static [u8]) -> *const u8 {
+    let found = definition_behind(name);
     if found.is_null() {
         give_up!("the C library has no {}", core::str::from_utf8(name).unwrap_or("?"));
     }

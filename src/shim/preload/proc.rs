@@ -8,6 +8,7 @@ use core::fmt::Write;
 use crate::descriptor::{self, Kind};
 use crate::give_up::Text;
 use crate::life::{alive, real};
+use crate::page::{PARTICIPANTS, state};
 use crate::sys::{self, fail, reported, sys};
 use crate::{signal, thread, turn};
 
@@ -23,6 +24,8 @@ enum Named {
     Stat(usize),
     /// The state of thread number `.0`.
     Status(usize),
+    /// The figures of another process, by its place in the page.
+    Other(usize),
     /// The list of threads.
     Tasks,
     /// The real memory map: of interest for its ranges, which are the same in every run.
@@ -67,15 +70,37 @@ fn named_by(rest: &str) -> Named {
 
 /// What `path` names, if it is a process's place below `/proc`.
 fn named(path: &[u8]) -> Option<Named> {
-    // A guest finds its own program and descriptors where the kernel has them.
-    if turn::is_guest() {
-        return None;
-    }
     let below = core::str::from_utf8(path).ok()?.strip_prefix("/proc/")?;
     let (whose, rest) = below.split_once('/').unwrap_or((below, ""));
+    if turn::is_guest() {
+        return named_to_guest(whose, rest);
+    }
     match whose {
         "self" | "thread-self" => Some(named_by(rest)),
         _ => number(whose).map(|pid| if pid == my_pid() { named_by(rest) } else { Named::Missing }),
+    }
+}
+
+/// What a guest is told: its own program and descriptors are where the kernel has them, its memory is nobody's to measure, and
+/// of others it learns no more than how they are.
+fn named_to_guest(whose: &str, rest: &str) -> Option<Named> {
+    match (whose, rest) {
+        ("self" | "thread-self", "stat") => Some(Named::Stat(0)),
+        ("self" | "thread-self", "smaps" | "smaps_rollup" | "statm") => Some(Named::Text("")),
+        _ => number(whose).map(|pid| named_of_guest(pid, rest)),
+    }
+}
+
+/// What a guest finds at `rest` below the folder of a process, which is one of the guest's or nobody's.
+fn named_of_guest(pid: usize, rest: &str) -> Named {
+    let is_it = |i: &usize| {
+        let participant = &turn::page().participants[*i];
+        participant.state.get() != state::FREE && participant.pid.get() as usize == pid
+    };
+    match (0..PARTICIPANTS).find(is_it) {
+        Some(i) if i == turn::my_number() => named_by(rest),
+        Some(i) if rest == "stat" => Named::Other(i),
+        _ => Named::Missing,
     }
 }
 
@@ -95,6 +120,7 @@ pub fn open(path: &[u8], reader: Reader) -> Option<i32> {
         // A server looks at each tick of its clock (`zmalloc_get_rss`): a file in memory would be a third of an idle one's work.
         Named::Stat(i) if reader == Reader::Server => made_up(Kind::Stat(i, 0)),
         Named::Stat(i) => file_of(stat_of(i).written()),
+        Named::Other(i) => file_of(stat_of_other(i).written()),
         Named::Status(i) => file_of(status_of(i).written()),
         Named::Maps => open_maps(),
         Named::Tasks => made_up(Kind::Tasks(0)),
@@ -144,6 +170,21 @@ fn stat_of(i: usize) -> Text {
     let mut text = Text::new();
     // A text that is too long is cut, which is no error.
     let _ = write!(text, "{}{STAT}", my_pid() + i);
+    text
+}
+
+/// The figures of another process of a guest: who it is, whose child, and whether it runs, is stopped, or waits to be buried.
+fn stat_of_other(i: usize) -> Text {
+    let participants = &turn::page().participants;
+    let (it, group) = (&participants[i], participants[0].pid.get());
+    let state = match it.state.get() {
+        state::EXITED => 'Z',
+        _ if it.stopped.get() != 0 => 'T',
+        _ => 'S',
+    };
+    let mut text = Text::new();
+    // A text that is too long is cut, which is no error.
+    let _ = writeln!(text, "{} (guest) {state} {} {group} {group} 0 -1 0", it.pid.get(), it.parent.get());
     text
 }
 

@@ -61,6 +61,7 @@ fn begin(place: &Participant, pid: u32) {
     place.deadline_ns.set(0);
     place.children.set(0);
     place.programs.set(0);
+    place.stopped.set(0);
     place.parent.set(turn::me().pid.get());
     place.signals.set(0);
     place.pid.set(pid);

@@ -189,8 +189,12 @@ fn handle(thread: usize, number: i32) -> Interrupt {
 }
 
 fn do_default(number: i32) -> Interrupt {
-    if STOPPING.contains(&number) {
+    if STOPPING.contains(&number) && !turn::is_guest() {
         give_up!("stopping a process by signal {number} is not simulated");
+    }
+    if STOPPING.contains(&number) {
+        turn::stop();
+        return Interrupt::No;
     }
     if !IGNORED.contains(&number) {
         install(number, &Action::DEFAULT);

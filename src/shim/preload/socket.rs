@@ -3,7 +3,7 @@
 use crate::descriptor::{self, Kind, entry, socket as at, socket_of as index_of};
 use crate::life::alive;
 use crate::option;
-use crate::page::{NOBODY, SOCKETS, Socket, record, socket_state as state};
+use crate::page::{self, NOBODY, SOCKETS, Socket, record, socket_state as state};
 use crate::ready::{self, deadline_of, is_named, wait_for};
 use crate::sys::{fail, kernel, sys};
 use crate::turn;
@@ -49,8 +49,17 @@ unsafe fn load_address(from: *const u8, len: u32) -> Result<(u32, u16), i32> {
 
 /// The host that an address leads to: the loopback addresses all lead to this one.
 fn host_of(address: u32) -> u32 {
-    const LOOPBACK: u8 = 127;
-    if address.to_be_bytes()[0] == LOOPBACK { turn::page().address.get() } else { address }
+    if page::is_loopback(address) { turn::page().address.get() } else { address }
+}
+
+/// The address that a socket has which dials another: its own if it has one there, else the host's on that side.
+fn local_for(s: &Socket, address: u32) -> u32 {
+    let bound = s.local_address.get();
+    match page::is_loopback(address) {
+        true if page::is_loopback(bound) => bound,
+        true => page::LOOPBACK,
+        false => turn::page().address.get(),
+    }
 }
 
 /// Gives the socket a name that the scheduler does not know yet.
@@ -274,7 +283,7 @@ fn why_not_dialled(s: &Socket) -> Option<i32> {
 
 fn dial(s: &Socket, address: u32, port: u16) {
     let local_port = port_of(s);
-    s.local_address.set(turn::page().address.get());
+    s.local_address.set(local_for(s, address));
     s.peer_address.set(address);
     s.peer_port.set(port);
     s.state.set(state::CONNECTING);

@@ -155,6 +155,7 @@ unsafe fn by_name(number: i64, [a, b, c, d, e, f]: [usize; 6]) -> Option<isize> 
             libc::SYS_futex => {
                 lock::futex(a as *const u32, b as i32, c as u32, d as *const Timespec) as isize
             }
+            libc::SYS_sched_getaffinity => identity::processors(b, c as *mut u8),
             libc::SYS_sched_yield => named::sched_yield() as isize,
             libc::SYS_uname => named::uname(a as *mut u8) as isize,
             libc::SYS_getdents64 => list(a as i32, b as *mut u8, c),

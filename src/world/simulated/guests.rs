@@ -8,6 +8,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::belongings::Belongings;
 use super::log_tail::LogTail;
 use super::node::{self, Output, Process, Setting, system};
 use super::page::SharedPage;
@@ -26,6 +27,8 @@ const WORK: &str = "work";
 pub struct Guests {
     guests: BTreeMap<GuestId, Guest>,
     processes: BTreeMap<GuestId, Process>,
+    /// What each was given.
+    belongings: BTreeMap<GuestId, Belongings>,
     /// Below it each guest has a folder.
     folder: PathBuf,
     results: PathBuf,
@@ -49,6 +52,7 @@ impl Guests {
         Guests {
             guests: guests.collect(),
             processes: BTreeMap::new(),
+            belongings: BTreeMap::new(),
             folder: folder.join("guests"),
             results: options.guests.clone(),
             seed: options.plan.seed,
@@ -63,11 +67,25 @@ impl Guests {
 
     /// Starts a guest's program.
     pub fn start(&mut self, id: GuestId, now: SimTime) -> Result<ProgramFile, WorldError> {
+        let folder = self.give_folder(id, now)?;
         let process = self.launch(id, now)?;
         tracing::info!(guest = %id, pid = process.id(), "guest started");
         self.processes.insert(id, process);
         let program = &self.guest(id)?.program;
-        Ok(ProgramFile { name: program.name.clone(), sha256: program.sha256.clone() })
+        Ok(ProgramFile { name: program.name.clone(), sha256: program.sha256.clone(), folder })
+    }
+
+    /// Copies the folder that the plan gives a guest; a digest of it.
+    fn give_folder(&mut self, id: GuestId, now: SimTime) -> Result<Option<String>, WorldError> {
+        let Some(folder) = self.guest(id)?.plan.folder.clone() else { return Ok(None) };
+        let (_, work) = self.places(id);
+        let time_s = (self.epoch_ns + now.as_ns()) / 1_000_000_000;
+        let copied =
+            fs::create_dir_all(&work).and_then(|()| Belongings::copy(Path::new(&folder), &work, time_s));
+        let belongings = copied.map_err(|e| system(&format!("copy the folder {folder}"), e))?;
+        let digest = belongings.digest();
+        self.belongings.insert(id, belongings);
+        Ok(Some(digest))
     }
 
     fn launch(&self, id: GuestId, now: SimTime) -> Result<Process, WorldError> {
@@ -165,7 +183,9 @@ impl Guests {
                     .map_err(|e| system(&format!("keep the output of {id}"), e))?;
             }
             let (_, work) = self.places(id);
-            keep(&work, &kept).map_err(|e| system(&format!("keep the files of {id}"), e))?;
+            let given = self.belongings.remove(&id).unwrap_or_default();
+            keep((&work, Path::new("")), &kept, &given)
+                .map_err(|e| system(&format!("keep the files of {id}"), e))?;
         }
         Ok(turn)
     }
@@ -192,15 +212,17 @@ fn hide(file: &Path, [path, name]: &[String; 2]) -> io::Result<()> {
     }
 }
 
-/// Copies the files below `from`, if there are any, to below `to`; what is neither file nor folder is left out.
+/// Copies what is new or changed at `name` below `work`, if there is anything, to below `to`; what is neither file nor folder is
+/// left out.
 #[expect(clippy::disallowed_methods, reason = "their order does not matter")]
-fn keep(from: &Path, to: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(from)? {
+fn keep((work, name): (&Path, &Path), to: &Path, given: &Belongings) -> io::Result<()> {
+    for entry in fs::read_dir(work.join(name))? {
         let entry = entry?;
-        let (kind, kept) = (entry.file_type()?, to.join(entry.file_name()));
+        let (kind, name, kept) =
+            (entry.file_type()?, name.join(entry.file_name()), to.join(entry.file_name()));
         if kind.is_dir() {
-            keep(&entry.path(), &kept)?;
-        } else if kind.is_file() {
+            keep((work, &name), &kept, given)?;
+        } else if kind.is_file() && !given.is_unchanged(work, &name)? {
             fs::create_dir_all(to)?;
             io::copy(&mut File::open(entry.path())?, &mut File::create(kept)?)?;
         }

@@ -1,6 +1,7 @@
 //! The world of virtual time: real server processes whose every look at the outside is answered by the scheduler.
 
 mod arguments;
+mod belongings;
 mod children;
 mod disk;
 mod guests;

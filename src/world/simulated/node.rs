@@ -149,7 +149,7 @@ impl Process {
             host,
             page,
             leader,
-            sockets: Sockets::of(host),
+            sockets: Sockets::of(host, hidden.as_ref()),
             log,
             errors,
             hidden,
@@ -282,6 +282,7 @@ impl Process {
         }
         let p = self.page.participant(participant);
         match p.state {
+            _ if p.stopped != 0 => false,
             state::READY => true,
             state::BLOCKED => {
                 let news = p.poked != 0 || p.seen_activity != activity;
@@ -302,7 +303,7 @@ impl Process {
             return SimTime::from_ns(self.page.get().now_ns);
         }
         let last = if self.is_hung(1) { 1 } else { PARTICIPANTS };
-        let blocked = |p: &&page::Participant| p.state == state::BLOCKED;
+        let blocked = |p: &&page::Participant| p.state == state::BLOCKED && p.stopped == 0;
         let earliest =
             self.page.get().participants[..last].iter().filter(blocked).map(|p| p.deadline_ns).min();
         SimTime::from_ns(earliest.unwrap_or(u64::MAX))

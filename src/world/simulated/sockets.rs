@@ -44,9 +44,13 @@ enum Ending {
 pub struct Sockets {
     /// What is said there is none of a node's.
     of_guest: bool,
+    /// A path of the run's own that may stand in what is sent, and what is told instead.
+    hidden: Option<[String; 2]>,
     links: BTreeMap<u64, Link>,
     /// Those whose bytes did not all fit the receive area.
     full: BTreeSet<u64>,
+    /// Who dials the host itself by a loopback address, by his port: the address that he called, and his own.
+    calls_home: BTreeMap<u16, [u32; 2]>,
     /// What the process said on the bus so far.
     teller: Teller,
     /// Who make something else of what it says.
@@ -55,8 +59,21 @@ pub struct Sockets {
 
 impl Sockets {
     /// No socket of this host's is open yet.
-    pub fn of(host: Host) -> Self {
-        Sockets { of_guest: matches!(host, Host::Guest(_)), ..Sockets::default() }
+    pub fn of(host: Host, hidden: Option<&[String; 2]>) -> Self {
+        Sockets { of_guest: matches!(host, Host::Guest(_)), hidden: hidden.cloned(), ..Sockets::default() }
+    }
+
+    /// What the log is told of these bytes, if it is something else: a path of the run's own stands in them. As many bytes are
+    /// told as there are.
+    fn told(&self, bytes: &[u8]) -> Option<Box<[u8]>> {
+        let [path, name] = self.hidden.as_ref()?;
+        let mut told: Box<[u8]> = memchr::memmem::find(bytes, path.as_bytes()).map(|_| bytes.into())?;
+        let filled = name.bytes().chain(std::iter::repeat(b'.'));
+        let shown: Vec<u8> = filled.take(path.len()).collect();
+        for at in memchr::memmem::find_iter(bytes, path.as_bytes()) {
+            told[at..at + path.len()].copy_from_slice(&shown);
+        }
+        Some(told)
     }
 
     fn add(&mut self, page: &mut SharedPage, handle: u64, slot: usize, end: fn() -> LinkEnd) {
@@ -82,6 +99,11 @@ impl Sockets {
             let socket = page.socket(*slot);
             socket.state != state::FREE && socket.handle == handle
         }) {
+            let Socket { local_port, peer_address, local_address, .. } = *page.socket(slot);
+            match page::is_loopback(peer_address) {
+                true => self.calls_home.insert(local_port, [peer_address, local_address]),
+                false => self.calls_home.remove(&local_port),
+            };
             self.add(page, handle, slot, LinkEnd::dialled);
         }
     }
@@ -107,7 +129,7 @@ impl Sockets {
             Some(lie) => lie,
         };
         let repl = link.replication.as_mut().and_then(|end| end.sent(&bytes)).map(Box::new);
-        vec![Chunk { repl, ..Chunk::plain(bytes) }]
+        vec![Chunk { repl, told: self.told(&bytes), ..Chunk::plain(bytes) }]
     }
 
     /// From now on the node lies, about another one if there is one.
@@ -183,14 +205,17 @@ impl Sockets {
         // What was set at the listening socket holds for those accepted, as on Linux.
         let Socket { options, receive_timeout_ns, send_timeout_ns, linger_abort, .. } =
             *page.socket(listener);
-        let address = page.get().address;
+        let ours = page.get().address;
+        let calls_home =
+            (u32::from(*peer.ip()) == ours).then(|| self.calls_home.remove(&peer.port())).flatten();
+        let [local_address, peer_address] = calls_home.unwrap_or([ours, u32::from(*peer.ip())]);
         *page.socket(slot) = Socket {
             handle,
             credit: page::WINDOW_BYTES,
             state: state::CONNECTED,
             error: 0,
-            local_address: address,
-            peer_address: u32::from(*peer.ip()),
+            local_address,
+            peer_address,
             local_port: port,
             peer_port: peer.port(),
             pending: NOBODY,

@@ -63,6 +63,20 @@ static void both_ends_know_their_names(void) {
     IS(port_of(server) == port);
 }
 
+static void who_calls_by_a_loopback_address_has_one(void) {
+    int listening = socket(AF_INET, SOCK_STREAM, 0), fd = socket(AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_in mine, accepted, own;
+    socklen_t length = sizeof mine;
+    MUST(bind_to(listening, "0.0.0.0", 0) == 0 && listen(listening, 5) == 0);
+    SHOW(connect_to(fd, "127.0.0.1", port_of(listening)));
+    SHOW(getsockname(fd, (struct sockaddr *)&mine, &length));
+    IS(mine.sin_addr.s_addr == inet_addr("127.0.0.1"));
+    int server = accept(listening, (struct sockaddr *)&accepted, &length);
+    IS(accepted.sin_port == mine.sin_port && accepted.sin_addr.s_addr == mine.sin_addr.s_addr);
+    SHOW(getsockname(server, (struct sockaddr *)&own, &length));
+    IS(own.sin_addr.s_addr == inet_addr("127.0.0.1"));
+}
+
 static void names_are_cut_to_the_room_there_is(void) {
     int client, server;
     connected(&client, &server);
@@ -251,6 +265,7 @@ static void addresses_of_the_wrong_family(void) {
 
 GUEST(NAMED(refused_where_nobody_listens), NAMED(refused_without_blocking), NAMED(tried_again_after_a_refusal),
       NAMED(made_without_blocking), NAMED(asked_twice), NAMED(both_ends_know_their_names),
+      NAMED(who_calls_by_a_loopback_address_has_one),
       NAMED(names_are_cut_to_the_room_there_is), NAMED(a_fresh_socket_has_no_names), NAMED(a_port_is_taken_once),
       NAMED(a_bound_port_is_taken_before_it_listens), NAMED(a_port_is_free_again_after_its_listener),
       NAMED(binding_chooses_a_port), NAMED(a_foreign_address_cannot_be_bound), NAMED(every_address_hears_at_zero),

@@ -142,6 +142,14 @@ static void random_bytes(void) {
     SHOW(syscall(SYS_getrandom, ROOM, 4, 777));
 }
 
+static void processors(void) {
+    unsigned long set[128] = {0};
+    long written = syscall(SYS_sched_getaffinity, 0, sizeof set, set);
+    IS(written >= 8 && written % 8 == 0);
+    IS(set[0] != 0);
+    SHOW(syscall(SYS_sched_getaffinity, 0, 3, set));
+}
+
 static void a_number_that_does_not_exist(void) {
     SHOW(syscall(9999));
     SHOW(syscall(-1));
@@ -167,5 +175,5 @@ static void ended_by_number(void) { syscall(SYS_exit_group, 21); }
 
 GUEST(NAMED(numbers_of_the_process), NAMED(numbers_of_a_thread), NAMED(signals_to_oneself), NAMED(signals_to_nobody),
       NAMED(clocks_are_the_same), NAMED(sleeping), NAMED(a_futex_that_does_not_wait), NAMED(a_futex_that_is_woken),
-      NAMED(a_pipe), NAMED(a_connection), NAMED(files), NAMED(random_bytes), NAMED(a_number_that_does_not_exist),
+      NAMED(a_pipe), NAMED(a_connection), NAMED(files), NAMED(random_bytes), NAMED(processors), NAMED(a_number_that_does_not_exist),
       NAMED(children), NAMED(readiness), NAMED(ended_by_number))
