@@ -31,6 +31,7 @@ const MOST_TELLING: &[&str] = &[
     "failure_calls",
     "failover_time",
     "replica_migration",
+    "orphans",
     "hand_over",
     "isolation",
     "guests",

@@ -135,6 +135,8 @@ lies! {
     SlotsLie "slots_lie";
     /// `CLUSTER NODES` ends the first shard's slots one earlier.
     NodesLie "nodes_lie";
+    /// `CLUSTER NODES` holds a replica for failed.
+    FailKept "fail_kept";
     /// `CLUSTER MYID` is another.
     IdLie "id_lie";
 }

@@ -36,6 +36,7 @@ pub mod no_livelock;
 pub mod one_story;
 pub mod open_slots;
 pub mod operations;
+mod orphans;
 pub mod persisted_epochs;
 mod persistence;
 pub mod promises;
@@ -151,6 +152,7 @@ pub static CATALOGUE: &[Invariant] = &[
     failure_calls::INVARIANT,
     failover_time::INVARIANT,
     replica_migration::INVARIANT,
+    orphans::INVARIANT,
     hand_over::INVARIANT,
     isolation::INVARIANT,
     formation::INVARIANT,

@@ -103,6 +103,11 @@ impl<'e> Settings<'e> {
         self.is_on(&["cluster-allow-replica-migration"], true)
     }
 
+    /// Whether it may take over its primary's slots by itself, as a replica.
+    pub fn may_fail_over(&self) -> bool {
+        !self.is_on(&["cluster-replica-no-failover", "cluster-slave-no-failover"], false)
+    }
+
     /// How many replicas a primary keeps when one moves to another that has none.
     pub fn migration_barrier(&self) -> usize {
         let text = self.text(&["cluster-migration-barrier"]);

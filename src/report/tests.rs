@@ -135,6 +135,7 @@ fn a_run_that_passed_is_summed_up() {
             ✓ Failure Calls: 0 calls
             ✓ Failover Time: 0 primaries that ended in a calm cluster
             ✓ Replica Migration: 0 replicas went to other shards by themselves
+            ✓ Orphans: No replica has to go anywhere
             ✓ Hand-Over: 0 hand-overs
             ✓ Isolation: Nobody served that must not
             ✓ Formation: The cluster was formed
@@ -399,7 +400,7 @@ fn the_json_report_has_every_measured_value() {
                 },
                 "failure_calls": {
                   "title": "Failure Calls",
-                  "statement": "a node is doubted only after a node timeout without a word of it, and called failing only by one that has the young reports of a majority of the primaries with slots",
+                  "statement": "a node is doubted only after a node timeout without a word of it, and called failing only by one that has the young reports of a majority of the primaries with slots, and a primary with slots stays so for twice the node timeout",
                   "verdict": "holds",
                   "detail": "0 calls"
                 },
@@ -414,6 +415,12 @@ fn the_json_report_has_every_measured_value() {
                   "statement": "a replica changes its shard by itself only if it may, to an orphaned primary, and in its turn",
                   "verdict": "holds",
                   "detail": "0 replicas went to other shards by themselves"
+                },
+                "orphans": {
+                  "title": "Orphans",
+                  "statement": "a primary that lost all its replicas gets one of a primary that has more than it must keep",
+                  "verdict": "holds",
+                  "detail": "No replica has to go anywhere"
                 },
                 "hand_over": {
                   "title": "Hand-Over",

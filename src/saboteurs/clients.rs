@@ -101,6 +101,14 @@ workload: {duration: 4}",
 workload: {duration: 4}",
     },
     Saboteur {
+        name: "fail-never-undone",
+        about: "a primary holds a replica for failed that it hears",
+        catches: &["fail_undone"],
+        body: "chaos:
+  - {type: sabotage, lie: fail_kept, node: 1, at: 1}
+workload: {duration: 14}",
+    },
+    Saboteur {
         name: "moved-to-the-wrong-node",
         about: "a primary sends clients to one that never had their slot",
         catches: &["answers"],

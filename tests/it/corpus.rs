@@ -30,6 +30,7 @@ const BY_SABOTEURS: &[&str] = &[
     "epochs",
     "persisted_epochs",
     "formation",
+    "orphans",
     "isolation",
     "replication_stream",
     "one_story",

@@ -73,6 +73,9 @@ pub(super) fn draw(seed: u64, overrides: Overrides, shape: &mut Shape) -> Option
     Some(teller.tell(kind))
 }
 
+/// Within how many seconds a replica goes to a primary that has none (`CLUSTER_REPLICA_MIGRATION_DELAY`), and is seen to.
+const ORPHANED_S: f64 = 9.0;
+
 /// Who tells a story.
 struct Teller {
     stream: Stream,
@@ -113,6 +116,8 @@ impl Teller {
             let other = if same { shard } else { self.other(shard) };
             last = tenth(at + self.timeout_s + self.stream.tenths(40..=90));
             chaos.push(self.death(other, false).with("at", last));
+            // Whoever is left without a replica is to get one.
+            last += if same { ORPHANED_S } else { 0.0 };
         }
         (Vec::new(), chaos, last)
     }
@@ -129,9 +134,19 @@ impl Teller {
             failover(shard).maybe("node", to).with("timing", "delayed").with("delay", delay)
         };
         let operations = (0..count).map(hand_over).collect();
-        // The offset at which a primary stands reaches its replicas late, and so does what it executed before.
-        let slow = self.stream.chance(1, 2).then(|| self.slow_links(ShardId(first), last));
-        (operations, slow.into_iter().collect(), last)
+        let chaos = match self.stream.below(3) {
+            0 => Vec::new(),
+            1 => vec![self.slow_links(ShardId(first), last)],
+            _ => vec![self.late_stream(ShardId(first))],
+        };
+        (operations, chaos, last)
+    }
+
+    /// What the primary of a shard executed before its first hand-over reaches its replicas later than the offset at which it stands.
+    fn late_stream(&mut self, shard: ShardId) -> Entry {
+        let cut = Entry::of("network_partition").with("a", vec![Value::from(self.node(shard, 0))]);
+        let cut = cut.with("b", self.replicas(shard)).with("channels", vec![Value::from("replication")]);
+        tied(cut.with("duration", self.stream.tenths(5..=15)), "before_operation", 0.3)
     }
 
     /// Whatever the primary of a shard sends takes long, from the beginning on.

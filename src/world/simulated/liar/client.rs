@@ -68,6 +68,7 @@ impl Liar {
             Lie::SizeLie => replaced(bytes, b"cluster_size:3", b"cluster_size:2"),
             Lie::SlotsLie => replaced(bytes, b":5460\r\n", b":5459\r\n"),
             Lie::NodesLie => replaced(bytes, b"connected 0-5460", b"connected 0-5459"),
+            Lie::FailKept => fail_kept(bytes),
             Lie::IdLie => {
                 let at = bytes.windows(5).position(|window| window == b"$40\r\n")? + 5;
                 let mut out = bytes.to_vec();
@@ -78,6 +79,17 @@ impl Liar {
             _ => None,
         }
     }
+}
+
+/// The first replica's row of `CLUSTER NODES` says that it failed, and is no longer for it: its last `PONG` has fewer digits.
+fn fail_kept(bytes: &[u8]) -> Option<Vec<u8>> {
+    const FLAGS: (&[u8], &[u8]) = (b" slave ", b" slave,fail ");
+    let flags = bytes.windows(FLAGS.0.len()).position(|window| window == FLAGS.0)?;
+    let (before, row) = (&bytes[..flags], &bytes[flags + FLAGS.0.len()..]);
+    let fields: Vec<&[u8]> = row.splitn(4, |byte| *byte == b' ').collect();
+    let &[primary, ping, pong, rest] = fields.as_slice() else { return None };
+    let shorter = pong.get(..pong.len().checked_sub(FLAGS.1.len() - FLAGS.0.len())?)?;
+    Some([before, FLAGS.1, primary, b" ", ping, b" ", shorter, b" ", rest].concat())
 }
 
 /// The words of each of bytes that are whole commands.
