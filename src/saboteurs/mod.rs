@@ -119,7 +119,7 @@ mod tests {
     use crate::invariant::CATALOGUE;
 
     /// What no saboteur breaks: only programs that are no servers were ever seen to wait for themselves (`tests/it/deadlock.rs`), and
-    /// nobody lies before a cluster is formed, nor leaves a process behind.
+    /// nobody lies before a cluster is formed, or keeps replicas from going where they are needed.
     const UNBROKEN: [&str; 3] = ["no_deadlock", "formation", "orphans"];
 
     #[test]
