@@ -302,6 +302,7 @@ fn a_run_without_findings_is_unknown() {
             "promises",
             "channels",
             "cluster_state",
+            "formation",
             "no_crash",
             "no_livelock",
             "no_deadlock"
