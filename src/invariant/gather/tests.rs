@@ -300,6 +300,7 @@ fn a_run_without_findings_is_unknown() {
             "reads",
             "replies",
             "promises",
+            "channels",
             "cluster_state",
             "no_crash",
             "no_livelock",

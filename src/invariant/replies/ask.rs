@@ -81,6 +81,9 @@ fn ask<'e>(evidence: &'e Evidence, entry: &'e Entry) -> Option<Ask<'e>> {
         Some(Outcome::Info(_)) | None => None,
     };
     let commands = commands(&entry.request);
+    if commands.iter().any(|command| model::is_of_channel(command)) {
+        return None;
+    }
     let only_reads = commands.iter().all(|command| model::sent_of(command) == Some(Sent::Nothing));
     let execution = evidence.chronicle.executions.of(entry.client, entry.sequence);
     let (from, to) = match execution {

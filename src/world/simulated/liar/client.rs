@@ -58,6 +58,9 @@ impl Liar {
         match self.lie {
             Lie::SwallowReply => Some(Vec::new()),
             Lie::DoubleReply => Some([bytes, bytes].concat()),
+            Lie::SwallowMessage if is_unasked(bytes, b"message") => Some(Vec::new()),
+            Lie::DoubleMessage if is_unasked(bytes, b"message") => Some([bytes, bytes].concat()),
+            Lie::SwallowUnsubscribe if is_unasked(bytes, b"sunsubscribe") => Some(Vec::new()),
             _ => None,
         }
     }
@@ -79,6 +82,14 @@ impl Liar {
             _ => None,
         }
     }
+}
+
+/// Whether bytes begin with what is told unasked and has this word, or one of a shard.
+fn is_unasked(bytes: &[u8], word: &[u8]) -> bool {
+    let is_told = bytes.starts_with(b"*3\r\n") || bytes.starts_with(b">3\r\n");
+    let lines = bytes.get(4..).and_then(|rest| rest.splitn(3, |byte| *byte == b'\n').nth(1));
+    let told = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    is_told && told.is_some_and(|told| told == word || told.strip_prefix(b"s") == Some(word))
 }
 
 /// The first replica's row of `CLUSTER NODES` says that it failed, and is no longer for it: its last `PONG` has fewer digits.
