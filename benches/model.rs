@@ -14,8 +14,9 @@ const ASKER: Asker = Asker { now: (1_000_000, 1_000_000), conn: 1, watches_elsew
 fn commands(kind: &str) -> Vec<Vec<String>> {
     let kind = KINDS.iter().find(|known| known.name == kind).expect("it is a kind");
     let mut stream = Stream::new(1, "bench", kind.name);
-    let mut draw =
-        |n: u64| (kind.draw)(&mut Pick { stream: &mut stream, token: &format!("c1:{n}"), cells: 1 });
+    let mut draw = |n: u64| {
+        (kind.draw)(&mut Pick { stream: &mut stream, token: &format!("c1:{n}"), cells: 1, may_listen: true })
+    };
     (0..COMMANDS).flat_map(|n| draw(n).concat()).collect()
 }
 

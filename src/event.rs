@@ -13,7 +13,7 @@ mod told;
 mod view;
 mod words;
 
-pub use bus::{BusSummary, Claim, Gossiped, MessageType, SavedEpochs};
+pub use bus::{BusSummary, Claim, Gossiped, MessageType, Published, SavedEpochs};
 pub use replicated::{Answer, Command, Commands, Position, Replicated};
 pub use said::{Said, Topic};
 pub use told::Told;

@@ -30,7 +30,7 @@ pub enum Request {
     },
     /// Other commands, sent one after the other in one go to whoever owns the slot of `key`.
     Call {
-        /// What they are sent by: the first key that they name.
+        /// What they are sent by: the first key that they name, or for a channel of the whole cluster any text.
         key: String,
         /// The commands, each with its name first.
         commands: Vec<Vec<String>>,

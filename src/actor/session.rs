@@ -63,6 +63,10 @@ pub struct Sessions {
     connections: BTreeMap<NodeId, Connection>,
     /// What came that was no reply to anything, since it was asked for last.
     out_of_step: Vec<(NodeId, String)>,
+    /// What nodes say unasked is taken, and not out of step.
+    listens: bool,
+    /// What nodes said unasked, word by word, since it was asked for last.
+    pushes: Vec<(NodeId, Vec<String>)>,
 }
 
 #[derive(Debug)]
@@ -83,7 +87,20 @@ impl Sessions {
 
     /// No connections yet, for `owner`; their handles are those after `handles`, so that several can belong to one owner.
     pub fn numbered_from(owner: ActorId, handles: u64) -> Self {
-        Sessions { owner, login: None, handles, connections: BTreeMap::new(), out_of_step: Vec::new() }
+        Sessions {
+            owner,
+            login: None,
+            handles,
+            connections: BTreeMap::new(),
+            out_of_step: Vec::new(),
+            listens: false,
+            pushes: Vec::new(),
+        }
+    }
+
+    /// The same, which take what nodes say unasked.
+    pub fn listening(self) -> Self {
+        Sessions { listens: true, ..self }
     }
 
     /// The same, where nodes want a password.
@@ -157,6 +174,9 @@ impl Sessions {
             match connection.decoder.pop() {
                 Ok(None) => return answers,
                 Err(malformed) => break malformed.to_string(),
+                Ok(Some(value)) if self.listens && is_unasked(&value) => {
+                    self.pushes.push((node, told(value)))
+                }
                 Ok(Some(value)) => match connection.pending.pop_front() {
                     Some(LOGIN) => {}
                     Some(tag) => answers.push(Answer { node, tag, result: sorted(value) }),
@@ -172,6 +192,16 @@ impl Sessions {
     /// What came that was no reply to anything, from whom, since this was asked last.
     pub fn take_out_of_step(&mut self) -> Vec<(NodeId, String)> {
         mem::take(&mut self.out_of_step)
+    }
+
+    /// What nodes said unasked, word by word and who, since this was asked last.
+    pub fn take_pushes(&mut self) -> Vec<(NodeId, Vec<String>)> {
+        mem::take(&mut self.pushes)
+    }
+
+    /// Every node that there is a connection to, or one is being dialled.
+    pub fn nodes(&self) -> Vec<NodeId> {
+        self.connections.keys().copied().collect()
     }
 
     /// Gives the connection to `node` up, as after a time-out: what is open fails, and the server sees a reset.
@@ -218,6 +248,39 @@ impl Connection {
 
     fn send(&self, bytes: Vec<u8>, out: &mut Out) {
         tell(NetworkMessage::Sent { from: self.end, chunk: Chunk::plain(bytes) }, out);
+    }
+}
+
+/// What subscribers are told without having asked, by its first word (`pubsub.c`).
+const UNASKED: [&str; 3] = ["message", "smessage", "sunsubscribe"];
+
+/// Whether it is no reply: a list in the second version of the protocol, a push in the third.
+fn is_unasked(value: &Value) -> bool {
+    match value {
+        Value::Push { kind, .. } => UNASKED.contains(&kind.to_string().as_str()),
+        Value::Array(items) => match items.first() {
+            Some(Value::BulkString(word)) => UNASKED.iter().any(|known| known.as_bytes() == &word[..]),
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+/// The words of what was said unasked.
+fn told(value: Value) -> Vec<String> {
+    let word = |value: Value| match value {
+        Value::BulkString(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        Value::SimpleString(text) => text,
+        Value::Int(number) => number.to_string(),
+        Value::Nil => String::new(),
+        other => format!("{other:?}"),
+    };
+    match value {
+        Value::Push { kind, data } => {
+            [kind.to_string()].into_iter().chain(data.into_iter().map(word)).collect()
+        }
+        Value::Array(items) => items.into_iter().map(word).collect(),
+        other => vec![word(other)],
     }
 }
 

@@ -38,6 +38,7 @@ const MOST_TELLING: &[&str] = &[
     "reads",
     "replies",
     "promises",
+    "channels",
     "answers",
     "data_consistency",
     "single_owner",

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use crate::event::{Body, BusSummary, Claim, Event, Gossiped, MessageType};
+use crate::event::{Body, BusSummary, Claim, Event, Gossiped, MessageType, Published};
 use crate::fault::Channel;
 use crate::id::{ActorId, Host, NodeId};
 use crate::time::SimTime;
@@ -36,6 +36,8 @@ pub struct Message {
     pub about: Option<String>,
     /// What it says of nodes that its sender doubts, or has doubted.
     pub gossip: Vec<Gossiped>,
+    /// The message of a channel that it carries.
+    pub published: Option<Published>,
 }
 
 /// What a full header says of its sender.
@@ -144,6 +146,7 @@ impl Bus {
             header: self.header(from, bus),
             about: bus.about.clone(),
             gossip: bus.gossip.clone(),
+            published: bus.published.as_deref().cloned(),
         }
     }
 

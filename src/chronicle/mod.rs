@@ -10,6 +10,7 @@
 mod answers;
 mod bus;
 mod candidates;
+mod channels;
 pub mod cues;
 mod durable;
 mod duties;
@@ -35,6 +36,7 @@ mod views;
 pub use answers::{Answers, OutOfStep, Redirection};
 pub use bus::{Header, Heard, Message};
 pub use candidates::{Candidacy, Candidates};
+pub use channels::{Carried, Channels, Ended, Push};
 pub use durable::{Durable, Pledge, Unsaved};
 pub use duties::{Duties, Duty, Neglect};
 pub use elections::{Elections, Request, Takeover, Vote};
@@ -108,6 +110,8 @@ pub struct Chronicle {
     pub answers: Answers,
     /// Answers of nodes that had no right to give them.
     pub foreign: Foreign,
+    /// What was said on channels.
+    pub channels: Channels,
 }
 
 impl Chronicle {
@@ -138,6 +142,7 @@ impl Chronicle {
             executions: Executions::default(),
             answers: Answers::default(),
             foreign: Foreign::default(),
+            channels: Channels::default(),
         }
     }
 
@@ -166,6 +171,7 @@ impl Chronicle {
         self.executions.see(event, &self.replication);
         self.answers.see(event);
         self.foreign.see(event, &self.members);
+        self.channels.see(event);
         if let Some(message) = self.bus.sent(event) {
             self.said(&message);
         } else if let Some(heard) = self.bus.delivered(event) {
@@ -235,6 +241,7 @@ impl Chronicle {
         self.service.said(message);
         self.answers.said(message);
         self.foreign.said(message);
+        self.channels.said(message);
         let known = duties::Known {
             members: &self.members,
             views: &self.views,
@@ -268,6 +275,7 @@ impl Chronicle {
         };
         self.duties.heard(heard, &known);
         self.views.heard(heard);
+        self.channels.heard(heard);
         let message = &heard.message;
         let claim = message.header.as_ref().map(|header| &header.claim);
         // A replica's header has its primary's slots.

@@ -93,6 +93,7 @@ pub fn of_type(r#type: MessageType, says: Says, to: u16, s: u64) -> Message {
         header: Some(header),
         about: None,
         gossip: says.gossip.into_iter().map(|(node, flags)| Gossiped(id(node), flags)).collect(),
+        published: None,
     }
 }
 

@@ -45,7 +45,14 @@ pub struct BusSummary {
     /// Gossip about nodes that the sender's process doubts, or has doubted: other gossip is left out.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub gossip: Vec<Gossiped>,
+    /// The message of a channel that a PUBLISH or PUBLISHSHARD carries; absent if it is a long one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub published: Option<Box<Published>>,
 }
+
+/// A message of a channel: the channel, and the message.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Published(pub String, pub String);
 
 /// What a node says of itself in every full header of the cluster bus.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -112,6 +119,7 @@ impl BusSummary {
             claim: None,
             about: None,
             gossip: Vec::new(),
+            published: None,
         }
     }
 
@@ -143,6 +151,10 @@ impl MessageType {
     pub const UPDATE: MessageType = MessageType(7);
     /// A replica asks its primary to hand over.
     pub const MFSTART: MessageType = MessageType(8);
+    /// A message of a channel, to all.
+    pub const PUBLISH: MessageType = MessageType(4);
+    /// A message of a channel of one shard, to its nodes.
+    pub const PUBLISHSHARD: MessageType = MessageType(10);
 
     /// Every type of the versions 8.0 to 9.1, by number: the server's `CLUSTERMSG_TYPE_*`, lower case.
     pub const NAMES: [&'static str; 11] = [

@@ -227,6 +227,8 @@ words! {
     Observation Noted "redirect" Redirect { node: NodeId, slot: u16, to: NodeId, ask: bool };
     /// A client got a reply that it had not asked for, or what is no reply.
     Observation Noted "out_of_step" OutOfStep { node: NodeId, detail: String };
+    /// A client was told something unasked: a message of a channel, or that it is subscribed no more; `pong` ends it for good.
+    Observation Noted "pushed" Pushed { node: NodeId, push: Vec<String> };
     /// What a survey saw of a node's view: the rows that are new or differ from those before, and the members gone.
     Observation Noted "probe" Probe {
         node: NodeId,

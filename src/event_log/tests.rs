@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::event::{
     Body, BusSummary, ChildState, Claim, Closing, Doubt, Event, Gossiped, LinkState, Member, MessageType,
-    OutputStream, Phase, Said, SavedEpochs, Told, Topic, ViewRole, ViewRow, ViewState,
+    OutputStream, Phase, Published, Said, SavedEpochs, Told, Topic, ViewRole, ViewRow, ViewState,
 };
 use crate::fault::{BusAct, Channel, FaultId, FileCall, FileClass, LatencyRange};
 use crate::history::{Outcome, Request};
@@ -98,6 +98,7 @@ fn bodies(number: u64, small: u16, flag: bool, text: &str, host: Host) -> Vec<Bo
         claim: epoch.map(|_| Box::new(claim(small, text))),
         about: epoch.map(|_| text.to_owned()),
         gossip: epoch.map(|_| Gossiped(text.to_owned(), small)).into_iter().collect(),
+        published: epoch.map(|_| Box::new(Published(text.to_owned(), text.to_owned()))),
     };
     let (conn, len, op, fault, node) = (number, u64::from(small), OpId(small), FaultId(small), NodeId(small));
     let text = || text.to_owned();
@@ -157,6 +158,7 @@ fn bodies(number: u64, small: u16, flag: bool, text: &str, host: Host) -> Vec<Bo
         Body::Complete { sequence: number, outcome: Outcome::Info(text()), node: None },
         Body::Redirect { node, slot: small, to: node, ask: flag },
         Body::OutOfStep { node, detail: text() },
+        Body::Pushed { node, push: vec![text(), text()] },
         Body::Probe {
             node,
             state: ViewState::Unknown,
@@ -293,7 +295,7 @@ fn the_format_is_these_bytes() {
             {"i":24,"at":240,"actor":"network","kind":"observation","cause":23,"what":"guest_ended","status":"a \"text\"\n"}
             {"i":25,"at":250,"actor":"network","kind":"observation","cause":24,"what":"dial","from":"operator","conn":7,"to":"operator","port":3}
             {"i":26,"at":260,"actor":"network","kind":"observation","cause":25,"what":"listen","node":3,"port":3}
-            {"i":27,"at":270,"actor":"network","kind":"observation","cause":26,"what":"sent","from":"node-3","conn":7,"channel":"bus","to":"operator","len":3,"digest":"a \"text\"\n","bus":{"type":"fail","current_epoch":7,"config_epoch":7,"paused":true,"forced":true,"offset":7,"claim":{"id":"a \"text\"\n","flags":3,"of":"a \"text\"\n","slots":[[3,3]],"ok":false},"about":"a \"text\"\n","gossip":[["a \"text\"\n",3]]}}
+            {"i":27,"at":270,"actor":"network","kind":"observation","cause":26,"what":"sent","from":"node-3","conn":7,"channel":"bus","to":"operator","len":3,"digest":"a \"text\"\n","bus":{"type":"fail","current_epoch":7,"config_epoch":7,"paused":true,"forced":true,"offset":7,"claim":{"id":"a \"text\"\n","flags":3,"of":"a \"text\"\n","slots":[[3,3]],"ok":false},"about":"a \"text\"\n","gossip":[["a \"text\"\n",3]],"published":["a \"text\"\n","a \"text\"\n"]}}
             {"i":28,"at":280,"actor":"network","kind":"observation","cause":27,"what":"closed","from":"node-3","conn":7,"how":"half-closed"}
             {"i":29,"at":290,"actor":"network","kind":"observation","cause":28,"what":"log","line":"a \"text\"\n"}
             {"i":30,"at":300,"actor":"network","kind":"observation","cause":29,"what":"exited","status":"a \"text\"\n"}
@@ -311,10 +313,11 @@ fn the_format_is_these_bytes() {
             {"i":42,"at":420,"actor":"network","kind":"observation","cause":41,"what":"complete","sequence":7,"outcome":{"info":"a \"text\"\n"},"node":null}
             {"i":43,"at":430,"actor":"network","kind":"observation","cause":42,"what":"redirect","node":3,"slot":3,"to":3,"ask":true}
             {"i":44,"at":440,"actor":"network","kind":"observation","cause":43,"what":"out_of_step","node":3,"detail":"a \"text\"\n"}
-            {"i":45,"at":450,"actor":"network","kind":"observation","cause":44,"what":"probe","node":3,"state":"unknown","rows":[{"member":"node-3","role":"primary","epoch":7,"slots":[[0,3]],"doubt":"pfail"},{"member":"a \"text\"\n","role":"replica","of":"a \"text\"\n"}],"gone":["a \"text\"\n"]}
-            {"i":46,"at":460,"actor":"network","kind":"observation","cause":45,"what":"account","node":3,"topic":"slots","said":[null,7,"a \"text\"\n"]}
-            {"i":47,"at":470,"actor":"network","kind":"verdict","cause":46,"what":"verdict","invariant":"a \"text\"\n","verdict":"a \"text\"\n","detail":"a \"text\"\n"}
-            {"i":48,"at":480,"actor":"network","kind":"observation","cause":47,"what":"stranger_got","fault":3,"node":3,"bus":true,"text":"a \"text\"\n"}
+            {"i":45,"at":450,"actor":"network","kind":"observation","cause":44,"what":"pushed","node":3,"push":["a \"text\"\n","a \"text\"\n"]}
+            {"i":46,"at":460,"actor":"network","kind":"observation","cause":45,"what":"probe","node":3,"state":"unknown","rows":[{"member":"node-3","role":"primary","epoch":7,"slots":[[0,3]],"doubt":"pfail"},{"member":"a \"text\"\n","role":"replica","of":"a \"text\"\n"}],"gone":["a \"text\"\n"]}
+            {"i":47,"at":470,"actor":"network","kind":"observation","cause":46,"what":"account","node":3,"topic":"slots","said":[null,7,"a \"text\"\n"]}
+            {"i":48,"at":480,"actor":"network","kind":"verdict","cause":47,"what":"verdict","invariant":"a \"text\"\n","verdict":"a \"text\"\n","detail":"a \"text\"\n"}
+            {"i":49,"at":490,"actor":"network","kind":"observation","cause":48,"what":"stranger_got","fault":3,"node":3,"bus":true,"text":"a \"text\"\n"}
         "#]],
     );
 }
@@ -344,7 +347,7 @@ fn what_was_pushed_is_read_and_the_digest_is_the_one_of_the_bytes() {
     let log = sink.bytes();
     assert_eq!(log, log_of(&events));
     assert_eq!((summary.events, summary.bytes), (events.len() as u64, log.len() as u64));
-    check(&summary.sha256, expect!["240d4e65b4e752c11e6d4c004a06a7b9ec3ad3c5f54bfe2385c52a4545de6702"]);
+    check(&summary.sha256, expect!["5bb42f13a38e1a124af5573dcf619153a0ae7d29eaa42e6df7a0f07a607630e7"]);
     let reader = LogReader::new(&log[..]).expect("a log");
     assert_eq!(reader.header(), &header());
     assert_eq!(reader.map(|event| event.expect("an event")).collect::<Vec<_>>(), events);
@@ -395,10 +398,10 @@ fn a_line_that_a_crash_cut_off_is_left_out_and_told() {
     check(
         &[read(&log), read(&log[..last]), read(&log[..last - 1]), read(&log[..last - 80])].join("\n"),
         expect![[r#"
-            49 events, truncated: false, error: none
-            49 events, truncated: false, error: none
-            48 events, truncated: true, error: none
-            48 events, truncated: true, error: none"#]],
+            50 events, truncated: false, error: none
+            50 events, truncated: false, error: none
+            49 events, truncated: true, error: none
+            49 events, truncated: true, error: none"#]],
     );
 }
 
@@ -448,11 +451,11 @@ fn what_is_no_log_is_refused_by_name() {
             9 events, truncated: false, error: line 11 of the event log: time goes back from 80 ns to 79 ns
             9 events, truncated: false, error: line 11 of the event log: event 9 names event 9 as its cause
             0 events, truncated: false, error: line 2 of the event log: the kind of event 0 does not fit what happened
-            9 events, truncated: false, error: line 11 of the event log is no event: unknown variant `sleep`, expected one of `latency`, `held`, `picked`, `gap`, `ruled`, `split`, `order`, `phase`, `start`, `wake`, `deliver`, `link`, `signal`, `pause`, `rule`, `guest_start`, `timer`, `fault`, `heal`, `stranger_got`, `operation`, `guest_wrote`, `tell`, `dial`, `listen`, `sent`, `closed`, `log`, `exited`, `guest_program`, `output`, `guest_ended`, `child`, `file`, `saved`, `livelock`, `deadlock`, `reply`, `operation_ended`, `invoke`, `complete`, `redirect`, `out_of_step`, `probe`, `account`, `verdict` at column 74
+            9 events, truncated: false, error: line 11 of the event log is no event: unknown variant `sleep`, expected one of `latency`, `held`, `picked`, `gap`, `ruled`, `split`, `order`, `phase`, `start`, `wake`, `deliver`, `link`, `signal`, `pause`, `rule`, `guest_start`, `timer`, `fault`, `heal`, `stranger_got`, `operation`, `guest_wrote`, `tell`, `dial`, `listen`, `sent`, `closed`, `log`, `exited`, `guest_program`, `output`, `guest_ended`, `child`, `file`, `saved`, `livelock`, `deadlock`, `reply`, `operation_ended`, `invoke`, `complete`, `redirect`, `out_of_step`, `pushed`, `probe`, `account`, `verdict` at column 74
             0 events, truncated: false, error: line 2 of the event log is no event: `node-0` names no participant at column 30
             5 events, truncated: false, error: line 7 of the event log is no event: EOF while parsing a value at column 0
             5 events, truncated: false, error: line 7 of the event log is no event: invalid type: sequence, expected struct Event at column 0
-            48 events, truncated: false, error: line 50 of the event log is not UTF-8"#]],
+            49 events, truncated: false, error: line 51 of the event log is not UTF-8"#]],
     );
 }
 

@@ -129,12 +129,22 @@ lies! {
     SwallowReply "swallow_reply";
     /// A reply to a client is given twice.
     DoubleReply "double_reply";
+    /// A message of a channel is kept from a subscriber.
+    SwallowMessage "swallow_message";
+    /// A message of a channel is told a subscriber twice.
+    DoubleMessage "double_message";
+    /// A message of a channel is not sent on the bus.
+    SwallowPublish "swallow_publish";
+    /// Who loses a slot does not say so to those who have subscribed in it.
+    SwallowUnsubscribe "swallow_unsubscribe";
     /// `CLUSTER INFO` has a shard less.
     SizeLie "size_lie";
     /// `CLUSTER SLOTS` ends the first shard's slots one earlier.
     SlotsLie "slots_lie";
     /// `CLUSTER NODES` ends the first shard's slots one earlier.
     NodesLie "nodes_lie";
+    /// `CLUSTER NODES` holds a replica for failed.
+    FailKept "fail_kept";
     /// `CLUSTER MYID` is another.
     IdLie "id_lie";
 }

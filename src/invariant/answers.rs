@@ -132,8 +132,10 @@ const LISTENING: [&str; 5] = ["CLIENT", "SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE",
 /// Whether clients ask anything of these names.
 fn says_any(evidence: &Evidence, names: &[&str]) -> bool {
     let is_one = |command: &Vec<String>| names.iter().any(|name| command[0].eq_ignore_ascii_case(name));
+    // Who subscribes and does nothing else has connections of his own for it.
+    let is_apart = |commands: &[Vec<String>]| commands.len() == 1 && model::is_of_channel(&commands[0]);
     let calls = evidence.history.iter().filter_map(|entry| match &entry.request {
-        Request::Call { commands, .. } => Some(commands),
+        Request::Call { commands, .. } => Some(commands).filter(|commands| !is_apart(commands)),
         Request::Set { .. } | Request::Get { .. } => None,
     });
     calls.flatten().any(is_one)

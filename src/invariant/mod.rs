@@ -8,6 +8,7 @@ pub mod answers;
 pub mod attached_replicas;
 pub mod availability;
 pub mod candidates;
+pub mod channels;
 pub mod cluster_state;
 pub mod config_epochs;
 pub mod convergence_time;
@@ -128,6 +129,7 @@ pub static CATALOGUE: &[Invariant] = &[
     replies::INVARIANT,
     promises::INVARIANT,
     answers::INVARIANT,
+    channels::INVARIANT,
     availability::INVARIANT,
     single_owner::INVARIANT,
     views_agree::INVARIANT,

@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 
 use super::Rule;
 use super::kind::{
-    big, bitmaps, blocking, cardinalities, counters, expiry, fields, hashes, keys, lists, objects, promises,
-    scans, scripts, sets, sorted_sets, streams, strings, transactions, users,
+    big, bitmaps, blocking, cardinalities, channels, counters, expiry, fields, hashes, keys, lists, objects,
+    promises, scans, scripts, sets, sorted_sets, streams, strings, transactions, users,
 };
 use crate::rng::Stream;
 
@@ -35,10 +35,12 @@ pub struct Pick<'a> {
     pub token: &'a str,
     /// How many cells a kind has.
     pub cells: u64,
+    /// Whether this client may subscribe: few may, as every message goes to all who did.
+    pub may_listen: bool,
 }
 
 /// Every kind.
-pub static KINDS: [Kind; 20] = [
+pub static KINDS: [Kind; 21] = [
     strings::KIND,
     counters::KIND,
     keys::KIND,
@@ -59,6 +61,7 @@ pub static KINDS: [Kind; 20] = [
     promises::KIND,
     users::KIND,
     big::KIND,
+    channels::KIND,
 ];
 
 /// The kind with this name.

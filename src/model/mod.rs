@@ -19,7 +19,8 @@ pub use catalogue::{Go, KINDS, Kind, Pick, kind_named, rule};
 pub use kind::streams::Stream as StreamValue;
 pub use state::{Cells, Deadline, Item, State, Value};
 pub use step::{
-    Asker, begin, call, cell_of, end, is_of_key, is_refusal, key_of, key_of_all, sent_of, step, waits,
+    Asker, begin, call, cell_of, end, is_of_channel, is_of_key, is_refusal, key_of, key_of_all, sent_of,
+    step, waits,
 };
 
 use crate::history::Reply;

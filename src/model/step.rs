@@ -1,6 +1,6 @@
 //! One command put to what a cell holds, and what may be there afterwards.
 
-use super::kind::{blocking, fields};
+use super::kind::{blocking, channels, fields};
 use super::state::Broken;
 use super::{Cells, Clock, Expected, Run, Sent, State, Stop, rule};
 use crate::history::Reply;
@@ -191,12 +191,17 @@ pub fn key_of(command: &[String]) -> &str {
         Some("XREAD" | "XREADGROUP") => after(command, "STREAMS"),
         Some(
             "FUNCTION" | "SCRIPT" | "WAIT" | "WAITAOF" | "CLUSTER" | "CONFIG" | "INFO" | "SCAN" | "FLUSHALL"
-            | "FLUSHDB" | "PUBLISH" | "DEBUG" | "ACL" | "ECHO" | "PING" | "KEYS" | "AUTH" | "RANDOMKEY"
-            | "MULTI" | "EXEC",
+            | "FLUSHDB" | "PUBLISH" | "SUBSCRIBE" | "DEBUG" | "ACL" | "ECHO" | "PING" | "KEYS" | "AUTH"
+            | "RANDOMKEY" | "MULTI" | "EXEC",
         ) => return "",
         _ => 1,
     };
     command.get(place).map_or("", String::as_str)
+}
+
+/// Whether a command is about a channel, so that no key is touched.
+pub fn is_of_channel(command: &[String]) -> bool {
+    channels::is_of_channel(command)
 }
 
 /// Whether a command is about a key.

@@ -145,13 +145,16 @@ fn workload(seed: u64, works_s: f64) -> Workload {
     }
 }
 
+/// The kind of commands that is not drawn: each of its messages goes to all who listen, so that it is a run's whole load.
+const BY_HAND: &str = "channels";
+
 /// What clients say beside `SET` and `GET`: half of the seeds nothing, the others some of all kinds.
 fn mix(seed: u64) -> BTreeMap<String, u64> {
     let mut stream = stream(seed, "mix");
     if stream.chance(1, 2) {
         return BTreeMap::new();
     }
-    let drawn = KINDS.iter().filter_map(|kind| {
+    let drawn = KINDS.iter().filter(|kind| kind.name != BY_HAND).filter_map(|kind| {
         let weight = stream.range(1..=5);
         stream.chance(1, 2).then(|| (kind.name.to_owned(), weight))
     });

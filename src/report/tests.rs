@@ -112,6 +112,7 @@ fn a_run_that_passed_is_summed_up() {
             ✓ Replies: 0 replies explained by the order of execution, 2 not followed
             ✓ Promises: nobody waited for replicas
             ✓ Answers: clients were sent elsewhere in 0 ways, all of them right
+            ✓ Channels: nobody used a channel
             ✓ Single Owner: No slot has two owners
             ✓ Views Agree: 6 nodes agree
             ✓ Cluster State: 0 long views fit their states
@@ -277,6 +278,12 @@ fn the_json_report_has_every_measured_value() {
                   "statement": "each question of a client is answered once, by a node that has the slot or sends the client to one that can have it",
                   "verdict": "holds",
                   "detail": "clients were sent elsewhere in 0 ways, all of them right"
+                },
+                "channels": {
+                  "title": "Channels",
+                  "statement": "what is published is told once, and in order, to each subscriber that it can reach",
+                  "verdict": "holds",
+                  "detail": "nobody used a channel"
                 },
                 "single_owner": {
                   "title": "Single Owner",

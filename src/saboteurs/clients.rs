@@ -101,6 +101,14 @@ workload: {duration: 4}",
 workload: {duration: 4}",
     },
     Saboteur {
+        name: "fail-never-undone",
+        about: "a primary holds a replica for failed that it hears",
+        catches: &["fail_undone"],
+        body: "chaos:
+  - {type: sabotage, lie: fail_kept, node: 1, at: 1}
+workload: {duration: 14}",
+    },
+    Saboteur {
         name: "moved-to-the-wrong-node",
         about: "a primary sends clients to one that never had their slot",
         catches: &["answers"],
@@ -131,5 +139,39 @@ workload: {duration: 12, rate: 50}",
         body: "chaos:
   - {type: sabotage, lie: double_reply, node: 1, at: 2}
 workload: {duration: 6, rate: 50}",
+    },
+    Saboteur {
+        name: "message-lost-on-the-bus",
+        about: "a primary does not pass on what is published there",
+        catches: &["channels"],
+        body: "chaos:
+  - {type: sabotage, lie: swallow_publish, node: 1, at: 2}
+workload: {duration: 8, rate: 100, mix: {channels: 1}}",
+    },
+    Saboteur {
+        name: "message-lost",
+        about: "subscribers of a primary are not told what is published",
+        catches: &["channels"],
+        body: "chaos:
+  - {type: sabotage, lie: swallow_message, node: 1, at: 2}
+workload: {duration: 8, rate: 100, mix: {channels: 1}}",
+    },
+    Saboteur {
+        name: "message-twice",
+        about: "subscribers of a primary are told twice what is published",
+        catches: &["channels"],
+        body: "chaos:
+  - {type: sabotage, lie: double_message, node: 1, at: 2}
+workload: {duration: 8, rate: 100, protocol: 3, mix: {channels: 1}}",
+    },
+    Saboteur {
+        name: "unsubscribed-untold",
+        about: "a primary does not tell subscribers that the slot of their channel has moved",
+        catches: &["channels"],
+        body: "chaos:
+  - {type: sabotage, lie: swallow_unsubscribe, node: 1, at: 1}
+operations:
+  - {type: reshard, from: 1, to: 2, slots: [2447], delay: 4}
+workload: {duration: 8, rate: 100, mix: {channels: 1}}",
     },
 ];

@@ -56,11 +56,12 @@ workload: {duration: 6, keys: 10, pattern: read_heavy, rate: 200}",
 workload: {duration: 5}",
     },
     Saboteur {
-        name: "replica-moved",
-        about: "a replica is moved to another shard",
+        name: "replica-locked-out",
+        about: "a primary lets its replica copy nothing any more",
         catches: &["replica_sync"],
         body: "operations:
-  - {type: command, node: 2, args: [CLUSTER, REPLICATE, '{node-3}'], delay: 4}
+  - {type: command, node: 1, args: [ACL, SETUSER, default, -psync, -sync], delay: 4}
+  - {type: command, node: 1, args: [CLIENT, KILL, TYPE, replica], delay: 0.5}
 workload: {duration: 6}",
     },
     Saboteur {

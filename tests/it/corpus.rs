@@ -40,6 +40,7 @@ const BY_SABOTEURS: &[&str] = &[
     "cluster_state",
     "duties",
     "promises",
+    "channels",
     "replica_migration",
     "security",
 ];

@@ -16,11 +16,11 @@ workload:
   reconnect: 30
   mix: {plain: 2, strings: 1, counters: 1, keys: 1, expiry: 1, lists: 1, hashes: 1, sets: 1, sorted_sets: 1, bitmaps: 1,
         cardinalities: 1, streams: 1, transactions: 3, scripts: 1, blocking: 2, scans: 2, fields: 2, objects: 1,
-        promises: 2, users: 1, big: 1}
+        promises: 2, users: 1, big: 1, channels: 2}
 ";
 
 /// One word of each kind that no other one has.
-const WORDS: [&str; 13] = [
+const WORDS: [&str; 14] = [
     "EXEC",
     "FCALL",
     "BLPOP",
@@ -34,6 +34,7 @@ const WORDS: [&str; 13] = [
     "WAIT",
     "AUTH",
     "BLMOVE",
+    "SPUBLISH",
 ];
 
 /// How many replies were explained, by the report.
@@ -106,5 +107,27 @@ workload:
         "{\"replied\":[{\"int\":1},{\"text\":\"1\"}]}",
     ] {
         assert!(ran.log().contains(told), "nobody was told {told}");
+    }
+}
+
+/// Subscribers at every node, and a slot of a channel that moves.
+const CHANNELS: &str = "scenario: {name: channels, seed: 1}
+operations:
+  - {type: reshard, from: 1, to: 2, slots: [2447], delay: 4}
+workload: {duration: 8, rate: 100, mix: {channels: 1}, protocol: VERSION}
+";
+
+#[test]
+fn subscribers_are_told_everything_once_and_that_their_slot_moved_on_every_server() {
+    for (server, version) in all_servers().into_iter().zip(["2", "3"].into_iter().cycle()) {
+        let ran = run(&plan(&CHANNELS.replace("VERSION", version)), &server);
+        assert!(matches!(ran.report.status, Status::Passed), "{:?}", ran.report.validations);
+        let detail = ran.validation("channels").verdict.detail().to_owned();
+        assert!(detail.contains("told to subscribers") && !detail.contains(" 0 could be missed"), "{detail}");
+        for push in
+            ["\"message\",\"news:0\"", "\"smessage\",\"shard:1\"", "\"sunsubscribe\",\"shard:0\"", "\"pong\""]
+        {
+            assert!(ran.log().contains(&format!("\"push\":[{push}")), "nobody was told {push}");
+        }
     }
 }

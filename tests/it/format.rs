@@ -211,6 +211,7 @@ fn the_kept_log_of_format_1_is_read_whole() {
         "saved",
         "redirect",
         "out_of_step",
+        "pushed",
         "stranger_got",
     ]
     .into_iter()

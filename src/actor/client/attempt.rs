@@ -31,6 +31,9 @@ const PAUSE_MS: u64 = 10;
 /// The longest pause.
 const PAUSE_MS_MAX: u64 = 500;
 
+/// Commands that subscribe.
+const LISTENING: [&str; 2] = ["SUBSCRIBE", "SSUBSCRIBE"];
+
 /// How long a client waits.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
@@ -121,6 +124,13 @@ impl Operation {
         !commands
             .iter()
             .any(|command| command.first().is_some_and(|name| name.eq_ignore_ascii_case("PFCOUNT")))
+    }
+
+    /// Whether it subscribes, for which a client has connections of their own.
+    pub fn listens(&self) -> bool {
+        let commands = self.request.commands();
+        let name = commands.first().and_then(|command| command.first());
+        name.is_some_and(|name| LISTENING.iter().any(|listening| name.eq_ignore_ascii_case(listening)))
     }
 
     /// Counts an attempt at `node`, whose last command is asked under `tag`, and says until when it may take; nothing if there may

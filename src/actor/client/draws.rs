@@ -17,6 +17,9 @@ use crate::time::SimDuration;
 /// How many cells of each kind there are at most, so that clients meet in them.
 const CELLS_MAX: u64 = 12;
 
+/// How many clients subscribe at most.
+const LISTENERS_MAX: u16 = 6;
+
 /// All that is random about one client.
 #[derive(Debug)]
 pub struct Draws {
@@ -68,10 +71,19 @@ impl Draws {
             let Some(kind) = self.draw_kind() else { return self.draw_plain(sequence) };
             let token = format!("c{}:{sequence}", self.client.0);
             let cells = self.workload.keys.clamp(1, CELLS_MAX);
-            self.next.extend((kind.draw)(&mut Pick { stream: &mut self.of_mix, token: &token, cells }));
+            let may_listen = self.client.0 <= LISTENERS_MAX;
+            let mut pick = Pick { stream: &mut self.of_mix, token: &token, cells, may_listen };
+            self.next.extend((kind.draw)(&mut pick));
         }
         let commands = self.next.pop_front().expect("a kind draws one go at least");
-        Request::Call { key: model::key_of_all(&commands).to_owned(), commands }
+        let key = match model::key_of_all(&commands) {
+            // It belongs to no slot: its number spreads it over the nodes.
+            "" if commands.iter().any(|command| model::is_of_channel(command)) => {
+                format!("c{}:{sequence}", self.client.0)
+            }
+            key => key.to_owned(),
+        };
+        Request::Call { key, commands }
     }
 
     /// The kind of the next command; nothing for a plain `GET` or `SET`.

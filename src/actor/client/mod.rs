@@ -6,15 +6,17 @@
 
 mod attempt;
 mod draws;
+mod ears;
 mod route;
 mod script;
 mod slot_owners;
 
 use self::attempt::{Operation, Patience, State, Step};
 use self::draws::Draws;
+use self::ears::Ears;
 use self::route::Route;
 use self::script::Script;
-use super::message::{ClientMessage, DirectorMessage, Message};
+use super::message::{Arrived, ClientMessage, DirectorMessage, Message};
 use super::session::{Answer, Sessions};
 use super::{Actor, Out};
 use crate::event::Body;
@@ -33,6 +35,7 @@ pub struct Client {
     /// What is done instead of what is drawn.
     script: Option<Script>,
     sessions: Sessions,
+    ears: Ears,
     route: Route,
     /// Operations invoked so far.
     sequence: u64,
@@ -57,6 +60,8 @@ enum Phase {
     Idle,
     Working,
     Stopping,
+    /// Nothing more is asked; it hears out what it has subscribed to.
+    Listening,
     Done,
 }
 
@@ -71,6 +76,7 @@ impl Client {
             draws: Draws::new(id, plan, recorded)?,
             script: plan.workload.as_ref().and_then(|workload| Script::of(id, workload)),
             sessions: Sessions::new(me).with_password(plan.cluster.password()),
+            ears: Ears::new(me, plan.cluster.password()),
             route: Route::laid_out(&plan.cluster),
             sequence: 0,
             tags: 0,
@@ -140,7 +146,7 @@ impl Client {
         match self.phase {
             Phase::Working => true,
             Phase::Stopping => self.script.as_ref().is_some_and(|script| !script.is_over()),
-            Phase::Idle | Phase::Done => false,
+            Phase::Idle | Phase::Listening | Phase::Done => false,
         }
     }
 
@@ -155,6 +161,7 @@ impl Client {
         out.note(Body::Complete { sequence: operation.sequence, outcome, node: operation.answered });
         if self.reconnect.is_some_and(|every| operation.sequence.is_multiple_of(every)) {
             self.sessions.close_all(out);
+            self.ears.sessions.close_all(out);
         }
         if self.phase == Phase::Stopping && !self.may_ask() {
             self.finish(out);
@@ -164,18 +171,29 @@ impl Client {
     }
 
     fn stop(&mut self, out: &mut Out) {
-        if self.phase == Phase::Done {
-            return;
+        match self.phase {
+            Phase::Done => return,
+            Phase::Listening => return self.hear_out(out),
+            Phase::Idle | Phase::Working | Phase::Stopping => self.phase = Phase::Stopping,
         }
-        self.phase = Phase::Stopping;
         if self.open.is_none() && !self.may_ask() {
             self.finish(out);
         }
     }
 
     fn finish(&mut self, out: &mut Out) {
-        self.phase = Phase::Done;
+        self.phase = Phase::Listening;
         self.sessions.close_all(out);
+        self.hear_out(out);
+    }
+
+    /// Waits for what is under way to what it has subscribed to, if anything, and for an answer behind it.
+    fn hear_out(&mut self, out: &mut Out) {
+        if let Some(pause) = self.ears.hear_out(&mut self.tags, out) {
+            return self.tell_self(pause, ClientMessage::Stop, out);
+        }
+        self.phase = Phase::Done;
+        self.ears.sessions.close_all(out);
         out.send(ActorId::Director, Message::Director(DirectorMessage::ClientDone));
     }
 
@@ -189,7 +207,8 @@ impl Client {
     }
 
     fn attempt(&mut self, now: SimTime, node: NodeId, asking: bool, out: &mut Out) {
-        self.greet(node, out);
+        let listens = self.open.as_ref().is_some_and(Operation::listens);
+        self.greet(node, listens, out);
         let before = self.tag();
         let operation = self.open.as_mut().expect("an open operation is tried");
         let first = self.tags + 1;
@@ -199,23 +218,23 @@ impl Client {
         };
         if asking {
             // Nobody waits for its answer: what the command gets tells it all.
-            self.sessions.ask(node, &["ASKING"], before, out);
+            voice(listens, &mut self.sessions, &mut self.ears).ask(node, &["ASKING"], before, out);
         }
         let asks = (first..).zip(operation.request.commands()).collect::<Vec<_>>();
-        self.sessions.ask_all(node, &asks, out);
+        voice(listens, &mut self.sessions, &mut self.ears).ask_all(node, &asks, out);
         self.set_alarm(now, until, out);
     }
 
     /// Says on a connection that is to be made which version of the protocol it speaks, and that a replica may answer.
-    fn greet(&mut self, node: NodeId, out: &mut Out) {
-        if self.sessions.has(node) {
+    fn greet(&mut self, node: NodeId, listens: bool, out: &mut Out) {
+        if voice(listens, &mut self.sessions, &mut self.ears).has(node) {
             return;
         }
         let hello = self.speaks_third.then_some(&["HELLO", "3"][..]);
         let replicas_too = self.pinned.map(|_| &["READONLY"][..]);
         for command in [hello, replicas_too].into_iter().flatten() {
             let tag = self.tag();
-            self.sessions.ask(node, command, tag, out);
+            voice(listens, &mut self.sessions, &mut self.ears).ask(node, command, tag, out);
         }
     }
 
@@ -231,7 +250,8 @@ impl Client {
         self.alarm = self.alarm.filter(|alarm| *alarm > now);
         match self.open.as_ref().map(|operation| operation.state) {
             Some(State::Asked { node, until, .. }) if now >= until => {
-                let answers = self.sessions.drop_connection(node, out);
+                let listens = self.open.as_ref().is_some_and(Operation::listens);
+                let answers = voice(listens, &mut self.sessions, &mut self.ears).drop_connection(node, out);
                 self.answered(now, answers, out);
             }
             Some(State::Asked { until, .. }) => self.set_alarm(now, until, out),
@@ -260,9 +280,30 @@ impl Client {
                 {
                     open.before_last(answer.result);
                 }
+                _ if self.ears.has_asked(answer.tag) => self.heard_out(&answer, out),
                 _ => self.route.answered(&answer),
             }
         }
+    }
+
+    /// The last question of all was answered: what was said before it has arrived.
+    fn heard_out(&self, answer: &Answer, out: &mut Out) {
+        if answer.is_reply() {
+            out.note(Body::Pushed { node: answer.node, push: vec![ears::HEARD_OUT.to_owned()] });
+        }
+    }
+
+    fn arrived(&mut self, now: SimTime, arrived: Arrived, out: &mut Out) {
+        let listens = ears::is_heard(arrived.handle);
+        let sessions = voice(listens, &mut self.sessions, &mut self.ears);
+        let answers = sessions.arrived(arrived, out);
+        for (node, push) in sessions.take_pushes() {
+            out.note(Body::Pushed { node, push });
+        }
+        for (node, detail) in sessions.take_out_of_step() {
+            self.note(Body::OutOfStep { node, detail }, out);
+        }
+        self.answered(now, answers, out);
     }
 
     fn step(&mut self, now: SimTime, answer: Answer, out: &mut Out) {
@@ -322,7 +363,7 @@ impl Client {
 
     /// Asks some node for the owners of all slots, unless that was done a moment ago.
     fn refresh(&mut self, now: SimTime, out: &mut Out) {
-        if self.phase == Phase::Done || !self.route.refresh_due(now) {
+        if matches!(self.phase, Phase::Listening | Phase::Done) || !self.route.refresh_due(now) {
             return;
         }
         if let Some(node) = self.route.silent() {
@@ -331,7 +372,7 @@ impl Client {
         }
         let tag = self.tag();
         let node = self.route.refresh(now, tag, &mut self.draws, out);
-        self.greet(node, out);
+        self.greet(node, false, out);
         self.sessions.ask(node, &["CLUSTER", "SLOTS"], tag, out);
     }
 
@@ -345,6 +386,11 @@ impl Client {
     }
 }
 
+/// The connections over which it asks: those with which it listens, or the others.
+fn voice<'a>(listens: bool, sessions: &'a mut Sessions, ears: &'a mut Ears) -> &'a mut Sessions {
+    if listens { &mut ears.sessions } else { sessions }
+}
+
 /// The node that a client asks first if it has one of its own.
 fn own_node(client: ClientId, plan: &Plan) -> NodeId {
     NodeId((client.0 - 1) % plan.cluster.node_count() + 1)
@@ -354,13 +400,7 @@ impl Actor for Client {
     fn handle(&mut self, now: SimTime, message: Message, out: &mut Out) {
         match message {
             Message::Client(message) => self.told(now, message, out),
-            Message::Arrived(arrived) => {
-                let answers = self.sessions.arrived(arrived, out);
-                for (node, detail) in self.sessions.take_out_of_step() {
-                    self.note(Body::OutOfStep { node, detail }, out);
-                }
-                self.answered(now, answers, out);
-            }
+            Message::Arrived(arrived) => self.arrived(now, arrived, out),
             other => panic!("a client was told {other:?}"),
         }
     }

@@ -300,7 +300,9 @@ fn a_run_without_findings_is_unknown() {
             "reads",
             "replies",
             "promises",
+            "channels",
             "cluster_state",
+            "formation",
             "no_crash",
             "no_livelock",
             "no_deadlock"

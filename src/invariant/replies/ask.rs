@@ -81,6 +81,9 @@ fn ask<'e>(evidence: &'e Evidence, entry: &'e Entry) -> Option<Ask<'e>> {
         Some(Outcome::Info(_)) | None => None,
     };
     let commands = commands(&entry.request);
+    if commands.iter().any(|command| model::is_of_channel(command)) {
+        return None;
+    }
     let only_reads = commands.iter().all(|command| model::sent_of(command) == Some(Sent::Nothing));
     let execution = evidence.chronicle.executions.of(entry.client, entry.sequence);
     let (from, to) = match execution {
@@ -149,7 +152,11 @@ fn commands(request: &Request) -> Vec<Cow<'_, [String]>> {
 impl Ask<'_> {
     /// What of it is executed in one go each.
     fn parts(self) -> Vec<Self> {
-        let waits = matches!(&self.commands[..], [command] if model::waits(command));
+        // One that was refused, at once or after it had waited, was never served.
+        let refused =
+            |told: &[Reply]| matches!(told, [reply] if reply.error_code().is_some_and(model::is_refusal));
+        let is_refused = self.told.as_deref().is_some_and(refused);
+        let waits = !is_refused && matches!(&self.commands[..], [command] if model::waits(command));
         if !waits || self.told.is_none() && self.to.is_none() {
             return vec![self];
         }

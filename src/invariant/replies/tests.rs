@@ -236,3 +236,17 @@ fn a_key_that_is_drawn_is_one_that_somebody_wrote() {
     drew(&mut told, 3, "other");
     told.is_broken("\"other\" that nobody wrote");
 }
+
+#[test]
+fn a_blocking_pop_that_was_refused_was_not_served() {
+    let refused = |error: &str| {
+        let mut run = Told::new();
+        run.ask(1, (1, 1), "RPUSH q a", Some(Reply::Int(1)));
+        run.ask(1, (2, 2), "BLPOP q 1", Some(Reply::Error(error.to_owned())));
+        run.ask(1, (3, 3), "LPOP q", Some(Reply::Text("a".to_owned())));
+        run
+    };
+    let run = refused("NOREPLICAS Not enough good replicas to write.");
+    assert_eq!(run.verdict().name(), "holds", "{:?}", run.verdict());
+    refused("UNBLOCKED force unblock").is_broken("BLPOP q 1");
+}

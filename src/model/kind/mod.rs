@@ -4,6 +4,7 @@ pub mod big;
 pub mod bitmaps;
 pub mod blocking;
 pub mod cardinalities;
+pub mod channels;
 pub mod counters;
 pub mod expiry;
 pub mod fields;

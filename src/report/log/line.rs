@@ -110,6 +110,7 @@ fn seen(body: &Body) -> String {
             format!("{node} says of slot {slot}: {what} {to}")
         }
         Body::OutOfStep { node, detail } => format!("{node}: {detail}"),
+        Body::Pushed { node, push } => format!("{node}: {}", push.join(" ")),
         Body::Probe { node, state, rows, gone } => format!("{node}: {}", view(*state, rows, gone)),
         Body::Account { node, topic, said } => account(*node, *topic, said),
         Body::Verdict { invariant, verdict, detail } => format!("{invariant} {verdict}: {detail}"),

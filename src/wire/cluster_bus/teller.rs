@@ -5,8 +5,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{FULL_HEADER_BYTES, NodeFlags, NodeName, summarise, type_of};
-use crate::event::{BusSummary, Claim, Gossiped};
+use super::{FULL_HEADER_BYTES, LIGHT_HEADER_BYTES, NodeFlags, NodeName, summarise, type_of};
+use crate::event::{BusSummary, Claim, Gossiped, MessageType, Published};
 use crate::wire::SlotMap;
 
 /// Where a full header's fields stand (`clusterMsg`).
@@ -24,6 +24,9 @@ const GOSSIPS: std::ops::RangeInclusive<u16> = 0..=2;
 /// Types that name a node, and where its id stands in their payload: FAIL and UPDATE.
 const NAMES: [(u16, usize); 2] = [(3, 0), (7, 8)];
 
+/// How much of a channel and its message is told.
+const PUBLISHED_BYTES_MAX: usize = 256;
+
 /// Remembers what a process said of itself last, and whom it ever doubted.
 #[derive(Debug, Default)]
 pub struct Teller {
@@ -38,6 +41,10 @@ impl Teller {
     pub fn tell(&mut self, bytes: &[u8]) -> Option<BusSummary> {
         let mut summary = summarise(bytes)?;
         let (r#type, light) = type_of(bytes)?;
+        if [MessageType::PUBLISH, MessageType::PUBLISHSHARD].contains(&r#type) {
+            let header = if light { LIGHT_HEADER_BYTES } else { FULL_HEADER_BYTES };
+            summary.published = bytes.get(header..).and_then(published).map(Box::new);
+        }
         if !light && bytes.len() >= FULL_HEADER_BYTES {
             summary.offset = self.offset(bytes);
             summary.claim = self.claim(bytes);
@@ -97,6 +104,16 @@ fn claim(header: &[u8]) -> Claim {
     }
 }
 
+/// The message of a channel in a payload, unless it is a long one.
+fn published(payload: &[u8]) -> Option<Published> {
+    let (lengths, text) = payload.split_at_checked(8)?;
+    let length = |at: usize| Some(u32::from_be_bytes(lengths[at..at + 4].try_into().ok()?) as usize);
+    let (channel, message) = text.split_at_checked(length(0)?)?;
+    let is_whole = message.len() == length(4)? && text.len() <= PUBLISHED_BYTES_MAX;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    is_whole.then(|| Published(text(channel), text(message)))
+}
+
 /// The node that a message names in its payload.
 fn named(r#type: u16, message: &[u8]) -> Option<String> {
     let (_, at) = NAMES.into_iter().find(|(of, _)| *of == r#type)?;
@@ -113,7 +130,9 @@ fn u16_at(bytes: &[u8], at: usize) -> u16 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{FullHeader, Gossip, GossipEntry, Head, Message, Payload, Update, encode};
+    use super::super::{
+        FullHeader, Gossip, GossipEntry, Head, Message, Payload, Publication, Update, encode,
+    };
     use super::*;
 
     fn name(letter: u8) -> NodeName {
@@ -181,6 +200,22 @@ mod tests {
             assert_eq!(told, Some("d".repeat(40)));
         }
         assert_eq!(Teller::default().tell(&ping(header(), &[])).and_then(|told| told.about), None);
+    }
+
+    #[test]
+    fn a_message_of_a_channel_is_told_whatever_its_header() {
+        let publication = |channel: &[u8]| Publication { channel: channel.to_vec(), message: b"m".to_vec() };
+        let tell =
+            |message: &Message| Teller::default().tell(&encode(message)).and_then(|told| told.published);
+        let wanted = Some(Box::new(Published("news".to_owned(), "m".to_owned())));
+        let full =
+            Message { head: Head::Full(Box::new(header())), payload: Payload::Publish(publication(b"news")) };
+        assert_eq!(tell(&full), wanted);
+        let light = Head::Light { unused: [[0; 2]; 2] };
+        let payload = Payload::PublishShard(publication(b"news"));
+        assert_eq!(tell(&Message { head: light.clone(), payload }), wanted);
+        let payload = Payload::Publish(publication(&[b'x'; 300]));
+        assert_eq!(tell(&Message { head: light, payload }), None, "a long one");
     }
 
     #[test]

@@ -73,13 +73,13 @@ fn a_summary_says_type_and_epochs_and_light_messages_have_none() {
     check(
         summarise(&raw(6, &[])),
         expect![
-            "Some(BusSummary { type: MessageType(6), current_epoch: Some(7), config_epoch: Some(5), paused: Some(true), forced: Some(true), offset: None, claim: None, about: None, gossip: [] })"
+            "Some(BusSummary { type: MessageType(6), current_epoch: Some(7), config_epoch: Some(5), paused: Some(true), forced: Some(true), offset: None, claim: None, about: None, gossip: [], published: None })"
         ],
     );
     check(
         summarise(&raw_light(10, &[0; 8])),
         expect![
-            "Some(BusSummary { type: MessageType(10), current_epoch: None, config_epoch: None, paused: None, forced: None, offset: None, claim: None, about: None, gossip: [] })"
+            "Some(BusSummary { type: MessageType(10), current_epoch: None, config_epoch: None, paused: None, forced: None, offset: None, claim: None, about: None, gossip: [], published: None })"
         ],
     );
     check(summarise(&raw(11, &[])[..32]).map(|summary| summary.r#type), expect!["None"]);

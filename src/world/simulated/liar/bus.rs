@@ -54,7 +54,8 @@ impl Liar {
             (Lie::SwallowVotes, Payload::FailoverAuthAck)
             | (Lie::SwallowRequests, Payload::FailoverAuthRequest)
             | (Lie::SwallowMfstart, Payload::MfStart)
-            | (Lie::HideDoubts, Payload::Fail(_)) => true,
+            | (Lie::HideDoubts, Payload::Fail(_))
+            | (Lie::SwallowPublish, Payload::Publish(_) | Payload::PublishShard(_)) => true,
             (Lie::Mute, _) => self.about.is_none_or(|about| place.peer == Some(Host::Node(about))),
             _ => false,
         }

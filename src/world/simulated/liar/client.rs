@@ -58,6 +58,9 @@ impl Liar {
         match self.lie {
             Lie::SwallowReply => Some(Vec::new()),
             Lie::DoubleReply => Some([bytes, bytes].concat()),
+            Lie::SwallowMessage if is_unasked(bytes, b"message") => Some(Vec::new()),
+            Lie::DoubleMessage if is_unasked(bytes, b"message") => Some([bytes, bytes].concat()),
+            Lie::SwallowUnsubscribe if is_unasked(bytes, b"sunsubscribe") => Some(Vec::new()),
             _ => None,
         }
     }
@@ -68,6 +71,7 @@ impl Liar {
             Lie::SizeLie => replaced(bytes, b"cluster_size:3", b"cluster_size:2"),
             Lie::SlotsLie => replaced(bytes, b":5460\r\n", b":5459\r\n"),
             Lie::NodesLie => replaced(bytes, b"connected 0-5460", b"connected 0-5459"),
+            Lie::FailKept => fail_kept(bytes),
             Lie::IdLie => {
                 let at = bytes.windows(5).position(|window| window == b"$40\r\n")? + 5;
                 let mut out = bytes.to_vec();
@@ -78,6 +82,25 @@ impl Liar {
             _ => None,
         }
     }
+}
+
+/// Whether bytes begin with what is told unasked and has this word, or one of a shard.
+fn is_unasked(bytes: &[u8], word: &[u8]) -> bool {
+    let is_told = bytes.starts_with(b"*3\r\n") || bytes.starts_with(b">3\r\n");
+    let lines = bytes.get(4..).and_then(|rest| rest.splitn(3, |byte| *byte == b'\n').nth(1));
+    let told = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    is_told && told.is_some_and(|told| told == word || told.strip_prefix(b"s") == Some(word))
+}
+
+/// The first replica's row of `CLUSTER NODES` says that it failed, and is no longer for it: its last `PONG` has fewer digits.
+fn fail_kept(bytes: &[u8]) -> Option<Vec<u8>> {
+    const FLAGS: (&[u8], &[u8]) = (b" slave ", b" slave,fail ");
+    let flags = bytes.windows(FLAGS.0.len()).position(|window| window == FLAGS.0)?;
+    let (before, row) = (&bytes[..flags], &bytes[flags + FLAGS.0.len()..]);
+    let fields: Vec<&[u8]> = row.splitn(4, |byte| *byte == b' ').collect();
+    let &[primary, ping, pong, rest] = fields.as_slice() else { return None };
+    let shorter = pong.get(..pong.len().checked_sub(FLAGS.1.len() - FLAGS.0.len())?)?;
+    Some([before, FLAGS.1, primary, b" ", ping, b" ", shorter, b" ", rest].concat())
 }
 
 /// The words of each of bytes that are whole commands.

@@ -89,6 +89,10 @@ fn a_client_is_answered_something_else() {
     let validator = Place { handle: 9, peer: Some(Host::Validator) };
     let told = Liar::new(Lie::SizeLie, None).sent(validator, b"cluster_size:3\r\n");
     assert_eq!(told, Some(b"cluster_size:2\r\n".to_vec()));
+    let rows = b"b 1.1.1.1:1 slave a 0 1700000000123 1 connected\n";
+    let told = Liar::new(Lie::FailKept, None).sent(validator, rows).expect("it lies");
+    assert_eq!(told, b"b 1.1.1.1:1 slave,fail a 0 17000000 1 connected\n".to_vec());
+    assert_eq!(told.len(), rows.len(), "the reply is as long as it says");
 }
 
 #[test]
