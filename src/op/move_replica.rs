@@ -36,7 +36,7 @@ impl OpKind for MoveReplica {
         Entry::default().with("node", self.node).with("to", self.to)
     }
 
-    // Not drawn yet: no campaign has shown that the judge is silent, which follows replicas that migrate by themselves.
+    // Drawn for seeds of their own alone (`plan::generate::members`).
     fn weight(_: Layout) -> u64 {
         0
     }

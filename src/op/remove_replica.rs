@@ -30,7 +30,7 @@ impl OpKind for RemoveReplica {
         Entry::default().with("node", self.node)
     }
 
-    // Not drawn yet: no campaign has shown that the judge is silent, to which a node that leaves may be half forgotten.
+    // Drawn for seeds of their own alone (`plan::generate::members`).
     fn weight(_: Layout) -> u64 {
         0
     }

@@ -8,6 +8,7 @@ use super::{ALL_SLOTS, OpAction, OpKind, Reshard};
 use crate::id::{NodeId, ShardId};
 use crate::language::target::Target;
 use crate::language::{Entry, Form, Key, Layout, Reader, Renumber, Word, names};
+use crate::rng::Stream;
 
 /// A shard goes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +43,17 @@ impl OpKind for ScaleIn {
     fn write(&self) -> Entry {
         let own = Entry::default().with("shard", self.shard).with("to", self.to);
         own.with("method", self.method.word())
+    }
+
+    // Drawn for seeds of their own alone (`plan::generate::members`).
+    fn weight(_: Layout) -> u64 {
+        0
+    }
+
+    fn draw(stream: &mut Stream, layout: Layout) -> Entry {
+        let shard = stream.range(1..=u64::from(layout.shards));
+        let to = (shard + stream.range(0..=u64::from(layout.shards) - 2)) % u64::from(layout.shards) + 1;
+        Entry::default().with("shard", shard).with("to", to)
     }
 
     fn in_words(&self) -> String {

@@ -58,7 +58,7 @@ impl OpKind for ScaleOut {
         own.with("method", self.method.word())
     }
 
-    // Not drawn yet: no campaign has shown that the judge is silent, which follows replicas that migrate by themselves.
+    // Drawn for seeds of their own alone (`plan::generate::members`).
     fn weight(_: Layout) -> u64 {
         0
     }

@@ -4,6 +4,7 @@
 //! stream per purpose: a new kind of fault moves no cluster size. Each seed switches some kinds of faults off
 //! altogether (swarm testing: Groce and others, ISSTA 2012), because kinds hide each other's bugs.
 
+mod members;
 mod settings;
 mod story;
 
@@ -31,6 +32,7 @@ pub struct Overrides {
 pub fn generate(seed: u64, overrides: Overrides) -> Scenario {
     let mut cluster = cluster(seed, overrides);
     let story = story::draw(seed, overrides, &mut cluster);
+    let story = story.or_else(|| members::draw(seed, &mut cluster));
     let Story { operations, chaos, works_s } = story.unwrap_or_else(|| drawn_apart(seed, cluster.layout()));
     Scenario {
         head: Head { name: name_of_seed(seed), seed: Some(seed) },
@@ -104,13 +106,14 @@ fn cluster(seed: u64, overrides: Overrides) -> Shape {
     ];
     // Where a cluster comes from is seldom what breaks it, and to form one takes a tenth of a campaign.
     let formations = [(1, None), (1, Some(Formation::Preset))];
+    let replicas = overrides.replicas.map_or(replicas, u64::from);
     Shape {
         shards: overrides.shards.map_or(shards, u64::from),
-        replicas: overrides.replicas.map_or(replicas, u64::from),
+        replicas,
         spares: stream(seed, "spares").weighted(&[(4, None), (1, Some(1)), (1, Some(2))]),
         node_timeout_ms: stream(seed, "node timeout").weighted(&timeouts),
         formation: stream(seed, "formation").weighted(&formations),
-        config: settings::settings(seed),
+        config: settings::settings(seed, replicas > 0),
     }
 }
 

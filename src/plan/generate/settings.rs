@@ -25,11 +25,17 @@ const SETTINGS: &[(u64, &str, &[&str])] = &[
     (15, "hz", &["1", "100"]),
     (10, "cluster-slot-stats-enabled", &["yes"]),
     (10, "client-output-buffer-limit", &["replica 256kb 64kb 1"]),
+    (6, "cluster-replica-no-failover", &["yes"]),
+    (8, "min-replicas-to-write", &["1"]),
+    (50, "min-replicas-max-lag", &["1", "3"]),
     (10, "lazyfree-lazy-server-del", &["no"]),
 ];
 
-/// The directives of a seed with their values.
-pub(super) fn settings(seed: u64) -> BTreeMap<String, String> {
+/// What makes sense only where this is set: how old a replica's last word may be, where writes need replicas.
+const ONLY_WITH: (&str, &str) = ("min-replicas-max-lag", "min-replicas-to-write");
+
+/// The directives of a seed with their values, for a cluster with or without replicas.
+pub(super) fn settings(seed: u64, has_replicas: bool) -> BTreeMap<String, String> {
     if stream(seed, "settings").chance(1, 2) {
         return BTreeMap::new();
     }
@@ -38,5 +44,27 @@ pub(super) fn settings(seed: u64) -> BTreeMap<String, String> {
         let value = stream.pick(values)?;
         stream.chance(*share, 100).then(|| ((*name).to_owned(), (*value).to_owned()))
     });
-    drawn.collect()
+    let mut drawn: BTreeMap<String, String> = drawn.collect();
+    let (detail, whole) = ONLY_WITH;
+    if !has_replicas {
+        drawn.remove(whole);
+    }
+    if !drawn.contains_key(whole) {
+        drawn.remove(detail);
+    }
+    drawn
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn writes_need_replicas_in_a_few_seeds_with_replicas() {
+        let needs = |seed: &u64, has: bool| settings(*seed, has).contains_key(ONLY_WITH.1);
+        let count = (0..1_000).filter(|seed| needs(seed, true)).count();
+        assert!((20..80).contains(&count), "{count}");
+        assert!(!(0..1_000).any(|seed| needs(&seed, false)));
+        assert!((0..1_000).all(|seed| needs(&seed, true) || !settings(seed, true).contains_key(ONLY_WITH.0)));
+    }
 }
