@@ -204,7 +204,8 @@ impl FaultKind for Disk {
 
 /// What a server says that ends because of its disk: `clusterSaveConfigOrDie` (`cluster_legacy.c`), `flushAppendOnlyFile`
 /// and its callers (`aof.c`), and what cannot be opened or read at a start.
-const ENDS_ITSELF: [&str; 6] = [
+const ENDS_ITSELF: [&str; 7] = [
+    "Loading the cluster node config from",
     "can't update cluster config file",
     "AOF fsync policy is 'always'",
     "AOF write error",

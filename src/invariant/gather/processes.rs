@@ -120,10 +120,11 @@ fn reason_of_end(before: &str, line: &str) -> Option<String> {
     (!function.is_empty()).then(|| format!("in {function}"))
 }
 
-/// Whether a server says so why it ends: `clusterSaveConfigOrDie` (`cluster_legacy.c`), and the errors of `aof.c` and
+/// Whether a server says so why it ends: `clusterSaveConfigOrDie` and `clusterLoadConfig` (`cluster_legacy.c`), and the errors of `aof.c` and
 /// `server.c` after which it calls `exit`.
 fn is_last_word(why: &str) -> bool {
-    why.starts_with("Fatal") || ["Exiting", "exiting"].iter().any(|word| why.contains(word))
+    let begins = ["Fatal", "Loading the cluster node config from"].iter().any(|begin| why.starts_with(begin));
+    begins || ["Exiting", "exiting"].iter().any(|word| why.contains(word))
 }
 
 /// Whether a process that got the signal may end with the status: killed, or shut down in order. One that has not set
