@@ -34,6 +34,8 @@ pub struct Execution {
     pub from: Option<Moment>,
     /// The turn by which it was executed, if it was: the one that sent its reply, or the end of its connection or process.
     pub to: Option<Moment>,
+    /// It had been asked over this connection before, and was refused.
+    pub again: bool,
     /// What its node had meanwhile: the least of it when the operation reached it, and the most when it was replied to.
     pub data: Option<Cut>,
 }
@@ -207,7 +209,8 @@ impl Executions {
         let begin = stream.asked;
         stream.asked += len;
         if let Some(open) = self.open.get_mut(&client) {
-            let execution = Execution { node, conn, from: None, to: None, data: None };
+            let again = open.attempts.contains_key(&conn);
+            let execution = Execution { node, conn, from: None, to: None, again, data: None };
             let (who, is_several) = ((client, open.sequence), open.is_several);
             let attempt = Attempt { who, conn, begin, end: stream.asked, is_several, execution };
             open.attempts.insert(conn, attempt);
@@ -448,6 +451,16 @@ mod tests {
         assert_eq!(teller.between(1), Some((Some(2), Some(3))));
         teller.invoke(2).ask().arrive().reply().client(Body::Deliver { conn: 7, len: 5 }).told(2);
         assert_eq!(teller.between(2), Some((Some(8), Some(9))));
+    }
+
+    #[test]
+    fn what_is_asked_again_over_its_connection_was_refused_before() {
+        let mut teller = Teller::new();
+        teller.invoke(1).ask().arrive().reply().client(Body::Deliver { conn: 7, len: 5 });
+        teller.ask().arrive().reply().client(Body::Deliver { conn: 7, len: 5 }).told(1);
+        teller.invoke(2).ask().arrive().reply().client(Body::Deliver { conn: 7, len: 5 }).told(2);
+        let again = |sequence| teller.executions.of(ClientId(1), sequence).map(|execution| execution.again);
+        assert_eq!((again(1), again(2)), (Some(true), Some(false)));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! read what it is told, and to hold the other one for the owner of slots all along.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::bus::{Heard, Message};
 use super::members::Members;
@@ -66,12 +67,12 @@ impl Pardons {
             return;
         };
         // Whoever is not known is not heeded.
-        if known.views.heard_at(*to, *from).is_some() && owns(known.views, *to, about) {
+        if known.views.heard_at(*to, *from).is_some() && owns(known.views, *to, about, None) {
             self.failing_since.entry((*to, about)).or_insert(heard.at);
         }
     }
 
-    pub(super) fn said(&mut self, message: &Message, known: Known) {
+    pub(super) fn said(&mut self, message: &Arc<Message>, known: Known) {
         let (by, at) = (message.from, message.at);
         for Gossiped(id, flags) in message.gossip.iter().filter(|gossiped| gossiped.1 & Gossiped::FAIL == 0) {
             let Some(about) = known.members.current(id) else { continue };
@@ -83,7 +84,7 @@ impl Pardons {
             let is_steady = known.service.steady_since(by).is_some_and(|steady| steady <= since);
             let is_early = at.since(since) < known.node_timeout.times(2);
             let is_primary = flags & Claim::PRIMARY != 0;
-            if is_early && is_steady && is_primary && owns(known.views, by, about) {
+            if is_early && is_steady && is_primary && owns(known.views, by, about, Some(message)) {
                 self.early.push(Pardon { event: message.event, at, by, about, since });
             }
         }
@@ -95,7 +96,7 @@ impl Pardons {
     }
 }
 
-/// Whether a node holds another one for a primary with slots.
-fn owns(views: &Views, viewer: NodeId, node: NodeId) -> bool {
-    views.owners(viewer, None).contains(node)
+/// Whether a node holds another one for a primary with slots, by what it heard and what it says of itself.
+fn owns(views: &Views, viewer: NodeId, node: NodeId, own: Option<&Arc<Message>>) -> bool {
+    views.owners(viewer, own).contains(node)
 }

@@ -96,7 +96,8 @@ mod tests {
         reign.execute(executed).expect("it is the first");
         evidence.chronicle.replication.begin_for_test(reign);
         let moment = Some(Moment { event: 1, at: at(1) });
-        let execution = Execution { node: NodeId(1), conn: 1, from: moment, to: moment, data: None };
+        let execution =
+            Execution { node: NodeId(1), conn: 1, from: moment, to: moment, again: false, data: None };
         let executions = &mut evidence.chronicle.executions;
         executions.insert_for_test(ClientId(1), 1, execution);
         executions.promise_for_test((ClientId(1), 1), NodeId(1), reached.to_vec());

@@ -39,7 +39,8 @@ impl Told {
         let (client, sequence, node) = (ClientId(client), self.evidence.history.len() as u64 + 1, NodeId(1));
         self.see(from, ActorId::Client(client), Body::Invoke { sequence, request: request.clone() });
         let moment = |event| Some(Moment { event, at: at(event) });
-        let execution = Execution { node, conn, from: moment(from), to: moment(to), data: None };
+        let execution =
+            Execution { node, conn, from: moment(from), to: moment(to), again: false, data: None };
         self.evidence.chronicle.executions.insert_for_test(client, sequence, execution);
         let outcome = Some(Outcome::Replied(vec![reply]));
         let (invoked_at, completed_at, node) = (at(from), Some(at(to)), Some(node));

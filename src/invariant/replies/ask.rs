@@ -30,7 +30,7 @@ pub(super) struct Ask<'e> {
     pub part: Part,
     pub commands: Vec<Cow<'e, [String]>>,
     pub conn: u64,
-    /// Its connection watches keys of other cells.
+    /// Its connection watches keys of other cells, or may watch none any more.
     pub watches_elsewhere: bool,
     /// What was replied, command by command; nothing if nobody knows, and then it may not have been executed either.
     pub told: Option<Vec<Reply>>,
@@ -47,7 +47,8 @@ pub(super) struct Ask<'e> {
 pub(super) fn asks(evidence: &Evidence) -> impl Iterator<Item = Ask<'_>> {
     let elsewhere = watches_elsewhere(evidence);
     evidence.history.iter().filter_map(|entry| ask(evidence, entry)).flat_map(move |ask| {
-        let watches_elsewhere = elsewhere.contains(&(ask.entry.client, ask.entry.sequence));
+        let watches_elsewhere =
+            ask.watches_elsewhere || elsewhere.contains(&(ask.entry.client, ask.entry.sequence));
         Ask { watches_elsewhere, ..ask }.parts()
     })
 }
@@ -102,7 +103,8 @@ fn ask<'e>(evidence: &'e Evidence, entry: &'e Entry) -> Option<Ask<'e>> {
     });
     let from = from.unwrap_or(Moment { event: 0, at: entry.invoked_at });
     let conn = execution.map_or(0, |execution| execution.conn);
-    let (part, watches_elsewhere) = (Part::Whole, false);
+    // A transaction that was refused while it was queued watches nothing any more (`discardTransaction`).
+    let (part, watches_elsewhere) = (Part::Whole, execution.is_some_and(|execution| execution.again));
     Some(Ask { entry, part, commands, conn, watches_elsewhere, told, reign, copied, from, to })
 }
 

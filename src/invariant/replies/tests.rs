@@ -32,8 +32,14 @@ impl Told {
         let request = Request::Call { key: commands[0][1].clone(), commands };
         let (client, sequence) = (ClientId(1), self.evidence.history.len() as u64 + 1);
         let moment = |turn| Some(Moment { event: turn, at: at(turn) });
-        let execution =
-            Execution { node: NodeId(node), conn: 1, from: moment(from), to: moment(to), data: None };
+        let execution = Execution {
+            node: NodeId(node),
+            conn: 1,
+            from: moment(from),
+            to: moment(to),
+            again: false,
+            data: None,
+        };
         self.evidence.chronicle.executions.insert_for_test(client, sequence, execution);
         let is_told = told.is_some();
         let outcome = told.map_or(Outcome::Info("lost".to_owned()), |reply| Outcome::Replied(vec![reply]));
