@@ -29,8 +29,6 @@ const BY_SABOTEURS: &[&str] = &[
     "elections",
     "epochs",
     "persisted_epochs",
-    "formation",
-    "orphans",
     "isolation",
     "replication_stream",
     "one_story",
@@ -50,6 +48,8 @@ const BY_UNIT_TESTS: &[(&str, &str)] = &[
     ("candidates", "data_too_old_may_not_stand"),
     ("guests", "another_status_a_missing_text_and_an_end_by_force_are_violations"),
     ("failover_time", "a_death_that_nobody_calls_in_time_is_a_violation"),
+    ("formation", "a_cluster_that_does_not_form_is_a_violation"),
+    ("orphans", "an_orphan_that_nobody_comes_to_is_a_violation"),
 ];
 
 /// Invariants that no server at hand could be brought to violate, so that only small programs do
