@@ -16,7 +16,7 @@ use super::views::Views;
 use crate::event::{Body, Event};
 use crate::history::{Outcome, Reply, Request};
 use crate::id::{ActorId, ClientId, NodeId};
-use crate::model::{Sent, rule};
+use crate::model::{Sent, is_of_channel, rule};
 use crate::plan::Plan;
 use crate::time::{SimDuration, SimTime};
 use crate::wire::server_log::Said;
@@ -258,7 +258,8 @@ fn only_reads(request: &Request) -> Option<bool> {
         Request::Call { commands, .. } => {
             let [command] = commands.as_slice() else { return None };
             let sent = rule(command.first()?)?.sent;
-            (sent != Sent::Nothing).then_some(false)
+            // Whoever publishes writes nothing.
+            (sent != Sent::Nothing && !is_of_channel(command)).then_some(false)
         }
     }
 }
@@ -367,6 +368,7 @@ mod tests {
             only_reads(&Request::Call { key: "k".to_owned(), commands })
         };
         assert_eq!((call(&[&["INCR", "k"]]), call(&[&["LLEN", "k"]])), (Some(false), None));
+        assert_eq!(call(&[&["PUBLISH", "k", "x"]]), None);
         assert_eq!(call(&[&["MULTI"], &["INCR", "k"], &["EXEC"]]), None);
     }
 
