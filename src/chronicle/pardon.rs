@@ -33,7 +33,7 @@ pub struct Pardon {
 /// Every one that came too early.
 #[derive(Clone, Debug, Default)]
 pub struct Pardons {
-    /// When a node was told first that another one is failing, since it said last that it is not.
+    /// When a node was told or said first that another one is failing, since it said last that it is not.
     failing_since: BTreeMap<(NodeId, NodeId), SimTime>,
     early: Vec<Pardon>,
 }
@@ -74,6 +74,7 @@ impl Pardons {
 
     pub(super) fn said(&mut self, message: &Arc<Message>, known: Known) {
         let (by, at) = (message.from, message.at);
+        self.holds(message, known);
         for Gossiped(id, flags) in message.gossip.iter().filter(|gossiped| gossiped.1 & Gossiped::FAIL == 0) {
             let Some(about) = known.members.current(id) else { continue };
             let since = self.failing_since.get(&(by, about)).copied();
@@ -86,6 +87,18 @@ impl Pardons {
             let is_primary = flags & Claim::PRIMARY != 0;
             if is_early && is_steady && is_primary && owns(known.views, by, about, Some(message)) {
                 self.early.push(Pardon { event: message.event, at, by, about, since });
+            }
+        }
+    }
+
+    /// A node says that another one is failing: since it calls it so, or since nobody knows when.
+    fn holds(&mut self, message: &Message, known: Known) {
+        let called = message.about.as_ref().filter(|_| message.r#type == MessageType::FAIL);
+        let failing = message.gossip.iter().filter(|gossiped| gossiped.1 & Gossiped::FAIL != 0);
+        let told = failing.map(|gossiped| (&gossiped.0, SimTime::ZERO));
+        for (id, since) in called.map(|id| (id, message.at)).into_iter().chain(told) {
+            if let Some(about) = known.members.current(id) {
+                self.failing_since.entry((message.from, about)).or_insert(since);
             }
         }
     }

@@ -56,6 +56,7 @@ mod tests {
     use crate::event::{Body, MessageType};
     use crate::fault::Channel;
     use crate::id::{ActorId, Host, NodeId};
+    use crate::invariant::Evidence;
 
     /// Three primaries; the first calls the third failing after it heard that the second doubts it, or not.
     fn judged(reported_at: Option<u64>) -> Verdict {
@@ -72,6 +73,11 @@ mod tests {
 
     /// Node 1 is told at 10 s that node 3 is failing, and says otherwise; the node timeout is 2 s.
     fn pardoned(at_s: u64, claim: Says) -> Verdict {
+        told_failing(|_| (), at_s, claim)
+    }
+
+    /// The same, after something else was said by the fifth second.
+    fn told_failing(before: impl Fn(&mut Evidence), at_s: u64, claim: Says) -> Verdict {
         let owner = |node: u16| Says::primary(node, u64::from(node), (node * 10, node * 10 + 9));
         let mut evidence = healthy();
         let node = ActorId::Node(NodeId(1));
@@ -94,6 +100,9 @@ mod tests {
                 evidence.chronicle.take(message(claim.clone(), 1, s));
                 evidence.chronicle.take(Message { about, ..of_type(MessageType::FAIL, owner(2), 1, s) });
             } else if s < 10 {
+                if s == 5 {
+                    before(&mut evidence);
+                }
                 (1..=3).for_each(|from| evidence.chronicle.take(message(owner(from), from % 2 + 1, s)));
                 evidence.chronicle.take(message(owner(3), 1, s));
             }
@@ -107,7 +116,12 @@ mod tests {
         let owner = Says::primary(3, 3, (30, 39));
         let is_early = |verdict: Verdict| verdict.detail().contains("node-1 calls node-3 well 3.000s after");
         assert!(is_early(pardoned(13, owner.clone())));
-        assert!(!is_early(pardoned(14, owner)) && !is_early(pardoned(13, Says::replica(3, 2))));
+        assert!(!is_early(pardoned(14, owner.clone())) && !is_early(pardoned(13, Says::replica(3, 2))));
+        let called = |evidence: &mut Evidence| {
+            let says = Says { gossip: vec![(3, 9)], ..Says::primary(1, 1, (10, 19)) };
+            evidence.chronicle.take(message(says, 2, 5));
+        };
+        assert!(!is_early(told_failing(called, 13, owner)), "it had called it so long before");
     }
 
     #[test]
