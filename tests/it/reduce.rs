@@ -132,7 +132,7 @@ fn is_near(a: SimTime, b: SimTime) -> bool {
 }
 
 /// Seeds with several operations, and faults tied to them.
-const EVENTFUL: [u64; 2] = [21, 24];
+const EVENTFUL: [u64; 3] = [21, 26, 32];
 
 #[test]
 fn a_smaller_cluster_runs_by_itself() {
