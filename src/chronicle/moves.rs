@@ -42,6 +42,9 @@ pub struct Move {
 /// until a new replica is known.
 const ORPHANED_FOR: SimDuration = SimDuration::from_secs(5);
 
+/// For how long after a move what a node says of whom it followed before may have waited for a link.
+const STALE: SimDuration = SimDuration::from_secs(30);
+
 /// Who follows whom, and who moved.
 #[derive(Clone, Debug, Default)]
 pub struct Moves {
@@ -94,6 +97,12 @@ impl Moves {
         };
         let same = |before: &Following| before.primary == *primary && before.id == claim.id;
         if self.following.get(&node).is_some_and(same) {
+            return;
+        }
+        // A link that stood still brings what was said before the last move.
+        let is_stale =
+            |(left_at, whom): &(SimTime, String)| whom == primary && message.at.since(*left_at) <= STALE;
+        if self.left.get(&node).is_some_and(is_stale) {
             return;
         }
         let now = Following { id: claim.id.clone(), primary: primary.clone(), since: message.at };
