@@ -82,7 +82,7 @@ pub use setslot::Setslot;
 pub use shutdown::{Shutdown, ShutdownOption};
 pub use sign::{Sign, Slots, share_slots};
 pub use slots_at::SlotsAt;
-pub use timing::Start;
+pub use timing::{Start, leader};
 
 use crate::id::{Host, NodeId, ShardId};
 use crate::language::target::Target;

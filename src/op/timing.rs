@@ -47,6 +47,11 @@ impl Start {
     }
 }
 
+/// The place of the operation whose time is an operation's: its own, but for one that begins beside the one before it.
+pub fn leader<'s>(index: usize, start: impl Fn(usize) -> &'s Start) -> usize {
+    (0..=index).rev().find(|i| *start(*i) != Start::Beside).unwrap_or_default()
+}
+
 /// How a scenario says when an operation starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Timing {

@@ -7,7 +7,7 @@
 
 use crate::fault::{Effect, Fault, Signal, Target, Trigger};
 use crate::id::{NodeId, ShardId};
-use crate::op::{Failover, FailoverMode, Op, Start};
+use crate::op::{self, Failover, FailoverMode, Op, Start};
 use crate::time::SimDuration;
 
 use super::{ClusterPlan, NetworkPlan};
@@ -211,11 +211,8 @@ impl Outlook<'_> {
 
     /// Whether operations after it wait for the end of an operation: not if it, or what it begins with, waits for a sight.
     fn is_waited_for(&self, index: usize) -> bool {
-        match self.operations.get(index).map(|op| &op.start) {
-            Some(Start::After | Start::Beginning) => true,
-            Some(Start::Beside) => index.checked_sub(1).is_none_or(|before| self.is_waited_for(before)),
-            Some(Start::Seen(_)) | None => false,
-        }
+        let leader = || op::leader(index, |i| &self.operations[i].start);
+        index < self.operations.len() && self.operations[leader()].start.cue().is_none()
     }
 
     /// The operations that may have begun before this one.

@@ -5,21 +5,22 @@ use std::collections::BTreeSet;
 use crate::actor::Out;
 use crate::actor::message::{Message, OperatorMessage};
 use crate::id::ActorId;
-use crate::op::{Op, OpId, Start};
+use crate::op::{self, Op, OpId};
 
 /// The operations whose sight has not come.
 #[derive(Debug)]
 pub(super) struct Unseen {
     waiting: BTreeSet<OpId>,
-    /// Every operation of the plan, and whether it begins with the one before it.
-    all: Vec<(OpId, bool)>,
+    /// Every operation of the plan, and the one that it begins with.
+    all: Vec<(OpId, OpId)>,
 }
 
 impl Unseen {
     pub fn of(operations: &[Op]) -> Self {
+        let leader = |index| operations[op::leader(index, |i| &operations[i].start)].id;
         Unseen {
             waiting: operations.iter().filter(|op| op.start.cue().is_some()).map(|op| op.id).collect(),
-            all: operations.iter().map(|op| (op.id, op.start == Start::Beside)).collect(),
+            all: operations.iter().enumerate().map(|(index, op)| (op.id, leader(index))).collect(),
         }
     }
 
@@ -32,11 +33,7 @@ impl Unseen {
 
     /// The operations that cannot begin for it: those that wait themselves, and what begins with them.
     pub fn kept_waiting(&self) -> Vec<OpId> {
-        let mut is_kept = false;
-        let kept = self.all.iter().filter(|(op, beside)| {
-            is_kept = self.waiting.contains(op) || *beside && is_kept;
-            is_kept
-        });
+        let kept = self.all.iter().filter(|(_, leader)| self.waiting.contains(leader));
         kept.map(|(op, _)| *op).collect()
     }
 

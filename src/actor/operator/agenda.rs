@@ -11,7 +11,7 @@ use crate::actor::message::{ChaosMessage, DirectorMessage, Message};
 use crate::actor::session::Answer;
 use crate::event::{Body, BusSummary};
 use crate::id::{ActorId, NodeId};
-use crate::op::{Ending, Op, OpId, Start};
+use crate::op::{self, Ending, Op, OpId, Start};
 use crate::time::SimDuration;
 
 /// All operations, and how far each is.
@@ -189,13 +189,9 @@ impl Agenda {
 
     /// Whether an operation, or the one that it begins with, waits for a sight that has not come.
     fn awaits_sight(&self, index: usize) -> bool {
-        let Entry { op, state } = &self.entries[index];
-        let is_kept = match op.start {
-            Start::Seen(_) => true,
-            Start::Beside => index.checked_sub(1).is_some_and(|before| self.awaits_sight(before)),
-            Start::Beginning | Start::After => false,
-        };
-        is_kept && matches!(state, State::Planned)
+        let leader = op::leader(index, |i| &self.entries[i].op.start);
+        let is_planned = |i: usize| matches!(self.entries[i].state, State::Planned);
+        self.entries[leader].op.start.cue().is_some() && is_planned(leader) && is_planned(index)
     }
 }
 
