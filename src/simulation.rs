@@ -31,7 +31,7 @@ use crate::world::simulated::{self, Seat, Simulated};
 /// The folder of the nodes' own files, among the results.
 const NODES: &str = "nodes";
 /// The folder of what guests left.
-const GUESTS: &str = "guests";
+pub const GUESTS: &str = "guests";
 
 /// What is run, and where its results go.
 pub struct Simulation<'a> {

@@ -13,19 +13,18 @@ use nix::sys::signal::Signal;
 
 use super::output::check_folder;
 use super::progress::ProgressLine;
-use super::run::{self, exit, keep_results, point_latest_at};
+use super::run::{self, exit, keep_results, point_latest_at, results_of};
 use super::servers::find_server;
 use super::{BadInput, CANNOT_LISTEN, Environment, Exit, report_failure, say_to_stderr};
 use crate::event_log::LOG_FILE;
 use crate::invariant::evidence::GuestReport;
 use crate::plan::Plan;
 use crate::plan::resolve::resolve;
-use crate::replay::corpus;
 use crate::report::Status;
 use crate::rng;
 use crate::scenario::{Cluster, Guest, Head, Scenario, Workload};
 use crate::servers::{ProgramError, Server};
-use crate::simulation::{Outcome, Simulation, SimulationError};
+use crate::simulation::{GUESTS, Outcome, Simulation, SimulationError};
 use crate::stop;
 use crate::words::CommandLine;
 
@@ -98,7 +97,7 @@ fn simulate(request: &Request, environment: &Environment) -> Result<Exit> {
     let server = find_server(request.server.clone(), environment)?;
     let again = again(request, &plan, &server, environment);
     environment.repeat_by(&again);
-    let out = request.out.clone().unwrap_or_else(|| default_out(&plan, &server));
+    let out = request.out.clone().unwrap_or_else(|| results_of(&plan.folder_name(), &server));
     if request.out.is_none() {
         point_latest_at(&out);
     }
@@ -163,10 +162,6 @@ fn read_input(path: &Path) -> Result<String> {
     read.with_context(|| format!("cannot read the input {}", path.display()))
 }
 
-fn default_out(plan: &Plan, server: &Server) -> PathBuf {
-    Path::new("runs").join(format!("{}_{}", plan.folder_name(), corpus::spec(&server.identity())))
-}
-
 /// The command that runs the same again.
 fn again(request: &Request, plan: &Plan, server: &Server, environment: &Environment) -> CommandLine {
     let is_named = request.server.is_some() || environment.server.is_some();
@@ -192,7 +187,7 @@ fn again(request: &Request, plan: &Plan, server: &Server, environment: &Environm
 /// Hands on what the guest wrote to its outputs.
 fn hand_on(out: &Path, plan: &Plan) -> Result<()> {
     for guest in &plan.guests {
-        let folder = out.join("guests").join(&guest.name);
+        let folder = out.join(GUESTS).join(&guest.name);
         let wrote = |name: &str| fs::read(folder.join(name)).unwrap_or_default();
         // A reader that went away is nobody's error.
         let _ = io::stderr().lock().write_all(&wrote("stderr"));

@@ -121,8 +121,12 @@ fn default_out(request: &Request, plan: &Plan, server: &Server) -> PathBuf {
     let mut name = plan.folder_name();
     name.extend(request.shards.map(|shards| format!("_{shards}-shards")));
     name.extend(request.replicas.map(|replicas| format!("_{replicas}-replicas")));
-    name.push_str(&format!("_{}", corpus::spec(&server.identity())));
-    Path::new("runs").join(name)
+    results_of(&name, server)
+}
+
+/// Where the results of a run of this name go, if nobody says it.
+pub(super) fn results_of(name: &str, server: &Server) -> PathBuf {
+    Path::new("runs").join(format!("{name}_{}", corpus::spec(&server.identity())))
 }
 
 /// Lets `latest` beside a folder of results lead to it. Whoever has something else of that name keeps it.

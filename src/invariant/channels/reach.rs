@@ -7,6 +7,7 @@ use super::{Findings, Talk};
 use crate::chronicle::{Carried, Push};
 use crate::id::NodeId;
 use crate::op::{Op, OpAction};
+use crate::wire::cluster_bus::PUBLISHED_BYTES_MAX;
 
 /// Judges every message that was replied to; how many times one could have been missed.
 pub(super) fn judge(talk: &Talk, findings: &mut Findings) -> u64 {
@@ -157,7 +158,7 @@ fn carried_to_all(talk: &Talk, (one, done): (&Publication, Done), findings: &mut
 
 /// Whether the log tells of the message on the bus.
 fn is_short(one: &Publication) -> bool {
-    one.channel.len() + one.text.len() <= 256
+    one.channel.len() + one.text.len() <= PUBLISHED_BYTES_MAX
 }
 
 /// Whether a node never said anything else than that it follows another one, which never said anything else than that it leads.

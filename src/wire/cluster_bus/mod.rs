@@ -16,7 +16,7 @@ pub use flags::{MessageFlags, NodeFlags};
 pub use framer::Framer;
 pub use header::{FullHeader, Head};
 pub use payload::{Extension, ExtensionValue, Gossip, GossipEntry, ModuleData, Payload, Publication, Update};
-pub use teller::Teller;
+pub use teller::{PUBLISHED_BYTES_MAX, Teller};
 
 use std::borrow::Cow;
 use std::fmt;

@@ -25,7 +25,7 @@ const GOSSIPS: std::ops::RangeInclusive<u16> = 0..=2;
 const NAMES: [(u16, usize); 2] = [(3, 0), (7, 8)];
 
 /// How much of a channel and its message is told.
-const PUBLISHED_BYTES_MAX: usize = 256;
+pub const PUBLISHED_BYTES_MAX: usize = 256;
 
 /// Remembers what a process said of itself last, and whom it ever doubted.
 #[derive(Debug, Default)]
