@@ -10,6 +10,7 @@ use std::sync::Arc;
 use crate::event::{Body, BusSummary, Claim, Event, Gossiped, MessageType, Published};
 use crate::fault::Channel;
 use crate::id::{ActorId, Host, NodeId};
+use crate::op::share_slots;
 use crate::time::SimTime;
 
 /// One message of the cluster bus, as it was sent.
@@ -55,6 +56,13 @@ pub struct Header {
     pub paused: bool,
     /// It asks for a vote although its primary may be well.
     pub forced: bool,
+}
+
+impl Header {
+    /// Whether its sender claims any of these slots in an epoch above this one.
+    pub fn outranks(&self, config_epoch: u64, slots: &[(u16, u16)]) -> bool {
+        self.config_epoch > config_epoch && self.claim.owns_slots() && share_slots(&self.claim.slots, slots)
+    }
 }
 
 /// A message that reached the node it was sent to.

@@ -134,7 +134,8 @@ impl Channels {
         if let Some(header) = &message.header {
             let claims = self.claims.entry(message.from).or_default();
             let is_as_before = |(_, last): &(u64, Arc<Claim>)| {
-                (&last.of, &last.slots) == (&header.claim.of, &header.claim.slots)
+                Arc::ptr_eq(last, &header.claim)
+                    || (&last.of, &last.slots) == (&header.claim.of, &header.claim.slots)
             };
             if !claims.last().is_some_and(is_as_before) {
                 claims.push((message.event, Arc::clone(&header.claim)));

@@ -15,7 +15,7 @@ use super::suspicion::Suspicions;
 use super::views::{READ_WITHIN, Views};
 use crate::event::{Claim, MessageType};
 use crate::id::NodeId;
-use crate::op::{FailoverMode, share_slots};
+use crate::op::FailoverMode;
 use crate::time::{SimDuration, SimTime};
 
 /// A replica asked for votes.
@@ -220,7 +220,7 @@ impl Elections {
             request: read.map(|read| read.request),
             knew_failed: primary.and_then(|primary| known.suspicions.known_failed(voter, primary)),
             newer_owner: asked
-                .filter(|asked| is_newer(asked, header))
+                .filter(|asked| header.outranks(asked.config_epoch, &asked.claim.slots))
                 .map(|_| (voter, header.config_epoch))
                 .or(read.and_then(|read| read.newer_owner)),
         };
@@ -303,14 +303,8 @@ impl Elections {
 fn newer_owner(asked: &Request, voter: NodeId, by: SimTime, views: &Views) -> Option<(NodeId, u64)> {
     let read = views.of(voter).filter(|heard| heard.at <= by);
     let claims = read.filter_map(|heard| Some((heard.message.from, heard.message.header.as_ref()?)));
-    let mut newer = claims.filter(|(_, header)| is_newer(asked, header));
+    let mut newer = claims.filter(|(_, header)| header.outranks(asked.config_epoch, &asked.claim.slots));
     newer.next().map(|(node, header)| (node, header.config_epoch))
-}
-
-fn is_newer(asked: &Request, header: &Header) -> bool {
-    header.claim.owns_slots()
-        && header.config_epoch > asked.config_epoch
-        && share_slots(&header.claim.slots, &asked.claim.slots)
 }
 
 /// The instant `by` before `at`, if there is one.

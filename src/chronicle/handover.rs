@@ -25,8 +25,8 @@ pub struct Moved {
     pub to: u64,
 }
 
-/// How long a hand-over may take (`cluster-manual-failover-timeout`).
-const GIVEN_UP_AFTER: SimDuration = SimDuration::from_secs(5);
+/// How long a hand-over may take, if nothing is set (`CLUSTER_MF_TIMEOUT`, later `cluster-manual-failover-timeout`).
+pub const HAND_OVER_TIMEOUT: SimDuration = SimDuration::from_secs(5);
 
 /// All hand-overs.
 #[derive(Clone, Debug, Default)]
@@ -122,7 +122,7 @@ impl Handovers {
     pub fn announced(&self, replica: NodeId, primary: NodeId, now: SimTime) -> Option<u64> {
         let asked_at = self.asked_at.get(&(replica, primary))?;
         let announced = self.announced.get(&(replica, primary)).copied();
-        announced.filter(|_| now.since(*asked_at) <= GIVEN_UP_AFTER)
+        announced.filter(|_| now.since(*asked_at) <= HAND_OVER_TIMEOUT)
     }
 
     /// Since when a primary has stopped its clients for a hand-over that it cannot have given up by now: it counts from when it reads

@@ -43,12 +43,12 @@ pub use elections::{Elections, Request, Takeover, Vote};
 pub use epochs::{Epochs, Setback, Wrong};
 pub use executions::{Execution, Executions, Moment, Unanswered};
 pub use foreign::{Foreign, Served};
-pub use handover::{Handovers, Moved};
+pub use handover::{HAND_OVER_TIMEOUT, Handovers, Moved};
 pub use members::{Member, Members};
 pub use moves::{Move, Moves};
 pub use operator::Asks;
 pub use pardon::{Pardon, Pardons};
-pub use service::{Accepted, Refusal, Service};
+pub use service::{Accepted, Refusal, Service, notices_within};
 pub use state::{Contradiction, States, Why};
 pub use suspicion::{FailCall, Suspicions, Unfounded};
 pub use views::{Owners, Views};
@@ -234,9 +234,6 @@ impl Chronicle {
         self.handovers.said(message);
         let steady_since = self.service.steady_since(message.from);
         self.suspicions.said(message, (&self.members, &self.views), steady_since);
-        let (members, views, service) = (&self.members, &self.views, &self.service);
-        let node_timeout = self.asks.node_timeouts().1;
-        self.pardons.said(message, pardon::Known { members, views, service, node_timeout });
         self.states.said(message, &self.members, &self.views);
         self.service.said(message);
         self.answers.said(message);
@@ -250,6 +247,7 @@ impl Chronicle {
             candidates: &self.candidates,
         };
         self.duties.said(message, &known);
+        self.pardons.said(message, &known);
         let (members, views, suspicions, asks) = (&self.members, &self.views, &self.suspicions, &self.asks);
         self.moves.said(message, moves::Known { members, views, suspicions, asks });
         self.members.said(message);
@@ -262,9 +260,6 @@ impl Chronicle {
         self.elections.heard(heard, &self.members, &self.views);
         self.handovers.heard(heard);
         self.suspicions.heard(heard, &self.members);
-        let (members, views, service) = (&self.members, &self.views, &self.service);
-        let node_timeout = self.asks.node_timeouts().1;
-        self.pardons.heard(heard, pardon::Known { members, views, service, node_timeout });
         self.states.heard(heard);
         let known = duties::Known {
             members: &self.members,
@@ -274,6 +269,7 @@ impl Chronicle {
             candidates: &self.candidates,
         };
         self.duties.heard(heard, &known);
+        self.pardons.heard(heard, &known);
         self.views.heard(heard);
         self.channels.heard(heard);
         let message = &heard.message;

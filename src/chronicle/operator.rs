@@ -1,5 +1,6 @@
 //! What the operator asked of whom, as far as it bears on the cluster bus.
 
+use super::handover::HAND_OVER_TIMEOUT;
 use crate::event::{Body, Event};
 use crate::id::{ActorId, NodeId};
 use crate::language::Layout;
@@ -198,7 +199,7 @@ impl Asks {
 
     /// How long a hand-over could take at least, by all that was set so far.
     pub(super) fn hand_over_timeout(&self) -> SimDuration {
-        self.hand_over_timeout.unwrap_or(SimDuration::from_secs(5))
+        self.hand_over_timeout.unwrap_or(HAND_OVER_TIMEOUT)
     }
 
     /// Whether servers may have their replicas take over, by an instant, when they are told to end (from 9.0).

@@ -8,12 +8,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::bus::{Heard, Message};
-use super::members::Members;
-use super::service::Service;
+use super::duties::Known;
 use super::views::{READ_WITHIN, Views};
 use crate::event::{Body, Claim, Event, Gossiped, MessageType};
 use crate::id::NodeId;
-use crate::time::{SimDuration, SimTime};
+use crate::time::SimTime;
 
 /// A node says of a primary that it had called failing that it is well again, too early.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,16 +37,6 @@ pub struct Pardons {
     early: Vec<Pardon>,
 }
 
-/// What else was seen until then.
-#[derive(Clone, Copy)]
-pub(super) struct Known<'k> {
-    pub members: &'k Members,
-    pub views: &'k Views,
-    pub service: &'k Service,
-    /// The shortest node timeout that counted so far.
-    pub node_timeout: SimDuration,
-}
-
 impl Pardons {
     pub(super) fn see(&mut self, event: &Event) {
         if let (Some(node), Body::Start { .. }) = (event.actor.node(), &event.body) {
@@ -56,7 +45,7 @@ impl Pardons {
     }
 
     /// Takes what was heard, before `views` do.
-    pub(super) fn heard(&mut self, heard: &Heard, known: Known) {
+    pub(super) fn heard(&mut self, heard: &Heard, known: &Known) {
         let Message { from, to, r#type, about, .. } = &*heard.message;
         if *r#type == MessageType::UPDATE {
             // It tells of owners that may not be heard.
@@ -72,8 +61,9 @@ impl Pardons {
         }
     }
 
-    pub(super) fn said(&mut self, message: &Arc<Message>, known: Known) {
+    pub(super) fn said(&mut self, message: &Arc<Message>, known: &Known) {
         let (by, at) = (message.from, message.at);
+        let (_, shortest) = known.asks.node_timeouts();
         self.holds(message, known);
         for Gossiped(id, flags) in message.gossip.iter().filter(|gossiped| gossiped.1 & Gossiped::FAIL == 0) {
             let Some(about) = known.members.current(id) else { continue };
@@ -83,7 +73,7 @@ impl Pardons {
             };
             self.failing_since.remove(&(by, about));
             let is_steady = known.service.steady_since(by).is_some_and(|steady| steady <= since);
-            let is_early = at.since(since) < known.node_timeout.times(2);
+            let is_early = at.since(since) < shortest.times(2);
             let is_primary = flags & Claim::PRIMARY != 0;
             if is_early && is_steady && is_primary && owns(known.views, by, about, Some(message)) {
                 self.early.push(Pardon { event: message.event, at, by, about, since });
@@ -92,7 +82,7 @@ impl Pardons {
     }
 
     /// A node says that another one is failing: since it calls it so, or since nobody knows when.
-    fn holds(&mut self, message: &Message, known: Known) {
+    fn holds(&mut self, message: &Message, known: &Known) {
         let called = message.about.as_ref().filter(|_| message.r#type == MessageType::FAIL);
         let failing = message.gossip.iter().filter(|gossiped| gossiped.1 & Gossiped::FAIL != 0);
         let told = failing.map(|gossiped| (&gossiped.0, SimTime::ZERO));

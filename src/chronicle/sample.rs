@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::bus::{Header, Message};
 use crate::event::{Body, Claim, Event, Gossiped, MessageType};
-use crate::id::{ActorId, NodeId};
+use crate::fault::Channel;
+use crate::id::{ActorId, ClientId, Host, NodeId};
 use crate::time::{SimDuration, SimTime};
 
 /// An instant.
@@ -95,6 +96,14 @@ pub fn of_type(r#type: MessageType, says: Says, to: u16, s: u64) -> Message {
         gossip: says.gossip.into_iter().map(|(node, flags)| Gossiped(id(node), flags)).collect(),
         published: None,
     }
+}
+
+/// A process sends something to a client, and so shows that it is not busy.
+pub fn works(node: u16, s: u64) -> Event {
+    let (from, to, channel) = (ActorId::Node(NodeId(node)), Host::Client(ClientId(1)), Channel::Client);
+    let digest = String::new();
+    let sent = Body::Sent { from, conn: 1, channel, to, len: 1, digest, bus: None, repl: None };
+    event(s, ActorId::Network, sent)
 }
 
 /// An event at that second.

@@ -53,7 +53,7 @@ pub enum Refusal {
 
 /// How long after the last word of a majority a primary may take writes: a ping is out half a node timeout after the last
 /// answer, and unanswered for a node timeout it makes a suspect (`clusterCron`).
-pub(super) fn notices_within(node_timeout: SimDuration) -> SimDuration {
+pub fn notices_within(node_timeout: SimDuration) -> SimDuration {
     // A cron at one hertz, once for the ping and once for the verdict.
     const CRONS: SimDuration = SimDuration::from_secs(2);
     node_timeout + SimDuration::from_ns(node_timeout.as_ns() / 2) + CRONS
@@ -124,7 +124,7 @@ impl Service {
             }
             (ActorId::Client(client), Body::Complete { sequence, outcome, node }) => {
                 let asked_at = self.open.remove(&(client, *sequence));
-                if let (Some((asked_at, is_read)), true, Some(node)) = (asked_at, is_done(outcome), node) {
+                if let (Some((asked_at, is_read)), true, Some(node)) = (asked_at, did_all(outcome), node) {
                     let accepted =
                         |why| Accepted { event: event.i, at: event.at, node: *node, asked_at, why };
                     let write = || self.refusal(*node, [asked_at, event.at], known);
@@ -265,7 +265,7 @@ fn only_reads(request: &Request) -> Option<bool> {
 }
 
 /// Whether a server did all that it was asked.
-fn is_done(outcome: &Outcome) -> bool {
+fn did_all(outcome: &Outcome) -> bool {
     match outcome {
         Outcome::Ok(_) => true,
         Outcome::Replied(replies) => {
@@ -278,11 +278,9 @@ fn is_done(outcome: &Outcome) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::Chronicle;
-    use super::super::sample::{Says, event, message, of_type};
+    use super::super::sample::{Says, event, message, of_type, works};
     use super::*;
     use crate::event::MessageType;
-    use crate::fault::Channel;
-    use crate::id::Host;
     use crate::invariant::sample::healthy;
 
     const CLIENT: ActorId = ActorId::Client(ClientId(1));
@@ -293,10 +291,7 @@ mod tests {
         let owner = |node: u16| Says::primary(node, u64::from(node), (node * 10, node * 10 + 9));
         chronicle.see(&event(1, ActorId::Node(NodeId(1)), Body::Start { incarnation: 1 }));
         for s in 2..40 {
-            let digest = String::new();
-            let (from, to, channel) = (ActorId::Node(NodeId(1)), Host::Client(ClientId(1)), Channel::Client);
-            let sent = Body::Sent { from, conn: 1, channel, to, len: 1, digest, bus: None, repl: None };
-            chronicle.see(&event(s, ActorId::Network, sent));
+            chronicle.see(&works(1, s));
             chronicle.take(message(first.clone(), 2, s));
             for node in (2..=3).filter(|_| s <= heard) {
                 chronicle.take(message(owner(node), 1, s));

@@ -72,8 +72,6 @@ pub struct Suspicions {
     suspects_within: SimDuration,
     /// How long a report counts after it was read.
     lasts: SimDuration,
-    /// How long a report counts, with the room that a busy process needs.
-    valid: SimDuration,
     hearing: BTreeMap<(NodeId, NodeId), Hearing>,
     /// Who says that it suspects whom.
     doubting: BTreeSet<(NodeId, NodeId)>,
@@ -108,7 +106,6 @@ impl Suspicions {
     /// Other node timeouts counted by now; this is the longest and the shortest of all.
     pub(super) fn retimed(&mut self, (longest, shortest): (SimDuration, SimDuration)) {
         (self.lasts, self.node_timeout) = (longest + longest, shortest);
-        self.valid = self.lasts + BUSY;
         self.suspects_within = notices_within(longest);
     }
 
@@ -118,6 +115,11 @@ impl Suspicions {
             // What no process was there to hear made no suspect.
             self.hearing.retain(|(viewer, _), _| *viewer != node);
         }
+    }
+
+    /// How long a report counts, with the room that a busy process needs.
+    fn valid(&self) -> SimDuration {
+        self.lasts + BUSY
     }
 
     /// `steady_since` is since when the sender was never busy for long.
@@ -153,7 +155,7 @@ impl Suspicions {
             return;
         };
         // A suspicion is told within seconds of its silence, and ends with the next answer.
-        let window = self.valid + self.node_timeout;
+        let window = self.valid() + self.node_timeout;
         let is_steady = steady_since.is_some_and(|since| at.since(since) >= window);
         let was_silent = at.since(hearing.last) >= self.node_timeout
             || hearing.silent_until.is_some_and(|until| at.since(until) < window);
@@ -216,12 +218,12 @@ impl Suspicions {
         }
         let last = self.last.insert((by, about), at);
         // A link that is still being made carries its copy later.
-        if last.is_some_and(|last| at.since(last) < self.valid) {
+        if last.is_some_and(|last| at.since(last) < self.valid()) {
             return;
         }
         let owners = views.owners(by, Some(message));
         let all = (by, about, NodeId(u16::MIN))..=(by, about, NodeId(u16::MAX));
-        let is_steady = steady_since.is_some_and(|since| at.since(since) >= self.valid);
+        let is_steady = steady_since.is_some_and(|since| at.since(since) >= self.valid());
         let busy = if is_steady { STEADY } else { BUSY };
         let counted =
             self.reports.range(all).filter(|(_, report)| report.counts(at, self.lasts + busy, busy));

@@ -40,10 +40,7 @@ type Keys = BTreeMap<String, Content>;
 /// Every replica against its primary, key by key.
 fn replicas(case: &Case) -> Verdict {
     let mut findings = Findings::default();
-    let unseen = case.evidence.unseen();
-    if !unseen.is_empty() {
-        findings.missing(format!("no view of {unseen}"));
-    }
+    case.note_unseen(&mut findings);
     let (mut pairs, mut compared, mut libraries) = (0, 0, 0);
     for (replica, primary) in pairs_of(case) {
         let (Some(has), Some(wants)) = (&replica.keys, &primary.keys) else {

@@ -13,7 +13,7 @@ use crate::chronicle::Chronicle;
 use crate::fault::FaultId;
 use crate::history;
 use crate::id::{NodeId, ShardId};
-use crate::op::{Ending, OpId};
+use crate::op::{Ending, Op, OpId};
 use crate::plan::Plan;
 use crate::time::{SimDuration, SimTime};
 use crate::wire::cluster_file::NodesConf;
@@ -495,6 +495,12 @@ impl Evidence {
     /// Nodes of the cluster whose process exists and runs, whether they answered or not.
     pub fn live(&self) -> impl Iterator<Item = &NodeEvidence> {
         self.nodes.iter().filter(|n| n.is_live())
+    }
+
+    /// The operations that were sent, with what became of them, in the plan's order.
+    pub fn sent_operations(&self) -> impl Iterator<Item = (&Op, &OperationReport)> {
+        let all = self.plan.operations.iter().zip(&self.operations);
+        all.filter(|(_, report)| report.sent_at.is_some())
     }
 
     /// Live nodes whose view was read.

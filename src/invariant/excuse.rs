@@ -9,12 +9,11 @@ use std::collections::BTreeSet;
 use super::Evidence;
 use super::evidence::OperationReport;
 use super::expectation::{is_calm, moments, owning, primary_at, quorum};
+use crate::chronicle::HAND_OVER_TIMEOUT;
 use crate::id::{NodeId, ShardId};
 use crate::op::{CLUSTER_READS, Failover, FailoverMode, Op};
 use crate::time::{SimDuration, SimTime};
 
-/// When a server gives a manual failover up (`CLUSTER_MF_TIMEOUT`, later `cluster-manual-failover-timeout`).
-const GIVEN_UP_AFTER: SimDuration = SimDuration::from_secs(5);
 /// How many times a message has to cross the network, at most, until a hand-over is through.
 const CROSSINGS: u64 = 8;
 
@@ -34,7 +33,7 @@ pub(super) fn of_failover(
 ) -> Option<String> {
     let Failover { shard, mode, to } = *op.action.as_failover()?;
     let from = report.sent_at.unwrap_or(ended_at.before(node_timeout(evidence)));
-    let span = Span { from, to: ended_at.min(from + GIVEN_UP_AFTER) };
+    let span = Span { from, to: ended_at.min(from + HAND_OVER_TIMEOUT) };
     // What was never sent is judged by who led when the operator had looked for the last time.
     let primary = primary_at(evidence, shard, report.sent_at.unwrap_or(ended_at));
     if to == Some(primary) {
@@ -127,7 +126,7 @@ fn no_majority(evidence: &Evidence, span: Span) -> Option<String> {
 /// Whether the network without faults is too slow for what was asked.
 fn slow_links(evidence: &Evidence) -> Option<String> {
     let slowest = evidence.plan.network.latency.max_ns;
-    let too_slow = slowest.times(CROSSINGS) >= GIVEN_UP_AFTER.min(node_timeout(evidence).times(2));
+    let too_slow = slowest.times(CROSSINGS) >= HAND_OVER_TIMEOUT.min(node_timeout(evidence).times(2));
     too_slow.then(|| format!("links take up to {slowest}"))
 }
 

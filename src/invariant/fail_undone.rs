@@ -27,10 +27,7 @@ const SLACK: SimDuration = SimDuration::from_secs(5);
 fn check(case: &Case) -> Verdict {
     let evidence = case.evidence;
     let mut findings = Findings::default();
-    let unseen = evidence.unseen();
-    if !unseen.is_empty() {
-        findings.missing(format!("no view of {unseen}"));
-    }
+    case.note_unseen(&mut findings);
     let quiet = evidence.last_disturbance_ended_at().map(|ended| evidence.ended_at.since(ended));
     let (longest, _) = evidence.chronicle.asks.node_timeouts();
     let is_owed = quiet.is_none_or(|quiet| quiet >= longest.times(TIMEOUTS) + SLACK);

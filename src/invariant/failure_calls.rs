@@ -52,10 +52,9 @@ mod tests {
     use super::super::sample::healthy;
     use super::*;
     use crate::chronicle::Message;
-    use crate::chronicle::sample::{Says, at, event, id, message, of_type};
+    use crate::chronicle::sample::{Says, at, event, id, message, of_type, works};
     use crate::event::{Body, MessageType};
-    use crate::fault::Channel;
-    use crate::id::{ActorId, Host, NodeId};
+    use crate::id::{ActorId, NodeId};
     use crate::invariant::Evidence;
 
     /// Three primaries; the first calls the third failing after it heard that the second doubts it, or not.
@@ -83,18 +82,7 @@ mod tests {
         let node = ActorId::Node(NodeId(1));
         evidence.chronicle.see(&event(1, node, Body::Start { incarnation: 1 }));
         for s in 2..=at_s {
-            let (to, channel) = (Host::Node(NodeId(2)), Channel::Client);
-            let sent = Body::Sent {
-                from: node,
-                conn: 1,
-                channel,
-                to,
-                len: 1,
-                digest: String::new(),
-                bus: None,
-                repl: None,
-            };
-            evidence.chronicle.see(&event(s, ActorId::Network, sent));
+            evidence.chronicle.see(&works(1, s));
             if s == 10 {
                 let about = Some(id(3));
                 evidence.chronicle.take(message(claim.clone(), 1, s));

@@ -104,8 +104,7 @@ fn agreed_owners(evidence: &Evidence) -> BTreeMap<u16, NodeId> {
 
 /// Whether slots may have been left half-way between two nodes: a reshard was given up, or some command opened them.
 pub(super) fn may_be_split(evidence: &Evidence) -> bool {
-    let sent = evidence.plan.operations.iter().zip(&evidence.operations);
-    sent.filter(|(_, report)| report.sent_at.is_some()).any(|(op, report)| {
+    evidence.sent_operations().any(|(op, report)| {
         let moves = !op.action.moves_slots().is_empty();
         moves && (op.action.may_split_slots() || !report.done)
             || op.action.types(|typed| moves_slots(&typed.args))
@@ -114,10 +113,7 @@ pub(super) fn may_be_split(evidence: &Evidence) -> bool {
 
 /// Whether the operator gave a reshard up, so that the slot it was at stays half moved. Whether it had to is judged by itself.
 pub(super) fn is_given_up(evidence: &Evidence) -> bool {
-    let sent = evidence.plan.operations.iter().zip(&evidence.operations);
-    let mut moves =
-        sent.filter(|(op, report)| report.sent_at.is_some() && !op.action.moves_slots().is_empty());
-    moves.any(|(_, report)| !report.done)
+    evidence.sent_operations().any(|(op, report)| !op.action.moves_slots().is_empty() && !report.done)
 }
 
 /// Whether a command gives slots to another node.

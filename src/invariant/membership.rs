@@ -80,8 +80,7 @@ fn is_live(evidence: &Evidence, id: &str) -> bool {
 /// Whether the plan had a node forgotten or reset, so that what is left of a dead one may differ.
 fn is_forgetful(evidence: &Evidence) -> bool {
     let layout = evidence.plan.cluster.layout();
-    let sent = evidence.plan.operations.iter().zip(&evidence.operations);
-    let mut sent = sent.filter(|(_, report)| report.sent_at.is_some());
+    let mut sent = evidence.sent_operations();
     typed(evidence).any(|command| command.is(&["cluster", "forget"]) || command.is(&["cluster", "reset"]))
         || sent.any(|(op, _)| !op.action.sends_away(layout).is_empty())
 }

@@ -67,6 +67,7 @@ pub use evidence::Evidence;
 pub use expectation::Expectation;
 pub use verdict::Verdict;
 
+use self::verdict::Findings;
 use crate::fault::{Effect, Fault, FaultId};
 use crate::plan::Limits;
 
@@ -208,6 +209,14 @@ impl<'a> Case<'a> {
         let fired =
             |id| self.evidence.faults.iter().any(|report| report.id == id && report.fired_at.is_some());
         self.evidence.plan.faults.iter().filter(tampers).map(|fault| fault.id).find(|id| fired(*id))
+    }
+
+    /// Notes the live nodes whose view was not read, if there are any.
+    fn note_unseen(&self, findings: &mut Findings) {
+        let unseen = self.evidence.unseen();
+        if !unseen.is_empty() {
+            findings.missing(format!("no view of {unseen}"));
+        }
     }
 
     /// `measured`, with the plan's own losses before it.

@@ -11,6 +11,7 @@ use super::evidence::NodeEvidence;
 use super::settings::Settings;
 use super::verdict::Findings;
 use super::{Applies, Case, Evidence, Invariant, Verdict};
+use crate::chronicle::notices_within;
 use crate::id::NodeId;
 use crate::time::SimDuration;
 
@@ -29,9 +30,8 @@ const MOVES_WITHIN: SimDuration = SimDuration::from_secs(8);
 fn check(case: &Case) -> Verdict {
     let evidence = case.evidence;
     let mut findings = Findings::default();
-    let unseen = evidence.unseen();
-    if !unseen.is_empty() {
-        findings.missing(format!("no view of {unseen}"));
+    if !evidence.unseen().is_empty() {
+        case.note_unseen(&mut findings);
         return findings.verdict(String::new);
     }
     if !is_due(evidence) {
@@ -58,10 +58,9 @@ fn check(case: &Case) -> Verdict {
 /// Whether it is so long since anything happened that a replica had to be gone.
 fn is_due(evidence: &Evidence) -> bool {
     let (longest, _) = evidence.chronicle.asks.node_timeouts();
-    let fails_within = longest + SimDuration::from_ns(longest.as_ns() / 2) + SimDuration::from_secs(2);
     let ends = evidence.last_disturbance_ended_at().into_iter();
     let exits = evidence.exits.iter().flat_map(|exit| [Some(exit.at), exit.restarted_at]).flatten();
-    let known_at = ends.chain(exits).max().map(|at| at + fails_within);
+    let known_at = ends.chain(exits).max().map(|at| at + notices_within(longest));
     let changed_at = evidence.primary_changes.iter().map(|change| change.at).max();
     let agreed_at = evidence.converged_at();
     let since = known_at.into_iter().chain(changed_at).chain(agreed_at).max();

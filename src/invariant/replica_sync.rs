@@ -27,10 +27,7 @@ const AHEAD_BYTES_MAX: u64 = 1024;
 
 fn check(case: &Case) -> Verdict {
     let mut findings = Findings::default();
-    let unseen = case.evidence.unseen();
-    if !unseen.is_empty() {
-        findings.missing(format!("no view of {unseen}"));
-    }
+    case.note_unseen(&mut findings);
     let mut synchronised = 0;
     for node in case.evidence.seen() {
         if case.expectation.fate(shard_served(case.evidence, node)) == &Fate::Served {

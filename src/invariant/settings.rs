@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use super::Evidence;
 use super::evidence::{FaultReport, OperationReport};
+use crate::chronicle::HAND_OVER_TIMEOUT;
 use crate::fault::{Effect, Fault};
 use crate::id::NodeId;
 use crate::op::Op;
@@ -89,7 +90,7 @@ impl<'e> Settings<'e> {
     pub fn hand_over_timeout(&self) -> SimDuration {
         let ms =
             self.text(&["cluster-manual-failover-timeout"]).and_then(|text| text.trim().parse::<u64>().ok());
-        SimDuration::from_ms(ms.unwrap_or(5_000))
+        ms.map_or(HAND_OVER_TIMEOUT, SimDuration::from_ms)
     }
 
     /// How often timers are looked at (`hz`), at most.

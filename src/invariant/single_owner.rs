@@ -43,10 +43,7 @@ fn check(case: &Case) -> Verdict {
         let at = case.evidence.broken_since();
         findings.wrong(at, format!("Slots {} are claimed for {who}", ranges(&slots)));
     }
-    let unseen = case.evidence.unseen();
-    if !unseen.is_empty() {
-        findings.missing(format!("no view of {unseen}"));
-    }
+    case.note_unseen(&mut findings);
     findings.verdict(|| "No slot has two owners".to_owned())
 }
 

@@ -45,10 +45,7 @@ fn report(case: &Case, findings: &mut Findings, slots: &[u16], what: &str) {
 }
 
 fn views(case: &Case, findings: &mut Findings) {
-    let unseen = case.evidence.unseen();
-    if !unseen.is_empty() {
-        findings.missing(format!("no view of {unseen}"));
-    }
+    case.note_unseen(findings);
     let mut holes: BTreeMap<(Vec<u16>, &str), Vec<NodeId>> = BTreeMap::new();
     for node in case.evidence.seen() {
         let (unassigned, dead) = holes_of(case, node);

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use super::evidence::{Evidence, NodeEvidence, OperationReport};
+use super::evidence::{Evidence, NodeEvidence};
 use super::expectation::primary_at;
 use crate::id::{NodeId, ShardId};
 use crate::op::{Op, Typed};
@@ -75,7 +75,7 @@ fn was_taken_in_last(evidence: &Evidence, node: NodeId) -> bool {
         let met = |typed: &Typed| typed.introduces().is_some_and(|both| both.contains(&node));
         op.action.takes_in().iter().any(|(one, _)| *one == node) || op.action.types(met)
     };
-    let steps = sent(evidence).filter_map(|(op, report)| {
+    let steps = evidence.sent_operations().filter_map(|(op, report)| {
         match (op.action.sends_away(layout).contains(&node), taken_in(op)) {
             (_, true) if report.done => Some(true),
             (false, false) => None,
@@ -92,7 +92,7 @@ pub(super) fn home(evidence: &Evidence, node: NodeId) -> Home {
     let shards = (!is_spare).then(|| layout.shard_of(node)).into_iter().collect();
     let mut home = Home { shards, nowhere: is_spare };
     let mut moves = evidence.chronicle.moves.all().iter().filter(|moved| moved.node == node).peekable();
-    for (op, report) in sent(evidence) {
+    for (op, report) in evidence.sent_operations() {
         while let Some(moved) = moves.next_if(|moved| report.sent_at.is_some_and(|sent| moved.at < sent)) {
             home.enter(led_by(evidence, moved.to, moved.at), true);
         }
@@ -135,12 +135,6 @@ fn led_by(evidence: &Evidence, node: NodeId, at: SimTime) -> ShardId {
     let cluster = &evidence.plan.cluster;
     let led = cluster.possible_shards().find(|shard| primary_at(evidence, *shard, at) == node);
     led.unwrap_or_else(|| cluster.shard_of(node))
-}
-
-/// The operations that were sent, in order.
-fn sent(evidence: &Evidence) -> impl Iterator<Item = (&Op, &OperationReport)> {
-    let all = evidence.plan.operations.iter().zip(&evidence.operations);
-    all.filter(|(_, report)| report.sent_at.is_some())
 }
 
 #[cfg(test)]

@@ -23,14 +23,12 @@ pub(super) const INVARIANT: Invariant = Invariant {
 
 fn check(case: &Case) -> Verdict {
     let mut findings = Findings::default();
-    let unseen = case.evidence.unseen();
-    if !unseen.is_empty() {
-        findings.missing(format!("no view of {unseen}"));
-    }
+    case.note_unseen(&mut findings);
     states(case, &mut findings);
+    let is_given_up = is_given_up(case.evidence);
     for node in case.evidence.seen() {
         let open = open_slots(node);
-        if !open.is_empty() && !is_given_up(case.evidence) {
+        if !open.is_empty() && !is_given_up {
             let what = format!("{} has open slots {open}", node.node);
             findings.wrong(case.evidence.broken_since(), what);
         }

@@ -9,7 +9,6 @@ use crate::chronicle::bus::{Header, Heard, Message};
 use crate::chronicle::views::READ_WITHIN;
 use crate::event::MessageType;
 use crate::id::NodeId;
-use crate::op::share_slots;
 use crate::time::{SimDuration, SimTime};
 
 /// How long an answer may take: more than the turn in which the claim is read.
@@ -71,11 +70,7 @@ impl Correct {
 /// Whether a node that hears this claim knows an owner of some of the slots in a newer epoch, be it itself.
 fn is_stale((to, from): (NodeId, NodeId), claim: &Header, now: SimTime, known: &Known) -> bool {
     let slots = &claim.claim.slots;
-    let is_newer = |header: &Header| {
-        header.config_epoch > claim.config_epoch
-            && header.claim.owns_slots()
-            && share_slots(&header.claim.slots, slots)
-    };
+    let is_newer = |header: &Header| header.outranks(claim.config_epoch, slots);
     let told = known.views.of(to).filter(|heard| heard.message.from != from && heard.at + READ_WITHIN < now);
     let mut told = told.filter_map(|heard| heard.message.header.as_ref());
     let own = known.members.get(to).and_then(|member| member.last.as_ref());

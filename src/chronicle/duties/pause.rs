@@ -5,14 +5,13 @@ use std::collections::BTreeMap;
 
 use super::{Duty, Known, Neglect};
 use crate::chronicle::bus::{Heard, Message};
+use crate::chronicle::handover::HAND_OVER_TIMEOUT;
 use crate::event::MessageType;
 use crate::id::NodeId;
 use crate::time::{SimDuration, SimTime};
 
 /// The first words of who has won a hand-over are flagged as if it had stopped its clients.
 const AS_WINNER: SimDuration = SimDuration::from_secs(1);
-/// How long a hand-over may take, if nothing is set: what takes less is never noted.
-const LEAST: SimDuration = SimDuration::from_secs(5);
 /// What a busy process needs beside its timers.
 const ROOM: SimDuration = SimDuration::from_ms(1_500);
 
@@ -46,8 +45,8 @@ impl Pause {
         }
         let won = self.replica_at.get(&node).is_some_and(|replica_at| at.since(*replica_at) < AS_WINNER);
         let asked_at = self.asked_at.get(&node).copied();
-        let within = asked_at.is_some_and(|asked_at| at.since(asked_at) <= LEAST + ROOM);
-        let since = asked_at.unwrap_or_else(|| at.before(LEAST));
+        let within = asked_at.is_some_and(|asked_at| at.since(asked_at) <= HAND_OVER_TIMEOUT + ROOM);
+        let since = asked_at.unwrap_or_else(|| at.before(HAND_OVER_TIMEOUT));
         let is_new = self.noted.get(&node) != Some(&asked_at);
         if header.paused && !won && !within && is_new && known.is_steady(node, since) {
             self.noted.insert(node, asked_at);

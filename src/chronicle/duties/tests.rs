@@ -3,9 +3,8 @@
 use super::*;
 use crate::chronicle::Chronicle;
 use crate::chronicle::bus::Message;
-use crate::chronicle::sample::{Says, at, event, id, message, of_type};
+use crate::chronicle::sample::{Says, at, event, id, message, of_type, works};
 use crate::event::{LinkState, MessageType};
-use crate::fault::Channel;
 use crate::id::{ActorId, Host};
 use crate::invariant::sample::healthy;
 
@@ -64,10 +63,7 @@ impl Told {
 
     /// A process shows that it is not busy.
     fn works(&mut self, node: u16, s: u64) {
-        let (from, to, channel) = (ActorId::Node(NodeId(node)), Host::Node(NodeId(node)), Channel::Client);
-        let digest = String::new();
-        let sent = Body::Sent { from, conn: 1, channel, to, len: 1, digest, bus: None, repl: None };
-        self.0.see(&event(s, ActorId::Network, sent));
+        self.0.see(&works(node, s));
     }
 
     fn works_until(mut self, node: u16, seconds: std::ops::RangeInclusive<u64>) -> Self {

@@ -10,7 +10,6 @@ use crate::chronicle::bus::{Header, Heard, Message};
 use crate::chronicle::views::READ_WITHIN;
 use crate::event::MessageType;
 use crate::id::NodeId;
-use crate::op::share_slots;
 use crate::time::SimTime;
 
 /// Of whom a node was told last by an UPDATE, when, and what the owner had said of itself.
@@ -49,9 +48,7 @@ impl Update {
             return Vec::new();
         }
         let slots = &newer.claim.slots;
-        let stays = own.claim.owns_slots()
-            && own.config_epoch < newer.config_epoch
-            && share_slots(&own.claim.slots, slots);
+        let stays = own.claim.owns_slots() && newer.outranks(own.config_epoch, &own.claim.slots);
         let by_hand = known.is_by_hand(node, slots, message.at) || known.asks.changed_node(owner, message.at);
         let neglects = stays && !by_hand && known.is_steady(node, since);
         self.told.remove(&node);

@@ -30,9 +30,8 @@ fn given_away(evidence: &Evidence, write: &Entry, owner: Option<NodeId>) -> bool
             _ => false,
         }
     };
-    let sent = evidence.plan.operations.iter().zip(&evidence.operations);
-    let mut sent = sent.filter(|(_, report)| report.sent_at.is_some()).map(|(op, _)| op);
-    write.node != owner && sent.any(|op| op.action.types(|typed| gives(&typed.args)))
+    let mut sent = evidence.sent_operations();
+    write.node != owner && sent.any(|(op, _)| op.action.types(|typed| gives(&typed.args)))
 }
 
 /// What may be lost in a run.
