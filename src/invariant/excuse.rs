@@ -43,7 +43,7 @@ pub(super) fn of_failover(
     let asked = (mode == FailoverMode::Default).then_some(primary);
     planned
         .or_else(|| meddled(evidence, op, span))
-        .or_else(|| rivalled(evidence, op, Span { from, to: ended_at }))
+        .or_else(|| rivalled(evidence, op, span))
         .or_else(|| asked.and_then(|primary| held(evidence, primary, span)))
         .or_else(|| takers(evidence, shard, primary, to.or(report.target), span))
         .or_else(|| (mode != FailoverMode::Takeover).then(|| no_majority(evidence, span)).flatten())
@@ -138,25 +138,39 @@ fn meddled(evidence: &Evidence, op: &Op, span: Span) -> Option<String> {
     let layout = evidence.plan.cluster.layout();
     let regroups =
         |other: &Op| !other.action.sends_away(layout).is_empty() || !other.action.takes_in().is_empty();
-    sent.find(|(other, _)| regroups(other) || other.action.types(|typed| meddles(&typed.args)))
-        .map(|(_, report)| format!("the plan typed {}", report.text))
+    // A hand-over that was typed by hand meddles no longer than the server works at it.
+    let is_over = |typed: &[String], report: &OperationReport| {
+        is_failover(typed) && report.sent_at.is_some_and(|at| at + HAND_OVER_TIMEOUT < span.from)
+    };
+    sent.find(|(other, report)| {
+        regroups(other) || other.action.types(|typed| meddles(&typed.args) && !is_over(&typed.args, report))
+    })
+    .map(|(_, report)| format!("the plan typed {}", report.text))
+}
+
+fn is_failover(args: &[String]) -> bool {
+    matches!(args, [name, what, ..] if name.eq_ignore_ascii_case("cluster") && what.eq_ignore_ascii_case("failover"))
 }
 
 /// Whether another failover was under way at the same time, that of the same shard or one that asked for votes as well: each
-/// voter has one vote an epoch, and both may ask in the same one.
+/// voter has one vote an epoch, and both may ask in the same one. One that came to nothing is over when the server gives it up, however
+/// long the operator waits for it.
 fn rivalled(evidence: &Evidence, op: &Op, span: Span) -> Option<String> {
     let own = op.action.as_failover()?;
     let is_rival = |other: &Failover| {
         let both_ask = own.mode != FailoverMode::Takeover && other.mode != FailoverMode::Takeover;
         other.shard == own.shard || both_ask
     };
-    let overlaps = |report: &OperationReport| {
-        let began = report.sent_at.is_some_and(|at| at < span.to);
-        began && report.ended_at.is_none_or(|at| at > span.from)
+    let overlaps = |other: &Op, report: &OperationReport| {
+        let began = report.sent_at.filter(|at| *at < span.to);
+        let given_up =
+            began.filter(|_| other.action.as_failover().is_some()).map(|at| at + HAND_OVER_TIMEOUT);
+        let over = report.ended_at.into_iter().chain(given_up).min();
+        began.is_some() && over.is_none_or(|at| at > span.from)
     };
     let mut others = evidence.plan.operations.iter().zip(&evidence.operations);
     let rival = others.find(|(other, report)| {
-        other.id != op.id && overlaps(report) && other.action.failovers().iter().any(is_rival)
+        other.id != op.id && overlaps(other, report) && other.action.failovers().iter().any(is_rival)
     });
     rival.map(|(_, report)| format!("{} was under way as well", report.text))
 }

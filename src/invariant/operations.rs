@@ -1,13 +1,14 @@
 //! An operation of the plan is done, unless something that was seen at its moment excuses it.
 //!
 //! A failover may fail because the plan makes it impossible, because a node that it needs was down or held, because no
-//! majority could vote, or because the cluster had not yet got over what hit it before; nothing else excuses it. A
-//! command is the plan's own doing: what it is answered is told, and judged only where the plan says what it wants.
+//! majority could vote, or because the cluster had not yet got over what hit it before; nothing else excuses it. One that is done only
+//! long after the server had to give it up was done by somebody else, and is judged as one that failed. A command is the plan's own doing: what it is answered is told, and judged only where the plan says what it wants.
 
 use super::evidence::OperationReport;
 use super::excuse;
 use super::verdict::Findings;
 use super::{Applies, Case, Invariant, Verdict};
+use crate::chronicle::HAND_OVER_TIMEOUT;
 use crate::op::{Ending, Op};
 use crate::time::SimTime;
 
@@ -54,10 +55,13 @@ fn summary(done: usize, told: &[String]) -> String {
 }
 
 fn judge(case: &Case, op: &Op, report: &OperationReport, ended_at: SimTime) -> Judgement {
-    if report.done {
-        return Judgement::Done;
-    }
     let what = format!("{}: {}", report.text, report.detail);
+    if report.done {
+        let is_wrong = came_late(op, report, ended_at)
+            && excuse::of_failover(case.evidence, op, report, ended_at).is_none();
+        let wrong = || Judgement::Wrong(format!("{what}, which the server has {HAND_OVER_TIMEOUT} for"));
+        return if is_wrong { wrong() } else { Judgement::Done };
+    }
     if report.ending == Some(Ending::Missed) {
         return Judgement::Told(what);
     }
@@ -80,6 +84,12 @@ fn judge(case: &Case, op: &Op, report: &OperationReport, ended_at: SimTime) -> J
         Some(why) => Judgement::Told(format!("{what} ({why})")),
         None => Judgement::Wrong(format!("{what}, and the plan wants {wanted}")),
     }
+}
+
+/// Whether the server had long given up a failover when what it should do was done: an election of the replica's own did it.
+fn came_late(op: &Op, report: &OperationReport, ended_at: SimTime) -> bool {
+    let took = report.sent_at.map(|sent| ended_at.since(sent));
+    op.action.as_failover().is_some() && took.is_some_and(|took| took > HAND_OVER_TIMEOUT.times(2))
 }
 
 #[cfg(test)]
@@ -152,9 +162,38 @@ mod tests {
             verdict(&evidence).is_violated()
         };
         assert!(!beside(2, FailoverMode::Force, (39, 41)), "both ask for votes");
-        assert!(!beside(1, FailoverMode::Takeover, (50, 51)), "it took the same slots");
+        assert!(!beside(1, FailoverMode::Takeover, (42, 43)), "it took the same slots");
+        assert!(beside(1, FailoverMode::Takeover, (50, 51)), "it came when the server had given up");
         assert!(beside(2, FailoverMode::Takeover, (39, 41)), "it asked for no vote");
         assert!(beside(2, FailoverMode::Force, (30, 35)), "it was over");
+    }
+
+    #[test]
+    fn a_failover_excuses_another_one_no_longer_than_the_server_works_at_it() {
+        let second_is_wrong = |rival: OpAction, from| {
+            let mut evidence = healthy();
+            operation(&mut evidence, rival, (from, 60), Ending::Done);
+            operation(&mut evidence, failover(FailoverMode::Force, None), (40, 65), Ending::TimedOut);
+            excuse::of_failover(&evidence, &evidence.plan.operations[1], &evidence.operations[1], at(65))
+                .is_none()
+        };
+        let typed = || command(&["CLUSTER", "FAILOVER", "FORCE"]);
+        for (from, is_wrong) in [(34, true), (38, false)] {
+            assert_eq!(second_is_wrong(failover(FailoverMode::Force, None), from), is_wrong, "{from}");
+            assert_eq!(second_is_wrong(typed(), from), is_wrong, "typed at {from}");
+        }
+    }
+
+    #[test]
+    fn what_is_done_long_after_the_server_gave_up_was_not_done_by_the_operation() {
+        let done_at = |second, change: fn(&mut Evidence)| {
+            let mut evidence = healthy();
+            change(&mut evidence);
+            operation(&mut evidence, failover(FailoverMode::Force, None), (40, second), Ending::Done);
+            verdict(&evidence).is_violated()
+        };
+        assert!(done_at(55, |_| {}) && !done_at(48, |_| {}));
+        assert!(!done_at(55, |e| hit(e, NodeId(2), 39, Some(50))), "its node was held");
     }
 
     #[test]
