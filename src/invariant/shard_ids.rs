@@ -1,5 +1,5 @@
-//! Shard ids agree: a node has the same one to everybody, a replica has its primary's, and no two live primaries with
-//! slots share one.
+//! Shard ids agree: a node has the same one to everybody, a replica has its primary's, and no two live primaries share one, be it
+//! that one of them has no slots: a node that leaves its shard as a primary takes a new one (`clusterReset`, `CLUSTER REPLICATE NO ONE`).
 //!
 //! A client that routes by `CLUSTER SHARDS` takes the members of one id for one shard. Ids travel with every full
 //! message (`CLUSTERMSG_EXT_TYPE_SHARDID`) and are adopted with the primary (`updateShardId`, `clusterSetPrimary`).
@@ -15,7 +15,7 @@ use crate::wire::Role;
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "shard_ids",
     title: "Shard Ids",
-    statement: "shard ids agree on all nodes, replicas have their primary's, and each has one primary with slots",
+    statement: "shard ids agree on all nodes, replicas have their primary's, and each has one primary",
     applies: Applies::OnceHealed,
     asked: |limits| limits.roles,
     check,
@@ -69,10 +69,10 @@ fn apart_from_primary(evidence: &Evidence, one: &Heard, all: &[Heard]) -> Option
         .then(|| format!("{} has another shard id than its primary {}", one.node, name_of(evidence, id)))
 }
 
-/// Live primaries with slots that share a shard id.
+/// Live primaries that share a shard id.
 fn shared(all: &[Heard]) -> Vec<String> {
     let mut primaries: BTreeMap<&str, Vec<NodeId>> = BTreeMap::new();
-    for one in all.iter().filter(|one| one.own.role() == Some(Role::Primary) && !one.own.slots.is_empty()) {
+    for one in all.iter().filter(|one| one.own.role() == Some(Role::Primary)) {
         if let Some(id) = &one.account.shard_id {
             primaries.entry(id).or_default().push(one.node);
         }
@@ -118,6 +118,18 @@ mod tests {
         let text = violation(|evidence| {
             let id = evidence.accounts[&NodeId(1)].shard_id.clone().expect("an id");
             set(evidence, 3, &id);
+        });
+        assert!(text.contains("node-1 and node-3 are primaries of one shard id"), "{text}");
+    }
+
+    #[test]
+    fn a_primary_without_slots_does_not_share_a_shard_id_either() {
+        let text = violation(|evidence| {
+            let id = evidence.accounts[&NodeId(1)].shard_id.clone().expect("an id");
+            set(evidence, 3, &id);
+            let account = evidence.accounts.get_mut(&NodeId(3)).expect("an account");
+            let view = account.nodes.as_mut().expect("a view");
+            view.nodes.iter_mut().filter(|node| node.is_myself()).for_each(|node| node.slots.clear());
         });
         assert!(text.contains("node-1 and node-3 are primaries of one shard id"), "{text}");
     }
