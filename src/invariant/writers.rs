@@ -10,6 +10,7 @@ use super::Evidence;
 use super::evidence::Content;
 use super::expectation::primary_at;
 use crate::id::NodeId;
+use crate::model::cell_of;
 use crate::op::Ending;
 use crate::time::SimTime;
 use crate::wire::resp::key_slot;
@@ -84,6 +85,12 @@ impl<'e> Writers<'e> {
         let touching = self.leading(key).filter(|typed| typed.touches(key));
         let by_guest = self.evidence.guest_keys.holds(key).then(|| self.evidence.first_guest_at()).flatten();
         touching.map(|typed| typed.sent_at).chain(by_guest).min()
+    }
+
+    /// The same of whatever keys of a cell the commands name, for what is told of the cell as a whole.
+    pub fn touched_in(&self, cell: &str) -> Option<SimTime> {
+        let named = self.typed.iter().flat_map(|typed| typed.args[1..].iter());
+        named.filter(|word| cell_of(word) == cell).filter_map(|word| self.touched(word)).min()
     }
 
     /// The commands that went to whoever led the key's shard then.
@@ -296,5 +303,13 @@ mod tests {
             let expected = destroys.then(|| Destroyer { at: at(10), what: format!("{text} to node-1") });
             assert_eq!(destroyed, expected, "{text}");
         }
+    }
+
+    #[test]
+    fn a_cell_is_touched_where_any_of_its_keys_is() {
+        let evidence = typed(1, "SET {k27}beside x");
+        let writers = Writers::of(&evidence);
+        assert_eq!(writers.touched(KEY), None);
+        assert!(writers.touched_in(KEY).is_some() && writers.touched_in("k28").is_none());
     }
 }

@@ -7,7 +7,7 @@
 //! or not, once. So no reply is of a value that nobody wrote, of a deletion undone, of an increment lost or done twice; nothing
 //! expires early or late.
 //!
-//! Not followed are: cells (keys, or keys with one hash tag) of slots that operations moved, from then on; keys that the plan's
+//! Not followed are: cells (keys, or keys with one hash tag) of slots that operations moved, from then on; cells in which the plan's
 //! own commands wrote; keys that expire, once a wall clock was wrong; whatever is behind a command that the model does not know; anything where servers evict.
 
 mod ask;
@@ -116,7 +116,8 @@ fn followed_until(evidence: &Evidence, writers: &Writers, asks: &[Ask]) -> SimTi
     let mut words = words.map(|word| &**word).collect::<Vec<_>>();
     words.sort_unstable();
     words.dedup();
-    let touched = words.into_iter().filter_map(|word| writers.touched(word)).min();
+    let beside = asks.first().and_then(|ask| writers.touched_in(cell_of(ask.entry.request.key())));
+    let touched = words.into_iter().filter_map(|word| writers.touched(word)).chain(beside).min();
     let slot = asks.first().map_or(0, |ask| key_slot(ask.entry.request.key().as_bytes()));
     let moved = moved_at(evidence, evidence.plan.cluster.shard_of_slot(slot));
     let misled = expires(asks).then(|| evidence.first_wrong_clock()).flatten();
