@@ -49,10 +49,12 @@ pub struct Unanswered {
     pub sequence: u64,
     /// Who had got it.
     pub node: NodeId,
-    /// When.
+    /// When, or when it said the last of what it answered.
     pub from: Moment,
     /// When the client left.
     pub left_at: SimTime,
+    /// The node had begun to answer, and said no more since then.
+    pub in_part: bool,
 }
 
 /// How many of them are kept: more tell nothing new.
@@ -114,6 +116,8 @@ struct Stream {
     under_way: Vec<(u64, Moment)>,
     /// The turn that sent what the client got last.
     got: Option<Moment>,
+    /// The turn that sent last.
+    said: Option<Moment>,
 }
 
 impl Attempt {
@@ -166,6 +170,7 @@ impl Executions {
             }
             (_, Body::Closed { from: ActorId::Client(client), conn, .. }) => {
                 self.leave(*conn, event.at);
+                self.unanswered_in_part(*conn, event);
                 self.dropped(*client, *conn, event.cause);
             }
             (_, Body::Closed { from: ActorId::Node(_), conn, .. }) => {
@@ -239,6 +244,7 @@ impl Executions {
     fn replied(&mut self, (conn, len): (u64, u64), turn: Moment, data: Option<Cut>) {
         let Some(stream) = self.streams.get_mut(&conn) else { return };
         stream.replied += len;
+        stream.said = Some(turn);
         stream.under_way.push((stream.replied, turn));
         let delivered = stream.delivered;
         for attempt in self.on(conn).filter(|attempt| attempt.end <= delivered) {
@@ -284,9 +290,27 @@ impl Executions {
         let open = |attempt: &mut Attempt| {
             let ((client, sequence), Execution { node, from, .. }) = (attempt.who, attempt.execution);
             let from = from.filter(|_| attempt.execution.to.is_none())?;
-            Some(Unanswered { client, sequence, node, from, left_at })
+            Some(Unanswered { client, sequence, node, from, left_at, in_part: false })
         };
         let new = self.on(conn).filter_map(open).collect::<Vec<_>>();
+        self.keep(new);
+    }
+
+    /// A client closes a connection: it may have given up an operation of whose answer it has all that was sent.
+    fn unanswered_in_part(&mut self, conn: u64, closed: &Event) {
+        let of_this = self.given_up.values().filter(|(event, _)| Some(*event) == closed.cause);
+        let Some(attempt) = of_this.filter_map(|(_, open)| open.attempts.get(&conn)).next() else { return };
+        let Some(stream) = self.streams.get(&conn).filter(|stream| stream.under_way.is_empty()) else {
+            return;
+        };
+        let ((client, sequence), Execution { node, from, to, .. }) = (attempt.who, attempt.execution);
+        let begun = stream.said.filter(|said| to.is_some() && from.is_some_and(|from| from <= *said));
+        let cut =
+            begun.map(|from| Unanswered { client, sequence, node, from, left_at: closed.at, in_part: true });
+        self.keep(cut.into_iter().collect());
+    }
+
+    fn keep(&mut self, new: Vec<Unanswered>) {
         let room = KEPT.saturating_sub(self.unanswered.len());
         self.unanswered.extend(new.into_iter().take(room));
     }
@@ -491,5 +515,34 @@ mod tests {
             Body::Closed { from: ActorId::Node(NodeId(1)), conn: 7, how: crate::event::Closing::Closed },
         );
         assert_eq!(teller.between(1), Some((Some(3), Some(4))));
+    }
+
+    /// Client 1 closes its connection because of the event before the last one.
+    fn closes(teller: &mut Teller) -> Vec<Unanswered> {
+        let (i, at) = (teller.next, SimTime::from_ns(teller.next));
+        let (from, how) = (ActorId::Client(ClientId(1)), crate::event::Closing::Closed);
+        let body = Body::Closed { from, conn: 7, how };
+        let event = Event { i, at, actor: from, kind: body.kind(), cause: Some(i - 1), body };
+        teller.executions.see(&event, &Replication::new(SimDuration::from_secs(1)));
+        teller.executions.unanswered().to_vec()
+    }
+
+    #[test]
+    fn what_was_answered_in_part_and_given_up_is_unanswered() {
+        let mut teller = Teller::new();
+        teller.invoke(1).ask().arrive().reply().client(Body::Deliver { conn: 7, len: 5 }).complete(1);
+        let unanswered = closes(&mut teller);
+        assert_eq!(unanswered.len(), 1);
+        assert!(unanswered[0].in_part && unanswered[0].from.event == 3, "{unanswered:?}");
+    }
+
+    #[test]
+    fn what_is_under_way_or_was_answered_is_not_answered_in_part() {
+        let mut teller = Teller::new();
+        teller.invoke(1).ask().arrive().reply().complete(1);
+        assert_eq!(closes(&mut teller), [], "the rest may be under way");
+        let mut teller = Teller::new();
+        teller.invoke(1).ask().arrive().reply().client(Body::Deliver { conn: 7, len: 5 }).told(1);
+        assert_eq!(closes(&mut teller), []);
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! A reply that nobody asked for breaks the protocol, whatever it says. `MOVED` names a node that has the slot or had it, or says
 //! itself that it has; never the node that says it. Whoever serves a slot has it, or follows who has. A question that reached a node is
-//! answered: that is asked only where nothing else was going on and the client had waited long, as a node may be stopped, its
-//! clients paused, or the question such that it waits.
+//! answered, and to the end: that is asked only where nothing else was going on and the client had waited long, as a node may be
+//! stopped, or its clients paused. A question that waits is answered once it has waited for as long as it says, unless it says for ever.
 //!
 //! Source: `getNodeByQuery`, `clusterRedirectClient`.
 
@@ -12,6 +12,7 @@ use super::{Applies, Case, Evidence, Invariant, Verdict, always_asked};
 use crate::chronicle::{Redirection, Served, Unanswered};
 use crate::history::{Entry, Request};
 use crate::model;
+use crate::op::{Op, Typed};
 use crate::time::{SimDuration, SimTime};
 
 pub(super) const INVARIANT: Invariant = Invariant {
@@ -25,6 +26,8 @@ pub(super) const INVARIANT: Invariant = Invariant {
 
 /// How long a node may take to answer where nothing is going on.
 const ANSWERS_WITHIN: SimDuration = SimDuration::from_secs(1);
+/// How much longer a question may take that waits: whether its time is over may be looked at only once a second (`hz`).
+const LOOKED_AT_WITHIN: SimDuration = SimDuration::from_secs(1);
 /// For how long before a question nothing may have been going on: a manual failover that failed stops clients twice as long as it
 /// was given, which is 5 s (`CLUSTER_MF_TIMEOUT`).
 const QUIET: SimDuration = SimDuration::from_secs(12);
@@ -91,37 +94,82 @@ fn foreign(served: &Served) -> String {
 }
 
 fn unanswered(open: &Unanswered) -> String {
-    let Unanswered { client, sequence, node, from, .. } = open;
-    format!("{node} never answered {client} #{sequence}, which it had since {}", from.at)
+    let Unanswered { client, sequence, node, from, in_part, .. } = open;
+    match in_part {
+        true => {
+            format!("{node} answered {client} #{sequence} only in part, and said no more after {}", from.at)
+        }
+        false => format!("{node} never answered {client} #{sequence}, which it had since {}", from.at),
+    }
 }
 
-/// Whether a node owed an answer: nothing was going on, and the question was none that waits.
+/// Whether a node owed an answer: it lived, nothing was going on, and the question had not to wait for so long.
 fn is_owed(evidence: &Evidence, open: &Unanswered) -> bool {
-    if !evidence.plan.guests.is_empty() || says_any(evidence, &STOPPING) {
+    if !evidence.plan.guests.is_empty() || says_any(evidence, &STOPPING) || ended(evidence, open) {
         return false;
     }
-    let is_long = open.left_at.since(open.from.at) >= ANSWERS_WITHIN;
     let entry = evidence.history.iter().find(|e| (e.client, e.sequence) == (open.client, open.sequence));
-    is_long && entry.is_some_and(|entry| !may_wait(entry)) && is_quiet(evidence, open)
+    let owed_after = entry.and_then(longest).zip(quiet_from(evidence, open));
+    owed_after.is_some_and(|(longest, quiet)| open.left_at >= quiet + longest)
 }
 
-fn may_wait(entry: &Entry) -> bool {
-    let waits = |command: &Vec<String>| {
-        let is_wait = ["WAIT", "WAITAOF"].iter().any(|name| command[0].eq_ignore_ascii_case(name));
-        is_wait || model::waits(command) || model::sent_of(command).is_none()
-    };
-    matches!(&entry.request, Request::Call { commands, .. } if commands.iter().any(waits))
+/// Whether the process that had the question came to its end meanwhile.
+fn ended(evidence: &Evidence, open: &Unanswered) -> bool {
+    let mut exits = evidence.exits.iter().filter(|exit| exit.node == open.node);
+    exits.any(|exit| open.from.at <= exit.at && exit.at <= open.left_at)
 }
 
-fn is_quiet(evidence: &Evidence, open: &Unanswered) -> bool {
-    let overlaps = |began: SimTime, ended: Option<SimTime>| {
-        began <= open.left_at && ended.is_none_or(|ended| open.from.at < ended + QUIET)
-    };
+/// How long a question may take where nothing is going on; nothing if it may wait for ever, or nobody knows.
+fn longest(entry: &Entry) -> Option<SimDuration> {
+    let Request::Call { commands, .. } = &entry.request else { return Some(ANSWERS_WITHIN) };
+    // Within a transaction nothing waits.
+    let at_once = commands.first().is_some_and(|command| command[0].eq_ignore_ascii_case("MULTI"));
+    commands.iter().try_fold(ANSWERS_WITHIN, |longest, command| {
+        model::sent_of(command)?;
+        Some(if at_once { longest } else { longest + waits(command)? })
+    })
+}
+
+/// How long a command may wait by its own words; nothing if for ever.
+fn waits(command: &[String]) -> Option<SimDuration> {
+    let for_replicas = ["WAIT", "WAITAOF"].iter().any(|name| command[0].eq_ignore_ascii_case(name));
+    if !for_replicas && !model::waits(command) {
+        return Some(SimDuration::ZERO);
+    }
+    let said = command.last()?.parse::<f64>().ok().filter(|said| *said > 0.0)?;
+    let said = SimDuration::from_secs_f64(if for_replicas { said / 1000.0 } else { said });
+    Some(said + LOOKED_AT_WITHIN)
+}
+
+/// From when on nothing was going on any more while a question was open; nothing if there was something to its end. What a fault did
+/// may last, as a clock that was wrong does in what waits: so there must have been none.
+fn quiet_from(evidence: &Evidence, open: &Unanswered) -> Option<SimTime> {
     let honest = |id| evidence.plan.faults.iter().any(|fault| fault.id == id && !fault.action.lies());
     let faults = evidence.faults.iter().filter(|report| honest(report.id));
-    let disturbed = faults.filter_map(|report| Some((report.fired_at?, report.healed_at)));
-    let operated = evidence.operations.iter().filter_map(|report| Some((report.sent_at?, report.ended_at)));
-    !disturbed.chain(operated).any(|(began, ended)| overlaps(began, ended))
+    let mut disturbed = faults.filter_map(|report| Some((report.fired_at?, report.healed_at)));
+    let overlaps = |(began, ended): (SimTime, Option<SimTime>)| {
+        began <= open.left_at && ended.is_none_or(|ended| open.from.at < ended + QUIET)
+    };
+    if disturbed.any(overlaps) {
+        return None;
+    }
+    let operations = evidence.plan.operations.iter().zip(&evidence.operations);
+    let operated = operations.filter_map(|(op, report)| {
+        let began = report.sent_at.filter(|began| *began <= open.left_at)?;
+        Some(report.ended_at.map(|ended| ended.max(began + paused_for(op))))
+    });
+    operated.into_iter().try_fold(open.from.at, |quiet, ended| Some(quiet.max(ended? + QUIET)))
+}
+
+/// For how long an operation stops clients by its own words.
+fn paused_for(op: &Op) -> SimDuration {
+    let said = |typed: &Typed| match typed.args.as_ref() {
+        [name, what, ms, ..] if name.eq_ignore_ascii_case("CLIENT") && what.eq_ignore_ascii_case("PAUSE") => {
+            ms.parse().ok()
+        }
+        _ => None,
+    };
+    SimDuration::from_ms(op.action.typed().iter().filter_map(said).max().unwrap_or(0))
 }
 
 /// With what clients stop a node, or its clients.
@@ -147,7 +195,7 @@ mod tests {
     use super::*;
     use crate::event::{Body, Event};
     use crate::id::{ActorId, ClientId, NodeId};
-    use crate::op::{Command, Ending, OpAction};
+    use crate::op::{ClientPause, Command, Ending, OpAction};
 
     const CLIENT: ActorId = ActorId::Client(ClientId(1));
 
@@ -178,18 +226,54 @@ mod tests {
         assert!(verdict.detail().contains("node-3 told client-1 what it had not asked: a second one"));
     }
 
+    /// Client 1's question to node 1, which had it at 10 s, given up so many seconds later.
+    fn given_up_after(seconds: u64) -> Unanswered {
+        let from = crate::chronicle::Moment { event: 1, at: at(10) };
+        let (client, node) = (ClientId(1), NodeId(1));
+        Unanswered { client, sequence: 1, node, from, left_at: at(10 + seconds), in_part: false }
+    }
+
+    fn asked(commands: &[&[&str]]) -> Evidence {
+        let words = |words: &&[&str]| words.iter().map(ToString::to_string).collect();
+        let request = Request::Call { key: "k".to_owned(), commands: commands.iter().map(words).collect() };
+        let mut evidence = healthy();
+        evidence.history = vec![Entry { request, client: ClientId(1), sequence: 1, ..read("k", None, 12) }];
+        evidence
+    }
+
     #[test]
     fn an_answer_is_owed_while_nothing_goes_on() {
-        let moment = crate::chronicle::Moment { event: 1, at: at(10) };
-        let (client, node) = (ClientId(1), NodeId(1));
-        let open = Unanswered { client, sequence: 1, node, from: moment, left_at: at(12) };
-        let mut evidence = healthy();
-        assert!(!is_owed(&evidence, &open), "nobody asked");
-        evidence.history = vec![Entry { client, sequence: 1, ..read("k", None, 12) }];
+        let open = given_up_after(2);
+        assert!(!is_owed(&healthy(), &open), "nobody asked");
+        let evidence = asked(&[&["GET", "k"]]);
         assert!(is_owed(&evidence, &open));
-        assert!(!is_owed(&evidence, &Unanswered { left_at: at(10), ..open }), "it left at once");
-        let action = OpAction::Command(Command { node, args: vec!["PING".to_owned()] });
-        operation(&mut evidence, action, (11, 12), Ending::Done);
-        assert!(!is_owed(&evidence, &open), "something went on");
+        assert!(!is_owed(&evidence, &given_up_after(0)), "it left at once");
+        let mut ended = asked(&[&["GET", "k"]]);
+        super::super::sample::kill(&mut ended, NodeId(1), 11);
+        assert!(!is_owed(&ended, &open), "it could not answer any more");
+    }
+
+    #[test]
+    fn what_waits_is_owed_an_answer_when_its_time_is_over() {
+        let pop = asked(&[&["BLPOP", "k", "2.5"]]);
+        assert!(!is_owed(&pop, &given_up_after(4)) && is_owed(&pop, &given_up_after(5)));
+        assert!(is_owed(&asked(&[&["SET", "k", "v"], &["WAIT", "1", "500"]]), &given_up_after(3)));
+        assert!(!is_owed(&asked(&[&["BLPOP", "k", "0"]]), &given_up_after(600)), "it waits for ever");
+        assert!(!is_owed(&asked(&[&["NOBODYKNOWS", "k"]]), &given_up_after(600)));
+        let transaction = asked(&[&["MULTI"], &["BLPOP", "k", "0"], &["EXEC"]]);
+        assert!(is_owed(&transaction, &given_up_after(2)), "nothing waits in a transaction");
+    }
+
+    #[test]
+    fn an_answer_is_owed_once_an_operation_and_what_it_stopped_are_over() {
+        let mut evidence = asked(&[&["BLPOP", "k", "1"]]);
+        let (nodes, duration_ns) = (vec![NodeId(1)], SimDuration::from_secs(20));
+        let pause = ClientPause { nodes, duration_ns, writes_only: false };
+        operation(&mut evidence, OpAction::ClientPause(pause), (9, 10), Ending::Done);
+        assert!(!is_owed(&evidence, &given_up_after(20)), "clients were stopped until 29 s");
+        assert!(is_owed(&evidence, &given_up_after(34)));
+        let action = OpAction::Command(Command { node: NodeId(1), args: vec!["PING".to_owned()] });
+        operation(&mut evidence, action, (40, 43), Ending::Done);
+        assert!(!is_owed(&evidence, &given_up_after(34)), "something went on");
     }
 }
