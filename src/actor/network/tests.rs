@@ -60,7 +60,9 @@ impl Rig {
                 Message::Network(message) => self.tell(message),
                 Message::Arrived(Arrived { handle, arrival: Arrival::Unheard, .. }) => {
                     let from = End { owner: to, handle };
-                    self.keeps.into_iter().for_each(|how| self.tell(NetworkMessage::KeepsAlive { from, how }));
+                    self.keeps
+                        .into_iter()
+                        .for_each(|how| self.tell(NetworkMessage::KeepsAlive { from, how }));
                 }
                 Message::Arrived(Arrived { handle, arrival, .. }) => {
                     self.arrived.push((at, End { owner: to, handle }, arrival));

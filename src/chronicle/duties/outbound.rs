@@ -35,7 +35,10 @@ impl Outbounds {
             }
             Body::Closed { conn, .. } => self.ended(*conn),
             Body::Link { conn, state }
-                if matches!(state, LinkState::Refused | LinkState::Eof | LinkState::Reset | LinkState::TimedOut) =>
+                if matches!(
+                    state,
+                    LinkState::Refused | LinkState::Eof | LinkState::Reset | LinkState::TimedOut
+                ) =>
             {
                 self.ended(*conn);
             }
