@@ -34,11 +34,10 @@ impl Outbounds {
                 self.dialled.insert(*conn, (*from, *to, event.at));
             }
             Body::Closed { conn, .. } => self.ended(*conn),
-            Body::Link { conn, state }
-                if matches!(
-                    state,
-                    LinkState::Refused | LinkState::Eof | LinkState::Reset | LinkState::TimedOut
-                ) =>
+            Body::Link {
+                conn,
+                state: LinkState::Refused | LinkState::Eof | LinkState::Reset | LinkState::TimedOut,
+            } =>
             {
                 self.ended(*conn);
             }
