@@ -37,8 +37,7 @@ impl Outbounds {
             Body::Link {
                 conn,
                 state: LinkState::Refused | LinkState::Eof | LinkState::Reset | LinkState::TimedOut,
-            } =>
-            {
+            } => {
                 self.ended(*conn);
             }
             _ => {}
