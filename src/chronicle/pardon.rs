@@ -47,6 +47,8 @@ impl Pardons {
     /// Takes what was heard, before `views` do.
     pub(super) fn heard(&mut self, heard: &Heard, known: &Known) {
         let Message { from, to, r#type, about, .. } = &*heard.message;
+        // Whoever owned nothing meanwhile may have been taken back at once, and own something again.
+        self.failing_since.retain(|(by, about), _| by != to || owns(known.views, *to, *about, None));
         if *r#type == MessageType::UPDATE {
             // It tells of owners that may not be heard.
             self.failing_since.retain(|(by, _), _| by != to);
@@ -87,7 +89,8 @@ impl Pardons {
         let failing = message.gossip.iter().filter(|gossiped| gossiped.1 & Gossiped::FAIL != 0);
         let told = failing.map(|gossiped| (&gossiped.0, SimTime::ZERO));
         for (id, since) in called.map(|id| (id, message.at)).into_iter().chain(told) {
-            if let Some(about) = known.members.current(id) {
+            let about = known.members.current(id);
+            if let Some(about) = about.filter(|about| owns(known.views, message.from, *about, None)) {
                 self.failing_since.entry((message.from, about)).or_insert(since);
             }
         }
