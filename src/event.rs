@@ -92,6 +92,8 @@ pub enum LinkState {
     TimedOut,
     /// The other end made room for more.
     Credit,
+    /// Nothing can be heard of the other end for some time now.
+    Unheard,
 }
 
 /// How an end of a connection is closed by its owner.

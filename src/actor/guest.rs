@@ -3,7 +3,7 @@
 //! It decides when the program gets the turn, and that it is over when its time is; what the program does with a turn is
 //! the world's to see. A guest whose time has not come when nothing more is to be injected never starts.
 
-use super::message::{Arrived, DirectorMessage, GuestMessage, Message, NetworkMessage};
+use super::message::{Arrival, Arrived, DirectorMessage, GuestMessage, Message, NetworkMessage};
 use super::{Act, Actor, GuestAct, Out};
 use crate::id::{ActorId, GuestId, Host};
 use crate::plan::GuestPlan;
@@ -69,8 +69,11 @@ impl Guest {
 
     fn arrived(&self, Arrived { handle, arrival, .. }: Arrived, out: &mut Out) {
         if self.state == State::Running {
+            let is_seen = arrival != Arrival::Unheard;
             self.act(GuestAct::Socket { handle, arrival }, out);
-            self.resume(out);
+            if is_seen {
+                self.resume(out);
+            }
         }
     }
 
@@ -104,7 +107,6 @@ impl Actor for Guest {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::actor::message::Arrival;
     use crate::plan::GuestPlan;
 
     /// What comes of messages: the acts, and whether the director heard of the end, after each.

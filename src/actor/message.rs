@@ -10,6 +10,7 @@ use crate::event::{BusSummary, ChildState, OutputStream, Replicated, SavedEpochs
 use crate::fault::{Affliction, BusRule, FaultId, FileCall, FileClass, Lie, Links, Remains, Signal, Target};
 use crate::id::{ActorId, Host, NodeId};
 use crate::op::OpId;
+use crate::time::SimDuration;
 
 /// One end of a connection: its owner, and the owner's own name for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,6 +65,27 @@ pub enum Arrival {
     Reset,
     /// The other end has read so many bytes: there is room for as many more.
     Credit { len: u64 },
+    /// Nothing can be heard of the other end for some time now: how does the socket keep the connection alive? No process
+    /// sees anything of that.
+    Unheard,
+}
+
+/// How a socket has its connection kept alive (`SO_KEEPALIVE` and what belongs to it).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeepAlive {
+    /// How long nothing is heard before the first question (`TCP_KEEPIDLE`).
+    pub idle: SimDuration,
+    /// How far questions are apart (`TCP_KEEPINTVL`).
+    pub interval: SimDuration,
+    /// How many go unanswered before the connection is given up (`TCP_KEEPCNT`).
+    pub count: u64,
+}
+
+impl KeepAlive {
+    /// How long nothing is heard until the connection is given up.
+    pub fn patience(self) -> SimDuration {
+        self.idle + self.interval.times(self.count)
+    }
 }
 
 /// Something arrived at an end of the receiver's.
@@ -106,6 +128,12 @@ pub enum NetworkMessage {
     Knock { conn: u64 },
     /// A dialled connection's request has gone unanswered for as long as the kernel tries.
     GiveUp { conn: u64 },
+    /// Something was cut or lost some time ago: who keeps connections across it alive?
+    Silence,
+    /// That is how a socket does it that was asked.
+    KeepsAlive { from: End, how: KeepAlive },
+    /// One side of a connection asks whether the other is still there.
+    Probe { conn: u64, side: usize },
     /// What a cut held at one side of a connection is tried again.
     Retransmit { conn: u64, side: usize },
     /// The process of a host ended.

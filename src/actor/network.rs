@@ -6,6 +6,7 @@
 mod bus;
 pub mod bus_rules;
 mod connection;
+mod keep_alive;
 mod links;
 mod machines;
 mod pieces;
@@ -361,7 +362,8 @@ impl Network {
         let connection = self.connections.get_mut(&conn).expect("it was just found");
         let mut held = std::mem::take(&mut connection.held[side]);
         if connection.lost[ENDS - 1 - side] && !held.is_empty() {
-            // The machine is back and knows nothing of the connection.
+            // The machine is back and knows nothing of the connection, as whoever asked is told at once.
+            connection.keeps[side] = None;
             return self.pass(now, conn, ENDS - 1 - side, Held::Arrival(Arrival::Reset), out);
         }
         while let Some(what) = held.pop_front() {
@@ -471,6 +473,9 @@ impl Actor for Network {
             NetworkMessage::Dial { from, local_port, to } => self.dial(now, from, local_port, to, out),
             NetworkMessage::Knock { conn } => self.knock(now, conn, out),
             NetworkMessage::GiveUp { conn } => self.give_up(conn, out),
+            NetworkMessage::Silence => self.ask_keepers(out),
+            NetworkMessage::KeepsAlive { from, how } => self.keeps_alive(now, from, how, out),
+            NetworkMessage::Probe { conn, side } => self.probe(now, conn, side, out),
             NetworkMessage::Retransmit { conn, side } => self.retransmit(now, conn, side, out),
             NetworkMessage::Gone { host } => self.gone(host),
             NetworkMessage::Sent { from, chunk } => self.sent(now, from, chunk, out),
@@ -491,7 +496,7 @@ impl Actor for Network {
                 self.links.cease();
                 self.bus.cease();
             }
-            NetworkMessage::Machine { node, lost: true } => self.lose(node),
+            NetworkMessage::Machine { node, lost: true } => self.lose(node, out),
             NetworkMessage::Machine { node, lost: false } => self.find_again(now, node, out),
             NetworkMessage::SetRule { fault, rule } => self.set_rule(now, fault, rule, out),
             NetworkMessage::SetBusRule { fault, sides, rule } => self.bus.set(fault, sides, *rule),

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 pub use self::orders::Order;
 use self::orders::Orders;
 use super::message::{
-    Arrived, ChaosMessage, Message, NetworkMessage, NodeMessage, OperatorMessage, ValidatorMessage,
+    Arrival, Arrived, ChaosMessage, Message, NetworkMessage, NodeMessage, OperatorMessage, ValidatorMessage,
 };
 use super::{Act, Actor, Out};
 use crate::fault::{POWER_LOST, Signal};
@@ -52,8 +52,11 @@ impl Node {
 
     fn arrived(&mut self, Arrived { handle, arrival, .. }: Arrived, out: &mut Out) {
         if self.state != State::Down {
+            let is_seen = arrival != Arrival::Unheard;
             out.act(Act::Socket { node: self.id, handle, arrival });
-            self.resume(out);
+            if is_seen {
+                self.resume(out);
+            }
         }
     }
 
@@ -156,7 +159,6 @@ impl Actor for Node {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::actor::message::Arrival;
 
     const ME: NodeId = NodeId(1);
 

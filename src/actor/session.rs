@@ -150,7 +150,7 @@ impl Sessions {
             Arrival::TimedOut => return self.end(node, false, "connection timed out", out),
             Arrival::Eof => return self.end(node, false, "connection closed by the server", out),
             Arrival::Reset => return self.end(node, false, "connection reset", out),
-            Arrival::Incoming { .. } | Arrival::Credit { .. } => {}
+            Arrival::Incoming { .. } | Arrival::Credit { .. } | Arrival::Unheard => {}
         }
         Vec::new()
     }

@@ -6,6 +6,7 @@ use super::BusSummary;
 use crate::fault::{FaultId, Lie, Target};
 use crate::id::{ActorId, Host, NodeId};
 use crate::op::OpId;
+use crate::time::SimDuration;
 
 /// A message between actors.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +23,12 @@ pub enum Told {
     Knock { conn: u64 },
     /// To the network: such a request has gone unanswered for as long as the kernel tries.
     GiveUp { conn: u64 },
+    /// To the network: something was cut or lost some time ago, and those who keep connections alive are to be found.
+    Silence,
+    /// To the network: a socket gives a connection up after so long without a sign of the other end.
+    KeepsAlive { from: ActorId, patience_ns: SimDuration },
+    /// To the network: one side of a connection asks whether the other is still there.
+    Probe { conn: u64, side: usize },
     /// To the network: what a cut held of one side's (0 is who dialled) is tried again.
     Retransmit { conn: u64, side: usize },
     /// To the network: a message of the bus of one side's comes once more.

@@ -70,14 +70,13 @@ pub fn list(options: &Options) -> Vec<Listed> {
     found.chain(stored(options)).collect()
 }
 
-/// The very program that was run before, if it is here. Those in the store say their digest, so that no other is read,
-/// and the right one need not be asked what it is.
+/// The very program that was run before, if it is here. Those in the store say their digest, so that no other is read.
 pub fn find_exact(known: &ServerIdentity, options: &Options) -> Option<Server> {
     let entries = Store::below(&options.cache_dir).map(|store| store.entries()).unwrap_or_default();
     let mut stored = entries.iter().filter(|entry| entry.manifest.sha256 == known.sha256);
     let elsewhere = || list(options).into_iter().filter_map(|listed| listed.server.ok());
     let elsewhere = || elsewhere().find(|server| server.sha256 == known.sha256);
-    let found = stored.find_map(|entry| entry.known_server(&known.build_id).ok()).or_else(elsewhere);
+    let found = stored.find_map(|entry| entry.server().ok()).or_else(elsewhere);
     found.map(|server| Server { toolbox: Toolbox::of(options), ..server })
 }
 

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use super::command::{self, Finished};
 use super::elf;
 use super::error::{Reason, Refusal};
-use super::libc_version::{self, HOST_LOADER};
+use super::libc_version;
 use super::probe;
 use super::server::{Launch, Origin, Server};
 use super::toolbox::Toolbox;
@@ -40,17 +40,14 @@ pub(super) fn examine(launch: Launch, origin: Origin) -> Result<Server, Reason> 
     let said = said?;
     check_cluster(&said)?;
     let said = Said { build: facts.build_id.unwrap_or(said.build), ..said };
-    Ok(server(launch, origin, said, sha256, Path::new(&facts.interpreter)))
+    let libc = libc_version::describe(
+        launch.loader.as_ref().map_or(Path::new(&facts.interpreter), |own| &own.program),
+    );
+    Ok(server(launch, origin, said, (sha256, libc)))
 }
 
-/// The server in a file that was examined before: it need not be started to say again what it `said`, and whoever
-/// knows the digest knows that it is the same file.
-pub(super) fn recognize(launch: Launch, origin: Origin, said: Said) -> io::Result<Server> {
-    let sha256 = sha256_of(File::open(&launch.binary)?)?;
-    Ok(server(launch, origin, said, sha256, Path::new(HOST_LOADER)))
-}
-
-fn server(launch: Launch, origin: Origin, said: Said, sha256: String, interpreter: &Path) -> Server {
+/// The server that an examination found.
+pub(super) fn server(launch: Launch, origin: Origin, said: Said, (sha256, libc): (String, String)) -> Server {
     let Launch { binary, loader } = launch;
     Server {
         spec: binary.to_string_lossy().into_owned(),
@@ -58,7 +55,7 @@ fn server(launch: Launch, origin: Origin, said: Said, sha256: String, interprete
         version: said.version,
         build_id: said.build,
         sha256,
-        libc: libc_version::describe(loader.as_ref().map_or(interpreter, |own| &own.program)),
+        libc,
         binary,
         loader,
         origin,

@@ -15,6 +15,7 @@ mod folder;
 mod inspect;
 mod libc_version;
 mod libraries;
+mod memo;
 mod options;
 mod probe;
 mod record;

@@ -12,6 +12,7 @@ use super::error::{Reason, ServerError};
 use super::folder;
 use super::inspect::{self, Said};
 use super::libc_version::HOST_LOADER;
+use super::memo::Memo;
 use super::server::{Launch, Loader, Origin, Server};
 use super::version::{Family, Spec, Version};
 
@@ -108,21 +109,16 @@ impl Entry {
         self.folder.join(&self.manifest.contents.binary)
     }
 
-    /// The entry as a server, if it starts and still is what was fetched.
+    /// The entry as a server, if it still is what was fetched and once started.
     pub fn server(&self) -> Result<Server, Reason> {
-        self.undamaged(inspect::examine(self.manifest.contents.launch(&self.folder)?, self.origin())?)
-    }
-
-    /// The same without starting it, for who knows this very program; `build` is what it then said of its build.
-    pub fn known_server(&self, build: &str) -> Result<Server, Reason> {
-        let Manifest { name, version, .. } = &self.manifest;
-        let said = Said { family: *name, version: version.clone(), build: build.to_owned() };
-        let launch = self.manifest.contents.launch(&self.folder)?;
-        self.undamaged(inspect::recognize(launch, self.origin(), said)?)
-    }
-
-    fn origin(&self) -> Origin {
-        Origin::Store(self.manifest.origin.clone())
+        let Manifest { name, version, origin, contents, .. } = &self.manifest;
+        let (launch, origin) = (contents.launch(&self.folder)?, Origin::Store(origin.clone()));
+        let Some(memo) = Memo::recall(&self.folder, &launch) else {
+            let examine = || self.undamaged(inspect::examine(launch.clone(), origin)?);
+            return Memo::keep(&self.folder, &launch, examine);
+        };
+        let said = Said { family: *name, version: version.clone(), build: memo.build };
+        self.undamaged(inspect::server(launch, origin, said, (memo.sha256, memo.libc)))
     }
 
     fn undamaged(&self, server: Server) -> Result<Server, Reason> {

@@ -39,6 +39,13 @@ pub const SIGNALS: usize = 65;
 pub const FILE_RULES: usize = 16;
 /// Options of a socket that are numbers.
 pub const OPTIONS: usize = 18;
+/// Where among them those stand that the network asks for.
+pub mod option_at {
+    pub const KEEP_ALIVE: usize = 2;
+    pub const KEEP_IDLE: usize = 12;
+    pub const KEEP_INTERVAL: usize = 13;
+    pub const KEEP_COUNT: usize = 14;
+}
 /// Bytes a receive area holds, which is what a socket can have unread.
 pub const RX_BYTES: usize = 64 * 1024;
 /// Bytes a pipe holds, as on Linux.

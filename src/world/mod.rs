@@ -8,7 +8,9 @@ pub mod simulated;
 use std::net::SocketAddrV4;
 use std::path::PathBuf;
 
-use crate::actor::message::{Arrival, Chunk, End, GuestMessage, Message, NetworkMessage, NodeMessage};
+use crate::actor::message::{
+    Arrival, Chunk, End, GuestMessage, KeepAlive, Message, NetworkMessage, NodeMessage,
+};
 use crate::event::{ChildState, OutputStream, SavedEpochs};
 use crate::fault::{Affliction, FaultId, FileCall, FileClass, Lie, Remains, Signal};
 use crate::id::{ActorId, GuestId, Host, NodeId};
@@ -29,6 +31,8 @@ pub enum Seen {
     Consumed { handle: u64, len: u64 },
     /// It sends nothing more on a connection.
     Shut { handle: u64 },
+    /// It was asked how it keeps a connection alive, and does.
+    KeepsAlive { handle: u64, how: KeepAlive },
     /// It closed a connection, or ended.
     Closed { handle: u64, reset: bool },
     /// It told a lie for the first time.
@@ -69,6 +73,7 @@ impl Seen {
             Seen::Sent { handle, chunk } => NetworkMessage::Sent { from: from(handle), chunk },
             Seen::Consumed { handle, len } => NetworkMessage::Consumed { from: from(handle), len },
             Seen::Shut { handle } => NetworkMessage::Shut { from: from(handle) },
+            Seen::KeepsAlive { handle, how } => NetworkMessage::KeepsAlive { from: from(handle), how },
             Seen::Closed { handle, reset } => NetworkMessage::Closed { from: from(handle), reset },
         };
         (ActorId::Network, Message::Network(message))

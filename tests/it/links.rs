@@ -234,3 +234,25 @@ fn a_slow_machine_takes_longer_for_everything_until_it_is_healed() {
     assert!(during > 20 * before, "{before} ns before, {during} ns meanwhile");
     assert!(after < 5 * before, "{before} ns before, {after} ns after");
 }
+
+#[test]
+fn a_connection_to_a_machine_that_is_gone_times_out_where_the_server_keeps_it_alive() {
+    for server in all_servers() {
+        let chaos = "  - {type: machine_loss, node: 1, at: 3, restart_after: 9}";
+        let (_, events) = ran(chaos, &server);
+        let (lost, back) = span(&events);
+        let timed_out: Vec<&Event> =
+            events.iter().filter(|event| is_end(event, LinkState::TimedOut) && event.at < back).collect();
+        // `clusterAcceptHandler`: twice the node timeout, and three attempts a third of that apart.
+        let after_ms = |event: &&Event| event.at.since(lost).as_ms();
+        let in_time = timed_out.iter().filter(|event| (7_000..=8_100).contains(&after_ms(event)));
+        let by_whom: BTreeSet<ActorId> = in_time.map(|event| event.actor).collect();
+        let others = (2..=6).map(|node| ActorId::Node(NodeId(node)));
+        assert_eq!(by_whom, others.collect(), "{}: {timed_out:?}", server.version);
+    }
+}
+
+/// Whether an end of a connection comes to be like this.
+fn is_end(event: &Event, state: LinkState) -> bool {
+    matches!(event.body, Body::Link { state: seen, .. } if seen == state)
+}

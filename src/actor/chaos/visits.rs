@@ -86,7 +86,7 @@ impl Visits {
                 self.open.remove(&arrived.handle);
                 close(arrived.handle, out);
             }
-            Arrival::Incoming { .. } | Arrival::Credit { .. } => {}
+            Arrival::Incoming { .. } | Arrival::Credit { .. } | Arrival::Unheard => {}
         }
     }
 }

@@ -20,6 +20,7 @@ impl Arrived {
             Arrival::Eof => LinkState::Eof,
             Arrival::Reset => LinkState::Reset,
             Arrival::Credit { .. } => LinkState::Credit,
+            Arrival::Unheard => LinkState::Unheard,
         };
         Body::Link { conn: self.conn, state }
     }
@@ -79,6 +80,11 @@ impl NetworkMessage {
             | NetworkMessage::Closed { from, .. } => Told::Endless { from: from.owner },
             NetworkMessage::Knock { conn } => Told::Knock { conn: *conn },
             NetworkMessage::GiveUp { conn } => Told::GiveUp { conn: *conn },
+            NetworkMessage::Silence => Told::Silence,
+            NetworkMessage::KeepsAlive { from, how } => {
+                Told::KeepsAlive { from: from.owner, patience_ns: how.patience() }
+            }
+            NetworkMessage::Probe { conn, side } => Told::Probe { conn: *conn, side: *side },
             NetworkMessage::Retransmit { conn, side } => Told::Retransmit { conn: *conn, side: *side },
             NetworkMessage::Again { conn, side, .. } => Told::Again { conn: *conn, side: *side },
             NetworkMessage::Machine { node, lost } => Told::Machine { node: *node, lost: *lost },

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use crate::actor::message::{Arrival, Chunk, End};
+use crate::actor::message::{Arrival, Chunk, End, KeepAlive};
 use crate::fault::{Channel, FaultId};
 use crate::id::Host;
 use crate::time::SimTime;
@@ -52,6 +52,10 @@ pub struct Connection {
     pub held_since: [SimTime; ENDS],
     /// The machine at the end was lost, and knows nothing of the connection if it is back.
     pub lost: [bool; ENDS],
+    /// What the end's socket said of keep-alive, once it was asked.
+    pub keeps: [Option<KeepAlive>; ENDS],
+    /// The end's socket was asked about keep-alive since it last heard of the other end.
+    pub asked: [bool; ENDS],
     /// Bytes under way whose receipt a cut way back keeps the sender from hearing of.
     pub unheard: [u64; ENDS],
     /// Bytes sent to an actor since its last credit.
@@ -76,6 +80,8 @@ impl Connection {
             held_since: [SimTime::ZERO; ENDS],
             torn: false,
             lost: [false; ENDS],
+            keeps: [None; ENDS],
+            asked: [false; ENDS],
             unheard: [0; ENDS],
             unread: [0; ENDS],
             steps: 0,
@@ -107,6 +113,11 @@ impl Connection {
         if !self.held[side].is_empty() && self.closed[side] {
             self.held[side] = VecDeque::from([Held::Arrival(Arrival::Reset)]);
         }
+    }
+
+    /// When each end last heard of the other: by what came, or by its receipt of what went.
+    pub fn last_sign(&self) -> SimTime {
+        self.last_arrival[0].max(self.last_arrival[1])
     }
 
     /// When something arrives that would arrive at `wanted`, had nothing been sent before it.

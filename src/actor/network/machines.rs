@@ -13,8 +13,9 @@ use crate::time::SimTime;
 
 impl Network {
     /// A node's machine is gone.
-    pub(super) fn lose(&mut self, node: NodeId) {
+    pub(super) fn lose(&mut self, node: NodeId, out: &mut Out) {
         self.lost.insert(node);
+        self.mind_silence(out);
         for connection in self.connections.values_mut() {
             let [a, b] = connection.hosts;
             for side in 0..ENDS {

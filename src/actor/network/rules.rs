@@ -25,6 +25,9 @@ impl Network {
         if rule.links.trouble == Trouble::Reset {
             return self.reset(now, &rule, out);
         }
+        if matches!(rule.links.trouble, Trouble::Cut | Trouble::Jam) {
+            self.mind_silence(out);
+        }
         if let Some(before) = self.links.set(fault, rule) {
             self.release(now, Some(&before), out);
         }

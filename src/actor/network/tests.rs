@@ -1,9 +1,11 @@
 //! Connections on links of a millisecond: how they begin, what goes through them, and how they end.
 
 use super::*;
+use crate::actor::message::KeepAlive;
 use crate::fault::LatencyRange;
 use crate::id::NodeId;
 
+mod keep_alive;
 mod troubles;
 
 const MS: SimDuration = SimDuration::from_ms(1);
@@ -17,13 +19,15 @@ struct Rig {
     queue: Vec<(SimTime, ActorId, Message)>,
     /// What arrived at actors, and when.
     arrived: Vec<(SimTime, End, Arrival)>,
+    /// How sockets keep their connections alive.
+    keeps: Option<KeepAlive>,
 }
 
 impl Rig {
     fn new() -> Self {
         let plan = NetworkPlan { latency: LatencyRange { min_ns: MS, max_ns: MS }, delays: Vec::new() };
         let network = Network::new(1, &plan);
-        Rig { network, now: SimTime::ZERO, queue: Vec::new(), arrived: Vec::new() }
+        Rig { network, now: SimTime::ZERO, queue: Vec::new(), arrived: Vec::new(), keeps: None }
     }
 
     /// The same, where node 2 listens.
@@ -42,12 +46,24 @@ impl Rig {
 
     /// Lets everything happen that is under way.
     fn run(&mut self) {
-        while !self.queue.is_empty() {
-            let first = (0..self.queue.len()).min_by_key(|i| self.queue[*i].0).expect("there is one");
+        self.run_until(SimTime::NEVER);
+    }
+
+    /// The same, as far as it happens by then.
+    fn run_until(&mut self, end: SimTime) {
+        while let Some(first) = (0..self.queue.len()).min_by_key(|i| self.queue[*i].0)
+            && self.queue[first].0 <= end
+        {
             let (at, to, message) = self.queue.remove(first);
             self.now = at;
             match message {
                 Message::Network(message) => self.tell(message),
+                Message::Arrived(Arrived { handle, arrival: Arrival::Unheard, .. }) => {
+                    let from = End { owner: to, handle };
+                    self.keeps
+                        .into_iter()
+                        .for_each(|how| self.tell(NetworkMessage::KeepsAlive { from, how }));
+                }
                 Message::Arrived(Arrived { handle, arrival, .. }) => {
                     self.arrived.push((at, End { owner: to, handle }, arrival));
                 }

@@ -34,9 +34,10 @@ impl Outbounds {
                 self.dialled.insert(*conn, (*from, *to, event.at));
             }
             Body::Closed { conn, .. } => self.ended(*conn),
-            Body::Link { conn, state }
-                if !matches!(state, LinkState::Incoming | LinkState::Connected | LinkState::Credit) =>
-            {
+            Body::Link {
+                conn,
+                state: LinkState::Refused | LinkState::Eof | LinkState::Reset | LinkState::TimedOut,
+            } => {
                 self.ended(*conn);
             }
             _ => {}

@@ -2,7 +2,7 @@
 
 use crate::clock::Timeval;
 use crate::descriptor::{socket as at, socket_of as index_of};
-use crate::page::{OPTIONS, Socket, socket_state as state};
+use crate::page::{OPTIONS, Socket, option_at, socket_state as state};
 use crate::sys::{fail, kernel};
 
 /// An option that is a number, or a switch if its highest value is 1.
@@ -45,6 +45,13 @@ const KNOWN: [Known; OPTIONS] = [
     known(TCP, libc::TCP_DEFER_ACCEPT, 0, 0, i32::MAX),
     known(libc::IPPROTO_IP, libc::IP_BIND_ADDRESS_NO_PORT, 0, 0, 1),
 ];
+
+const _: () = {
+    assert!(KNOWN[option_at::KEEP_ALIVE].name == libc::SO_KEEPALIVE);
+    assert!(KNOWN[option_at::KEEP_IDLE].name == libc::TCP_KEEPIDLE);
+    assert!(KNOWN[option_at::KEEP_INTERVAL].name == libc::TCP_KEEPINTVL);
+    assert!(KNOWN[option_at::KEEP_COUNT].name == libc::TCP_KEEPCNT);
+};
 
 /// Whether addresses may be used again at once.
 pub fn reuses_address(s: &Socket) -> bool {

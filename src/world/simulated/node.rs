@@ -204,6 +204,9 @@ impl Process {
 
     /// Lets something happen at one of the node's sockets.
     pub fn arrive(&mut self, handle: u64, arrival: Arrival) {
+        if arrival == Arrival::Unheard {
+            return self.seen.extend(self.sockets.kept_alive(&mut self.page, handle));
+        }
         self.sockets.arrive(&mut self.page, handle, arrival);
     }
 

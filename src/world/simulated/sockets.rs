@@ -5,10 +5,11 @@ use std::net::SocketAddrV4;
 
 use super::liar::{Liar, Place};
 use super::page::SharedPage;
-use crate::actor::message::{Arrival, Chunk};
+use crate::actor::message::{Arrival, Chunk, KeepAlive};
 use crate::fault::Lie;
 use crate::id::{BUS_PORT, Host, NodeId};
-use crate::shim::page::{self, NOBODY, Socket, socket_state as state};
+use crate::shim::page::{self, NOBODY, Socket, option_at, socket_state as state};
+use crate::time::SimDuration;
 use crate::wire::cluster_bus::{Framer, Teller};
 use crate::wire::replication::LinkEnd;
 use crate::world::Seen;
@@ -183,12 +184,24 @@ impl Sockets {
             Arrival::Eof => link.ends = Some(Ending::Eof),
             Arrival::Reset => link.ends = Some(Ending::Reset),
             Arrival::Credit { len } => page.socket(slot).credit += len,
-            Arrival::Incoming { .. } => unreachable!("handled above"),
+            Arrival::Incoming { .. } | Arrival::Unheard => unreachable!("handled elsewhere"),
         }
         if !link.refill(page) {
             self.full.insert(handle);
         }
         poke(page, slot);
+    }
+
+    /// How a socket keeps its connection alive, if it does.
+    pub fn kept_alive(&self, page: &mut SharedPage, handle: u64) -> Option<Seen> {
+        let options = page.socket(self.links.get(&handle)?.slot).options;
+        let seconds = |at: usize| SimDuration::from_secs(options[at].max(0) as u64);
+        let how = KeepAlive {
+            idle: seconds(option_at::KEEP_IDLE),
+            interval: seconds(option_at::KEEP_INTERVAL),
+            count: options[option_at::KEEP_COUNT].max(0) as u64,
+        };
+        (options[option_at::KEEP_ALIVE] != 0).then_some(Seen::KeepsAlive { handle, how })
     }
 
     /// A new connection waits at a listening port.

@@ -22,6 +22,7 @@ pub enum Oddity {
     LongPath,
     Allocator,
     Loader,
+    Preload,
     TimeZone,
     Locale,
     ManyVariables,
@@ -31,6 +32,7 @@ pub enum Oddity {
     FewOpenFiles,
     SmallStack,
     NoCore,
+    SmallFiles,
     Nice,
     OneProcessor,
     IgnoredSignals,
@@ -39,10 +41,11 @@ pub enum Oddity {
 
 use Oddity::*;
 
-const ALL: [Oddity; 16] = [
+const ALL: [Oddity; 18] = [
     LongPath,
     Allocator,
     Loader,
+    Preload,
     TimeZone,
     Locale,
     ManyVariables,
@@ -52,6 +55,7 @@ const ALL: [Oddity; 16] = [
     FewOpenFiles,
     SmallStack,
     NoCore,
+    SmallFiles,
     Nice,
     OneProcessor,
     IgnoredSignals,
@@ -144,6 +148,8 @@ impl Place {
                 .env("MALLOC_ARENA_MAX", "7")
                 .env("MALLOC_CONF", "narenas:3,tcache:false"),
             Loader => command.env("LD_LIBRARY_PATH", "/usr/lib:/lib").env("LD_BIND_NOW", "1"),
+            // A library of the C library's own that no server has in its memory by itself.
+            Preload => command.env("LD_PRELOAD", "libanl.so.1"),
             TimeZone => command.env("TZ", "Pacific/Chatham"),
             Locale => command.env("LC_ALL", "tr_TR.UTF-8").env("LANG", "de_DE.UTF-8"),
             ManyVariables => command.env("VERY_LONG", "x".repeat(100_000)).env("COLUMNS", "7"),
@@ -174,7 +180,8 @@ fn enter(oddity: Oddity) -> io::Result<()> {
             ClosedInput => libc::close(0),
             FewOpenFiles => limit(libc::RLIMIT_NOFILE, 256),
             SmallStack => limit(libc::RLIMIT_STACK, 1 << 20),
-            NoCore => limit(libc::RLIMIT_FSIZE, 1 << 30),
+            NoCore => limit(libc::RLIMIT_CORE, 0),
+            SmallFiles => limit(libc::RLIMIT_FSIZE, 1 << 30),
             Nice => libc::setpriority(libc::PRIO_PROCESS, 0, 7),
             OneProcessor => {
                 let mut set: libc::cpu_set_t = std::mem::zeroed();

@@ -58,6 +58,8 @@ impl Bench {
                     self.pushed += 1;
                     self.queue.insert((self.now + delay, self.pushed), message);
                 }
+                // No socket here keeps its connection alive.
+                Message::Arrived(Arrived { arrival: Arrival::Unheard, .. }) => {}
                 Message::Arrived(Arrived { handle, arrival, .. }) => {
                     let at = (self.now + delay).since(SimTime::ZERO).as_ms();
                     self.arrived.push((at, End { owner: to, handle }, arrival));

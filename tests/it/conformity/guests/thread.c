@@ -9,6 +9,14 @@ static void *RESULT;
 static pthread_mutex_t MUTEX = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t CONDITION = PTHREAD_COND_INITIALIZER;
 static int COUNT;
+/* How far two threads have come, where one must not go on before the other: no sleep is long enough on a busy host. */
+static int STEP;
+
+static void reach_step(int step) { __atomic_store_n(&STEP, step, __ATOMIC_SEQ_CST); }
+
+static void await_step(int step) {
+    while (__atomic_load_n(&STEP, __ATOMIC_SEQ_CST) < step) sleep_ms(1);
+}
 
 static void *give_back(void *argument) { return argument; }
 
@@ -152,7 +160,8 @@ static void cancelled_before_it_runs(void) {
 
 static void *heed_it_later(void *argument) {
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
-    sleep_ms(50);
+    reach_step(1);
+    await_step(2);
     say("undisturbed");
     pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
     pthread_testcancel();
@@ -162,8 +171,9 @@ static void *heed_it_later(void *argument) {
 
 static void cancelled_when_it_allows_it(void) {
     MUST(pthread_create(&THREAD, NULL, heed_it_later, NULL) == 0);
-    sleep_ms(10);
+    await_step(1);
     SHOW_CODE(pthread_cancel(THREAD));
+    reach_step(2);
     SHOW_CODE(pthread_join(THREAD, &RESULT));
     IS(RESULT == PTHREAD_CANCELED);
 }
@@ -173,6 +183,7 @@ static void clean(void *what) { say("clean %s", (const char *)what); }
 static void *with_cleaners(void *argument) {
     pthread_cleanup_push(clean, "first");
     pthread_cleanup_push(clean, "second");
+    reach_step(1);
     for (;;) sleep(1000);
     pthread_cleanup_pop(0);
     pthread_cleanup_pop(0);
@@ -181,7 +192,7 @@ static void *with_cleaners(void *argument) {
 
 static void cancelled_it_cleans_up(void) {
     MUST(pthread_create(&THREAD, NULL, with_cleaners, NULL) == 0);
-    sleep_ms(20);
+    await_step(1);
     MUST(pthread_cancel(THREAD) == 0);
     SHOW_CODE(pthread_join(THREAD, &RESULT));
 }
@@ -243,8 +254,14 @@ static void a_signal_for_one_of_them(void) {
     SHOW_CODE(pthread_kill(pthread_self(), 99));
 }
 
+static void *speak_later(void *argument) {
+    sleep_ms(50);
+    say("after the main one");
+    return argument;
+}
+
 static void the_main_one_leaves_first(void) {
-    MUST(pthread_create(&THREAD, NULL, heed_it_later, NULL) == 0);
+    MUST(pthread_create(&THREAD, NULL, speak_later, NULL) == 0);
     pthread_exit(NULL);
 }
 
