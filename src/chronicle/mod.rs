@@ -208,6 +208,7 @@ impl Chronicle {
             self.candidates.logged(event, (node, said), (&self.members, &self.views));
             self.states.logged(event, (node, said), (&self.members, &self.views, &self.suspicions));
             self.service.logged(event.at, (node, said));
+            self.foreign.logged(event.at, (node, said));
         }
     }
 
