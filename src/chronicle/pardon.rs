@@ -85,7 +85,8 @@ impl Pardons {
 
     /// A node says that another one is failing: since it calls it so, or since nobody knows when.
     fn holds(&mut self, message: &Message, known: &Known) {
-        let called = message.about.as_ref().filter(|_| message.r#type == MessageType::FAIL);
+        // What waited for its link was said long before.
+        let called = message.about.as_ref().filter(|_| message.r#type == MessageType::FAIL && message.prompt);
         let failing = message.gossip.iter().filter(|gossiped| gossiped.1 & Gossiped::FAIL != 0);
         let told = failing.map(|gossiped| (&gossiped.0, SimTime::ZERO));
         for (id, since) in called.map(|id| (id, message.at)).into_iter().chain(told) {
