@@ -242,7 +242,9 @@ impl Elections {
         }
         (role.newest, role.newest_at) = (header.config_epoch, message.at);
         if let Some(of) = &header.claim.of {
-            role.follows = Some(of.clone());
+            if role.follows.as_ref() != Some(of) {
+                role.follows = Some(of.clone());
+            }
         } else if header.claim.owns_slots() {
             let (followed, request) = (role.follows.take(), role.request.take());
             if let Some(followed) = followed {
