@@ -70,6 +70,9 @@ pub struct Vote {
     pub request: Option<usize>,
     /// When the voter knew last, as far as was seen, that the candidate's primary is called failing.
     pub knew_failed: Option<SimTime>,
+    /// How long the voter's process runs, if that is too short a time for one that owns slots and sees the cluster down
+    /// (`clusterUpdateState`).
+    pub too_young: Option<SimDuration>,
     /// An owner of a slot that was asked for, and its config epoch, above the requested one and known to the voter.
     pub newer_owner: Option<(NodeId, u64)>,
 }
@@ -219,6 +222,7 @@ impl Elections {
             before: self.voted.insert((header.claim.id.clone(), epoch), candidate),
             request: read.map(|read| read.request),
             knew_failed: primary.and_then(|primary| known.suspicions.known_failed(voter, primary)),
+            too_young: too_young(message, header, known.members),
             newer_owner: asked
                 .filter(|asked| header.outranks(asked.config_epoch, &asked.claim.slots))
                 .map(|_| (voter, header.config_epoch))
@@ -238,7 +242,9 @@ impl Elections {
         }
         (role.newest, role.newest_at) = (header.config_epoch, message.at);
         if let Some(of) = &header.claim.of {
-            role.follows = Some(of.clone());
+            if role.follows.as_ref() != Some(of) {
+                role.follows = Some(of.clone());
+            }
         } else if header.claim.owns_slots() {
             let (followed, request) = (role.follows.take(), role.request.take());
             if let Some(followed) = followed {
@@ -296,6 +302,18 @@ impl Elections {
     pub fn takeovers(&self) -> &[Takeover] {
         &self.takeovers
     }
+}
+
+/// How long a primary that starts waits before it takes part (`CLUSTER_WRITABLE_DELAY`), and from which version on it does not
+/// vote meanwhile.
+const JOINS_AFTER: (SimDuration, (u64, u64)) = (SimDuration::from_secs(2), (9, 1));
+
+/// How long a process runs that votes too soon after its start.
+fn too_young(message: &Message, header: &Header, members: &Members) -> Option<SimDuration> {
+    let (wait, since) = JOINS_AFTER;
+    let voter = members.get(message.from).filter(|voter| voter.version.is_some_and(|own| own >= since))?;
+    let age = message.at.since(voter.started_at?);
+    (age < wait && !header.claim.ok).then_some(age)
 }
 
 /// A primary that a voter knows, by a header that it had read by an instant, to own a slot that is asked for in an epoch

@@ -81,8 +81,9 @@ impl Epochs {
                     said.known = said.saved;
                 }
             }
-            Body::Dial { conn, port: BUS_PORT, .. } => {
-                let known = self.said.iter().map(|(node, said)| ((*conn, *node), said.known));
+            Body::Dial { from, conn, to, port: BUS_PORT } => {
+                let ends = [from.node(), to.node()].into_iter().flatten();
+                let known = ends.filter_map(|node| Some(((*conn, node), self.said.get(&node)?.known)));
                 self.floors.extend(known);
             }
             // The other end may write to it until it knows.

@@ -9,6 +9,7 @@ use crate::event::{Body, Event};
 use crate::id::NodeId;
 use crate::plan::Plan;
 use crate::time::SimTime;
+use crate::wire::server_log::Said;
 
 /// A node as it lived and spoke until now.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +20,8 @@ pub struct Member {
     pub paused_at: Option<SimTime>,
     /// The last message with a full header; kept when the process ends.
     pub last: Option<Arc<Message>>,
+    /// The first two numbers of its server's version, as it said when it started last.
+    pub version: Option<(u64, u64)>,
 }
 
 /// All nodes, and whose cluster ids are whose.
@@ -50,6 +53,13 @@ impl Members {
             Body::Exited { .. } | Body::Livelock { .. } => member.started_at = None,
             Body::Pause { paused } => member.paused_at = paused.then_some(event.at),
             _ => {}
+        }
+    }
+
+    /// Takes what a server's log says.
+    pub(super) fn logged(&mut self, node: NodeId, said: Said) {
+        if let Said::Version(major, minor) = said {
+            self.nodes.entry(node).or_default().version = Some((major, minor));
         }
     }
 

@@ -204,9 +204,11 @@ impl Chronicle {
         if let (Body::Log { line }, Some(node)) = (&event.body, event.actor.node())
             && let Some(said) = server_log::read(line)
         {
+            self.members.logged(node, said);
             self.candidates.logged(event, (node, said), (&self.members, &self.views));
             self.states.logged(event, (node, said), (&self.members, &self.views, &self.suspicions));
             self.service.logged(event.at, (node, said));
+            self.foreign.logged(event.at, (node, said));
         }
     }
 

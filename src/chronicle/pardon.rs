@@ -47,6 +47,8 @@ impl Pardons {
     /// Takes what was heard, before `views` do.
     pub(super) fn heard(&mut self, heard: &Heard, known: &Known) {
         let Message { from, to, r#type, about, .. } = &*heard.message;
+        // Whoever owned nothing meanwhile may have been taken back at once, and own something again.
+        self.failing_since.retain(|(by, about), _| by != to || owns(known.views, *to, *about, None));
         if *r#type == MessageType::UPDATE {
             // It tells of owners that may not be heard.
             self.failing_since.retain(|(by, _), _| by != to);
@@ -83,11 +85,13 @@ impl Pardons {
 
     /// A node says that another one is failing: since it calls it so, or since nobody knows when.
     fn holds(&mut self, message: &Message, known: &Known) {
-        let called = message.about.as_ref().filter(|_| message.r#type == MessageType::FAIL);
+        // What waited for its link was said long before.
+        let called = message.about.as_ref().filter(|_| message.r#type == MessageType::FAIL && message.prompt);
         let failing = message.gossip.iter().filter(|gossiped| gossiped.1 & Gossiped::FAIL != 0);
         let told = failing.map(|gossiped| (&gossiped.0, SimTime::ZERO));
         for (id, since) in called.map(|id| (id, message.at)).into_iter().chain(told) {
-            if let Some(about) = known.members.current(id) {
+            let about = known.members.current(id);
+            if let Some(about) = about.filter(|about| owns(known.views, message.from, *about, None)) {
                 self.failing_since.entry((message.from, about)).or_insert(since);
             }
         }

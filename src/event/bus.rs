@@ -102,7 +102,12 @@ impl Gossiped {
 
     /// Whether the sender doubts the node.
     pub fn is_doubt(&self) -> bool {
-        self.1 & (Self::PFAIL | Self::FAIL) != 0
+        Self::doubts(self.1)
+    }
+
+    /// Whether these flags say so.
+    pub fn doubts(flags: u16) -> bool {
+        flags & (Self::PFAIL | Self::FAIL) != 0
     }
 }
 

@@ -1,9 +1,10 @@
 //! Clients are answered in step, and by whom they must be: each question once, and a redirection names a node that can be right.
 //!
 //! A reply that nobody asked for breaks the protocol, whatever it says. `MOVED` names a node that has the slot or had it, or says
-//! itself that it has; never the node that says it. Whoever serves a slot has it, or follows who has. A question that reached a node is
-//! answered, and to the end: that is asked only where nothing else was going on and the client had waited long, as a node may be
-//! stopped, or its clients paused. A question that waits is answered once it has waited for as long as it says, unless it says for ever.
+//! itself that it has; never the node that says it. Whoever serves a slot has it, or follows who has; while it gives it away it sends
+//! clients after the keys that are not there (any more). A question that reached a node is answered, and to the end: that is asked
+//! only where nothing else was going on and the client had waited long, as a node may be stopped, or its clients paused. A question
+//! that waits is answered once it has waited for as long as it says, unless it says for ever.
 //!
 //! Source: `getNodeByQuery`, `clusterRedirectClient`.
 
@@ -45,7 +46,9 @@ fn check(case: &Case) -> Verdict {
             findings.broken_by((one.at, one.event), redirected(one, why));
         }
     }
-    for served in evidence.chronicle.foreign.served() {
+    let closes_by_hand = types_cluster(evidence);
+    let served = evidence.chronicle.foreign.served().iter();
+    for served in served.filter(|served| !served.gives_away || !closes_by_hand) {
         findings.broken_by((served.at, served.event), foreign(served));
     }
     for open in evidence.chronicle.executions.unanswered().iter().filter(|open| is_owed(evidence, open)) {
@@ -74,12 +77,16 @@ fn misled(evidence: &Evidence, one: &Redirection) -> Option<&'static str> {
 
 /// Whether somebody may have told nodes of owners that these do not know of themselves.
 fn moves_by_hand(evidence: &Evidence) -> bool {
-    let moves = evidence.plan.operations.iter().any(|op| {
-        let types =
-            op.action.types(|typed| typed.args.iter().any(|word| word.eq_ignore_ascii_case("cluster")));
-        types || !op.action.moves_slots().is_empty()
-    });
-    moves || !evidence.plan.guests.is_empty()
+    let moves = evidence.plan.operations.iter().any(|op| !op.action.moves_slots().is_empty());
+    moves || types_cluster(evidence)
+}
+
+/// Whether somebody may have told nodes anything about the cluster word for word.
+fn types_cluster(evidence: &Evidence) -> bool {
+    let is_of_it = |word: &String| word.eq_ignore_ascii_case("cluster");
+    let mut operations = evidence.plan.operations.iter();
+    operations.any(|op| op.action.types(|typed| typed.args.iter().any(is_of_it)))
+        || !evidence.plan.guests.is_empty()
 }
 
 fn redirected(one: &Redirection, why: &str) -> String {
@@ -89,7 +96,12 @@ fn redirected(one: &Redirection, why: &str) -> String {
 }
 
 fn foreign(served: &Served) -> String {
-    let Served { client, node, slot, .. } = served;
+    let Served { client, node, slot, gives_away, .. } = served;
+    if *gives_away {
+        return format!(
+            "{node} told {client} that a key of slot {slot} is not there, and did not send it after it (ASK)"
+        );
+    }
     format!("{node} served {client} about slot {slot}, which neither it nor its primary had")
 }
 

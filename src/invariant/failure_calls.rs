@@ -112,6 +112,32 @@ mod tests {
         assert!(!is_early(told_failing(called, 13, owner)), "it had called it so long before");
     }
 
+    /// Node 3 follows the second when the first calls it failing, or leads, and leads in the end.
+    fn promoted(before: &Says) -> bool {
+        let owner = |node: u16| Says::primary(node, u64::from(node), (node * 10, node * 10 + 9));
+        let mut evidence = healthy();
+        evidence.chronicle.see(&event(1, ActorId::Node(NodeId(1)), Body::Start { incarnation: 1 }));
+        for s in 2..=12 {
+            evidence.chronicle.see(&works(1, s));
+            evidence.chronicle.take(message(owner(2), 1, s));
+            evidence.chronicle.take(message(if s < 11 { before.clone() } else { owner(3) }, 1, s));
+            if s == 10 {
+                let about = Some(id(3));
+                evidence.chronicle.take(Message { about, ..of_type(MessageType::FAIL, owner(1), 2, s) });
+            }
+        }
+        evidence.chronicle.take(message(Says { gossip: vec![(3, 1)], ..owner(1) }, 2, 12));
+        check(&Case::of(&evidence)).detail().contains("node-1 calls node-3 well")
+    }
+
+    #[test]
+    fn who_owned_nothing_when_it_was_called_failing_may_be_taken_back_at_once() {
+        assert!(
+            promoted(&Says::primary(3, 3, (30, 39)))
+                && !promoted(&Says { epochs: (3, 2), ..Says::replica(3, 2) })
+        );
+    }
+
     #[test]
     fn a_call_without_a_majority_of_young_reports_is_a_violation() {
         assert_eq!(judged(Some(38)), Verdict::holds("1 calls"));

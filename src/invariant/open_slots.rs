@@ -106,6 +106,7 @@ mod tests {
             method: Method::Legacy,
             cancel_after_ns: None,
             abandon_after_ns: None,
+            open_for_ns: None,
         };
         let judged = |ending| {
             let mut evidence = healthy();

@@ -11,7 +11,7 @@ pub(super) const INVARIANT: Invariant = Invariant {
     name: "votes",
     title: "Votes",
     statement: "a primary with slots votes once in an epoch, for a replica that asked, whose primary is called failing or \
-                who asks by force, and whose slots it knows in no newer epoch",
+                who asks by force, and whose slots it knows in no newer epoch; from 9.1 not before it had time to hear of the cluster",
     applies: Applies::WhereClaimsAreTold,
     asked: always_asked,
     check,
@@ -22,7 +22,9 @@ fn check(case: &Case) -> Verdict {
     let votes = chronicle.elections.votes();
     let mut findings = Findings::default();
     for vote in votes {
-        if let Some(why) = wrong(vote, chronicle) {
+        let is_early = vote.too_young.filter(|_| !case.evidence.clock_misled(vote.voter, vote.at));
+        let too_early = is_early.map(|age| format!("{age} after it was started"));
+        if let Some(why) = wrong(vote, chronicle).or(too_early) {
             let Vote { voter, candidate, epoch, .. } = vote;
             let what = format!("{voter} voted for {candidate} in epoch {epoch} {why}");
             findings.broken_by((vote.at, vote.event), what);

@@ -11,12 +11,14 @@ mod answer;
 mod catalogue;
 mod kind;
 mod number;
+mod slot;
 mod state;
 mod step;
 
 pub use answer::Expected;
 pub use catalogue::{Go, KINDS, Kind, Pick, kind_named, rule};
 pub use kind::streams::Stream as StreamValue;
+pub use slot::{SLOT_COUNT, key_slot};
 pub use state::{Cells, Deadline, Item, State, Value};
 pub use step::{
     Asker, begin, call, cell_of, end, is_of_channel, is_of_key, is_refusal, key_of, key_of_all, sent_of,

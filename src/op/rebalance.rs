@@ -66,6 +66,7 @@ impl OpKind for Rebalance {
             method: self.method,
             cancel_after_ns: None,
             abandon_after_ns: None,
+            open_for_ns: None,
         });
         back.map(OpAction::from).collect()
     }

@@ -25,6 +25,9 @@ pub struct Reshard {
     pub cancel_after_ns: Option<SimDuration>,
     /// How long after its begin the operator loses the shell; never if absent.
     pub abandon_after_ns: Option<SimDuration>,
+    /// How long a slot that moves key by key stays open before its keys go over, and again after; no longer than needed if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open_for_ns: Option<SimDuration>,
 }
 
 /// Which slots move.
@@ -84,6 +87,11 @@ impl OpKind for Reshard {
             Form::Seconds,
             "seconds after which nothing more is done, as if the operator had lost the shell; never if absent",
         ),
+        Key::new(
+            "open_for",
+            Form::Seconds,
+            "seconds for which each slot that moves key by key stays open before its keys go over, and again after: who asks meanwhile for a key that is over is sent after it with `ASK`; no longer than needed if absent",
+        ),
     ];
     const EXAMPLE: &'static str = "type: reshard\nfrom: 1\nto: 2\ncount: 20\nmethod: legacy\ndelay: 1";
 
@@ -111,6 +119,7 @@ impl OpKind for Reshard {
             method: reader.word("method").unwrap_or(Method::Any),
             cancel_after_ns: reader.seconds("cancel_after"),
             abandon_after_ns: reader.seconds("abandon_after"),
+            open_for_ns: reader.seconds("open_for"),
         })
     }
 
@@ -121,7 +130,9 @@ impl OpKind for Reshard {
             Which::These(slots) => own.with("slots", slots_value(slots)),
         };
         let own = own.with("method", self.method.word());
-        own.maybe("cancel_after", self.cancel_after_ns).maybe("abandon_after", self.abandon_after_ns)
+        let own =
+            own.maybe("cancel_after", self.cancel_after_ns).maybe("abandon_after", self.abandon_after_ns);
+        own.maybe("open_for", self.open_for_ns)
     }
 
     fn weight(_layout: Layout) -> u64 {

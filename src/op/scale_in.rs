@@ -81,6 +81,7 @@ impl OpKind for ScaleIn {
             method: self.method,
             cancel_after_ns: None,
             abandon_after_ns: None,
+            open_for_ns: None,
         };
         vec![drain.into()]
     }

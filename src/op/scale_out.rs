@@ -112,7 +112,16 @@ impl ScaleOut {
         self.from.iter().map(|from| {
             let which = Which::Count(self.count);
             let (from, to, method) = (*from, self.shard, self.method);
-            Reshard { from, to, which, method, cancel_after_ns: None, abandon_after_ns: None }.into()
+            Reshard {
+                from,
+                to,
+                which,
+                method,
+                cancel_after_ns: None,
+                abandon_after_ns: None,
+                open_for_ns: None,
+            }
+            .into()
         })
     }
 }

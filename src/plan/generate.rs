@@ -33,11 +33,13 @@ pub fn generate(seed: u64, overrides: Overrides) -> Scenario {
     let mut cluster = cluster(seed, overrides);
     let story = story::draw(seed, overrides, &mut cluster);
     let story = story.or_else(|| members::draw(seed, &mut cluster));
-    let Story { operations, chaos, works_s } = story.unwrap_or_else(|| drawn_apart(seed, cluster.layout()));
+    let story = story.unwrap_or_else(|| drawn_apart(seed, cluster.layout()));
+    let workload = workload(seed, &story);
+    let Story { operations, chaos, .. } = story;
     Scenario {
         head: Head { name: name_of_seed(seed), seed: Some(seed) },
         network: network(seed),
-        workload: workload(seed, works_s),
+        workload,
         cluster: cluster.written(),
         operations,
         chaos,
@@ -48,7 +50,7 @@ pub fn generate(seed: u64, overrides: Overrides) -> Scenario {
 /// Operations and faults that are drawn one by one.
 fn drawn_apart(seed: u64, layout: Layout) -> Story {
     let (operations, failovers) = op::draw(seed, layout);
-    Story { operations, chaos: fault::draw(seed, layout, &failovers), works_s: 0.0 }
+    Story { operations, chaos: fault::draw(seed, layout, &failovers), ..Story::default() }
 }
 
 /// The name of the scenario of a seed.
@@ -127,8 +129,8 @@ fn network(seed: u64) -> Network {
     Network { latency_ms: stream(seed, "network").weighted(&latencies), ..Network::default() }
 }
 
-/// What clients do, for so many seconds at least.
-fn workload(seed: u64, works_s: f64) -> Workload {
+/// What clients do, for as long and with as many keys as the story wants.
+fn workload(seed: u64, story: &Story) -> Workload {
     let patterns = [(2, Pattern::Mixed), (1, Pattern::ReadHeavy), (1, Pattern::WriteHeavy)];
     let intensities = [(5, Intensity::Low), (4, Intensity::Medium), (1, Intensity::High)];
     // A million keys: none is written twice, so that each loss is one that a later write cannot hide.
@@ -137,12 +139,13 @@ fn workload(seed: u64, works_s: f64) -> Workload {
         enabled: Some(true),
         pattern: Some(stream(seed, "pattern").weighted(&patterns)),
         intensity: Some(stream(seed, "intensity").weighted(&intensities)),
-        duration: Some(stream(seed, "workload duration").tenths(100..=300).max(works_s)),
+        duration: Some(stream(seed, "workload duration").tenths(100..=300).max(story.works_s)),
         clients: Some(stream(seed, "clients").range(1..=8)),
-        keys: stream(seed, "keys").weighted(&key_counts),
+        keys: story.keys.or_else(|| stream(seed, "keys").weighted(&key_counts)),
         mix: mix(seed),
         protocol: stream(seed, "protocol").chance(1, 4).then_some(3),
-        pinned: stream(seed, "pinned").chance(1, 6).then_some(true),
+        // Who asks at random is sent where a slot is, and meets the half moved ones at both ends.
+        pinned: stream(seed, "pinned").chance(1, if story.keys.is_some() { 2 } else { 6 }).then_some(true),
         reconnect: stream(seed, "reconnect").weighted(&[(6, None), (1, Some(3)), (1, Some(50))]),
         ..Workload::default()
     }

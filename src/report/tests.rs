@@ -377,7 +377,7 @@ fn the_json_report_has_every_measured_value() {
                 },
                 "votes": {
                   "title": "Votes",
-                  "statement": "a primary with slots votes once in an epoch, for a replica that asked, whose primary is called failing or who asks by force, and whose slots it knows in no newer epoch",
+                  "statement": "a primary with slots votes once in an epoch, for a replica that asked, whose primary is called failing or who asks by force, and whose slots it knows in no newer epoch; from 9.1 not before it had time to hear of the cluster",
                   "verdict": "holds",
                   "detail": "0 votes in 0 elections"
                 },

@@ -10,10 +10,10 @@ mod text;
 use std::fmt;
 use std::net::SocketAddrV4;
 
-use crc::{CRC_16_XMODEM, Crc};
 use redis::Value;
 
 use super::SLOT_COUNT;
+pub use crate::model::key_slot;
 pub use text::lines;
 
 /// The longest reply that is taken; a server that announces more is not believed.
@@ -199,21 +199,6 @@ impl ServerError {
         let slot = slot.parse().ok().filter(|slot| *slot < SLOT_COUNT)?;
         Some(Redirect { slot, to: to.parse().ok()?, ask })
     }
-}
-
-/// What the server calls CRC16 (`crc16.c`).
-const CRC16: Crc<u16> = Crc::<u16>::new(&CRC_16_XMODEM);
-
-/// The slot of a key: of the part in its first braces, if there is something in them (`keyHashSlot` of the server).
-pub fn key_slot(key: &[u8]) -> u16 {
-    CRC16.checksum(hash_tag(key).unwrap_or(key)) % SLOT_COUNT
-}
-
-fn hash_tag(key: &[u8]) -> Option<&[u8]> {
-    let open = key.iter().position(|byte| *byte == b'{')?;
-    let rest = &key[open + 1..];
-    let close = rest.iter().position(|byte| *byte == b'}')?;
-    (close > 0).then(|| &rest[..close])
 }
 
 #[cfg(test)]

@@ -7,6 +7,8 @@
 /// What a line says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Said<'a> {
+    /// The version of the server that starts, its first two numbers (`main`).
+    Version(u64, u64),
     /// The server's own cluster id (`clusterLoadConfig`, `clusterInit`).
     Identity(&'a str),
     /// The server suspects the node with this id (`clusterCron`), or heard that another one does
@@ -70,6 +72,7 @@ struct Phrase(&'static str, fn(&str) -> Option<Said<'_>>);
 
 /// The first phrase that a line holds, and whose rest fits, counts.
 const PHRASES: &[Phrase] = &[
+    Phrase("key version=", version),
     Phrase(" possibly failing", |line| id_after(line, "NODE ").map(Said::Suspects)),
     Phrase(" as not reachable", |line| id_after(line, " reported node ").map(Said::Suspects)),
     Phrase(" as failing", |line| id_after(line, "Marking node ").map(Said::Fails)),
@@ -123,6 +126,11 @@ pub fn read(line: &str) -> Option<Said<'_>> {
     PHRASES.iter().filter(|Phrase(text, _)| line.contains(text)).find_map(|Phrase(_, said)| said(line))
 }
 
+fn version(line: &str) -> Option<Said<'_>> {
+    let (major, rest) = line.split_once("version=")?.1.split_once('.')?;
+    Some(Said::Version(major.parse().ok()?, rest.split_once('.')?.0.parse().ok()?))
+}
+
 fn stands(line: &str) -> Option<Said<'_>> {
     let (delay_ms, rank) = (number_after(line, STANDS)?, number_after(line, "(rank #")?);
     Some(Said::Stands { delay_ms, rank, offset: number_after(line, "offset ")? })
@@ -169,6 +177,11 @@ mod tests {
     fn lines_of_all_versions_are_read() {
         let other = "63e26c45c64c126dd1c3f31cd1cea5efbaa65d8c";
         let lines = [
+            (
+                "1:C * Valkey version=9.1.2, bits=64, commit=00000000, modified=0, pid=1, just started"
+                    .to_owned(),
+                Said::Version(9, 1),
+            ),
             (format!("1:S 03 Feb * NODE {ID} () possibly failing."), Said::Suspects(ID)),
             (format!("1:S 03 Feb . *** NODE {ID} possibly failing"), Said::Suspects(ID)),
             (

@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-/// How many hash slots a cluster has.
-pub const SLOT_COUNT: u16 = 16_384;
+pub use crate::model::SLOT_COUNT;
 
 /// Slots in a row, both ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

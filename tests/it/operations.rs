@@ -2,9 +2,12 @@
 
 use std::sync::atomic::AtomicBool;
 
+use valkey_fuzzer::event::{Body, Event};
+use valkey_fuzzer::event_log;
 use valkey_fuzzer::id::NodeId;
 use valkey_fuzzer::report::{ActionOutcome, Status};
 use valkey_fuzzer::simulation::Simulation;
+use valkey_fuzzer::time::{SimDuration, SimTime};
 
 use crate::support::{Ran, all_servers, plan, run, server, server_with_others};
 
@@ -142,6 +145,35 @@ workload: {duration: 12, rate: 300, keys: 2000}",
         );
         assert_eq!(ran.validation("data_consistency").verdict.name(), "holds");
     }
+}
+
+/// The slot of `key:0` stands half moved for two seconds, with its keys at the one end and then at the other.
+#[test]
+fn who_asks_for_a_key_of_a_slot_that_stands_open_is_sent_after_it() {
+    let plan = plan(
+        "scenario: {name: open, seed: 1}
+operations:
+  - {type: reshard, from: 1, to: 2, slots: [2592], method: legacy, open_for: 1, delay: 2}
+workload: {duration: 8, rate: 100, keys: 4}",
+    );
+    for server in all_servers() {
+        let ran = run(&plan, &server);
+        assert!(matches!(ran.report.status, Status::Passed), "{:?}", ran.report.validations);
+        let asked: Vec<SimTime> = events(&ran).iter().filter_map(asked_at).collect();
+        let (first, last) = (asked.first().expect("somebody asked"), asked.last().expect("the same"));
+        assert!(last.since(*first) > SimDuration::from_ms(800), "{first} to {last}");
+    }
+}
+
+/// When a client was sent with `ASK` to the second shard.
+fn asked_at(event: &Event) -> Option<SimTime> {
+    let is_it = matches!(event.body, Body::Redirect { slot: 2592, ask: true, .. });
+    is_it.then_some(event.at)
+}
+
+fn events(ran: &Ran) -> Vec<Event> {
+    let log = event_log::open(ran.folder.path()).expect("a log");
+    log.map(|event| event.expect("a good line")).collect()
 }
 
 #[test]

@@ -121,7 +121,11 @@ impl Job for Reshard {
                 export.ticked(*ends, token, desk);
                 Progress::Working
             }
-            Stage::Waiting(_) | Stage::Slot(..) => Progress::Working,
+            Stage::Slot(ends, slot) => {
+                slot.ticked(*ends, token, desk);
+                Progress::Working
+            }
+            Stage::Waiting(_) => Progress::Working,
         }
     }
 }
@@ -184,7 +188,7 @@ impl Reshard {
         let slot = left[0];
         let text = format!("slot {slot} from {source} to {target}, key by key ({} left)", left.len());
         desk.out.note(Body::Operation { op, text });
-        self.stage = Stage::Slot(ends, SlotMove::start(ends, slot, desk));
+        self.stage = Stage::Slot(ends, SlotMove::start(ends, slot, self.planned.open_for_ns, desk));
     }
 
     fn step(&mut self, moved: Moved, desk: &mut Desk) -> Progress {

@@ -29,7 +29,7 @@ pub(super) fn draw(seed: u64, shape: &mut Shape) -> Option<Story> {
     let count = stream.range(1..=2);
     let operations = (0..count).map(|_| operation(&mut stream, layout)).collect();
     let chaos = fault(&mut stream, layout).map(Entry::written).into_iter().collect();
-    Some(Story { operations, chaos, works_s: 25.0 })
+    Some(Story { operations, chaos, works_s: 25.0, keys: None })
 }
 
 fn operation(stream: &mut Stream, layout: Layout) -> Value {

@@ -3,9 +3,12 @@
 //! Faults that are drawn apart nearly always overlap, and then whatever bounds an election or a hand-over has an excuse. Half
 //! of all seeds tell a story instead: few events, in an order and at a distance at which each matters to the next.
 
+use std::collections::BTreeSet;
+
 use super::{Shape, stream};
 use crate::id::{NodeId, ShardId};
-use crate::language::{Entry, Layout, Value};
+use crate::language::{Entry, Layout, Value, slots_value};
+use crate::model::key_slot;
 use crate::plan::Overrides;
 use crate::plan::resolve::DEFAULT_NODE_TIMEOUT_MS;
 use crate::rng::Stream;
@@ -17,6 +20,8 @@ pub(super) struct Story {
     pub chaos: Vec<Value>,
     /// Seconds that clients have to work at least, so that they see its end.
     pub works_s: f64,
+    /// How many keys clients use, if the story is about these.
+    pub keys: Option<u64>,
 }
 
 /// The stories, and how many seeds in a hundred tell each.
@@ -30,6 +35,8 @@ enum Kind {
     HandOvers,
     /// A primary that votes is restarted between two elections of one shard.
     VoterRestarted,
+    /// A primary that votes is restarted just before it is asked.
+    FreshVoter,
     /// A replica does not hear of a hand-over, and then the primary dies.
     MissedHandOver,
     /// A primary that was replaced comes back, and does not hear of its successor by itself.
@@ -38,10 +45,14 @@ enum Kind {
     LostElection,
     /// Two primaries take the same config epoch.
     Collision,
+    /// Slots whose keys clients use stand half moved for a while.
+    OpenSlots,
 }
 
-const SHARES: [(u64, Kind); 8] = [
-    (42, Kind::None),
+const SHARES: [(u64, Kind); 10] = [
+    (4, Kind::OpenSlots),
+    (2, Kind::FreshVoter),
+    (36, Kind::None),
     (21, Kind::CalmDeath),
     (21, Kind::HandOvers),
     (3, Kind::VoterRestarted),
@@ -57,10 +68,18 @@ pub(super) fn draw(seed: u64, overrides: Overrides, shape: &mut Shape) -> Option
     let kind = stream.weighted(&SHARES);
     let least: u64 = match kind {
         Kind::None => return None,
-        Kind::CalmDeath | Kind::HandOvers | Kind::StaleClaim | Kind::LostElection | Kind::Collision => 1,
+        Kind::OpenSlots => 0,
+        Kind::CalmDeath
+        | Kind::HandOvers
+        | Kind::FreshVoter
+        | Kind::StaleClaim
+        | Kind::LostElection
+        | Kind::Collision => 1,
         Kind::VoterRestarted | Kind::MissedHandOver => 2,
     };
     let (shards, replicas) = (stream.range(3..=5), stream.range(least..=3));
+    // A failure is to be called without the one that was restarted.
+    let shards = if kind == Kind::FreshVoter { 5 } else { shards };
     let replicas = overrides.replicas.map_or(replicas, u64::from);
     if replicas < least {
         return None;
@@ -76,6 +95,11 @@ pub(super) fn draw(seed: u64, overrides: Overrides, shape: &mut Shape) -> Option
 /// Within how many seconds a replica goes to a primary that has none (`CLUSTER_REPLICA_MIGRATION_DELAY`), and is seen to.
 const ORPHANED_S: f64 = 9.0;
 
+/// How many keys there are where all of them are to be met.
+const FEW_KEYS: u64 = 20;
+/// The cells of such a workload, without their numbers: plain keys, tags that several keys share, and keys that expire.
+const CELLS: [&str; 4] = ["key:", "str-", "txn-", "ttl:"];
+
 /// Who tells a story.
 struct Teller {
     stream: Stream,
@@ -90,15 +114,18 @@ impl Teller {
             Kind::CalmDeath => self.calm_death(),
             Kind::HandOvers => self.hand_overs(),
             Kind::VoterRestarted => self.voter_restarted(),
+            Kind::FreshVoter => self.fresh_voter(),
             Kind::MissedHandOver => self.missed_hand_over(),
             Kind::StaleClaim => self.stale_claim(),
             Kind::LostElection => self.lost_election(),
             Kind::Collision => self.collision(),
+            Kind::OpenSlots => self.open_slots(),
         };
         let written = |entries: Vec<Entry>| entries.into_iter().map(Entry::written).collect();
         // After the last event a failure has to be found out, and clients are to see what came of it.
         let works_s = (last_s + 2.0 * self.timeout_s + 6.0).ceil();
-        Story { operations: written(operations), chaos: written(chaos), works_s }
+        let keys = (kind == Kind::OpenSlots).then_some(FEW_KEYS);
+        Story { operations: written(operations), chaos: written(chaos), works_s, keys }
     }
 
     /// One death, or a second one once the first is replaced; in some, a replica lags behind the others at the first.
@@ -171,6 +198,17 @@ impl Teller {
         (Vec::new(), vec![first, restart, second], last)
     }
 
+    fn fresh_voter(&mut self) -> Told {
+        let (shard, at) = (self.shard(), self.stream.tenths(25..=50));
+        let doubted = Entry::default().with("log", "possibly failing");
+        let restart =
+            Entry::of("process_kill").with("target", "node").with("node", self.node(self.other(shard), 0));
+        let restart =
+            restart.with("restart_after", self.stream.tenths(1..=6)).with("when", doubted.written());
+        let death = self.death(shard, false).with("at", at);
+        (Vec::new(), vec![death, restart], at + 2.0 * self.timeout_s)
+    }
+
     fn missed_hand_over(&mut self) -> Told {
         let (shard, delay) = (self.shard(), self.stream.tenths(30..=50));
         let (to, deaf) = (self.node(shard, 1), self.node(shard, 2));
@@ -216,6 +254,29 @@ impl Teller {
         let cut = Entry::of("network_partition").with("a", vec![Value::from(self.node(ShardId(1), 0))]);
         let cut = cut.with("channels", vec![Value::from("bus")]).with("duration", self.stream.tenths(8..=12));
         (vec![first, second], vec![tied(cut, "before_operation", 0.3)], delay)
+    }
+
+    /// A few slots of keys that clients use move one after the other, each standing open for a while.
+    fn open_slots(&mut self) -> Told {
+        let (from, delay) = (self.shard(), self.stream.tenths(20..=50));
+        let (mut slots, open_for) = (Vec::new(), self.stream.tenths(8..=20));
+        let mut cells = self.cells_of(from);
+        for _ in 0..self.stream.range(1..=3).min(cells.len() as u64) {
+            let nth = self.stream.below(cells.len() as u64) as usize;
+            slots.push(cells.swap_remove(nth));
+        }
+        let ranges: Vec<(u16, u16)> = slots.iter().map(|slot| (*slot, *slot)).collect();
+        let moves = Entry::of("reshard").with("from", from).with("to", self.other(from));
+        let moves = moves.with("slots", slots_value(&ranges)).with("method", "legacy");
+        let moves = moves.with("open_for", open_for).with("timing", "delayed").with("delay", delay);
+        (vec![moves], Vec::new(), delay + slots.len() as f64 * (2.0 * open_for + 1.0))
+    }
+
+    /// The slots of a shard that hold what clients use.
+    fn cells_of(&self, shard: ShardId) -> Vec<u16> {
+        let names = CELLS.iter().flat_map(|cell| (0..FEW_KEYS).map(move |n| format!("{cell}{n}")));
+        let slots: BTreeSet<u16> = names.map(|name| key_slot(name.as_bytes())).collect();
+        slots.into_iter().filter(|slot| self.layout.shard_of_slot(*slot) == shard).collect()
     }
 
     /// The primary of a shard dies by itself or with its machine; with what its links held if `silent`.

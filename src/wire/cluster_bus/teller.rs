@@ -80,12 +80,11 @@ impl Teller {
     }
 
     fn gossiped(&mut self, entry: &[u8]) -> Option<Gossiped> {
-        let name = name_at(entry, 0)?;
-        let gossiped = Gossiped(name.to_string(), u16_at(entry, ENTRY_FLAGS_AT));
-        if gossiped.is_doubt() {
+        let (name, flags) = (name_at(entry, 0)?, u16_at(entry, ENTRY_FLAGS_AT));
+        if Gossiped::doubts(flags) {
             self.doubted.insert(name);
         }
-        self.doubted.contains(&name).then_some(gossiped)
+        self.doubted.contains(&name).then(|| Gossiped(name.to_string(), flags))
     }
 }
 

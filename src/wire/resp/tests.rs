@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use redis::Value;
 
-use super::{Decoder, Malformed, REPLY_BYTES_MAX, ServerError, key_slot, pack};
+use super::{Decoder, Malformed, REPLY_BYTES_MAX, ServerError, pack};
 
 /// Feeds `bytes` in pieces that end at `cuts` (taken modulo the length) and collects all replies.
 fn decode(bytes: &[u8], cuts: &[usize]) -> Result<Vec<Value>, Malformed> {
@@ -103,16 +103,6 @@ fn a_server_error_reads_as_the_server_wrote_it() {
     );
     assert_eq!(server_error("-NOAUTH\r\n").to_string(), "NOAUTH");
     assert_eq!(server_error("-MISCONF full disk\r\n").code, "MISCONF");
-}
-
-#[test]
-fn slots_are_those_of_the_server() {
-    // The first from the cluster specification, the others from CLUSTER KEYSLOT of a server.
-    assert_eq!(super::CRC16.checksum(b"123456789"), 0x31c3);
-    assert_eq!((key_slot(b"foo"), key_slot(b"bar"), key_slot(b"")), (12_182, 5061, 0));
-    assert_eq!(key_slot(b"{user1000}.following"), key_slot(b"user1000"));
-    assert_eq!(key_slot(b"foo{{bar}}zap"), key_slot(b"{bar"));
-    assert_ne!(key_slot(b"foo{}{bar}"), key_slot(b"bar"));
 }
 
 proptest! {

@@ -9,6 +9,7 @@ use crate::actor::operator::Desk;
 use crate::actor::session::{Answer, SessionError};
 use crate::id::{CLIENT_PORT, Host, NodeId};
 use crate::op::Ending;
+use crate::time::SimDuration;
 
 /// How many keys go over at once.
 const BATCH: &str = "10";
@@ -37,7 +38,9 @@ pub(in super::super) enum Moved {
 pub(super) struct SlotMove {
     slot: u16,
     step: Step,
-    /// The question that is open.
+    /// For how long it stays open before its keys go over, and again before it changes its owner; until it does.
+    open_for: [Option<SimDuration>; 2],
+    /// The question that is open, or the timer until the next.
     tag: u64,
 }
 
@@ -47,14 +50,15 @@ enum Step {
     Migrating,
     Keys,
     Migrate,
+    Open,
     TargetOwns,
     SourceGaveAway,
 }
 
 impl SlotMove {
     /// Begins at the target.
-    pub fn start(ends: Ends, slot: u16, desk: &mut Desk) -> Self {
-        let mut moving = SlotMove { slot, step: Step::Importing, tag: 0 };
+    pub fn start(ends: Ends, slot: u16, open_for: Option<SimDuration>, desk: &mut Desk) -> Self {
+        let mut moving = SlotMove { slot, step: Step::Importing, open_for: [open_for; 2], tag: 0 };
         moving.set_slot(Step::Importing, (ends.target, "IMPORTING", ends.source), desk);
         moving
     }
@@ -73,18 +77,42 @@ impl SlotMove {
         match self.step {
             Step::Importing => self.set_slot(Step::Migrating, (source, "MIGRATING", target), desk),
             Step::Migrating => {
-                self.ask_for_keys(source, desk);
+                match self.open_for[0] {
+                    Some(open_for) => self.wait(open_for, desk),
+                    None => self.ask_for_keys(source, desk),
+                }
                 return Moved::Begun;
             }
             Step::Keys => match keys(answer) {
-                keys if keys.is_empty() => self.set_slot(Step::TargetOwns, (target, "NODE", target), desk),
+                keys if keys.is_empty() => self.emptied(target, desk),
                 keys => self.migrate(ends, keys, desk),
             },
+            Step::Open => return Moved::NotYet,
             Step::Migrate => self.ask_for_keys(source, desk),
             Step::TargetOwns => self.set_slot(Step::SourceGaveAway, (source, "NODE", target), desk),
             Step::SourceGaveAway => return Moved::Done,
         }
         Moved::NotYet
+    }
+
+    /// Its keys are over: it stays open for a while, or changes its owner at once.
+    fn emptied(&mut self, target: NodeId, desk: &mut Desk) {
+        match self.open_for[1].take() {
+            Some(open_for) => self.wait(open_for, desk),
+            None => self.set_slot(Step::TargetOwns, (target, "NODE", target), desk),
+        }
+    }
+
+    fn wait(&mut self, open_for: SimDuration, desk: &mut Desk) {
+        self.step = Step::Open;
+        self.tag = desk.terminal.set_timer(open_for, "reshard: leave the slot open", desk.out);
+    }
+
+    /// It was open for its time: what the source has by now goes over.
+    pub fn ticked(&mut self, ends: Ends, token: u64, desk: &mut Desk) {
+        if self.step == Step::Open && self.tag == token {
+            self.ask_for_keys(ends.source, desk);
+        }
     }
 
     /// The source may have learnt from the target already that the slot is not its own any more.
