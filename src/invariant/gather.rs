@@ -103,9 +103,11 @@ impl Gatherer {
                 }
             }
             (ActorId::Client(client), Body::Invoke { sequence, request }) => {
+                self.processes.asked((client, *sequence), request);
                 self.history.invoke((client, *sequence), request, event.at);
             }
             (ActorId::Client(client), Body::Complete { sequence, outcome, node }) => {
+                self.processes.answered((client, *sequence));
                 self.history.complete((client, *sequence), outcome, (event.at, *node));
             }
             (_, Body::StrangerGot { node, bus, text, .. }) => {

@@ -317,7 +317,7 @@ fn the_json_report_has_every_measured_value() {
                 },
                 "shard_ids": {
                   "title": "Shard Ids",
-                  "statement": "shard ids agree on all nodes, replicas have their primary's, and each has one primary with slots",
+                  "statement": "shard ids agree on all nodes, replicas have their primary's, and each has one primary",
                   "verdict": "holds",
                   "detail": "6 nodes agree"
                 },

@@ -1,12 +1,14 @@
 //! What became of the server processes: their ends, whether they were told to end, and what they wrote.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::super::evidence::{ExitReport, LogLine, StallReport};
 use super::super::no_crash::is_suspicious;
 use crate::event::Body;
 use crate::fault::{POWER_LOST, Signal};
-use crate::id::NodeId;
+use crate::history::Request;
+use crate::id::{ClientId, NodeId};
+use crate::op::is_shutdown;
 use crate::time::SimTime;
 
 /// The command that tells a server to end.
@@ -26,6 +28,8 @@ pub(super) struct Processes {
     starts: Vec<(NodeId, SimTime)>,
     alive: BTreeMap<NodeId, bool>,
     tails: BTreeMap<NodeId, VecDeque<LogLine>>,
+    /// Commands of clients that tell whoever gets them to end, and got no answer yet.
+    client_shutdowns: BTreeSet<(ClientId, u64)>,
     /// What each process wrote of its end.
     reasons: BTreeMap<NodeId, String>,
 }
@@ -34,6 +38,20 @@ impl Processes {
     /// A command tells a node to end.
     pub fn shut_down(&mut self, node: NodeId) {
         self.signals.entry(node).or_default().push(SHUTDOWN.to_owned());
+    }
+
+    /// A client asks something.
+    pub fn asked(&mut self, asked: (ClientId, u64), request: &Request) {
+        if let Request::Call { commands, .. } = request
+            && commands.iter().any(|command| is_shutdown(command))
+        {
+            self.client_shutdowns.insert(asked);
+        }
+    }
+
+    /// A client has its answer.
+    pub fn answered(&mut self, asked: (ClientId, u64)) {
+        self.client_shutdowns.remove(&asked);
     }
 
     /// Takes what an event says of a node.
@@ -68,7 +86,11 @@ impl Processes {
 
     fn exit(&mut self, node: NodeId, at: SimTime, status: &str) {
         let signals = self.signals.remove(&node).unwrap_or_default();
-        let expected = status == POWER_LOST || signals.iter().any(|signal| ends_with(signal, status));
+        let is_told = status == POWER_LOST || signals.iter().any(|signal| ends_with(signal, status));
+        // One command of a client's ends one process.
+        let mut is_told_by_a_client =
+            || ends_with(SHUTDOWN, status) && self.client_shutdowns.pop_first().is_some();
+        let expected = is_told || is_told_by_a_client();
         self.alive.insert(node, false);
         let reason = self.reasons.remove(&node);
         let (status, restarted_at) = (status.to_owned(), None);

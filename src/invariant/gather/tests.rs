@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::fault::{Fault, FaultAction, FaultId, ProcessKill, Signal, Target, Trigger};
-use crate::id::ShardId;
+use crate::history::{Outcome, Request};
+use crate::id::{ClientId, ShardId};
 use crate::invariant::sample::{at, healthy};
 use crate::invariant::{CATALOGUE, judge};
 use crate::op::{Command, Failover, FailoverMode, Op, OpAction, OpId};
@@ -343,6 +344,28 @@ fn a_shutdown_by_command_is_told_to_end_and_only_in_order() {
         let exits = feed.finish().exits;
         assert_eq!((exits[0].expected, exits[1].expected), (false, expected), "{status}");
     }
+}
+
+#[test]
+fn a_clients_shutdown_ends_one_process_and_only_while_it_waits() {
+    let client = ActorId::Client(ClientId(1));
+    let asks = |sequence| {
+        let commands = vec![vec!["SHUTDOWN".to_owned()]];
+        Body::Invoke { sequence, request: Request::Call { key: String::new(), commands } }
+    };
+    let mut feed = feed();
+    feed.see(client, asks(1));
+    feed.see(
+        client,
+        Body::Complete { sequence: 1, outcome: Outcome::Info("no answer".to_owned()), node: None },
+    );
+    feed.node(1, Body::Exited { status: "exit 0".to_owned() });
+    feed.see(client, asks(2));
+    feed.node(2, Body::Exited { status: "exit 1".to_owned() });
+    feed.node(3, Body::Exited { status: "exit 0".to_owned() });
+    feed.node(4, Body::Exited { status: "exit 0".to_owned() });
+    let expected = feed.finish().exits.iter().map(|exit| exit.expected).collect::<Vec<_>>();
+    assert_eq!(expected, [false, false, true, false]);
 }
 
 #[test]
