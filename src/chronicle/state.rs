@@ -178,8 +178,9 @@ impl States {
             return;
         }
         let owners = views.owners(node, Some(message));
-        self.failed_since.retain(|(viewer, owner), _| *viewer != node || owners.contains(*owner));
-        for owner in failed.into_iter().filter(|owner| owners.contains(*owner)) {
+        let unchallenged = owners.unchallenged();
+        self.failed_since.retain(|(viewer, owner), _| *viewer != node || unchallenged.contains(*owner));
+        for owner in failed.into_iter().filter(|owner| unchallenged.contains(*owner)) {
             let since = *self.failed_since.entry((node, owner)).or_insert(at);
             if header.claim.ok && at.since(since) > SETTLES {
                 self.note((message.event, at, node), Why::FailedOwner { owner, since });
@@ -187,7 +188,7 @@ impl States {
         }
         let lost = owners.nodes().filter(|owner| doubted.contains(owner)).count();
         // From 9.1 on a replica's header tells of its primary, which need not have been heard itself.
-        let is_minority = [&owners, &members.owners()].iter().all(|owners| {
+        let is_minority = [&owners, &unchallenged, &members.owners()].iter().all(|owners| {
             let lost = owners.nodes().filter(|owner| doubted.contains(owner)).count();
             owners.count() - lost < owners.quorum()
         });

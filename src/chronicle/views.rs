@@ -23,9 +23,10 @@ pub struct Views {
     heard_at: BTreeMap<(NodeId, NodeId), SimTime>,
 }
 
-/// Who owns slots, and in which epoch.
+/// Who owns slots, and whether it owns all that it claims: what is left of an old claim may have been another one's since,
+/// who claims it no more.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Owners(BTreeMap<NodeId, u64>);
+pub struct Owners(BTreeMap<NodeId, bool>);
 
 impl Views {
     pub(super) fn heard(&mut self, heard: &Heard) {
@@ -80,9 +81,14 @@ impl Owners {
         let mut taken = Taken::default();
         let mut owners = BTreeMap::new();
         for (node, header) in claims {
-            // Every range is taken, so `count` and not `any`.
-            if header.claim.slots.iter().filter(|range| taken.take(**range)).count() > 0 {
-                owners.insert(node, header.config_epoch);
+            let (mut is_owner, mut is_whole) = (false, true);
+            for range in &header.claim.slots {
+                let share = taken.take(*range);
+                is_owner |= share != Share::Nothing;
+                is_whole &= share == Share::All;
+            }
+            if is_owner {
+                owners.insert(node, is_whole);
             }
         }
         Owners(owners)
@@ -103,6 +109,11 @@ impl Owners {
         self.0.contains_key(&node)
     }
 
+    /// Those who own all that they claim.
+    pub fn unchallenged(&self) -> Owners {
+        Owners(self.0.iter().filter(|(_, is_whole)| **is_whole).map(|(node, _)| (*node, true)).collect())
+    }
+
     /// All of them.
     pub fn nodes(&self) -> impl Iterator<Item = NodeId> {
         self.0.keys().copied()
@@ -118,18 +129,31 @@ impl Default for Taken {
     }
 }
 
+/// How much of a range was free.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Share {
+    Nothing,
+    Some,
+    All,
+}
+
 impl Taken {
-    /// Takes a range of slots, both ends in it; whether any of them was free.
-    fn take(&mut self, (first, last): (u16, u16)) -> bool {
+    /// Takes a range of slots, both ends in it; how much of it was free.
+    fn take(&mut self, (first, last): (u16, u16)) -> Share {
         let (first, last) = (usize::from(first), usize::from(last));
-        let mut any = false;
+        let (mut is_some_free, mut is_some_taken) = (false, false);
         for (word, bits) in self.0.iter_mut().enumerate().take(last / 64 + 1).skip(first / 64) {
             let from = u64::MAX << first.saturating_sub(word * 64);
             let to = u64::MAX >> (63 - (last - word * 64).min(63));
-            any |= *bits & from & to != from & to;
+            is_some_free |= *bits & from & to != from & to;
+            is_some_taken |= *bits & from & to != 0;
             *bits |= from & to;
         }
-        any
+        match (is_some_free, is_some_taken) {
+            (false, _) => Share::Nothing,
+            (true, true) => Share::Some,
+            (true, false) => Share::All,
+        }
     }
 }
 
@@ -155,6 +179,16 @@ mod tests {
     }
 
     #[test]
+    fn who_lost_some_of_what_it_claims_is_an_owner_in_doubt() {
+        let mut views = Views::default();
+        hear(&mut views, 9, Says::primary(1, 1, (0, 99)), 1);
+        hear(&mut views, 9, Says::primary(2, 2, (0, 95)), 2);
+        let owners = views.owners(NodeId(9), None);
+        assert!(owners.contains(NodeId(1)));
+        assert_eq!(owners.unchallenged().nodes().collect::<Vec<_>>(), [NodeId(2)]);
+    }
+
+    #[test]
     fn a_header_that_was_overtaken_changes_nothing() {
         let mut views = Views::default();
         hear(&mut views, 9, Says::primary(1, 5, (0, 99)), 1);
@@ -167,11 +201,17 @@ mod tests {
         for (first, last) in [(0, 0), (5, 63), (63, 64), (64, 127), (100, 300), (16_383, 16_383), (0, 16_383)]
         {
             let mut taken = Taken::default();
-            assert!(taken.take((first, last)) && !taken.take((first, last)), "{first}-{last}");
+            assert_eq!(
+                [(); 2].map(|()| taken.take((first, last))),
+                [Share::All, Share::Nothing],
+                "{first}-{last}"
+            );
             let all = usize::from(last - first) + 1;
             assert_eq!(taken.0.iter().map(|bits| bits.count_ones() as usize).sum::<usize>(), all);
             let next = [first.checked_sub(1), (last < 16_383).then(|| last + 1)];
-            assert!(next.into_iter().flatten().all(|slot| taken.take((slot, slot))), "{first}-{last}");
+            let mut free = next.into_iter().flatten();
+            assert!(free.all(|slot| taken.take((slot, slot)) == Share::All), "{first}-{last}");
+            assert!(all == 16_384 || taken.take((0, 16_383)) == Share::Some, "{first}-{last}");
         }
     }
 
