@@ -133,16 +133,21 @@ fn fate(evidence: &Evidence, shard: ShardId) -> Fate {
 
 /// Whether one of `able` had to be promoted after the primary of `shard` was gone.
 ///
-/// It had to if it and a majority were left alone for as long as the plan's own limit of convergence. It had not if
-/// there is no majority in the end and never was for so long. In between nobody can know.
+/// It had to if it and a majority were left alone for as long as the plan's own limit of convergence, or all the time that
+/// the server lets it stand. It had not if there is no majority in the end and never was for so long, or if none may stand
+/// any more. In between nobody can know.
 fn promotion(evidence: &Evidence, shard: ShardId, gone: SimTime, able: &[NodeId]) -> Fate {
     let votes = |at: SimTime| {
         let others = owning(evidence).filter(|s| *s != shard);
         others.filter(|s| is_calm(evidence, primary_at(evidence, *s, at), at)).count()
     };
     let possible = |node: NodeId, at: SimTime| is_calm(evidence, node, at) && votes(at) >= quorum(evidence);
-    let longest = able.iter().map(|n| longest_stretch(evidence, gone, |at| possible(*n, at))).max();
-    if longest.is_some_and(|longest| longest >= evidence.plan.limits.max_convergence_ns) {
+    let had_its_time = |node: NodeId| {
+        let until = stands_until(evidence, node, gone);
+        let enough = evidence.plan.limits.max_convergence_ns.min(until.since(gone));
+        longest_stretch(evidence, (gone, until.min(evidence.ended_at)), |at| possible(node, at)) >= enough
+    };
+    if able.iter().any(|node| had_its_time(*node)) {
         return Fate::Served;
     }
     let left = owning(evidence).filter(|s| has_live_primary(evidence, *s)).count();
@@ -150,7 +155,20 @@ fn promotion(evidence: &Evidence, shard: ShardId, gone: SimTime, able: &[NodeId]
         let total = owning(evidence).count();
         return Fate::Lost(format!("{shard} lost its primary with {left} of {total} primaries left to vote"));
     }
+    let is_too_old = |node: &NodeId| stands_until(evidence, *node, gone) < evidence.ended_at;
+    if !able.is_empty() && able.iter().all(is_too_old) {
+        return Fate::Lost(format!(
+            "{shard} lost its primary and no replica may stand any more, so old is its data"
+        ));
+    }
     Fate::Open(format!("{shard} lost its primary and may not have had the time to promote a replica"))
+}
+
+/// Until when a replica may stand that heard from its primary last at `gone` (`cluster-replica-validity-factor`).
+fn stands_until(evidence: &Evidence, node: NodeId, gone: SimTime) -> SimTime {
+    let timeout = SimDuration::from_ms(evidence.plan.cluster.node_timeout_ms);
+    let age = Settings::at(evidence, node, evidence.ended_at).longest_data_age(timeout);
+    age.map_or(SimTime::NEVER, |age| gone + age)
 }
 
 /// Whether a replica could stand for election.
@@ -177,7 +195,8 @@ fn electable(evidence: &Evidence, shard: ShardId, node: NodeId, gone: SimTime) -
     let mut samples = evidence.lag_samples.iter().filter(|s| s.node == node && s.primary == primary);
     let was_in_sync = samples.any(|s| s.at <= gone && s.at.before(s.lag) >= fresh);
     let calm_since = gone.before(evidence.plan.limits.max_convergence_ns);
-    let was_calm = || longest_stretch(evidence, calm_since, |at| at >= gone || is_calm(evidence, node, at));
+    let whole = (calm_since, evidence.ended_at);
+    let was_calm = || longest_stretch(evidence, whole, |at| at >= gone || is_calm(evidence, node, at));
     match was_in_sync || was_calm() >= evidence.ended_at.since(calm_since) {
         true => Chance::Yes,
         false => Chance::Maybe,
@@ -216,11 +235,17 @@ pub(super) fn is_calm(evidence: &Evidence, node: NodeId, at: SimTime) -> bool {
     !down && !held
 }
 
-/// The longest time from `from` to the end during which `so` is true. It can change only when something happens.
-fn longest_stretch(evidence: &Evidence, from: SimTime, so: impl Fn(SimTime) -> bool) -> SimDuration {
+/// The longest time within `from` and `until` during which `so` is true. It can change only when something happens.
+fn longest_stretch(
+    evidence: &Evidence,
+    (from, until): (SimTime, SimTime),
+    so: impl Fn(SimTime) -> bool,
+) -> SimDuration {
     let mut longest = SimDuration::ZERO;
     let mut since = None;
-    let moments = moments(evidence, from);
+    let mut moments = moments(evidence, from);
+    moments.retain(|at| *at < until);
+    moments.push(until);
     for pair in moments.windows(2) {
         since = if so(pair[0]) { since.or(Some(pair[0])) } else { None };
         longest = longest.max(since.map_or(SimDuration::ZERO, |s| pair[1].since(s)));
@@ -347,10 +372,27 @@ mod tests {
     }
 
     #[test]
-    fn a_majority_that_was_always_disturbed_owes_nothing_yet() {
+    fn a_majority_that_was_always_disturbed_owes_nothing_yet_and_then_no_more() {
         let mut evidence = healthy();
         kill(&mut evidence, NodeId(3), 20);
         hit(&mut evidence, NodeId(1), 20, Some(80));
+        // Two seconds eleven times, and ten: from 52 s on it may not stand.
+        let too_old = "shard 2 lost its primary and no replica may stand any more, so old is its data";
+        assert_eq!(fate_of(&evidence, 2), Fate::Lost(too_old.to_owned()));
+        let at_any_age = ("cluster-replica-validity-factor".to_owned(), "0".to_owned());
+        evidence.plan.cluster.config.extend([at_any_age]);
         assert!(matches!(fate_of(&evidence, 2), Fate::Open(_)));
+    }
+
+    #[test]
+    fn a_replica_that_was_left_alone_all_the_time_that_it_may_stand_had_to() {
+        let mut evidence = healthy();
+        let young = [("cluster-replica-validity-factor", "1"), ("repl-ping-replica-period", "1")];
+        let young = young.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        evidence.plan.cluster.config.extend(young);
+        kill(&mut evidence, NodeId(3), 20);
+        assert_eq!(fate_of(&evidence, 2), Fate::Served);
+        hit(&mut evidence, NodeId(4), 22, Some(24));
+        assert!(matches!(fate_of(&evidence, 2), Fate::Lost(_)));
     }
 }
