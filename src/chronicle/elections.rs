@@ -11,6 +11,7 @@ use super::candidates::Candidates;
 use super::handover::Handovers;
 use super::members::Members;
 use super::operator::Asks;
+use super::state::WRITABLE_DELAY;
 use super::suspicion::Suspicions;
 use super::views::{READ_WITHIN, Views};
 use crate::event::{Claim, MessageType};
@@ -304,16 +305,15 @@ impl Elections {
     }
 }
 
-/// How long a primary that starts waits before it takes part (`CLUSTER_WRITABLE_DELAY`), and from which version on it does not
-/// vote meanwhile.
-const JOINS_AFTER: (SimDuration, (u64, u64)) = (SimDuration::from_secs(2), (9, 1));
+/// From which version on a primary that starts does not vote while it waits to serve.
+const JOINS_LATE_FROM: (u64, u64) = (9, 1);
 
 /// How long a process runs that votes too soon after its start.
 fn too_young(message: &Message, header: &Header, members: &Members) -> Option<SimDuration> {
-    let (wait, since) = JOINS_AFTER;
-    let voter = members.get(message.from).filter(|voter| voter.version.is_some_and(|own| own >= since))?;
+    let voter = members.get(message.from)?;
     let age = message.at.since(voter.started_at?);
-    (age < wait && !header.claim.ok).then_some(age)
+    let must_wait = voter.version? >= JOINS_LATE_FROM && !header.claim.ok;
+    (must_wait && age < WRITABLE_DELAY).then_some(age)
 }
 
 /// A primary that a voter knows, by a header that it had read by an instant, to own a slot that is asked for in an epoch

@@ -12,6 +12,7 @@ use crate::event::{Body, Event};
 use crate::fault::Channel;
 use crate::history::Request;
 use crate::id::{ActorId, ClientId, Host, NodeId};
+use crate::model;
 use crate::time::SimTime;
 
 /// An event, and when it was.
@@ -362,8 +363,7 @@ impl Executions {
 /// Whether a client waits for replicas to have what it wrote.
 fn waits_for_replicas(request: &Request) -> bool {
     let Request::Call { commands, .. } = request else { return false };
-    let last = commands.last().and_then(|command| command.first());
-    last.is_some_and(|name| name.eq_ignore_ascii_case("WAIT") || name.eq_ignore_ascii_case("WAITAOF"))
+    commands.last().is_some_and(|command| model::waits_for_replicas(command))
 }
 
 /// What a node had at some time between two looks; nothing if it got what it has elsewhere meanwhile.

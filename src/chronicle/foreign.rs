@@ -37,6 +37,14 @@ pub struct Served {
     pub gives_away: bool,
 }
 
+impl Served {
+    /// Whether who says this of itself may not answer so.
+    fn is_wrong(&self, claim: &Claim) -> bool {
+        let has = has(claim, self.slot);
+        if self.gives_away { claim.is_primary() && has } else { !has }
+    }
+}
+
 /// Such answers of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Foreign {
@@ -104,11 +112,8 @@ impl Foreign {
 
     fn serve(&mut self, served: Served, open: &Open, members: &Members) {
         let last = members.get(served.node).and_then(|member| member.last.as_ref());
-        let lacked = last.filter(|last| last.at < open.at).and_then(|last| last.header.as_ref());
-        let is_wrong = match served.gives_away {
-            true => lacked.is_some_and(|header| leads(&header.claim, served.slot)),
-            false => lacked.is_some_and(|header| !has(&header.claim, served.slot)),
-        };
+        let known = last.filter(|last| last.at < open.at).and_then(|last| last.header.as_ref());
+        let is_wrong = known.is_some_and(|header| served.is_wrong(&header.claim));
         let doubtful = self.doubtful.entry(served.node).or_default();
         if is_wrong && open.sent_to != Some(served.node) && doubtful.len() < KEPT {
             doubtful.push(served);
@@ -118,10 +123,7 @@ impl Foreign {
     pub(super) fn said(&mut self, message: &Message) {
         let Some(header) = &message.header else { return };
         let doubtful = self.doubtful.get_mut(&message.from).map(std::mem::take).unwrap_or_default();
-        let wrong = doubtful.into_iter().filter(|served| match served.gives_away {
-            true => leads(&header.claim, served.slot),
-            false => !has(&header.claim, served.slot),
-        });
+        let wrong = doubtful.into_iter().filter(|served| served.is_wrong(&header.claim));
         let room = KEPT.saturating_sub(self.served.len());
         self.served.extend(wrong.take(room));
     }
@@ -134,10 +136,6 @@ impl Foreign {
 
 fn has(claim: &Claim, slot: u16) -> bool {
     claim.slots.iter().any(|(first, last)| (*first..=*last).contains(&slot))
-}
-
-fn leads(claim: &Claim, slot: u16) -> bool {
-    claim.is_primary() && has(claim, slot)
 }
 
 /// Whether an operation about one key was answered with that there is none.
@@ -211,6 +209,7 @@ mod tests {
         assert_eq!(served(&with, None, &without) + served(&without, None, &with), 0);
         assert_eq!((served(&without, Some(true), &without), served(&without, Some(false), &without)), (0, 1));
     }
+
     /// Node 1 has the slot of `k`, opens it to give it away or does not, and says that there is no `k`.
     fn denied(said: &[Said], after: &Says) -> Vec<bool> {
         let mut chronicle = Chronicle::new(&healthy().plan);

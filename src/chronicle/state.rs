@@ -43,7 +43,7 @@ pub enum Why {
 }
 
 /// How long a primary waits after its start before it serves (`CLUSTER_WRITABLE_DELAY`).
-const WRITABLE_DELAY: SimDuration = SimDuration::from_ms(2_000);
+pub(super) const WRITABLE_DELAY: SimDuration = SimDuration::from_ms(2_000);
 /// What is said in another turn than what it follows from.
 const SETTLES: SimDuration = SimDuration::from_ms(200);
 /// After an UPDATE headers may say for so long less than a node knows.

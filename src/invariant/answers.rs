@@ -144,7 +144,7 @@ fn longest(entry: &Entry) -> Option<SimDuration> {
 
 /// How long a command may wait by its own words; nothing if for ever.
 fn waits(command: &[String]) -> Option<SimDuration> {
-    let for_replicas = ["WAIT", "WAITAOF"].iter().any(|name| command[0].eq_ignore_ascii_case(name));
+    let for_replicas = model::waits_for_replicas(command);
     if !for_replicas && !model::waits(command) {
         return Some(SimDuration::ZERO);
     }
@@ -165,8 +165,7 @@ fn quiet_from(evidence: &Evidence, open: &Unanswered) -> Option<SimTime> {
     if disturbed.any(overlaps) {
         return None;
     }
-    let operations = evidence.plan.operations.iter().zip(&evidence.operations);
-    let operated = operations.filter_map(|(op, report)| {
+    let operated = evidence.sent_operations().filter_map(|(op, report)| {
         let began = report.sent_at.filter(|began| *began <= open.left_at)?;
         Some(report.ended_at.map(|ended| ended.max(began + paused_for(op))))
     });
@@ -175,12 +174,7 @@ fn quiet_from(evidence: &Evidence, open: &Unanswered) -> Option<SimTime> {
 
 /// For how long an operation stops clients by its own words.
 fn paused_for(op: &Op) -> SimDuration {
-    let said = |typed: &Typed| match typed.args.as_ref() {
-        [name, what, ms, ..] if name.eq_ignore_ascii_case("CLIENT") && what.eq_ignore_ascii_case("PAUSE") => {
-            ms.parse().ok()
-        }
-        _ => None,
-    };
+    let said = |typed: &Typed| typed.args.get(2).filter(|_| typed.is(&["client", "pause"]))?.parse().ok();
     SimDuration::from_ms(op.action.typed().iter().filter_map(said).max().unwrap_or(0))
 }
 

@@ -11,7 +11,7 @@ use super::evidence::OperationReport;
 use super::expectation::{is_calm, moments, owning, primary_at, quorum};
 use crate::chronicle::HAND_OVER_TIMEOUT;
 use crate::id::{NodeId, ShardId};
-use crate::op::{CLUSTER_READS, Failover, FailoverMode, Op};
+use crate::op::{CLUSTER_READS, Failover, FailoverMode, Op, Typed};
 use crate::time::{SimDuration, SimTime};
 
 /// How many times a message has to cross the network, at most, until a hand-over is through.
@@ -132,24 +132,21 @@ fn slow_links(evidence: &Evidence) -> Option<String> {
 
 /// Whether a command of the plan's before it meddled with what a failover needs.
 fn meddled(evidence: &Evidence, op: &Op, span: Span) -> Option<String> {
-    let sent = evidence.plan.operations.iter().zip(&evidence.operations);
-    let mut sent =
-        sent.filter(|(other, report)| other.id != op.id && report.sent_at.is_some_and(|at| at <= span.to));
+    let mut sent = evidence
+        .sent_operations()
+        .filter(|(other, report)| other.id != op.id && report.sent_at.is_some_and(|at| at <= span.to));
     let layout = evidence.plan.cluster.layout();
     let regroups =
         |other: &Op| !other.action.sends_away(layout).is_empty() || !other.action.takes_in().is_empty();
     // A hand-over that was typed by hand meddles no longer than the server works at it.
-    let is_over = |typed: &[String], report: &OperationReport| {
-        is_failover(typed) && report.sent_at.is_some_and(|at| at + HAND_OVER_TIMEOUT < span.from)
+    let is_over = |typed: &Typed, report: &OperationReport| {
+        typed.is(&["cluster", "failover"])
+            && report.sent_at.is_some_and(|at| at + HAND_OVER_TIMEOUT < span.from)
     };
     sent.find(|(other, report)| {
-        regroups(other) || other.action.types(|typed| meddles(&typed.args) && !is_over(&typed.args, report))
+        regroups(other) || other.action.types(|typed| meddles(&typed.args) && !is_over(typed, report))
     })
     .map(|(_, report)| format!("the plan typed {}", report.text))
-}
-
-fn is_failover(args: &[String]) -> bool {
-    matches!(args, [name, what, ..] if name.eq_ignore_ascii_case("cluster") && what.eq_ignore_ascii_case("failover"))
 }
 
 /// Whether another failover was under way at the same time, that of the same shard or one that asked for votes as well: each
@@ -168,7 +165,7 @@ fn rivalled(evidence: &Evidence, op: &Op, span: Span) -> Option<String> {
         let over = report.ended_at.into_iter().chain(given_up).min();
         began.is_some() && over.is_none_or(|at| at > span.from)
     };
-    let mut others = evidence.plan.operations.iter().zip(&evidence.operations);
+    let mut others = evidence.sent_operations();
     let rival = others.find(|(other, report)| {
         other.id != op.id && overlaps(other, report) && other.action.failovers().iter().any(is_rival)
     });

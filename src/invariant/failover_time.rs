@@ -113,8 +113,8 @@ fn is_alone(evidence: &Evidence, death: &Death, until: SimTime) -> bool {
     let stays_away =
         exits.iter().any(|exit| is_own(exit) && exit.restarted_at.is_none_or(|back| back > until));
     let mut other_exits = exits.iter().filter(|exit| !is_own(exit));
-    let operations = evidence.plan.operations.iter().zip(&evidence.operations);
-    let mut operations = operations.filter(|(op, _)| !HARMLESS.contains(&op.action.kind().as_str()));
+    let mut operations =
+        evidence.sent_operations().filter(|(op, _)| !HARMLESS.contains(&op.action.kind().as_str()));
     until < evidence.ended_at
         && stays_away
         && !faults.any(|(fault, at)| !own(fault, at) && overlaps(at, fault.healed_at))

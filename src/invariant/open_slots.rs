@@ -98,16 +98,7 @@ mod tests {
 
     #[test]
     fn a_slot_of_a_reshard_that_was_given_up_is_nobodys_fault() {
-        let (from, to, which) = (ShardId(2), ShardId(1), Which::Count(1));
-        let reshard = Reshard {
-            from,
-            to,
-            which,
-            method: Method::Legacy,
-            cancel_after_ns: None,
-            abandon_after_ns: None,
-            open_for_ns: None,
-        };
+        let reshard = Reshard::plain(ShardId(2), ShardId(1), Which::Count(1), Method::Legacy);
         let judged = |ending| {
             let mut evidence = healthy();
             operation(&mut evidence, OpAction::Reshard(reshard.clone()), (5, 6), ending);

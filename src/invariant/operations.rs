@@ -1,8 +1,9 @@
 //! An operation of the plan is done, unless something that was seen at its moment excuses it.
 //!
 //! A failover may fail because the plan makes it impossible, because a node that it needs was down or held, because no
-//! majority could vote, or because the cluster had not yet got over what hit it before; nothing else excuses it. One that is done only
-//! long after the server had to give it up was done by somebody else, and is judged as one that failed. A command is the plan's own doing: what it is answered is told, and judged only where the plan says what it wants.
+//! majority could vote, or because the cluster had not yet got over what hit it before; nothing else excuses it.
+//! One that is done only long after the server had to give it up was done by somebody else, and is judged as one that failed. A command
+//! is the plan's own doing: what it is answered is told, and judged only where the plan says what it wants.
 
 use super::evidence::OperationReport;
 use super::excuse;

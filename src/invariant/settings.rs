@@ -10,7 +10,7 @@ use super::evidence::{FaultReport, OperationReport};
 use crate::chronicle::HAND_OVER_TIMEOUT;
 use crate::fault::{Effect, Fault};
 use crate::id::NodeId;
-use crate::op::Op;
+use crate::op::{Op, Typed};
 use crate::time::{SimDuration, SimTime};
 
 /// The settings of one node at an instant.
@@ -194,28 +194,10 @@ impl<'e> Settings<'e> {
     }
 }
 
-/// A command that was typed at a node, and that was done.
-#[derive(Clone, Debug)]
-pub(super) struct Done<'e> {
-    /// Where.
-    pub node: NodeId,
-    /// Its words.
-    pub args: Cow<'e, [String]>,
-}
-
-impl Done<'_> {
-    /// Whether it begins with these words, in any case.
-    pub fn is(&self, words: &[&str]) -> bool {
-        let same = |(arg, word): (&String, &&str)| arg.eq_ignore_ascii_case(word);
-        self.args.len() >= words.len() && self.args.iter().zip(words).all(same)
-    }
-}
-
 /// Every command that the plan had typed and that was done, in the plan's order.
-pub(super) fn typed(evidence: &Evidence) -> impl Iterator<Item = Done<'_>> {
+pub(super) fn typed(evidence: &Evidence) -> impl Iterator<Item = Typed<'_>> {
     let pairs = evidence.plan.operations.iter().zip(&evidence.operations).filter(|(_, report)| report.done);
-    let typed = pairs.flat_map(|(op, _)| op.action.typed());
-    typed.map(|typed| Done { node: typed.node, args: typed.args })
+    pairs.flat_map(|(op, _)| op.action.typed())
 }
 
 /// Something that settings depend on.

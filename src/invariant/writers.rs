@@ -43,8 +43,7 @@ pub(super) struct Destroyer {
 impl<'e> Writers<'e> {
     /// The commands of a run.
     pub fn of(evidence: &'e Evidence) -> Self {
-        let sent = evidence.plan.operations.iter().zip(&evidence.operations);
-        let executed = sent.filter(|(_, report)| {
+        let executed = evidence.sent_operations().filter(|(_, report)| {
             !matches!(report.ending, Some(Ending::Refused | Ending::NotSent | Ending::Missed))
         });
         let typed = executed.flat_map(|(op, report)| {

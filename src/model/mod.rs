@@ -22,7 +22,7 @@ pub use slot::{SLOT_COUNT, key_slot};
 pub use state::{Cells, Deadline, Item, State, Value};
 pub use step::{
     Asker, begin, call, cell_of, end, is_of_channel, is_of_key, is_refusal, key_of, key_of_all, sent_of,
-    step, waits,
+    step, waits, waits_for_replicas,
 };
 
 use crate::history::Reply;

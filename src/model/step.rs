@@ -91,6 +91,12 @@ pub fn waits(command: &[String]) -> bool {
     blocking::waits_for(command).is_some()
 }
 
+/// Whether a command waits for replicas, or disks, to have what was written before it.
+pub fn waits_for_replicas(command: &[String]) -> bool {
+    let is_it = |name: &String| ["WAIT", "WAITAOF"].iter().any(|wait| name.eq_ignore_ascii_case(wait));
+    command.first().is_some_and(is_it)
+}
+
 /// A command that may wait reaches the server, asked by `who`.
 pub fn begin(state: &State, who: u64, command: &[String], now: Clock) -> Option<Cells> {
     let mut after = Cells::new();

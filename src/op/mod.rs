@@ -214,6 +214,12 @@ impl Typed<'_> {
         self.words().starts_with(&["cluster".to_owned(), "reset".to_owned()])
     }
 
+    /// Whether it begins with these words, in any case.
+    pub fn is(&self, words: &[&str]) -> bool {
+        let same = |(arg, word): (&String, &&str)| arg.eq_ignore_ascii_case(word);
+        self.args.len() >= words.len() && self.args.iter().zip(words).all(same)
+    }
+
     /// Its words in small letters.
     fn words(&self) -> Vec<String> {
         self.args.iter().map(|arg| arg.to_ascii_lowercase()).collect()

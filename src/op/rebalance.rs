@@ -59,15 +59,8 @@ impl OpKind for Rebalance {
         let layout = Layout { shards: self.shards, replicas: self.replicas, spares: 0 };
         let pairs = layout.shards().flat_map(|to| layout.shards().map(move |from| (from, to)));
         let apart = pairs.filter(|(from, to)| from != to);
-        let back = apart.map(|(from, to)| Reshard {
-            from,
-            to,
-            which: Which::These(vec![layout.slots_of(to)]),
-            method: self.method,
-            cancel_after_ns: None,
-            abandon_after_ns: None,
-            open_for_ns: None,
-        });
+        let back = apart
+            .map(|(from, to)| Reshard::plain(from, to, Which::These(vec![layout.slots_of(to)]), self.method));
         back.map(OpAction::from).collect()
     }
 

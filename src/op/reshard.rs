@@ -60,6 +60,13 @@ impl Word for Method {
 /// The most slots that are moved by count.
 const COUNT_MAX: u64 = 1_024;
 
+impl Reshard {
+    /// One that goes on to its end without a pause.
+    pub fn plain(from: ShardId, to: ShardId, which: Which, method: Method) -> Self {
+        Reshard { from, to, which, method, cancel_after_ns: None, abandon_after_ns: None, open_for_ns: None }
+    }
+}
+
 impl OpKind for Reshard {
     const NAME: &'static str = "reshard";
     const ABOUT: &'static str = "Slots move from the primary of one shard to that of another while clients go on: all at once with `CLUSTER MIGRATESLOTS`, or slot by slot with `CLUSTER SETSLOT` and `MIGRATE`. A step that fails is tried again for a minute, at whoever leads the shards by then. It is done once the target owns the slots.";

@@ -74,16 +74,8 @@ impl OpKind for ScaleIn {
 
     /// The first of them; who leaves then is looked up.
     fn parts(&self) -> Vec<OpAction> {
-        let drain = Reshard {
-            from: self.shard,
-            to: self.to,
-            which: Which::These(vec![ALL_SLOTS]),
-            method: self.method,
-            cancel_after_ns: None,
-            abandon_after_ns: None,
-            open_for_ns: None,
-        };
-        vec![drain.into()]
+        let all = Which::These(vec![ALL_SLOTS]);
+        vec![Reshard::plain(self.shard, self.to, all, self.method).into()]
     }
 
     fn since(&self) -> Option<&'static str> {

@@ -109,19 +109,8 @@ impl OpKind for ScaleOut {
 impl ScaleOut {
     /// The slots that move to the new shard, shard after shard.
     pub fn moves(&self) -> impl Iterator<Item = OpAction> {
-        self.from.iter().map(|from| {
-            let which = Which::Count(self.count);
-            let (from, to, method) = (*from, self.shard, self.method);
-            Reshard {
-                from,
-                to,
-                which,
-                method,
-                cancel_after_ns: None,
-                abandon_after_ns: None,
-                open_for_ns: None,
-            }
-            .into()
-        })
+        let to_new =
+            move |from: &ShardId| Reshard::plain(*from, self.shard, Which::Count(self.count), self.method);
+        self.from.iter().map(to_new).map(OpAction::from)
     }
 }

@@ -1,7 +1,6 @@
 //! Faults of single messages of the cluster bus do what they say on real servers, and nothing while they match nothing.
 
 use valkey_fuzzer::event::{Body, Event};
-use valkey_fuzzer::event_log;
 use valkey_fuzzer::fault::BusAct;
 use valkey_fuzzer::id::{ActorId, NodeId};
 use valkey_fuzzer::report::ActionOutcome;
@@ -12,11 +11,6 @@ use crate::support::{Ran, assert_violates, plan, run, server};
 fn ran(body: &str) -> Ran {
     let head = "scenario: {name: bus, seed: 4}\ncluster: {node_timeout_ms: 2000, formation: preset}\n";
     run(&plan(&format!("{head}{body}")), &server())
-}
-
-fn events(ran: &Ran) -> Vec<Event> {
-    let log = event_log::open(ran.folder.path()).expect("a log");
-    log.map(|event| event.expect("a good line")).collect()
 }
 
 /// What rules did, in order, and to whom.
@@ -45,8 +39,8 @@ fn killed(rule: &str) -> Ran {
 fn votes_that_are_lost_elect_nobody_until_they_arrive_again() {
     let votes = "type: bus_messages, do: drop, types: [failover_auth_ack], to: [2], at: 1, duration: 8";
     let (free, lost) =
-        (events(&killed("type: process_pause, node: 6, at: 22, duration: 0.1")), killed(votes));
-    let (events, log) = (events(&lost), lost.log());
+        (killed("type: process_pause, node: 6, at: 22, duration: 0.1").events(), killed(votes));
+    let (events, log) = (lost.events(), lost.log());
     let acts = ruled(&events);
     assert!(
         acts.len() >= 2 && acts.iter().all(|act| (act.0, act.2) == (BusAct::Drop, NodeId(2))),
@@ -71,14 +65,14 @@ fn a_rule_that_nothing_matches_never_fired() {
     let told = &ran.report.faults[0];
     assert_eq!((told.outcome, told.began_s), (ActionOutcome::Missed, None));
     assert!(told.detail.contains("no message matched"), "{}", told.detail);
-    assert!(ruled(&events(&ran)).is_empty());
+    assert!(ruled(&ran.events()).is_empty());
 }
 
 #[test]
 fn a_stale_link_holds_one_connection_of_a_pair_and_lets_the_other_go_on() {
     let ran =
         ran("chaos:\n  - {type: stale_link, node: 1, peer: 2, at: 2, duration: 6}\nworkload: {duration: 12}");
-    let events = events(&ran);
+    let events = ran.events();
     let acts = ruled(&events);
     assert!(acts.contains(&(BusAct::Hold, NodeId(1), NodeId(2))), "{acts:?}");
     let held: Vec<u64> = events
@@ -124,7 +118,7 @@ fn a_connection_that_is_reset_is_dialled_again() {
     let rule =
         "type: bus_messages, do: reset, types: [pong], from: [3], to: [1], count: 2, at: 2, duration: 3";
     let ran = ran(&format!("chaos:\n  - {{{rule}}}\nworkload: {{duration: 6}}"));
-    let events = events(&ran);
+    let events = ran.events();
     let acts = ruled(&events);
     assert_eq!(acts, [(BusAct::Reset, NodeId(3), NodeId(1)); 2]);
     let first = events.iter().find(|event| matches!(event.body, Body::Ruled { .. })).expect("a rule hit");
@@ -139,7 +133,7 @@ fn junk_on_the_bus_is_told_to_the_judge_and_ends_no_server() {
     for act in ["flip", "truncate", "lie", "duplicate", "swap", "replay"] {
         let rule = format!("type: bus_messages, do: {act}, count: 40, percent: 50, at: 1, duration: 4");
         let ran = ran(&format!("chaos:\n  - {{{rule}}}\nworkload: {{duration: 7}}"));
-        assert!(!ruled(&events(&ran)).is_empty(), "{act}");
+        assert!(!ruled(&ran.events()).is_empty(), "{act}");
         let crash = &ran.validation("no_crash").verdict;
         assert_eq!(crash.name(), "holds", "{act}: {}", crash.detail());
         let others = ran.report.validations.iter().filter(|validation| validation.verdict.is_violated());

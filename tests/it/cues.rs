@@ -1,11 +1,10 @@
 //! Faults that wait for something to be seen, on real clusters.
 
 use valkey_fuzzer::event::{Body, Event, Told};
-use valkey_fuzzer::event_log;
 use valkey_fuzzer::id::ActorId;
 use valkey_fuzzer::report::{ActionOutcome, Status};
 
-use crate::support::{Ran, all_servers, plan, run, server, server_with_others};
+use crate::support::{all_servers, plan, run, server, server_with_others};
 
 /// A primary of a small, quick cluster dies at 2 s; this happens besides.
 fn failover(chaos: &str) -> String {
@@ -13,10 +12,6 @@ fn failover(chaos: &str) -> String {
         "scenario: {{name: cue, seed: 5}}\ncluster: {{shards: 3, replicas: 1, node_timeout_ms: 1000, formation: preset}}\nchaos:\n  - \
          {{type: process_kill, node: 1, at: 2, restart_after: 6}}\n{chaos}\nworkload: {{duration: 10}}\n"
     )
-}
-
-fn events(ran: &Ran) -> Vec<Event> {
-    event_log::open(ran.folder.path()).expect("a log").map(|event| event.expect("good")).collect()
 }
 
 /// The event that a fault waited for, and the one that it fired with.
@@ -36,7 +31,7 @@ fn who_asks_for_votes_dies_with_its_first_request_on_every_server() {
     let chaos = "  - {type: process_kill, target: replica, shard: 1, when: {bus: failover_auth_request}, restart_after: 3}";
     for server in all_servers() {
         let ran = run(&plan(&failover(chaos)), &server);
-        let events = events(&ran);
+        let events = ran.events();
         let (cue, fired) = cue_and_fault(&events, 2);
         let Body::Sent { bus: Some(bus), .. } = &cue.body else { panic!("{cue:?}") };
         assert_eq!(bus.r#type.to_string(), "failover_auth_request");
@@ -60,7 +55,7 @@ fn a_line_of_a_log_a_role_and_another_fault_are_seen() {
   - {type: process_pause, node: 6, duration: 0.4, when: {sync: done, node: 1}}
   - {type: process_pause, node: 6, duration: 0.4, when: {slot: 9, is: importing}}";
     let ran = run(&plan(&failover(chaos)), &server());
-    let events = events(&ran);
+    let events = ran.events();
     let waited_ms = |fault| {
         let (cue, fired) = cue_and_fault(&events, fault);
         fired.at.since(cue.at).as_ns() / 1_000_000
@@ -94,7 +89,7 @@ fn operations_begin_with_what_faults_wait_for_and_are_missed_if_it_is_never_seen
   - {type: failover, shard: 3, when: {log: nobody ever says this}}
 ";
     let ran = run(&plan(&(failover("") + operations)), &server());
-    let events = events(&ran);
+    let events = ran.events();
     let seen: Vec<&Body> = [1, 2, 3].map(|op| &cue_and_operation(&events, op).0.body).to_vec();
     assert!(matches!(seen[0], Body::Log { line } if line.contains("sync")), "{:?}", seen[0]);
     assert!(matches!(seen[1], Body::File { .. }), "{:?}", seen[1]);
@@ -124,7 +119,7 @@ chaos: [{{type: process_pause, node: 6, duration: 0.2, when: {when}}}]\nworkload
     let seen = |method: &str, when: &str, spec: &str| {
         let plan = plan(&scenario(method, when));
         let ran = run(&plan, &server_with_others(spec, &plan));
-        let events = events(&ran);
+        let events = ran.events();
         let (operation, fault) =
             (cue_and_operation(&events, 2).0.clone(), cue_and_fault(&events, 1).0.clone());
         assert_eq!(operation, fault, "{when}");

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use valkey_fuzzer::event::{Body, Event, LinkState};
-use valkey_fuzzer::event_log;
 use valkey_fuzzer::fault::Channel;
 use valkey_fuzzer::id::{ActorId, Host, NodeId};
 use valkey_fuzzer::time::SimTime;
@@ -20,8 +19,7 @@ fn ran(chaos: &str, server: &valkey_fuzzer::servers::Server) -> (Ran, Vec<Event>
     let violated = ran.report.validations.iter().filter(|validation| validation.verdict.name() == "violated");
     let violated: Vec<_> = violated.map(|found| (found.name, found.verdict.detail())).collect();
     assert!(violated.is_empty(), "{} {}: {violated:?}", server.name, server.version);
-    let events = event_log::open(ran.folder.path()).expect("a log").map(|event| event.expect("good"));
-    let events = events.collect();
+    let events = ran.events();
     (ran, events)
 }
 

@@ -3,7 +3,6 @@
 use std::sync::atomic::AtomicBool;
 
 use valkey_fuzzer::event::{Body, Event};
-use valkey_fuzzer::event_log;
 use valkey_fuzzer::id::NodeId;
 use valkey_fuzzer::report::{ActionOutcome, Status};
 use valkey_fuzzer::simulation::Simulation;
@@ -159,7 +158,7 @@ workload: {duration: 8, rate: 100, keys: 4}",
     for server in all_servers() {
         let ran = run(&plan, &server);
         assert!(matches!(ran.report.status, Status::Passed), "{:?}", ran.report.validations);
-        let asked: Vec<SimTime> = events(&ran).iter().filter_map(asked_at).collect();
+        let asked: Vec<SimTime> = ran.events().iter().filter_map(asked_at).collect();
         let (first, last) = (asked.first().expect("somebody asked"), asked.last().expect("the same"));
         assert!(last.since(*first) > SimDuration::from_ms(800), "{first} to {last}");
     }
@@ -169,11 +168,6 @@ workload: {duration: 8, rate: 100, keys: 4}",
 fn asked_at(event: &Event) -> Option<SimTime> {
     let is_it = matches!(event.body, Body::Redirect { slot: 2592, ask: true, .. });
     is_it.then_some(event.at)
-}
-
-fn events(ran: &Ran) -> Vec<Event> {
-    let log = event_log::open(ran.folder.path()).expect("a log");
-    log.map(|event| event.expect("a good line")).collect()
 }
 
 #[test]

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use valkey_fuzzer::event::{Body, Event, Phase};
-use valkey_fuzzer::event_log;
 use valkey_fuzzer::fault::FaultId;
 use valkey_fuzzer::history::{Outcome, Request};
 use valkey_fuzzer::id::{ActorId, NodeId};
@@ -11,16 +10,11 @@ use valkey_fuzzer::op::OpId;
 use valkey_fuzzer::plan::{Overrides, Plan, Timeline, generate, resolve};
 use valkey_fuzzer::time::SimTime;
 
-use crate::support::{Ran, run, server};
+use crate::support::{run, server};
 
 fn generated(seed: u64) -> Plan {
     let overrides = Overrides { shards: Some(3), replicas: Some(1) };
     resolve(&generate(seed, overrides), None).expect("a generated scenario has a plan")
-}
-
-fn events(ran: &Ran) -> Vec<Event> {
-    let log = event_log::open(ran.folder.path()).expect("the log is there");
-    log.map(|event| event.expect("the log is whole")).collect()
 }
 
 /// What clients asked, when, and what came of it.
@@ -62,10 +56,10 @@ fn the_script_of_a_run_is_that_run() {
     let server = server();
     for seed in FAULTY {
         let plan = generated(seed);
-        let before = events(&run(&plan, &server));
+        let before = run(&plan, &server).events();
         let timeline = Timeline::of(&before);
         let scripted = plan.scripted(&timeline);
-        let after = events(&run(&as_said(&scripted), &server));
+        let after = run(&as_said(&scripted), &server).events();
         let is_done =
             |(_, _, seen): &(_, _, Seen)| matches!(seen, Seen::Invoke(_) | Seen::Complete(Outcome::Ok(_), _));
         assert!(
@@ -96,7 +90,7 @@ fn check_kept(seed: u64) {
     let server = server();
     let plan = generated(seed);
     let ran = run(&plan, &server);
-    let before = Timeline::of(events(&ran));
+    let before = Timeline::of(ran.events());
     let operations: BTreeSet<OpId> = plan.operations.iter().map(|op| op.id).collect();
     let faults: BTreeSet<FaultId> = plan.faults.iter().map(|fault| fault.id).collect();
     assert!(operations.len() > 1 && !faults.is_empty(), "{plan:?}");
@@ -106,7 +100,7 @@ fn check_kept(seed: u64) {
     let sent_ops = before.operations.iter().filter(|(_, times)| times.started_at.is_some());
     let last = sent_ops.map(|(id, _)| *id).next_back().into_iter().collect();
     let kept = plan.keeping(&before, &last, &faults);
-    let after = Timeline::of(events(&run(&as_said(&kept.plan), &server)));
+    let after = Timeline::of(run(&as_said(&kept.plan), &server).events());
     let (sent, fired) = times(&after, |id| kept.operations[&id], |id| kept.faults[&id]);
     let (sent_before, fired_before) = times(&before, |id| id, |id| id);
     assert_eq!(sent.len(), 1);
@@ -141,5 +135,5 @@ fn a_smaller_cluster_runs_by_itself() {
     let ran = run(&as_said(&smallest), &server());
     assert_eq!(ran.unfinished, None);
     let began = |event: &Event| matches!(event.body, Body::Phase { phase: Phase::Run });
-    assert!(events(&ran).iter().any(began), "the cluster was formed");
+    assert!(ran.events().iter().any(began), "the cluster was formed");
 }

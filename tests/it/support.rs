@@ -8,6 +8,8 @@ use std::thread::JoinHandle;
 use tempfile::TempDir;
 use valkey_fuzzer::cli;
 use valkey_fuzzer::commands::servers::{find_server, options, with_others};
+use valkey_fuzzer::event::Event;
+use valkey_fuzzer::event_log;
 use valkey_fuzzer::plan::Plan;
 use valkey_fuzzer::plan::resolve::resolve;
 use valkey_fuzzer::report::{RunReport, Status, Validation};
@@ -63,9 +65,15 @@ impl Ran {
         found.unwrap_or_else(|| panic!("{name} was not judged: {:?}", self.report.validations))
     }
 
+    /// The log's events.
+    pub fn events(&self) -> Vec<Event> {
+        let log = event_log::open(self.folder.path()).expect("a log");
+        log.map(|event| event.expect("a good line")).collect()
+    }
+
     /// The log's bytes.
     pub fn log(&self) -> String {
-        let path = self.folder.path().join(valkey_fuzzer::event_log::LOG_FILE);
+        let path = self.folder.path().join(event_log::LOG_FILE);
         std::fs::read_to_string(path).expect("the log is there")
     }
 }

@@ -136,8 +136,7 @@ fn expires(asks: &[Ask]) -> bool {
 
 /// When an operation first may have moved slots that were given to a shard.
 fn moved_at(evidence: &Evidence, shard: ShardId) -> Option<SimTime> {
-    let sent = evidence.plan.operations.iter().zip(&evidence.operations);
-    let moves = sent.filter(|(op, _)| {
+    let moves = evidence.sent_operations().filter(|(op, _)| {
         op.action.moves_slots().contains(&shard) || op.action.types(|typed| assigns_slots(&typed.args))
     });
     let by_guest = evidence.guest_keys.moved_slots.then(|| evidence.first_guest_at()).flatten();
