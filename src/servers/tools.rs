@@ -6,7 +6,7 @@
 
 use std::fs::{self, File};
 use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -27,6 +27,8 @@ use super::wheel;
 use super::workshop::{Bench, BuiltTools, Workshop};
 
 const MANIFEST: &str = "tools.json";
+/// The bytes of a launcher whose paths are no longer than most.
+const LAUNCHER_BYTES: usize = 4096;
 /// So many digits of its hash name a server among the launchers.
 const LAUNCHER_DIGITS: usize = 16;
 
@@ -101,8 +103,8 @@ impl Toolbox {
         Ok(Program { tools, ..program })
     }
 
-    /// The folder of the scripts that start the server and its tools through their loaders, for programs that look for them
-    /// on `PATH`.
+    /// The folder where programs find the server and its tools on `PATH`: links, and scripts that start through a loader.
+    /// Where the folder is shows in nothing that they say.
     fn launchers(&self, server: &Server) -> Result<Vec<PathBuf>, ProgramError> {
         let folder =
             self.cache_dir.join("launchers").join(&server.sha256[..LAUNCHER_DIGITS.min(server.sha256.len())]);
@@ -115,10 +117,11 @@ impl Toolbox {
                 self.program(name, server, &mut |notice| tracing::info!("{notice}"))
             {
                 let path = folder.join(name);
-                let text = launcher(name, &binary, loader.as_ref());
-                if fs::read_to_string(&path).ok().as_deref() != Some(text.as_str()) {
-                    put_script(&path, &text).map_err(failed)?;
+                match &loader {
+                    Some(loader) => put_script(&path, &launcher(name, &binary, loader)),
+                    None => put_link(&path, &binary),
                 }
+                .map_err(failed)?;
             }
         }
         put_script(&folder.join("ps"), PS).map_err(failed)?;
@@ -275,34 +278,47 @@ impl Toolbox {
 /// What stands in for `ps`, which would list the processes of the host: it tells of one process of the guest, as tests ask for it.
 const PS: &str = include_str!("ps.sh");
 
-/// A script that starts a program through its loader.
-fn launcher(name: &str, binary: &Path, loader: Option<&Loader>) -> String {
-    let mut words = Vec::new();
-    if let Some(loader) = loader {
+/// A script that starts a program through its loader. It is as long wherever the program is: what is read takes time.
+fn launcher(name: &str, binary: &Path, loader: &Loader) -> String {
+    let mut words = vec![quoted(&loader.program.display().to_string())];
+    if loader.takes_argv0 {
+        words.extend(["--argv0".to_owned(), quoted(name)]);
+    }
+    if !loader.library_dirs.is_empty() {
         let folders: Vec<String> = loader.library_dirs.iter().map(|dir| dir.display().to_string()).collect();
-        words.push(quoted(&loader.program.display().to_string()));
-        if loader.takes_argv0 {
-            words.extend(["--argv0".to_owned(), quoted(name)]);
-        }
-        if !folders.is_empty() {
-            words.extend(["--library-path".to_owned(), quoted(&folders.join(":"))]);
-        }
+        words.extend(["--library-path".to_owned(), quoted(&folders.join(":"))]);
     }
     words.push(quoted(&binary.display().to_string()));
-    format!("#!/bin/sh\nexec {} \"$@\"\n", words.join(" "))
+    let script = format!("#!/bin/sh\nexec {} \"$@\"\n", words.join(" "));
+    format!("{script:\n<LAUNCHER_BYTES$}")
 }
 
 fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', "'\\''"))
 }
 
-/// Puts a script in place whole, whoever else does the same.
+/// Puts a script in place whole, whoever else does the same. One that is there already stays: who is about to run it would
+/// be told that its text is busy, and look for another program of that name.
 fn put_script(path: &Path, text: &str) -> std::io::Result<()> {
+    if fs::read_to_string(path).is_ok_and(|there| there == text) {
+        return Ok(());
+    }
     let folder = path.parent().expect("a script is in a folder");
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(text.as_bytes())?;
     fs::set_permissions(file.path(), fs::Permissions::from_mode(0o755))?;
-    file.persist(path).map(drop).map_err(|error| error.error)
+    // Closed before it has its name, for the same reason.
+    file.into_temp_path().persist(path).map_err(|error| error.error)
+}
+
+/// Puts a link in place, whoever else does the same.
+fn put_link(path: &Path, binary: &Path) -> std::io::Result<()> {
+    if fs::read_link(path).is_ok_and(|there| there == binary) {
+        return Ok(());
+    }
+    let folder = path.parent().expect("a link is in a folder");
+    let link = tempfile::Builder::new().make_in(folder, |link| symlink(binary, link))?;
+    link.into_temp_path().persist(path).map_err(|error| error.error)
 }
 
 /// One source may have a tool that another one of the same version has not.

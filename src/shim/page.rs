@@ -18,10 +18,10 @@ pub const PAGE_VARIABLE: &str = "VALKEY_FUZZER_PAGE";
 /// The variable that says which participant a program is that took another one's place.
 pub const PARTICIPANT_VARIABLE: &str = "VALKEY_FUZZER_PARTICIPANT";
 /// The descriptors that a guest's processes hand down from program to program: the page, and the shim itself. Higher than
-/// programs' own come, and lower than what `select` can take.
-pub const GUEST_PAGE_FD: i32 = 1020;
+/// those that most programs open, and lower than the smallest limit that hosts set (256).
+pub const GUEST_PAGE_FD: i32 = 250;
 /// See [`GUEST_PAGE_FD`].
-pub const GUEST_SHIM_FD: i32 = 1021;
+pub const GUEST_SHIM_FD: i32 = 251;
 /// The variable that asks the shim to describe the process images it is loaded into, and do nothing else.
 pub const PROBE_VARIABLE: &str = "VALKEY_FUZZER_PROBE";
 

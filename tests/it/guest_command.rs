@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use crate::program::{program, text};
+use crate::program::{program, text, with_inherited_descriptors};
 use crate::support::server;
 
 /// A server that a shell starts, a client that asks it, and a status of the shell's own.
@@ -64,20 +64,16 @@ catch {close $pipe} message options
 puts [dict get $options -errorcode]
 ";
 
-/// Runs a program as a guest, in a folder of its own that holds this script; what came of it, and its log.
-fn guest(script: &str, words: &[&str]) -> (Output, String) {
+/// Runs a program as a guest, in a folder of its own that holds this script, from a caller that arranges something; what
+/// came of it, and its log.
+fn guest(script: &str, words: &[&str], arrange: impl Fn(&mut Command) -> &mut Command) -> (Output, String) {
     server();
     let folder = tempfile::tempdir().expect("a folder");
     fs::write(folder.path().join("script"), script).expect("the script is written");
     let out = folder.path().join("results");
-    let done = program()
-        .current_dir(folder.path())
-        .args(["guest", "--seed", "5", "--out"])
-        .arg(&out)
-        .arg("--")
-        .args(words)
-        .output()
-        .expect("the program starts");
+    let mut command = program();
+    command.current_dir(folder.path()).args(["guest", "--seed", "5", "--out"]);
+    let done = arrange(command.arg(&out).arg("--").args(words)).output().expect("the program starts");
     replays(folder.path(), &out);
     (done, fs::read_to_string(out.join("events.jsonl")).unwrap_or_default())
 }
@@ -88,11 +84,20 @@ fn replays(folder: &Path, out: &Path) {
     assert_eq!(again.status.code(), Some(0), "{}{}", text(&again.stdout), text(&again.stderr));
 }
 
-/// Runs it twice, in two folders; the logs are the same to the byte.
+/// Runs it twice, in two folders and by two callers; the logs are the same to the byte.
 fn guest_twice(script: &str, words: &[&str]) -> Output {
-    let [(done, log), (_, other)] = [guest(script, words), guest(script, words)];
+    let (done, log) = guest(script, words, |command| command);
+    let (again, other) = guest(script, words, with_inherited_descriptors);
     let apart = log.lines().zip(other.lines()).find(|(a, b)| a != b);
-    assert!(!log.is_empty() && apart.is_none() && log.len() == other.len(), "{apart:#?}");
+    let wrote = || text(&done.stderr) + &text(&again.stderr);
+    assert!(
+        !log.is_empty() && log.len() == other.len(),
+        "{} and {} bytes\n{}",
+        log.len(),
+        other.len(),
+        wrote()
+    );
+    assert!(apart.is_none(), "{apart:#?}\n{}", wrote());
     done
 }
 

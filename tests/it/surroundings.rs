@@ -39,6 +39,20 @@ const COMMANDS: [&str; 9] = [
     "FLUSHALL",
     "CLIENT, LIST",
 ];
+/// A guest that starts a server of its own and has that tell of itself, for half of all pairs.
+const GUEST: &str = "\
+guests:
+  - name: shell
+    run: [sh, script.sh]
+    at: 1
+    files:
+      script.sh: |
+        valkey-server --port 7000 --save '' >server.log &
+        until valkey-cli -p 7000 ping | grep -q PONG; do sleep 0.05; done
+        (echo info; echo client list; echo shutdown nosave) | valkey-cli -p 7000
+        wait
+        ls /proc/self/fd
+";
 /// Pairs of a plain `cargo test`.
 const FEW: u64 = 6;
 
@@ -47,6 +61,7 @@ fn drawn_scenario(seed: u64, draw: &mut Stream) -> String {
     let setting = SETTINGS[draw.below(SETTINGS.len() as u64) as usize];
     let mut command = || COMMANDS[draw.below(COMMANDS.len() as u64) as usize];
     let (first, second) = (command(), command());
+    let guest = if draw.below(2) == 1 { GUEST } else { "" };
     format!(
         "scenario: {{name: surroundings, seed: {seed}}}
 cluster: {{config: {setting}}}
@@ -56,7 +71,7 @@ operations:
 chaos:
   - {{type: process_kill, target: node, node: 5, at: 2, restart_after: 1}}
 workload: {{duration: 5, rate: 40}}
-"
+{guest}"
     )
 }
 

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Once;
 
+use nix::errno::Errno;
 use nix::sys::personality::{self, Persona};
 
 use super::seat::with_counter;
@@ -158,12 +159,9 @@ impl Stage {
 
     /// Starts a program under the shim, on the page with this descriptor.
     fn start(&self, command: &mut Command, page: i32) -> io::Result<Child> {
-        let handed_down = self
-            .shim
-            .as_ref()
-            .map(|shim| [(page, page::GUEST_PAGE_FD), (shim.as_raw_fd(), page::GUEST_SHIM_FD)]);
-        let (preload, number) = match handed_down {
-            Some([(_, page), (_, shim)]) => (PathBuf::from(format!("/proc/self/fd/{shim}")), page),
+        let shim = self.shim.as_ref().map(|shim| shim.as_raw_fd());
+        let (preload, number) = match shim {
+            Some(_) => (PathBuf::from(format!("/proc/self/fd/{}", page::GUEST_SHIM_FD)), page::GUEST_PAGE_FD),
             None => (self.beside(SHIM), page),
         };
         command
@@ -177,8 +175,14 @@ impl Stage {
         // SAFETY: the closure makes system calls only; it neither allocates nor takes a lock.
         unsafe {
             command.pre_exec(move || {
-                isolate(page, parent, fixed_layout)?;
-                handed_down.iter().flatten().try_for_each(|(fd, to)| hand_down(*fd, *to))
+                isolate(parent, fixed_layout)?;
+                match shim {
+                    // Under these numbers only: one more would move those that the guest is given.
+                    Some(shim) => hand_down([(page, page::GUEST_PAGE_FD), (shim, page::GUEST_SHIM_FD)])?,
+                    // Its number is whatever was free; the shim closes it before the server opens anything.
+                    None => Errno::result(libc::fcntl(page, libc::F_SETFD, 0)).map(drop)?,
+                }
+                Ok(())
             })
         };
         with_counter(command).spawn()
@@ -224,10 +228,19 @@ fn open_log(path: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).append(true).open(path)
 }
 
-/// The descriptor `fd` has the number `to` in this process and what it becomes.
-fn hand_down(fd: i32, to: i32) -> io::Result<()> {
-    // SAFETY: a descriptor of this process.
-    if unsafe { libc::dup2(fd, to) } < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+/// Each descriptor has the number beside it in what this process becomes, whatever numbers they have now.
+fn hand_down(descriptors: [(i32, i32); 2]) -> io::Result<()> {
+    let mut aside = [0; 2];
+    // SAFETY: descriptors of this process.
+    unsafe {
+        for ((fd, _), aside) in descriptors.iter().zip(&mut aside) {
+            *aside = Errno::result(libc::fcntl(*fd, libc::F_DUPFD_CLOEXEC, page::GUEST_SHIM_FD + 1))?;
+        }
+        for ((_, to), aside) in descriptors.iter().zip(aside) {
+            Errno::result(libc::dup2(aside, *to))?;
+        }
+    }
+    Ok(())
 }
 
 /// A file in memory with this content, which can be loaded as a library.
@@ -249,8 +262,8 @@ fn path_of(tools: &[PathBuf]) -> String {
     folders.chain([GUEST_PATH.to_owned()]).collect::<Vec<_>>().join(":")
 }
 
-/// Runs in the new process before the server: gives it a page, a leader, a layout, and limits.
-fn isolate(page: i32, parent: u32, fixed_layout: bool) -> io::Result<()> {
+/// Runs in the new process before the server: gives it no descriptors, a leader, a layout, and limits.
+fn isolate(parent: u32, fixed_layout: bool) -> io::Result<()> {
     // SAFETY: plain system calls on descriptors and on this process alone.
     unsafe {
         // Whatever the fuzzer itself was given would move the numbers of the server's own descriptors, which it logs.
@@ -258,10 +271,6 @@ fn isolate(page: i32, parent: u32, fixed_layout: bool) -> io::Result<()> {
             (FIRST_FD as i32..libc::getdtablesize()).for_each(|fd| {
                 libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC);
             });
-        }
-        // Its number is whatever was free; the shim closes it before the server opens anything.
-        if libc::fcntl(page, libc::F_SETFD, 0) < 0 {
-            return Err(io::Error::last_os_error());
         }
         libc::setpgid(0, 0);
         take_short_slices();

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use valkey_fuzzer::cli;
 use valkey_fuzzer::rng::Stream;
 
-use crate::program::program;
+use crate::program::{program, with_inherited_descriptors};
 
 /// What can be odd about a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +29,7 @@ pub enum Oddity {
     TemporaryFolder,
     Umask,
     ClosedInput,
+    InheritedDescriptors,
     FewOpenFiles,
     SmallStack,
     NoCore,
@@ -41,7 +42,7 @@ pub enum Oddity {
 
 use Oddity::*;
 
-const ALL: [Oddity; 18] = [
+const ALL: [Oddity; 19] = [
     LongPath,
     Allocator,
     Loader,
@@ -52,6 +53,7 @@ const ALL: [Oddity; 18] = [
     TemporaryFolder,
     Umask,
     ClosedInput,
+    InheritedDescriptors,
     FewOpenFiles,
     SmallStack,
     NoCore,
@@ -78,11 +80,20 @@ pub fn open_to_all() -> Permissions {
     Permissions::from_mode(0o777)
 }
 
-/// The servers at hand where every user can read them.
+/// The servers and tools at hand where every user can read them.
 static SERVERS_FOR_ALL: LazyLock<TempDir> = LazyLock::new(|| {
     let cache = tempfile::Builder::new().permissions(open_to_all()).tempdir().expect("a folder");
-    let from = cli::environment().cache_dir.join("servers");
-    copy(&from, &cache.path().join("valkey-fuzzer/servers"));
+    let all = cache.path().join("valkey-fuzzer");
+    for part in ["servers", "tools"] {
+        let from = cli::environment().cache_dir.join(part);
+        if from.is_dir() {
+            copy(&from, &all.join(part));
+        }
+    }
+    // More may be fetched into it.
+    for folder in [&all, &all.join("tools")].into_iter().filter(|folder| folder.is_dir()) {
+        fs::set_permissions(folder, open_to_all()).expect("it is ours");
+    }
     cache
 });
 
@@ -154,6 +165,7 @@ impl Place {
             Locale => command.env("LC_ALL", "tr_TR.UTF-8").env("LANG", "de_DE.UTF-8"),
             ManyVariables => command.env("VERY_LONG", "x".repeat(100_000)).env("COLUMNS", "7"),
             TemporaryFolder => command.env("TMPDIR", &self.directory),
+            InheritedDescriptors => with_inherited_descriptors(command),
             OtherUser => command.env("HOME", &self.directory).env("XDG_CACHE_HOME", SERVERS_FOR_ALL.path()),
             _ => command,
         };
