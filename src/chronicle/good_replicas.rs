@@ -40,7 +40,7 @@ impl GoodReplicas {
     /// Whether a primary that is asked for a write at an instant can have too few.
     pub fn few(&self, links: &ReplicaLinks, primary: NodeId, asked_at: SimTime) -> Option<Few> {
         let (needed, for_) = self.needed?;
-        let heard = links.heard_since(primary, asked_at.before(for_));
+        let heard = links.heard_since(primary, asked_at.before(for_), asked_at);
         (heard < needed).then_some(Few { heard, needed, for_ })
     }
 }
@@ -53,11 +53,14 @@ fn changes_it(action: &OpAction) -> bool {
 mod tests {
     use super::super::sample::{at, event};
     use super::*;
-    use crate::event::Body;
+    use crate::event::{Body, Closing};
     use crate::id::ActorId;
     use crate::invariant::sample::healthy;
 
-    fn few(asked_at: u64) -> Option<Few> {
+    const FEW: Few = Few { heard: 0, needed: 1, for_: SimDuration::from_secs(6) };
+
+    /// What a primary has at an instant whose replica was heard at 10, and whose connection an end closed at 12.
+    fn few(asked_at: u64, closed_by: Option<NodeId>) -> Option<Few> {
         let mut plan = healthy().plan;
         plan.cluster.config.insert("min-replicas-to-write".to_owned(), "1".to_owned());
         plan.cluster.config.insert("min-replicas-max-lag".to_owned(), "2".to_owned());
@@ -65,14 +68,24 @@ mod tests {
         links.asked(7, NodeId(4), at(1));
         links.see(&event(10, ActorId::Node(NodeId(1)), Body::Deliver { conn: 7, len: 20 }));
         links.see(&event(15, ActorId::Node(NodeId(4)), Body::Deliver { conn: 7, len: 20 }));
+        if let Some(node) = closed_by {
+            let closed = Body::Closed { from: ActorId::Node(node), conn: 7, how: Closing::Closed };
+            links.see(&event(12, ActorId::Network, closed));
+        }
         GoodReplicas::new(&plan).few(&links, NodeId(1), at(asked_at))
     }
 
     #[test]
     fn a_replica_counts_until_its_last_word_is_too_old() {
-        assert_eq!(few(16), None);
-        let for_ = SimDuration::from_secs(6);
-        assert_eq!(few(17), Some(Few { heard: 0, needed: 1, for_ }));
+        assert_eq!(few(16, None), None);
+        assert_eq!(few(17, None), Some(FEW));
+    }
+
+    #[test]
+    fn a_replica_that_is_gone_counts_while_its_primary_cannot_know() {
+        assert_eq!(few(16, Some(NodeId(4))), None);
+        assert_eq!(few(12, Some(NodeId(1))), None);
+        assert_eq!(few(13, Some(NodeId(1))), Some(FEW));
     }
 
     #[test]
