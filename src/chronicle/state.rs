@@ -178,7 +178,12 @@ impl States {
             return;
         }
         let owners = views.owners(node, Some(message));
-        let unchallenged = owners.unchallenged();
+        let mut unchallenged = owners.unchallenged();
+        // A replica's header says what its primary owns, as the replica sees it, whatever the primary says of itself.
+        let primary = header.claim.of.as_ref().filter(|_| header.claim.slots.is_empty());
+        if let Some(disowned) = primary.and_then(|id| members.current(id)) {
+            unchallenged.remove(disowned);
+        }
         self.failed_since.retain(|(viewer, owner), _| *viewer != node || unchallenged.contains(*owner));
         for owner in failed.into_iter().filter(|owner| unchallenged.contains(*owner)) {
             let since = *self.failed_since.entry((node, owner)).or_insert(at);
@@ -264,6 +269,18 @@ mod tests {
         assert_eq!(says(&[(owner(1), 5), (failed, 6), (fails, 9)]), []);
         let suspects = doubting(&[(2, 5)]);
         assert_eq!(says(&[(owner(1), 5), (suspects.clone(), 6), (suspects, 9)]), []);
+    }
+
+    #[test]
+    fn a_replica_knows_whether_its_primary_owns_anything() {
+        let failed = |slots: &[(u16, u16)]| Says {
+            slots: slots.to_vec(),
+            gossip: vec![(2, 9)],
+            ..Says::replica(1, 2)
+        };
+        let words = |slots| [(owner(1), 5), (failed(slots), 6), (failed(slots), 9)];
+        assert!(says(&words(&[(20, 29)])).contains(&Why::FailedOwner { owner: NodeId(2), since: at(6) }));
+        assert_eq!(says(&words(&[])), []);
     }
 
     #[test]

@@ -114,6 +114,11 @@ impl Owners {
         Owners(self.0.iter().filter(|(_, is_whole)| **is_whole).map(|(node, _)| (*node, true)).collect())
     }
 
+    /// All but one.
+    pub fn remove(&mut self, node: NodeId) {
+        self.0.remove(&node);
+    }
+
     /// All of them.
     pub fn nodes(&self) -> impl Iterator<Item = NodeId> {
         self.0.keys().copied()
