@@ -25,6 +25,8 @@ use crate::words::CommandLine;
 const BUDGET: usize = 400;
 /// How often items are tried again after the network and the cluster changed.
 const ROUNDS: usize = 3;
+/// How many commands of clients are told of one by one.
+const COMMANDS_TOLD: usize = 8;
 
 /// One thing that can be left out.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -236,15 +238,19 @@ impl Bisection<'_> {
         }
         let violated = report.validations.iter().find(|validation| validation.name == self.invariant);
         let detail = violated.map(|validation| validation.verdict.detail()).unwrap_or_default();
-        let count = steps.len();
-        let steps = if steps.is_empty() { "nothing at all".to_owned() } else { steps.join("; then ") };
-        let enough = if count == 1 { "event is" } else { "events are" };
+        let enough = if steps.len() == 1 { "event is" } else { "events are" };
+        let (count, steps) = (steps.len(), told(steps));
         Ok(format!("{count} injected {enough} enough:\n{steps}\nviolate {}: {detail}\n", self.invariant))
     }
 }
 
-/// An injected event in words.
-fn step(event: &Event) -> Option<String> {
+/// An injected event in words, and whether it is a client's command.
+struct Step {
+    text: String,
+    is_command: bool,
+}
+
+fn step(event: &Event) -> Option<Step> {
     let text = match &event.body {
         Body::Fault { hit, .. } if hit.is_empty() => return None,
         Body::Fault { text, .. } => format!("fault: {text}"),
@@ -252,7 +258,22 @@ fn step(event: &Event) -> Option<String> {
         Body::Invoke { request, .. } => format!("{}: {request}", event.actor),
         _ => return None,
     };
-    Some(format!("event {} at {} {text}", event.i, event.at))
+    let is_command = matches!(event.body, Body::Invoke { .. });
+    Some(Step { text: format!("event {} at {} {text}", event.i, event.at), is_command })
+}
+
+/// All steps in a row, but of many commands the last ones only.
+fn told(steps: Vec<Step>) -> String {
+    let commands = steps.iter().filter(|step| step.is_command).count();
+    let mut unsaid = commands.saturating_sub(COMMANDS_TOLD);
+    let more = (unsaid > 0).then(|| format!("{unsaid} commands of clients, as scenario.yaml has them"));
+    let said = steps.into_iter().filter(|step| {
+        let is_unsaid = step.is_command && unsaid > 0;
+        unsaid -= usize::from(is_unsaid);
+        !is_unsaid
+    });
+    let texts: Vec<String> = more.into_iter().chain(said.map(|step| step.text)).collect();
+    if texts.is_empty() { "nothing at all".to_owned() } else { texts.join("; then ") }
 }
 
 fn question(subject: &Subject) -> String {
@@ -268,4 +289,23 @@ fn timeline(recording: &Recording, events: u64) -> Result<Timeline, ProbeError> 
         timeline.see(&event.map_err(|source| recording.unreadable(source))?);
     }
     Ok(timeline)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_commands_the_last_are_told_beside_all_faults() {
+        let step = |i: usize, is_command: bool| Step { text: format!("step {i}"), is_command };
+        assert_eq!(told(vec![]), "nothing at all");
+        assert_eq!(told(vec![step(0, true), step(1, false)]), "step 0; then step 1");
+        let many: Vec<Step> = (0..COMMANDS_TOLD + 4).map(|i| step(i, i != 1)).collect();
+        let text = told(many);
+        assert!(
+            text.starts_with("3 commands of clients, as scenario.yaml has them; then step 1; then step 4; "),
+            "{text}"
+        );
+        assert!(text.ends_with(&format!("; then step {}", COMMANDS_TOLD + 3)), "{text}");
+    }
 }
