@@ -67,6 +67,11 @@ impl Pardons {
         let (by, at) = (message.from, message.at);
         let (_, shortest) = known.asks.node_timeouts();
         self.holds(message, known);
+        // Whoever has lost all slots to the one that says so may be taken back at once.
+        if message.header.as_ref().is_some_and(|header| header.claim.owns_slots()) {
+            self.failing_since
+                .retain(|(of, about), _| *of != by || owns(known.views, by, *about, Some(message)));
+        }
         for Gossiped(id, flags) in message.gossip.iter().filter(|gossiped| gossiped.1 & Gossiped::FAIL == 0) {
             let Some(about) = known.members.current(id) else { continue };
             let since = self.failing_since.get(&(by, about)).copied();

@@ -112,9 +112,13 @@ mod tests {
         assert!(!is_early(told_failing(called, 13, owner)), "it had called it so long before");
     }
 
-    /// Node 3 follows the second when the first calls it failing, or leads, and leads in the end.
-    fn promoted(before: &Says) -> bool {
-        let owner = |node: u16| Says::primary(node, u64::from(node), (node * 10, node * 10 + 9));
+    fn owner(node: u16) -> Says {
+        Says::primary(node, u64::from(node), (node * 10, node * 10 + 9))
+    }
+
+    /// Node 3 follows the second when the first calls it failing, or leads, and leads in the end; the first says so much
+    /// of itself meanwhile.
+    fn promoted(before: &Says, meanwhile: Says) -> bool {
         let mut evidence = healthy();
         evidence.chronicle.see(&event(1, ActorId::Node(NodeId(1)), Body::Start { incarnation: 1 }));
         for s in 2..=12 {
@@ -126,16 +130,17 @@ mod tests {
                 evidence.chronicle.take(Message { about, ..of_type(MessageType::FAIL, owner(1), 2, s) });
             }
         }
+        evidence.chronicle.take(message(meanwhile, 2, 11));
         evidence.chronicle.take(message(Says { gossip: vec![(3, 1)], ..owner(1) }, 2, 12));
         check(&Case::of(&evidence)).detail().contains("node-1 calls node-3 well")
     }
 
     #[test]
     fn who_owned_nothing_when_it_was_called_failing_may_be_taken_back_at_once() {
-        assert!(
-            promoted(&Says::primary(3, 3, (30, 39)))
-                && !promoted(&Says { epochs: (3, 2), ..Says::replica(3, 2) })
-        );
+        assert!(promoted(&owner(3), owner(1)));
+        assert!(!promoted(&Says { epochs: (3, 2), ..Says::replica(3, 2) }, owner(1)));
+        let successor = Says { slots: vec![(10, 19), (30, 39)], epochs: (9, 9), ..owner(1) };
+        assert!(!promoted(&owner(3), successor), "it took all slots itself");
     }
 
     #[test]
