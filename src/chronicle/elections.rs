@@ -48,6 +48,8 @@ pub struct Request {
     pub fresh_at: Option<SimTime>,
     /// The offset at which its primary stopped its clients for this hand-over, if it was told.
     pub announced: Option<u64>,
+    /// When its primary told it last that it has stopped its clients, for this hand-over or another one.
+    pub told_at: Option<SimTime>,
 }
 
 /// Somebody voted.
@@ -203,6 +205,7 @@ impl Elections {
             asked: known.asks.failover_of(node),
             fresh_at: known.candidates.fresh_at(node),
             announced: primary.and_then(|primary| known.handovers.announced(node, primary, message.at)),
+            told_at: primary.and_then(|primary| known.handovers.told_at(node, primary)),
         };
         self.roles.entry(node).or_default().request = Some(self.requests.len());
         self.requests.push(request);

@@ -35,6 +35,8 @@ pub struct Handovers {
     asked_at: BTreeMap<(NodeId, NodeId), SimTime>,
     /// The first offset that a replica was told since, by replica and primary.
     announced: BTreeMap<(NodeId, NodeId), u64>,
+    /// When a replica was told last that its primary has stopped its clients, by replica and primary.
+    told_at: BTreeMap<(NodeId, NodeId), SimTime>,
     /// The connection on which a primary was asked last, where it answers with the offset at which it stands from then on, and when.
     asked_on: BTreeMap<NodeId, (u64, SimTime)>,
     /// Where it stands, as long as it leads in the same epoch.
@@ -111,6 +113,9 @@ impl Handovers {
             self.stands.remove(to);
             self.asked_on.insert(*to, (heard.message.conn, heard.at));
         }
+        if header.as_ref().is_some_and(|header| header.paused) {
+            self.told_at.insert((*to, *from), heard.at);
+        }
         if let Some(header) = header.as_ref().filter(|header| header.paused)
             && self.asked_at.contains_key(&(*to, *from))
         {
@@ -123,6 +128,11 @@ impl Handovers {
         let asked_at = self.asked_at.get(&(replica, primary))?;
         let announced = self.announced.get(&(replica, primary)).copied();
         announced.filter(|_| now.since(*asked_at) <= HAND_OVER_TIMEOUT)
+    }
+
+    /// When a replica was told last that its primary has stopped its clients.
+    pub(super) fn told_at(&self, replica: NodeId, primary: NodeId) -> Option<SimTime> {
+        self.told_at.get(&(replica, primary)).copied()
     }
 
     /// Since when a primary has stopped its clients for a hand-over that it cannot have given up by now: it counts from when it reads

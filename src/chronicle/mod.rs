@@ -24,6 +24,7 @@ mod members;
 mod moves;
 mod operator;
 mod pardon;
+mod raises;
 mod replica_links;
 pub mod replication;
 #[cfg(test)]
@@ -48,6 +49,7 @@ pub use members::{Member, Members};
 pub use moves::{Move, Moves};
 pub use operator::Asks;
 pub use pardon::{Pardon, Pardons};
+pub use raises::{Raise, Raises};
 pub use service::{Accepted, Refusal, Service, notices_within};
 pub use state::{Contradiction, States, Why};
 pub use suspicion::{FailCall, Suspicions, Unfounded};
@@ -94,6 +96,8 @@ pub struct Chronicle {
     pub elections: Elections,
     /// Epochs that went wrong.
     pub epochs: Epochs,
+    /// Config epochs that nothing gave.
+    pub raises: Raises,
     /// Words that were not on disk when they were given.
     pub durable: Durable,
     /// What nodes said of the cluster as a whole.
@@ -134,6 +138,7 @@ impl Chronicle {
             candidates: Candidates::default(),
             elections: Elections::default(),
             epochs: Epochs::default(),
+            raises: Raises::default(),
             durable: Durable::new(plan),
             states: States::new(shortest),
             service: Service::new(plan, node_timeout),
@@ -152,6 +157,7 @@ impl Chronicle {
         self.members.see(event);
         self.asked(event);
         self.epochs.see(event);
+        self.raises.see(event);
         self.durable.see(event);
         self.moves.see(event);
         self.candidates.see(event);
@@ -232,6 +238,7 @@ impl Chronicle {
         };
         self.elections.said(message, &known);
         self.epochs.said(message);
+        self.raises.said(message, &self.asks);
         self.durable.said(message);
         self.handovers.said(message);
         let steady_since = self.service.steady_since(message.from);
@@ -261,6 +268,7 @@ impl Chronicle {
     fn heard(&mut self, heard: &Heard) {
         self.elections.heard(heard, &self.members, &self.views);
         self.handovers.heard(heard);
+        self.raises.heard(heard, &self.members);
         self.suspicions.heard(heard, &self.members);
         self.states.heard(heard);
         let known = duties::Known {

@@ -17,6 +17,8 @@ pub struct Asks {
     picked: Option<NodeId>,
     failovers: Vec<(SimTime, NodeId, FailoverMode)>,
     hands: Vec<Hand>,
+    /// Who was told to take a new config epoch.
+    bumps: Vec<(SimTime, NodeId)>,
     /// The longest and the shortest node timeout that counted so far.
     node_timeouts: (SimDuration, SimDuration),
     /// The shortest time that a hand-over could take so far, if it was ever set.
@@ -57,6 +59,7 @@ impl Asks {
             picked: None,
             failovers: Vec::new(),
             hands: Vec::new(),
+            bumps: Vec::new(),
             node_timeouts: (node_timeout, node_timeout),
             hand_over_timeout: None,
             hands_over_since: hands_over.then_some(SimTime::ZERO),
@@ -107,6 +110,7 @@ impl Asks {
             ["cluster", "failover", how @ ..] => {
                 self.failovers.push((at, node, mode(how.first().copied().unwrap_or_default())));
             }
+            ["cluster", "bumpepoch"] => self.bumps.push((at, node)),
             ["cluster", word, rest @ ..] if !CLUSTER_READS.contains(word) => {
                 self.hands.extend(touched(node, word, rest).into_iter().map(|what| Hand { at, what }));
             }
@@ -154,6 +158,11 @@ impl Asks {
     /// The last failover that was asked of a node, and when.
     pub fn failover_of(&self, node: NodeId) -> Option<(SimTime, FailoverMode)> {
         self.failovers.iter().rev().find(|(_, of, _)| *of == node).map(|(at, _, mode)| (*at, *mode))
+    }
+
+    /// How often a node was told by an instant to take a new config epoch.
+    pub(super) fn bumps_of(&self, node: NodeId, by: SimTime) -> usize {
+        self.bumps.iter().filter(|(at, of)| *of == node && *at <= by).count()
     }
 
     /// Whether a takeover was ever asked of a node.

@@ -33,6 +33,8 @@ lies! {
     ConfigEpochBack "config_epoch_back";
     /// The config epoch is above the current one.
     ConfigEpochAbove "config_epoch_above";
+    /// A primary takes a new config epoch.
+    ConfigEpochRaised "config_epoch_raised";
     /// The node it is about is called failing.
     FailLive "fail_live";
     /// The node it is about is suspected.

@@ -1,7 +1,8 @@
 //! Epochs never go back: not on a connection, not from one to the next, and not with a restart.
 //!
 //! Source: `clusterHandleConfigEpochCollision`, `clusterBumpConfigEpochWithoutConsensus`, `clusterLoadConfig`; only `CLUSTER RESET`
-//! lowers one, and a hard reset gives the node another id.
+//! lowers one, and a hard reset gives the node another id. Nor do they rise for nothing: of two primaries with the same one only the
+//! one with the smaller id takes another.
 
 use super::verdict::Findings;
 use super::{Applies, Case, Invariant, Verdict, always_asked};
@@ -10,7 +11,8 @@ use crate::chronicle::{Setback, Wrong};
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "epochs",
     title: "Epochs",
-    statement: "the epochs that a node claims never go back, restarts included, and no config epoch is above the current one",
+    statement: "the epochs that a node claims never go back, restarts included, no config epoch is above the current one, and no primary \
+                takes another one unless it is told to or has to",
     applies: Applies::WhereClaimsAreTold,
     asked: always_asked,
     check,
@@ -26,6 +28,13 @@ fn check(case: &Case) -> Verdict {
         if !is_lawful {
             findings.broken_by((setback.at, setback.event), words(setback));
         }
+    }
+    let by_hand = !case.evidence.plan.guests.is_empty();
+    for raise in chronicle.raises.unfounded().iter().filter(|_| !by_hand) {
+        let (node, from, to) = (raise.node, raise.from, raise.to);
+        let what =
+            format!("{node} took config epoch {to} instead of {from}, which nobody with a greater id has");
+        findings.broken_by((raise.at, raise.event), what);
     }
     findings.verdict(|| "No epoch went back".to_owned())
 }

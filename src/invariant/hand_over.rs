@@ -5,14 +5,15 @@
 //! day, so that a wall clock that jumps ends it early.
 
 use super::verdict::Findings;
-use super::{Applies, Case, Invariant, Verdict, always_asked};
-use crate::chronicle::Request;
+use super::{Applies, Case, Evidence, Invariant, Verdict, always_asked};
+use crate::chronicle::{HAND_OVER_TIMEOUT, Request};
 use crate::op::FailoverMode;
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "hand_over",
     title: "Hand-Over",
-    statement: "a primary that has stopped its clients for a hand-over executes nothing more, and who takes over has all of it",
+    statement: "a primary that has stopped its clients for a hand-over executes nothing more, and who takes over was told where it stopped \
+                and has all of it",
     applies: Applies::WhereClaimsAreTold,
     asked: always_asked,
     check,
@@ -29,6 +30,11 @@ fn check(case: &Case) -> Verdict {
     }
     let requests = chronicle.elections.requests().iter().filter(|request| is_hand_over(request));
     let requests: Vec<_> = requests.collect();
+    for request in requests.iter().filter(|request| is_untold(request, case.evidence)) {
+        let what =
+            format!("{} stands for a hand-over before its primary told it where it stopped", request.node);
+        findings.broken_by((request.at, request.event), what);
+    }
     for request in &requests {
         if let Some(announced) = request.announced.filter(|announced| request.offset < *announced) {
             let (node, offset) = (request.node, request.offset);
@@ -38,6 +44,18 @@ fn check(case: &Case) -> Verdict {
         }
     }
     findings.verdict(|| format!("{} hand-overs", requests.len()))
+}
+
+/// Whether it cannot know that its primary has stopped its clients since it was asked to take over.
+fn is_untold(request: &Request, evidence: &Evidence) -> bool {
+    let Some((asked_at, _)) = request.asked.filter(|_| evidence.plan.guests.is_empty()) else {
+        return false;
+    };
+    // From 9.1 the best replica of a primary that is called failing asks by force too.
+    let by_itself = request.knew_failed.is_some()
+        || request.at.since(asked_at) >= HAND_OVER_TIMEOUT
+        || evidence.chronicle.asks.hands_over_at_the_end(request.at);
+    !by_itself && request.told_at.is_none_or(|told_at| told_at < asked_at)
 }
 
 /// Whether votes are asked for because the primary hands over: by force, and not because the operator says so.
@@ -52,7 +70,6 @@ mod tests {
     use crate::chronicle::sample::{Says, event, message, of_type};
     use crate::event::{Body, MessageType};
     use crate::id::{ActorId, NodeId};
-    use crate::invariant::Evidence;
     use crate::op::{Command, Ending, OpAction, OpId};
 
     /// Node 2 asks node 1 to hand over, which announces offset 100.
@@ -88,6 +105,19 @@ mod tests {
         evidence.chronicle.take(message(paused(101), 3, 7));
         let what = "node-1 stopped its clients at offset 100 for a hand-over and went on to 101";
         assert_eq!(check(&Case::of(&evidence)), Verdict::broken_by((at(7), 7), what));
+    }
+
+    #[test]
+    fn a_successor_that_does_not_wait_for_its_primary_is_a_violation() {
+        let mut evidence = announced("CLUSTER FAILOVER");
+        evidence.chronicle = crate::chronicle::Chronicle::new(&evidence.plan);
+        let asked = Body::Operation { op: OpId(1), text: String::new() };
+        evidence.chronicle.take(message(paused(90), 2, 1));
+        evidence.chronicle.see(&event(2, ActorId::Operator, asked));
+        evidence.chronicle.take(message(Says::primary(1, 1, (0, 9)), 2, 3));
+        stands(&mut evidence, 100);
+        let what = "node-2 stands for a hand-over before its primary told it where it stopped";
+        assert_eq!(check(&Case::of(&evidence)), Verdict::broken_by((at(6), 6), what));
     }
 
     #[test]

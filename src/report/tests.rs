@@ -395,7 +395,7 @@ fn the_json_report_has_every_measured_value() {
                 },
                 "epochs": {
                   "title": "Epochs",
-                  "statement": "the epochs that a node claims never go back, restarts included, and no config epoch is above the current one",
+                  "statement": "the epochs that a node claims never go back, restarts included, no config epoch is above the current one, and no primary takes another one unless it is told to or has to",
                   "verdict": "holds",
                   "detail": "No epoch went back"
                 },
@@ -431,7 +431,7 @@ fn the_json_report_has_every_measured_value() {
                 },
                 "hand_over": {
                   "title": "Hand-Over",
-                  "statement": "a primary that has stopped its clients for a hand-over executes nothing more, and who takes over has all of it",
+                  "statement": "a primary that has stopped its clients for a hand-over executes nothing more, and who takes over was told where it stopped and has all of it",
                   "verdict": "holds",
                   "detail": "0 hand-overs"
                 },

@@ -90,6 +90,14 @@ workload: {duration: 5}",
 workload: {duration: 5}",
     },
     Saboteur {
+        name: "config-epoch-raised",
+        about: "a primary takes a new config epoch that nothing gives it",
+        catches: &["epochs"],
+        body: "chaos:
+  - {type: sabotage, lie: config_epoch_raised, node: 3, at: 1}
+workload: {duration: 5}",
+    },
+    Saboteur {
         name: "fail-live",
         about: "a primary calls a live one failing, on nobody's report",
         catches: &["failure_calls"],

@@ -221,9 +221,13 @@ impl KeyReader {
         }
     }
 
-    /// A key that does not expire, or is gone, says less than nothing.
+    /// When a key expires. One that is gone expired since it was read, which another node may have been too late for.
     fn expiry(&mut self, key: &[u8], said: &Said) {
-        if said.number().is_some_and(|at| at >= 0) {
+        /// What `PEXPIRETIME` says of a key that is not there.
+        const GONE: i64 = -2;
+        if said.number() == Some(GONE) {
+            self.found.remove(&printable(key));
+        } else if said.number().is_some_and(|at| at >= 0) {
             let pair = [Said::Text(printable(key)), said.clone()];
             self.expiries.iter_mut().for_each(|all| all.extend(pair.clone()));
         }

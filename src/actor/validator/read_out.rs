@@ -174,7 +174,7 @@ impl ReadOut {
                 if let Some(reader) = keys.remove(&node.node) {
                     reader.add_to(node);
                 }
-            } else {
+            } else if !node.outside {
                 *node = unseen(node.node, scene.members);
             }
         }

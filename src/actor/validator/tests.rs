@@ -137,6 +137,17 @@ fn expiring_keys_are_asked_for_their_instants_and_others_are_not() {
 }
 
 #[test]
+fn a_key_that_expired_since_it_was_read_is_not_there() {
+    let mut fake = three();
+    let node = fake.node(1);
+    node.keys = ["gone:0", "key:1"].map(|key| (key.to_owned(), "x".to_owned())).into();
+    node.keyspace = "# Keyspace\r\ndb0:keys=2,expires=1,avg_ttl=7\r\n";
+    settle(&mut fake);
+    let keys = fake.findings(5).nodes[0].keys.clone().expect("keys");
+    assert!(keys.keys().eq(["key:1"]), "{keys:?}");
+}
+
+#[test]
 fn all_pages_of_keys_are_read_with_what_they_hold() {
     let mut fake = three();
     let keys = (0..100).map(|n| format!("key:{n}")).filter(|key| key_slot(key.as_bytes()) <= 5460);

@@ -209,6 +209,7 @@ impl Fake {
                 "-ERR not here\r\n".to_owned()
             }
             ["INFO", "keyspace"] => bulk(fake.keyspace),
+            ["PEXPIRETIME", key] if key.starts_with("gone") => ":-2\r\n".to_owned(),
             ["PEXPIRETIME", key] => format!(":{}\r\n", key.len()),
             ["CONFIG", "SET", ..] | ["READONLY"] => "+OK\r\n".to_owned(),
             ["INFO", "stats"] => bulk("# Stats\r\nevicted_keys:7\r\n"),

@@ -98,6 +98,7 @@ impl Liar {
             Lie::EpochBack => self.goes_back(header),
             Lie::ConfigEpochBack if is_primary => header.config_epoch = header.config_epoch.saturating_sub(1),
             Lie::ConfigEpochAbove => header.config_epoch = header.current_epoch + 1,
+            Lie::ConfigEpochRaised if is_primary => self.raises(header),
             Lie::OffsetBelow if is_request => header.offset = header.offset.saturating_sub(1),
             Lie::OffsetMoves if header.message_flags.paused() => {
                 self.count += 1;
@@ -133,15 +134,20 @@ impl Liar {
         }
     }
 
-    /// As if it had been elected in the epoch after the one in which it began to lie.
-    fn leads(&mut self, header: &mut FullHeader) {
+    /// Its config epoch is the one after the current one, of when it began to lie.
+    fn raises(&mut self, header: &mut FullHeader) {
         if self.count == 0 {
             self.count = header.current_epoch + 1;
         }
-        header.flags = NodeFlags(header.flags.0 & !NodeFlags::REPLICA.0).with(NodeFlags::PRIMARY);
-        header.replica_of = NodeName::NONE;
         header.config_epoch = self.count;
         header.current_epoch = header.current_epoch.max(self.count);
+    }
+
+    /// As if it had been elected.
+    fn leads(&mut self, header: &mut FullHeader) {
+        header.flags = NodeFlags(header.flags.0 & !NodeFlags::REPLICA.0).with(NodeFlags::PRIMARY);
+        header.replica_of = NodeName::NONE;
+        self.raises(header);
     }
 
     fn goes_back(&mut self, header: &mut FullHeader) {
@@ -156,12 +162,8 @@ impl Liar {
 
     /// The first slot of all, in an epoch above everybody's.
     fn claims_more(&mut self, header: &mut FullHeader) {
-        if self.count == 0 {
-            self.count = header.current_epoch + 1;
-        }
         header.slots.insert(0);
-        header.config_epoch = self.count;
-        header.current_epoch = header.current_epoch.max(self.count);
+        self.raises(header);
     }
 }
 

@@ -50,6 +50,8 @@ fn a_header_says_something_else() {
     let first = |lie| header(&said(lie, &[ping()])[0]).clone();
     assert_eq!(first(Lie::ConfigEpochAbove).config_epoch, 8);
     assert_eq!(first(Lie::ConfigEpochBack).config_epoch, 2);
+    let raised = first(Lie::ConfigEpochRaised);
+    assert_eq!((raised.current_epoch, raised.config_epoch), (8, 8));
     let only: SlotMap = [crate::wire::SlotRange { first: 5, last: 5 }].into_iter().collect();
     assert!(first(Lie::SlotTooFew).slots == only);
     assert!(first(Lie::SlotTooMany).slots.contains(0));
