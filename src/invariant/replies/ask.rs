@@ -53,22 +53,24 @@ pub(super) fn asks(evidence: &Evidence) -> impl Iterator<Item = Ask<'_>> {
     })
 }
 
-/// Operations over connections that watched other cells when they were asked: a transaction that was lost leaves a watch behind.
+/// Operations over connections that watched other cells when they were asked, or the same one in another reign: a transaction that
+/// was lost, or sent elsewhere, leaves a watch behind.
 fn watches_elsewhere(evidence: &Evidence) -> BTreeSet<(ClientId, u64)> {
-    let mut watched: BTreeMap<u64, BTreeSet<&str>> = BTreeMap::new();
+    let mut watched: BTreeMap<u64, BTreeSet<(&str, Option<ReignId>)>> = BTreeMap::new();
     let mut found = BTreeSet::new();
     for entry in &evidence.history {
         let Request::Call { key, commands } = &entry.request else { continue };
         let says = |word: &str| commands.iter().any(|command| command[0].eq_ignore_ascii_case(word));
         let execution = evidence.chronicle.executions.of(entry.client, entry.sequence);
         let Some(execution) = execution.filter(|_| says("WATCH") || says("EXEC")) else { continue };
-        let cells = watched.entry(execution.conn).or_default();
-        if cells.iter().any(|cell| *cell != model::cell_of(key)) {
+        let watches = watched.entry(execution.conn).or_default();
+        let own = (model::cell_of(key), reign(evidence, execution));
+        if watches.iter().any(|watch| *watch != own) {
             found.insert((entry.client, entry.sequence));
         }
         match says("EXEC") {
-            true => cells.clear(),
-            false => drop(cells.insert(model::cell_of(key))),
+            true => watches.clear(),
+            false => drop(watches.insert(own)),
         }
     }
     found
