@@ -65,6 +65,8 @@ pub struct States {
     failed_since: BTreeMap<(NodeId, NodeId), SimTime>,
     /// Since when a node doubts too many.
     minority_since: BTreeMap<NodeId, SimTime>,
+    /// Since when a node hears of another one that it owns slots.
+    owners_since: BTreeMap<(NodeId, NodeId), SimTime>,
     /// When an UPDATE reached a node last.
     updated_at: BTreeMap<NodeId, SimTime>,
     /// How long a primary waits that is back among the majority.
@@ -116,7 +118,11 @@ impl States {
         let started_at = member.and_then(|member| member.started_at);
         let owners = views.owners(node, member.and_then(|member| member.last.as_ref()));
         let is_primary = owners.contains(node);
-        let suspected = owners.nodes().filter_map(|owner| suspicions.suspected_until(node, owner));
+        let suspected = owners.nodes().filter_map(|owner| {
+            let until = suspicions.suspected_until(node, owner)?;
+            // Whoever owned nothing then was not counted.
+            self.owners_since.get(&(node, owner)).is_some_and(|since| *since < until).then_some(until)
+        });
         let mut until: Vec<SimTime> =
             suspected.filter(|until| started_at.is_some_and(|at| at < *until)).collect();
         until.sort_unstable_by_key(|until| std::cmp::Reverse(*until));
@@ -136,6 +142,12 @@ impl States {
 
     /// An UPDATE says who owns what, and no header need have said so.
     pub(super) fn heard(&mut self, heard: &Heard) {
+        let pair = (heard.message.to, heard.message.from);
+        match heard.message.header.as_ref().is_some_and(|header| header.claim.owns_slots()) {
+            true => drop(self.owners_since.entry(pair).or_insert(heard.at)),
+            false if heard.message.header.is_some() => drop(self.owners_since.remove(&pair)),
+            false => {}
+        }
         if heard.message.r#type == MessageType::UPDATE {
             self.forget(heard.message.to);
             self.updated_at.insert(heard.message.to, heard.at);
@@ -295,19 +307,21 @@ mod tests {
     #[test]
     fn a_primary_that_saw_no_majority_waits_before_it_serves() {
         let plan = crate::invariant::sample::healthy().plan;
-        let back = |s: u64| {
+        let back = |s: u64, third: Says| {
             let mut chronicle = super::super::Chronicle::new(&plan);
             chronicle.see(&event(0, ActorId::Node(NodeId(1)), Body::Start { incarnation: 1 }));
             chronicle.take(message(owner(1), 2, 5));
-            for heard_at in [5, 100] {
-                (2..=3).for_each(|node| chronicle.take(message(owner(node), 1, heard_at)));
+            for (heard_at, third) in [(5, third), (100, owner(3))] {
+                [owner(2), third].into_iter().for_each(|says| chronicle.take(message(says, 1, heard_at)));
             }
             let line = "1:M # Cluster state changed: ok".to_owned();
             chronicle.see(&event(s, ActorId::Node(NodeId(1)), Body::Log { line }));
             chronicle.states.contradictions().iter().map(|found| found.why.clone()).collect::<Vec<_>>()
         };
         let (after, delay) = (SimDuration::from_secs(1), SimDuration::from_secs(2));
-        assert_eq!(back(101), [Why::Back { after, delay }]);
-        assert_eq!(back(102), []);
+        assert_eq!(back(101, owner(3)), [Why::Back { after, delay }]);
+        assert_eq!(back(102, owner(3)), []);
+        let replica = Says { epochs: (3, 2), ..Says::replica(3, 2) };
+        assert_eq!(back(101, replica), [], "the third owned nothing while it was doubted");
     }
 }

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::bus::{Heard, Message};
+use super::bus::{Header, Heard, Message};
 use crate::id::NodeId;
 use crate::time::{SimDuration, SimTime};
 use crate::wire::SLOT_COUNT;
@@ -35,9 +35,13 @@ impl Views {
         let Some(header) = header else {
             return;
         };
-        // The two connections of a pair may overtake each other.
+        // The two connections of a pair may overtake each other: whoever owns slots gives them up in a later epoch only.
+        let is_later = |known: &Header| match known.claim.owns_slots() {
+            true => (known.current_epoch, known.config_epoch) <= (header.current_epoch, header.config_epoch),
+            false => known.current_epoch <= header.current_epoch,
+        };
         let known = self.headers.get(&(*to, *from)).and_then(|known| known.message.header.as_ref());
-        if known.is_none_or(|known| known.current_epoch <= header.current_epoch) {
+        if known.is_none_or(is_later) {
             self.headers.insert((*to, *from), heard.clone());
         }
     }
@@ -181,6 +185,16 @@ mod tests {
         hear(&mut views, 9, Says::replica(4, 2), 2);
         let owners = views.owners(NodeId(9), None);
         assert_eq!((owners.nodes().collect::<Vec<_>>(), owners.quorum()), (vec![NodeId(2), NodeId(3)], 2));
+    }
+
+    #[test]
+    fn what_was_said_before_a_claim_and_comes_after_it_is_old() {
+        let mut views = Views::default();
+        hear(&mut views, 9, Says::primary(1, 7, (0, 99)), 1);
+        hear(&mut views, 9, Says { epochs: (7, 2), ..Says::replica(1, 2) }, 2);
+        assert!(views.owners(NodeId(9), None).contains(NodeId(1)));
+        hear(&mut views, 9, Says { epochs: (8, 2), ..Says::replica(1, 2) }, 3);
+        assert!(!views.owners(NodeId(9), None).contains(NodeId(1)));
     }
 
     #[test]

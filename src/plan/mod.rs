@@ -228,8 +228,22 @@ fn is_false(asked: &bool) -> bool {
     !asked
 }
 
+/// How long all live nodes take to agree at most, unless node timeouts are long.
+const CONVERGENCE: SimDuration = SimDuration::from_secs(30);
+/// A slow look, an election or a synchronisation, beside what the node timeout says.
+const CONVERGENCE_ROOM: SimDuration = SimDuration::from_secs(10);
+
+impl Limits {
+    /// What holds where a scenario says nothing. A primary that nobody replaced stays failing for two node timeouts after it is
+    /// back (`CLUSTER_FAIL_UNDO_TIME_MULT`), until it is heard again, which takes half of one (`clusterCron`).
+    pub fn usual(node_timeout: SimDuration) -> Self {
+        let failing = SimDuration::from_ns(node_timeout.times(5).as_ns() / 2) + CONVERGENCE_ROOM;
+        Limits { max_convergence_ns: CONVERGENCE.max(failing), ..Limits::default() }
+    }
+}
+
 impl Default for Limits {
-    /// What holds where a scenario says nothing.
+    /// The same for node timeouts as they usually are.
     fn default() -> Self {
         Limits {
             slot_coverage: true,
@@ -241,7 +255,7 @@ impl Default for Limits {
             operations: true,
             guests: false,
             security: false,
-            max_convergence_ns: SimDuration::from_secs(30),
+            max_convergence_ns: CONVERGENCE,
             max_replication_lag_ns: SimDuration::from_secs(5),
             max_write_gap_ns: None,
             min_success_ppm: None,

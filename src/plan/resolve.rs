@@ -54,6 +54,7 @@ pub fn resolve(scenario: &Scenario, seed: Option<u64>) -> Result<Plan, ResolveEr
     let (operations, faults) = actions::read(scenario, cluster.layout(), Draws { seed, working_ms })
         .map_err(ResolveError::Invalid)?;
     let security = cluster.password().is_some();
+    let asked = limits(&scenario.validation, SimDuration::from_ms(cluster.node_timeout_ms));
     let plan = Plan {
         name: scenario.head.name.clone(),
         seed,
@@ -63,7 +64,7 @@ pub fn resolve(scenario: &Scenario, seed: Option<u64>) -> Result<Plan, ResolveEr
         operations,
         faults,
         workload,
-        limits: Limits { guests: !guests.is_empty(), security, ..limits(&scenario.validation) },
+        limits: Limits { guests: !guests.is_empty(), security, ..asked },
         guests,
     };
     Ok(plan.foreseen())
@@ -179,8 +180,8 @@ fn guest(id: GuestId, written: &Guest) -> GuestPlan {
     }
 }
 
-fn limits(written: &Validation) -> Limits {
-    let usual = Limits::default();
+fn limits(written: &Validation, node_timeout: SimDuration) -> Limits {
+    let usual = Limits::usual(node_timeout);
     let seconds = |written: Option<f64>| written.map(SimDuration::from_secs_f64);
     Limits {
         slot_coverage: written.slot_coverage.unwrap_or(usual.slot_coverage),
