@@ -26,6 +26,8 @@ pub(super) struct Home {
 #[derive(Clone, Debug)]
 pub struct Outsiders {
     may_be: BTreeSet<NodeId>,
+    /// Those that no cluster was laid out with.
+    spare: BTreeSet<NodeId>,
     /// Those that leave in the end: one that missed it may still know them.
     leave: BTreeSet<NodeId>,
 }
@@ -33,7 +35,14 @@ pub struct Outsiders {
 impl Outsiders {
     /// Those of a plan.
     pub fn of(plan: &Plan) -> Self {
-        Outsiders { may_be: plan.may_be_outside(), leave: plan.leaves() }
+        let layout = plan.cluster.layout();
+        let spare = layout.hosts().filter(|node| layout.is_spare(*node)).collect();
+        Outsiders { may_be: plan.may_be_outside(), spare, leave: plan.leaves() }
+    }
+
+    /// Whether a node belongs to no cluster until it is taken in.
+    pub fn is_spare(&self, node: NodeId) -> bool {
+        self.spare.contains(&node)
     }
 }
 
