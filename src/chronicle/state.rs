@@ -140,13 +140,14 @@ impl States {
         self.failed_since.retain(|(viewer, _), _| *viewer != node);
     }
 
-    /// An UPDATE says who owns what, and no header need have said so.
+    /// Headers say who owns slots. So does an UPDATE, and no header need have said the same.
     pub(super) fn heard(&mut self, heard: &Heard) {
-        let pair = (heard.message.to, heard.message.from);
-        match heard.message.header.as_ref().is_some_and(|header| header.claim.owns_slots()) {
-            true => drop(self.owners_since.entry(pair).or_insert(heard.at)),
-            false if heard.message.header.is_some() => drop(self.owners_since.remove(&pair)),
-            false => {}
+        if let Some(header) = &heard.message.header {
+            let pair = (heard.message.to, heard.message.from);
+            match header.claim.owns_slots() {
+                true => drop(self.owners_since.entry(pair).or_insert(heard.at)),
+                false => drop(self.owners_since.remove(&pair)),
+            }
         }
         if heard.message.r#type == MessageType::UPDATE {
             self.forget(heard.message.to);

@@ -118,7 +118,7 @@ impl Owners {
         Owners(self.0.iter().filter(|(_, is_whole)| **is_whole).map(|(node, _)| (*node, true)).collect())
     }
 
-    /// All but one.
+    /// Takes one of them out.
     pub fn remove(&mut self, node: NodeId) {
         self.0.remove(&node);
     }
