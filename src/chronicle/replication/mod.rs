@@ -221,6 +221,18 @@ impl Replication {
         self.reigns.iter().enumerate().map(|(index, reign)| (ReignId(index), reign))
     }
 
+    /// Whether two reigns grew out of a common one, or one out of the other, whatever disks gave back between.
+    pub fn are_kin(&self, one: ReignId, other: ReignId) -> bool {
+        let (one, other) = (self.line(one), self.line(other));
+        one.iter().any(|reign| other.contains(reign))
+    }
+
+    /// A reign and those that it grew out of.
+    fn line(&self, id: ReignId) -> Vec<ReignId> {
+        let parent = |id: &ReignId| self.reign(*id).parent().map(|cut| cut.of);
+        std::iter::successors(Some(id), parent).collect()
+    }
+
     /// What a node has now.
     pub fn data_of(&self, node: NodeId, now: SimTime) -> Option<Cut> {
         self.holders.get(&node).map(|holder| match holder.copied {

@@ -6,6 +6,7 @@
 //! is asked:
 //!
 //! - **A takeover that was not coordinated** leaves out lawfully what its node had not executed.
+//! - **A takeover with another shard's data** leaves out nothing lawfully: who copied nothing of a shard may not lead it.
 //! - **A coordinated handover** leaves out nothing that was acknowledged before it.
 //! - **What an old primary acknowledges after a takeover** is lost lawfully only as long as it could not know better: until
 //!   it read a message of the new primary's, and not while it had heard nothing of a majority for so long that the
@@ -233,7 +234,23 @@ impl<'e> Lineage<'e> {
             }
             earlier = self.replication.reign(cut.of).parent();
         }
-        chain.first().map_or(Ruling::Unknown, |first| self.left_out(first.of, place, write))
+        let foreign = self.foreign(chain, place).map(Ruling::Owed);
+        let by_first = || chain.first().map(|first| self.left_out(first.of, place, write));
+        foreign.or_else(by_first).unwrap_or(Ruling::Unknown)
+    }
+
+    /// Who took over with a copy of data that have nothing in common with those in which a write stands, and whose they were.
+    fn foreign(&self, chain: &[Cut], place: Place) -> Option<String> {
+        let brought = |cut: &Cut| match self.replication.reign(cut.of) {
+            Reign { by: Begin::Takeover(data @ Cut { extent: Extent::Copied(_), .. }), node, began_at, .. } => {
+                Some((*node, *began_at, data.of))
+            }
+            _ => None,
+        };
+        let mut takeovers = chain.iter().filter_map(brought);
+        let (node, at, of) = takeovers.find(|(_, _, of)| !self.replication.are_kin(*of, place.reign))?;
+        let whose = self.replication.reign(of).node;
+        Some(format!("{node} took over at {at} with what it had copied from {whose}, and nothing of the shard's"))
     }
 
     /// What is to be said of a write that stands where nobody went on from.

@@ -11,10 +11,6 @@ use crate::chronicle::replication::{Cut, Extent, ReignId};
 use crate::model::{Cells, State};
 use crate::time::{SimDuration, SimTime};
 
-/// Kinds of commands that replicas are sent as other ones, several for one: which bytes of the stream are whose is not known well
-/// enough to say what a replica had at a moment.
-const UNPLACED: [&str; 2] = ["fields", "scan"];
-
 /// A cell while it is followed.
 pub(super) struct Cell<'e> {
     pub name: &'e str,
@@ -75,8 +71,7 @@ impl<'e> Cell<'e> {
     /// A replica was asked, which has what it had copied by then and changes nothing.
     fn read_copy(&mut self, ask: &Ask, findings: &mut Findings) {
         let cut = ask.reign.zip(ask.copied).map(|(of, copied)| Cut { of, extent: Extent::Copied(copied) });
-        let is_placed = !UNPLACED.iter().any(|kind| self.name.starts_with(kind));
-        let is_followed = is_placed && !self.is_astray && ask.to.is_some_and(|to| to.at < self.until);
+        let is_followed = !self.is_astray && ask.to.is_some_and(|to| to.at < self.until);
         let states = cut
             .filter(|cut| is_followed && !self.is_foreign(cut.of))
             .map(|cut| self.reigns.cut(cut, &self.tracks).elsewhere());
@@ -162,14 +157,18 @@ impl<'e> Cell<'e> {
 
     /// Whether the cell was used in reigns that this one did not grow out of, and never in one that it did.
     fn is_foreign(&self, reign: ReignId) -> bool {
-        !self.tracks.is_empty() && !self.tracks.keys().any(|other| self.reigns.are_kin(reign, *other))
+        !self.tracks.is_empty() && !self.tracks.keys().any(|other| self.reigns.replication.are_kin(reign, *other))
     }
 
     fn note(&mut self, reign: ReignId, asks: &[&Ask], within: Within) {
         let states = |cells: Option<Cells>| cells.map_or(States::unknown(), States::of);
         let (during, after) = (states(within.during), states(within.after));
         let track = self.tracks.get_mut(&reign).expect("the caller made it");
-        let before = track.now().clone();
+        let epoch_us = self.reigns.evidence.plan.epoch_us;
+        let clocks = asks.iter().map(|ask| ask.clock(epoch_us));
+        let now = clocks.reduce(|one, two| (one.0.min(two.0), one.1.max(two.1)));
+        // What expires is gone by another command than theirs.
+        let before = track.now().at(now.expect("there is one at least"));
         if asks.iter().all(|ask| ask.reads()) {
             // What a read shows was so since the last write.
             *track.now_mut() = after;

@@ -17,7 +17,7 @@ use crate::time::SimTime;
 /// The reigns of a run, with what is known of where clients' writes stand in their streams.
 pub(super) struct Reigns<'e> {
     pub evidence: &'e Evidence,
-    replication: &'e Replication,
+    pub replication: &'e Replication,
     /// For each reign its commands by digest: the offsets behind them, in order.
     by_digest: BTreeMap<ReignId, BTreeMap<u64, Vec<u64>>>,
     /// For each reign up to where its stream had been sent by which turn; both grow.
@@ -94,18 +94,6 @@ impl<'e> Reigns<'e> {
             Begin::Start { before: Some(cut) } => self.ever(cut.of, tracks).or(States::empty()),
             Begin::Takeover(cut) => self.cut(cut, tracks),
         }
-    }
-
-    /// Whether two reigns grew out of a common one, or one out of the other.
-    pub fn are_kin(&self, one: ReignId, other: ReignId) -> bool {
-        let (one, other) = (self.line(one), self.line(other));
-        one.iter().any(|reign| other.contains(reign))
-    }
-
-    /// A reign and those that it grew out of.
-    fn line(&self, id: ReignId) -> Vec<ReignId> {
-        let parent = |id: &ReignId| self.replication.reign(*id).parent().map(|cut| cut.of);
-        std::iter::successors(Some(id), parent).collect()
     }
 
     /// What a cell held at some time in a reign, or in those that it grew out of.

@@ -211,6 +211,18 @@ fn what_a_data_set_holds_is_not_looked_for_behind_it() {
 }
 
 #[test]
+fn what_has_expired_is_not_taken_for_the_doing_of_a_command_that_found_nothing() {
+    let ok = || Some(Reply::Status("OK".to_owned()));
+    let mut run = Told::new();
+    run.ask(1, (1, 1), "SET k v PX 1000", ok()).ask(1, (4, 4), "PERSIST k", Some(Reply::Int(0)));
+    run.ask(1, (5, 5), "SETEX k 9 w", ok()).ask(1, (8, 8), "PERSIST k", Some(Reply::Int(1)));
+    run.stream(0, 80, "PERSIST k");
+    run.ask(2, (7, 7), "GET k", Some(Reply::text(b"w"))).of_copy((60, 60));
+    assert_eq!(run.verdict().name(), "holds", "{:?}", run.verdict());
+    run.ask(2, (9, 9), "TTL k", Some(Reply::Int(7))).of_copy((80, 80)).is_broken("for TTL k");
+}
+
+#[test]
 fn what_is_read_in_the_end_is_what_was_left() {
     let ended = |content: Option<Content>| {
         let mut run = Told::new();

@@ -2,7 +2,7 @@
 
 use crate::chronicle::Moment;
 use crate::chronicle::replication::{Copied, Extent};
-use crate::model::{Cells, State};
+use crate::model::{Cells, Clock, State};
 use crate::time::SimTime;
 
 /// Where a write stands in its reign's stream.
@@ -76,6 +76,12 @@ impl States {
     /// The same on another node.
     pub fn elsewhere(&self) -> States {
         States(self.0.as_ref().map(|cells| cells.iter().map(State::elsewhere).collect()))
+    }
+
+    /// What may be left of these at an instant, by what expires until then.
+    pub fn at(&self, now: Clock) -> States {
+        let left = |cells: &Cells| cells.iter().flat_map(|state| state.clone().at(now)).collect();
+        self.0.as_ref().map_or(States::unknown(), |cells| States::of(left(cells)))
     }
 
     /// Whether it is known that none of these is one of those.

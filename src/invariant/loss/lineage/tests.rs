@@ -67,6 +67,19 @@ fn a_coordinated_handover_leaves_nothing_out() {
 }
 
 #[test]
+fn whoever_brings_the_data_of_another_shard_excuses_nothing() {
+    let mut evidence = failed_over(false);
+    let replication = &mut evidence.chronicle.replication;
+    replication.begin_for_test(Reign::new(NodeId(3), at(0), start(None)));
+    replication.begin_for_test(Reign::new(NodeId(4), at(30), Begin::Takeover(copied(2, 0, 50))));
+    let why = "node-4 took over at 30.000000s with what it had copied from node-3, and nothing of the shard's";
+    assert_eq!(ruled(&evidence, 4, (1, 15, 16)), Ruling::Owed(why.to_owned()));
+    // What it writes itself from then on is its own.
+    let own = "node-4 executed it and kept its data since";
+    assert_eq!(ruled(&evidence, 4, (4, 35, 36)), Ruling::Owed(own.to_owned()));
+}
+
+#[test]
 fn an_old_primary_may_go_on_until_it_reads_of_the_new_one() {
     for coordinated in [false, true] {
         let mut evidence = failed_over(coordinated);
