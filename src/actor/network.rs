@@ -322,6 +322,8 @@ impl Network {
         let delay = at.since(now);
         out.note(Body::Latency { conn, ns: delay });
         match what {
+            // Whoever is not there any more is not reached by it.
+            Held::Unanswered => {}
             Held::Knock => {
                 out.send_after(delay, ActorId::Network, Message::Network(NetworkMessage::Knock { conn }));
             }
@@ -496,7 +498,7 @@ impl Actor for Network {
                 self.links.cease();
                 self.bus.cease();
             }
-            NetworkMessage::Machine { node, lost: true } => self.lose(node, out),
+            NetworkMessage::Machine { node, lost: true } => self.lose(now, node, out),
             NetworkMessage::Machine { node, lost: false } => self.find_again(now, node, out),
             NetworkMessage::SetRule { fault, rule } => self.set_rule(now, fault, rule, out),
             NetworkMessage::SetBusRule { fault, sides, rule } => self.bus.set(fault, sides, *rule),

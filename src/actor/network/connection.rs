@@ -16,6 +16,8 @@ pub enum Held {
     Knock,
     /// Anything that happens at an end.
     Arrival(Arrival),
+    /// Whatever was under way when the machine that it went to was lost: nobody says that it came.
+    Unanswered,
 }
 
 impl Held {
@@ -118,6 +120,11 @@ impl Connection {
     /// When each end last heard of the other: by what came, or by its receipt of what went.
     pub fn last_sign(&self) -> SimTime {
         self.last_arrival[0].max(self.last_arrival[1])
+    }
+
+    /// Whether something that an end sent has not arrived.
+    pub fn is_under_way(&self, side: usize, now: SimTime) -> bool {
+        self.last_arrival[side] > now
     }
 
     /// When something arrives that would arrive at `wanted`, had nothing been sent before it.

@@ -1,11 +1,12 @@
 //! Machines that are gone: nobody hears of it.
 //!
-//! What a lost machine's links still held is lost with it, and what is sent to it waits for TCP's attempts. A machine that is
+//! What a lost machine's links still held is lost with it, and what is sent to it waits for TCP's attempts, as does what was under way
+//! to it. A machine that is
 //! back knows nothing of earlier connections, and says so to whoever tries again. The management's own links are no part of
 //! the network under test: there a lost machine looks like a process that ended.
 
 use super::Network;
-use super::connection::ENDS;
+use super::connection::{ENDS, Held};
 use super::links::is_managed;
 use crate::actor::Out;
 use crate::id::{Host, NodeId};
@@ -13,7 +14,7 @@ use crate::time::SimTime;
 
 impl Network {
     /// A node's machine is gone.
-    pub(super) fn lose(&mut self, node: NodeId, out: &mut Out) {
+    pub(super) fn lose(&mut self, now: SimTime, node: NodeId, out: &mut Out) {
         self.lost.insert(node);
         self.mind_silence(out);
         for connection in self.connections.values_mut() {
@@ -23,6 +24,10 @@ impl Network {
                     connection.held[side].clear();
                     // A request that nobody answered yet finds out by itself.
                     connection.lost[side] = connection.ends[side].is_some();
+                    let other = ENDS - 1 - side;
+                    if connection.lost[side] && connection.is_under_way(other, now) {
+                        connection.hold(now, other, Held::Unanswered);
+                    }
                 }
             }
         }

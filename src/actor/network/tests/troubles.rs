@@ -131,6 +131,26 @@ fn a_lost_machine_is_silent_and_resets_who_tries_again_once_it_is_back() {
 }
 
 #[test]
+fn what_was_under_way_to_a_lost_machine_is_tried_again_too() {
+    let back_after = |arrives_first: bool| {
+        let mut rig = Rig::listening();
+        rig.connect();
+        rig.tell(NetworkMessage::Sent { from: DIALLER, chunk: chunk("last words") });
+        if arrives_first {
+            rig.run();
+        }
+        let begin = rig.now;
+        rig.tell(NetworkMessage::Machine { node: NODES[1], lost: true });
+        rig.run_until(begin + MS.times(1_000));
+        rig.now = begin + MS.times(1_000);
+        rig.tell(NetworkMessage::Machine { node: NODES[1], lost: false });
+        rig.came(begin).into_iter().filter(|(_, what)| what == "Reset").collect::<Vec<_>>()
+    };
+    assert_eq!(back_after(false), [(1_401, "Reset".to_owned())], "to the attempt after 1.4 s");
+    assert_eq!(back_after(true), [], "its receipt was heard of");
+}
+
+#[test]
 fn what_a_lost_machine_held_is_lost_and_a_call_to_it_waits() {
     let mut rig = Rig::listening();
     let accepted = rig.connect();
