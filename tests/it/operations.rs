@@ -146,6 +146,25 @@ workload: {duration: 12, rate: 300, keys: 2000}",
     }
 }
 
+/// The source dies while its slot is open, and the operator has stopped meanwhile: what is open is closed first.
+#[test]
+fn a_reshard_that_is_cancelled_leaves_no_slot_open() {
+    let plan = plan(
+        "scenario: {name: cancelled, seed: 1}
+cluster: {node_timeout_ms: 1000}
+operations:
+  - {type: reshard, from: 1, to: 2, slots: [0-2], method: legacy, open_for: 1, cancel_after: 0.3, delay: 2}
+chaos:
+  - {type: process_kill, target: primary, shard: 1, coordination: during_operation, operation: 1, delay: 0.5}
+workload: {duration: 12, rate: 100, keys: 4}",
+    );
+    for server in all_servers() {
+        let ran = run(&plan, &server);
+        assert_ended(&ran, &["cancelled with 1 of 3 slots moved to node-3"]);
+        assert_eq!(ran.validation("open_slots").verdict.name(), "holds");
+    }
+}
+
 /// The slot of `key:0` stands half moved for two seconds, with its keys at the one end and then at the other.
 #[test]
 fn who_asks_for_a_key_of_a_slot_that_stands_open_is_sent_after_it() {

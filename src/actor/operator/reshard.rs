@@ -38,6 +38,8 @@ struct Reshard {
     moved_before: usize,
     /// Slots are moved one by one.
     by_keys: bool,
+    /// The slot that was opened last.
+    opened: Option<u16>,
     accepted: bool,
     /// What went wrong last.
     trouble: Option<(Ending, String)>,
@@ -74,6 +76,7 @@ impl Doing for Planned {
             moved: 0,
             moved_before: 0,
             by_keys: self.method == Method::Legacy,
+            opened: None,
             accepted: false,
             trouble: None,
             deadline: desk.terminal.set_timer(WITHIN, "reshard: give up", desk.out),
@@ -163,7 +166,9 @@ impl Reshard {
         let (_, slots) = self.slots.get_or_insert_with(all);
         let left: Vec<u16> = slots.iter().copied().filter(|slot| !owns(slot)).collect();
         self.moved = slots.len() - left.len();
-        if left.is_empty() || self.stopping {
+        // Whoever stops in order leaves no slot half moved.
+        let is_open = self.opened.is_some_and(|slot| left.contains(&slot));
+        if left.is_empty() || self.stopping && !is_open {
             return self.over(ends);
         }
         self.go(ends, &left, desk);
@@ -186,6 +191,7 @@ impl Reshard {
             return;
         }
         let slot = left[0];
+        self.opened = Some(slot);
         let text = format!("slot {slot} from {source} to {target}, key by key ({} left)", left.len());
         desk.out.note(Body::Operation { op, text });
         self.stage = Stage::Slot(ends, SlotMove::start(ends, slot, self.planned.open_for_ns, desk));

@@ -8,7 +8,7 @@ use crate::op::{Command, Op, OpAction, OpId, Start};
 fn ping(id: u16, node: u16, start: Start, ms: u64) -> Op {
     let action = OpAction::Command(Command { node: NodeId(node), args: vec!["PING".to_owned()] });
     let delay_ns = SimDuration::from_ms(ms);
-    Op { id: OpId(id), start, delay_ns, action, expected_to_fail: None, expect: None }
+    Op { id: OpId(id), start, delay_ns, action, expect: None }
 }
 
 fn rig(operations: Vec<Op>) -> Rig {

@@ -9,7 +9,6 @@ fn operations(actions: Vec<OpAction>) -> Plan {
         start: Default::default(),
         delay_ns: SimDuration::from_ms(100),
         action,
-        expected_to_fail: None,
         expect: None,
     };
     Plan { operations: actions.into_iter().enumerate().map(op).collect(), ..plan(3, 2) }
