@@ -231,14 +231,15 @@ fn is_false(asked: &bool) -> bool {
 /// How long all live nodes take to agree at most, unless node timeouts are long.
 const CONVERGENCE: SimDuration = SimDuration::from_secs(30);
 /// A slow look, an election or a synchronisation, beside what the node timeout says.
-const CONVERGENCE_ROOM: SimDuration = SimDuration::from_secs(10);
+const CONVERGENCE_ROOM: SimDuration = SimDuration::from_secs(5);
 
 impl Limits {
-    /// What holds where a scenario says nothing. A primary that nobody replaced stays failing for two node timeouts after it is
-    /// back (`CLUSTER_FAIL_UNDO_TIME_MULT`), until it is heard again, which takes half of one (`clusterCron`).
+    /// What holds where a scenario says nothing. An election whose messages a fault took is repeated four node timeouts after it
+    /// began (`clusterHandleReplicaFailover`); until all have heard of something half of one may pass (`clusterCron`). A primary that
+    /// nobody replaced is called failing for no more than two of them after it is back (`CLUSTER_FAIL_UNDO_TIME_MULT`).
     pub fn usual(node_timeout: SimDuration) -> Self {
-        let failing = SimDuration::from_ns(node_timeout.times(5).as_ns() / 2) + CONVERGENCE_ROOM;
-        Limits { max_convergence_ns: CONVERGENCE.max(failing), ..Limits::default() }
+        let elected = SimDuration::from_ns(node_timeout.times(9).as_ns() / 2) + CONVERGENCE_ROOM;
+        Limits { max_convergence_ns: CONVERGENCE.max(elected), ..Limits::default() }
     }
 }
 

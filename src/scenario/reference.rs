@@ -176,7 +176,7 @@ What must hold in the end, as one map or a list of maps.
 | `roles` | `true` or `false` | roles, shard ids and config epochs fit together, whoever is asked |
 | `persistence` | `true` or `false` | `nodes.conf` is what is in memory, votes are in it, and a restart keeps who a node is |
 | `operations` | `true` or `false` | operations that nothing excuses are done |
-| `max_convergence_time` | seconds | how long after the last disturbance all live nodes agree at the latest; if absent 30, or two and a half node timeouts and 10 where that is more |
+| `max_convergence_time` | seconds | how long after the last disturbance all live nodes agree at the latest; if absent 30, or four and a half node timeouts and 5 where that is more |
 | `max_replication_lag` | seconds | the longest replication lag once nothing is wrong; 5 if absent |
 | `max_write_gap` | seconds | how long no write to a shard may be acknowledged; not judged if absent |
 | `min_success_rate` | percent | how many operations of clients must be done; not judged if absent |

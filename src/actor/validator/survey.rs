@@ -123,15 +123,17 @@ pub(super) fn is_calm(nodes: &[NodeEvidence]) -> bool {
 }
 
 /// Whether a view gives slots to a node that does not run and either does not know that it failed, or knows a live
-/// replica that could take over. Both pass.
+/// replica that could take over and may. Both pass.
 fn awaits_failover(nodes: &[NodeEvidence]) -> bool {
     let gone: BTreeSet<NodeId> = nodes.iter().filter(|n| !n.is_live()).map(|n| n.node).collect();
     let lives = |row: &ViewEntry| row.node.is_some_and(|node| !gone.contains(&node));
+    let may = |row: &ViewEntry| !row.flags.iter().any(|flag| flag == flag_text(&NodeFlag::Nofailover));
     let views = nodes.iter().filter(|n| n.is_live()).map(|n| &n.view);
     views.into_iter().any(|view| {
         let owners = view.iter().filter(|r| !r.slots.is_empty() && r.node.is_some_and(|n| gone.contains(&n)));
         owners.into_iter().any(|owner| {
-            !owner.fail || view.iter().any(|r| lives(r) && r.primary_id.as_deref() == Some(&owner.id))
+            !owner.fail
+                || view.iter().any(|r| lives(r) && may(r) && r.primary_id.as_deref() == Some(&owner.id))
         })
     })
 }
