@@ -30,7 +30,6 @@ fn plan() -> Plan {
         start: Default::default(),
         delay_ns: SimDuration::ZERO,
         action,
-        expected_to_fail: None,
         expect: None,
     }];
     plan

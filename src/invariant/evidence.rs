@@ -339,8 +339,6 @@ pub struct OperationReport {
     pub ending: Option<Ending>,
     /// The node it was sent to last, if the operator picked one.
     pub target: Option<NodeId>,
-    /// The plan itself makes it impossible.
-    pub expected_to_fail: bool,
     /// Why it failed, or what else there is to say.
     pub detail: String,
 }

@@ -39,10 +39,8 @@ pub(super) fn of_failover(
     if to == Some(primary) {
         return Some(format!("{primary} led {shard} already"));
     }
-    let planned = op.expected_to_fail.clone().map(|why| format!("expected: {why}"));
     let asked = (mode == FailoverMode::Default).then_some(primary);
-    planned
-        .or_else(|| meddled(evidence, op, span))
+    meddled(evidence, op, span)
         .or_else(|| rivalled(evidence, op, span))
         .or_else(|| asked.and_then(|primary| held(evidence, primary, span)))
         .or_else(|| takers(evidence, shard, primary, to.or(report.target), span))

@@ -239,8 +239,7 @@ pub fn operation(evidence: &mut Evidence, action: OpAction, (from, to): (u64, u6
     let id = OpId(evidence.operations.len() as u16 + 1);
     let (sent_at, ended_at, done) = (Some(at(from)), Some(at(to)), ending == Ending::Done);
     let (text, detail) = (action.kind(), format!("{ending:?}"));
-    let (expected_to_fail, target) = (false, None);
-    let ending = Some(ending);
+    let (ending, target) = (Some(ending), None);
     evidence.operations.push(OperationReport {
         id,
         text: text.clone(),
@@ -249,19 +248,11 @@ pub fn operation(evidence: &mut Evidence, action: OpAction, (from, to): (u64, u6
         done,
         ending,
         target,
-        expected_to_fail,
         detail,
     });
     evidence.disturbances.push(Disturbance { at: at(from), ended_at, what: text });
     let delay_ns = SimDuration::ZERO;
-    evidence.plan.operations.push(Op {
-        id,
-        start: Start::After,
-        delay_ns,
-        action,
-        expected_to_fail: None,
-        expect: None,
-    });
+    evidence.plan.operations.push(Op { id, start: Start::After, delay_ns, action, expect: None });
 }
 
 /// Replaces what the looks at all nodes showed.

@@ -348,7 +348,7 @@ pub fn read(id: OpId, entry: (&Value, Place), layout: Layout, seed: u64) -> Resu
     let problems = reader.into_problems();
     match action {
         Some(action) if problems.is_empty() => {
-            Ok(Op { id, start, delay_ns, action, expected_to_fail: None, expect: expect.map(Expect::from) })
+            Ok(Op { id, start, delay_ns, action, expect: expect.map(Expect::from) })
         }
         _ => Err(problems),
     }

@@ -107,8 +107,6 @@ pub struct Op {
     pub delay_ns: SimDuration,
     /// What is done.
     pub action: OpAction,
-    /// Why the plan itself makes this operation impossible, if it does: it is then expected to fail.
-    pub expected_to_fail: Option<String>,
     /// What the plan wants a command to be answered; without it any answer will do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expect: Option<Expect>,

@@ -5,7 +5,6 @@
 
 mod epoch;
 mod fit;
-mod foresee;
 pub mod generate;
 mod guest;
 pub mod reduce;
@@ -311,12 +310,6 @@ impl Plan {
             }
         }
         leaves
-    }
-
-    /// The plan with the failures of its operations foreseen anew.
-    pub(crate) fn foreseen(mut self) -> Plan {
-        foresee::mark(&self.cluster, &self.network, &mut self.operations, &self.faults);
-        self
     }
 }
 

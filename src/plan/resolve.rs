@@ -1,4 +1,4 @@
-//! Makes a scenario and a seed into a plan: fills in defaults, draws what was left to chance, foresees failures.
+//! Makes a scenario and a seed into a plan: fills in defaults, draws what was left to chance.
 //!
 //! Everything that is drawn depends on the seed and the entry it is drawn for alone, one stream per entry and
 //! purpose, so that an entry more at the end of a list moves nothing before it.
@@ -55,7 +55,7 @@ pub fn resolve(scenario: &Scenario, seed: Option<u64>) -> Result<Plan, ResolveEr
         .map_err(ResolveError::Invalid)?;
     let security = cluster.password().is_some();
     let asked = limits(&scenario.validation, SimDuration::from_ms(cluster.node_timeout_ms));
-    let plan = Plan {
+    Ok(Plan {
         name: scenario.head.name.clone(),
         seed,
         epoch_us: epoch::epoch_us(seed),
@@ -66,8 +66,7 @@ pub fn resolve(scenario: &Scenario, seed: Option<u64>) -> Result<Plan, ResolveEr
         workload,
         limits: Limits { guests: !guests.is_empty(), security, ..asked },
         guests,
-    };
-    Ok(plan.foreseen())
+    })
 }
 
 fn cluster(written: &Cluster) -> ClusterPlan {

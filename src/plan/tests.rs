@@ -1,6 +1,6 @@
-//! What plans are made of: the same seed the same plan, defaults, draws, and failures foreseen.
+//! What plans are made of: the same seed the same plan, defaults and draws.
 
-use expect_test::{Expect, expect};
+use expect_test::expect;
 use proptest::prelude::*;
 
 use super::{Overrides, Plan, generate, resolve};
@@ -17,13 +17,6 @@ fn scenario(text: &str) -> Scenario {
 
 fn plan(text: &str) -> Plan {
     resolve(&scenario(text), None).expect("a scenario that was read can be resolved")
-}
-
-/// Checks why the last operation of `text` is expected to fail; nothing if it is not.
-fn check_foreseen(text: &str, expected: Expect) {
-    let plan = plan(text);
-    let last = plan.operations.last().expect("there is an operation");
-    expected.assert_eq(last.expected_to_fail.as_deref().unwrap_or_default());
 }
 
 fn example(name: &str) -> Plan {
@@ -61,8 +54,7 @@ fn the_basic_example_is_the_plan_it_says() {
                 "shard": 1,
                 "mode": "default",
                 "to": null
-              },
-              "expected_to_fail": null
+              }
             }
           ],
           "faults": [
@@ -155,75 +147,6 @@ fn an_entry_more_moves_nothing_before_it() {
     let two = plan(&format!("{first}  - {{type: process_pause}}\n"));
     assert_eq!(one.faults[0], two.faults[0]);
     assert_eq!(one.epoch_us, two.epoch_us);
-}
-
-#[test]
-fn a_dead_quorum_is_foreseen() {
-    let plan = example("lose-quorum");
-    expect!["a majority of the primaries is killed before and cannot vote"]
-        .assert_eq(plan.operations[0].expected_to_fail.as_deref().unwrap_or_default());
-}
-
-#[test]
-fn what_the_plan_makes_impossible_is_foreseen() {
-    let kill = |target: &str, rest: &str| format!("chaos: [{{type: process_kill, {target}, {rest}}}]\n");
-    let failover = "operations: [{type: failover, shard: 1, delay: 5}]\n";
-    let before = "coordination: before_operation, delay: 1";
-    check_foreseen(
-        &(failover.to_owned() + &kill("target: primary, shard: 1", before)),
-        expect!["the hand-over of shard 1 needs a node that is killed before"],
-    );
-    check_foreseen(
-        &(failover.to_owned() + &kill("target: replica, shard: 1", "at: 1")),
-        expect!["no replica of shard 1 is left"],
-    );
-    check_foreseen(
-        &(failover.to_owned() + &kill("node: 2", "at: 1")),
-        expect!["no replica of shard 1 is left"],
-    );
-    check_foreseen(
-        &("cluster: {replicas: 2}\n".to_owned() + failover + &kill("target: primary, shard: 1", before)),
-        expect!["the hand-over of shard 1 needs a node that is killed before"],
-    );
-    let command = "operations: [{type: command, node: 4, args: [PING], delay: 5}]\n";
-    check_foreseen(
-        &(command.to_owned() + &kill("node: 4", "at: 1")),
-        expect!["node-4 is killed before and never restarted"],
-    );
-    check_foreseen(
-        "operations: [{type: failover, shard: 1, node: 1}]\n",
-        expect!["node-1 is the primary already"],
-    );
-}
-
-#[test]
-fn what_may_succeed_is_not_called_hopeless() {
-    let kill = |target: &str, rest: &str| format!("chaos: [{{type: process_kill, {target}, {rest}}}]\n");
-    let failover = "operations: [{type: failover, shard: 1, delay: 5}]\n".to_owned();
-    let forced = "operations: [{type: failover, shard: 1, mode: force, delay: 5}]\n";
-    let primary = "target: primary, shard: 1";
-    let kills = |one: &str, other: &str| {
-        let typed = |kill: &str| kill.replacen('{', "{type: process_kill, ", 1);
-        format!("chaos: [{}, {}]\n", typed(one), typed(other))
-    };
-    let cases = [
-        failover.clone(),
-        failover.clone() + &kill(primary, "at: 1, restart_after: 2"),
-        failover.clone() + &kill(primary, "at: 5"),
-        failover.clone() + &kill(primary, "coordination: during_operation"),
-        failover.clone() + &kill("target: primary, shard: 2", "at: 1"),
-        failover.clone() + &kill(primary, "at: 1, signal: SIGTERM"),
-        forced.to_owned() + &kill(primary, "at: 1"),
-        "cluster: {replicas: 2}\n".to_owned() + &failover + &kill(primary, "at: 1"),
-        forced.to_owned() + &kills("{target: primary, shard: 2, at: 0}", "{target: primary, shard: 3, at: 4.5}"),
-        "operations: [{type: failover, shard: 2, mode: takeover, delay: 2}, {type: failover, shard: 1, mode: force}]\n"
-            .to_owned()
-            + &kills("{target: primary, shard: 2, at: 1}", "{target: primary, shard: 3, at: 1}"),
-        "cluster: {replicas: 2}\n".to_owned() + &failover + &kill("target: replica, shard: 1", "at: 1"),
-    ];
-    for case in cases {
-        check_foreseen(&case, expect![[""]]);
-    }
 }
 
 #[test]

@@ -19,8 +19,8 @@ use crate::invariant::evidence::{
     FaultReport, GuestReport, LogLine, NodeEvidence, OperationReport, Resyncs, Role,
 };
 use crate::invariant::layout::shard_served;
-use crate::invariant::{Evidence, Invariant, Judged, Verdict, data_consistency};
-use crate::op::Ending;
+use crate::invariant::{Evidence, Invariant, Judged, Verdict, data_consistency, operations};
+use crate::op::{Ending, Op};
 use crate::time::SimTime;
 pub use workload::{Workload, WriteGap};
 
@@ -103,8 +103,8 @@ pub enum ActionOutcome {
     NotDone,
     /// Its moment never came, or there was nobody left for it to hit.
     Missed,
-    /// It was not done, and the plan itself makes it impossible.
-    ExpectedNotDone,
+    /// It was not done, and what was seen of the nodes that it needed excuses that.
+    Excused,
 }
 
 /// The cluster a run was made of.
@@ -175,7 +175,7 @@ impl RunReport {
                 nodes: cluster.node_count(),
             },
             validations: judged.iter().map(|j| Validation::of(j, event_at)).collect(),
-            operations: evidence.operations.iter().map(operation).collect(),
+            operations: actions(evidence),
             faults: evidence.faults.iter().map(fault).collect(),
             workload: Workload::of(evidence),
             replication: evidence.resyncs.clone(),
@@ -233,15 +233,21 @@ fn by_name<S: Serializer>(validations: &[Validation], serializer: S) -> Result<S
     serializer.collect_map(validations.iter().map(|v| (v.name, v)))
 }
 
-fn operation(report: &OperationReport) -> Action {
-    let outcome = match (report.done, report.expected_to_fail) {
-        _ if report.ending == Some(Ending::Missed) => ActionOutcome::Missed,
-        (true, _) => ActionOutcome::Done,
-        (false, true) => ActionOutcome::ExpectedNotDone,
-        (false, false) => ActionOutcome::NotDone,
+fn actions(evidence: &Evidence) -> Vec<Action> {
+    let all = evidence.plan.operations.iter().zip(&evidence.operations);
+    all.map(|(op, report)| operation(evidence, op, report)).collect()
+}
+
+fn operation(evidence: &Evidence, op: &Op, report: &OperationReport) -> Action {
+    let excuse = || operations::excuse(evidence, op, report);
+    let (outcome, why) = match report.ending {
+        Some(Ending::Missed) => (ActionOutcome::Missed, None),
+        _ if report.done => (ActionOutcome::Done, None),
+        _ => excuse().map_or((ActionOutcome::NotDone, None), |why| (ActionOutcome::Excused, Some(why))),
     };
     let unsent = report.sent_at.is_none() && report.detail.is_empty();
     let detail = if unsent { "never sent".to_owned() } else { report.detail.clone() };
+    let detail = why.map_or(detail.clone(), |why| format!("{detail} ({why})"));
     action(&report.text, outcome, (report.sent_at, report.ended_at), detail)
 }
 

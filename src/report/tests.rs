@@ -3,11 +3,11 @@
 use expect_test::{Expect, expect};
 
 use super::*;
-use crate::id::NodeId;
+use crate::id::{NodeId, ShardId};
 use crate::invariant::evidence::FaultReport;
 use crate::invariant::judge;
-use crate::invariant::sample::{at, fill, healthy, kill, lag, ok, refused};
-use crate::op::OpId;
+use crate::invariant::sample::{at, fill, healthy, kill, lag, ok, operation, refused};
+use crate::op::{Command, Failover, FailoverMode, OpAction};
 
 fn meters() -> Meters {
     Meters {
@@ -22,32 +22,27 @@ fn meters() -> Meters {
     }
 }
 
-fn done(id: u16, done: bool, expected_to_fail: bool, detail: &str) -> OperationReport {
-    OperationReport {
-        id: OpId(id),
-        text: format!("Failover (shard {id}, primary)"),
-        sent_at: Some(at(10)),
-        ended_at: Some(at(12)),
-        done,
-        ending: None,
-        target: None,
-        expected_to_fail,
-        detail: detail.to_owned(),
-    }
+/// An operation of two seconds, in words.
+fn say(evidence: &mut Evidence, action: OpAction, ending: Ending, [text, detail]: [&str; 2]) {
+    operation(evidence, action, (10, 12), ending);
+    let report = evidence.operations.last_mut().expect("it was added");
+    (report.text, report.detail) = (text.to_owned(), detail.to_owned());
 }
 
 /// A run with three operations, a fault that never fired, and a few client operations.
 fn passed() -> Evidence {
     let mut evidence = healthy();
-    evidence.operations = vec![
-        done(1, true, false, ""),
-        done(2, false, true, "no replica"),
-        done(3, false, false, "timed out"),
-    ];
+    let failover =
+        |shard, to| OpAction::Failover(Failover { shard: ShardId(shard), mode: FailoverMode::Default, to });
+    let ping = OpAction::Command(Command { node: NodeId(5), args: vec!["PING".to_owned()] });
+    say(&mut evidence, failover(1, None), Ending::Done, ["Failover (shard 1, primary)", ""]);
+    let to_itself = failover(2, Some(NodeId(3)));
+    say(&mut evidence, to_itself, Ending::Refused, ["Failover (shard 2, node-3)", "refused"]);
+    say(&mut evidence, ping, Ending::TimedOut, ["Command (PING to node-5)", "timed out"]);
     let (text, note) = ("Process Kill (shard 2, SIGKILL)".to_owned(), String::new());
     let id = crate::fault::FaultId(1);
     evidence.faults = vec![FaultReport { id, text, fired_at: None, healed_at: None, hit: vec![], note }];
-    evidence.lag_samples = vec![lag(2, 1, 10, 20)];
+    evidence.lag_samples = vec![lag(2, 1, 5, 20)];
     evidence.history = vec![ok("k27", "a", 1, 2), refused("k27", "b", 3, 4), ok("k27", "c", 5, 8)];
     fill(&mut evidence, "k27", "c");
     evidence
@@ -96,15 +91,15 @@ fn a_run_that_passed_is_summed_up() {
 
             Operations Executed:
             ✓ Failover (shard 1, primary) - 2.0s
-            ○ Failover (shard 2, primary) - 2.0s, expected to fail, no replica
-            ✗ Failover (shard 3, primary) - 2.0s, timed out
+            ○ Failover (shard 2, node-3) - 2.0s, refused (node-3 led shard 2 already)
+            ✗ Command (PING to node-5) - 2.0s, timed out
             ○ Process Kill (shard 2, SIGKILL) - its moment never came
 
             Validation Results:
             ✓ Slot Coverage: All 16384 slots assigned
             ✓ Replica Sync: All replicas synchronized (3)
             ✓ Data Consistency: 100% match across 3 replicas (1 keys compared by type and value); 2 of 2 acknowledged writes kept
-            ✓ Operations: No operation ended
+            ✓ Operations: 1 of 3 done; Failover (shard 2, node-3): refused (node-3 led shard 2 already); Command (PING to node-5): timed out (the plan's own command)
             ✓ Convergence Time: 0.0s (within 30.0s limit)
             ✓ Replication Lag: 0.020s average, 0.020s max (1 samples)
             ✓ Replication Stream: 0 commands of 0 histories
@@ -235,7 +230,7 @@ fn the_json_report_has_every_measured_value() {
                   "title": "Operations",
                   "statement": "every operation is done, or something that was seen at its moment excuses it",
                   "verdict": "holds",
-                  "detail": "No operation ended"
+                  "detail": "1 of 3 done; Failover (shard 2, node-3): refused (node-3 led shard 2 already); Command (PING to node-5): timed out (the plan's own command)"
                 },
                 "convergence_time": {
                   "title": "Convergence Time",
@@ -475,14 +470,14 @@ fn the_json_report_has_every_measured_value() {
                   "detail": ""
                 },
                 {
-                  "text": "Failover (shard 2, primary)",
-                  "outcome": "expected_not_done",
+                  "text": "Failover (shard 2, node-3)",
+                  "outcome": "excused",
                   "began_s": 10.0,
                   "duration_s": 2.0,
-                  "detail": "no replica"
+                  "detail": "refused (node-3 led shard 2 already)"
                 },
                 {
-                  "text": "Failover (shard 3, primary)",
+                  "text": "Command (PING to node-5)",
                   "outcome": "not_done",
                   "began_s": 10.0,
                   "duration_s": 2.0,

@@ -123,12 +123,11 @@ fn action_line(action: &Action, paint: Paint) -> String {
     let mark = match action.outcome {
         ActionOutcome::Done => paint.good("✓"),
         ActionOutcome::NotDone => paint.bad("✗"),
-        ActionOutcome::ExpectedNotDone | ActionOutcome::Missed => paint.doubtful("○"),
+        ActionOutcome::Excused | ActionOutcome::Missed => paint.doubtful("○"),
     };
-    let expected = (action.outcome == ActionOutcome::ExpectedNotDone).then(|| "expected to fail".to_owned());
     let duration = action.duration_s.map(|s| format!("{s:.1}s"));
     let detail = Some(action.detail.clone()).filter(|detail| !detail.is_empty());
-    let rest = [duration, expected, detail].into_iter().flatten().collect::<Vec<_>>().join(", ");
+    let rest = [duration, detail].into_iter().flatten().collect::<Vec<_>>().join(", ");
     let dash = if rest.is_empty() { "" } else { " - " };
     format!("{mark} {}{dash}{rest}\n", action.text)
 }

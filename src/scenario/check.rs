@@ -1,7 +1,7 @@
 //! Finds what is well-formed and cannot be run: nodes that do not exist, times that are none, keys at odds.
 //!
 //! Every problem is found, not only the first, each with its path. What may happen to be hopeless (a failover
-//! without a quorum) is no problem here: the plan says of such an operation that it is expected to fail.
+//! without a quorum) is no problem here: what is seen then excuses such an operation.
 
 mod guests;
 mod network;

@@ -26,7 +26,6 @@ fn plan(faults: Vec<(Trigger, FaultAction)>) -> Plan {
         start: Default::default(),
         delay_ns: second,
         action: OpAction::Command(Command { node: NodeId(1), args: vec!["PING".to_owned()] }),
-        expected_to_fail: None,
         expect: None,
     };
     let fault = |(index, (trigger, action))| Fault { id: FaultId(index as u16 + 1), trigger, action };

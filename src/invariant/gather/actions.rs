@@ -144,7 +144,6 @@ impl Actions {
             done: seen.done,
             ending: seen.ending,
             target: seen.target,
-            expected_to_fail: op.expected_to_fail.is_some(),
             detail: seen.detail.clone(),
         }
     }

@@ -210,7 +210,6 @@ fn plan(restart_s: Option<u64>) -> Plan {
         start: Default::default(),
         delay_ns: SimDuration::ZERO,
         action,
-        expected_to_fail: None,
         expect: None,
     }];
     plan
@@ -328,14 +327,7 @@ fn a_shutdown_by_command_is_told_to_end_and_only_in_order() {
         let args = args.iter().map(ToString::to_string).collect();
         let action = OpAction::Command(Command { node: NodeId(1), args });
         let delay_ns = SimDuration::ZERO;
-        plan.operations = vec![Op {
-            id: OpId(1),
-            start: Default::default(),
-            delay_ns,
-            action,
-            expected_to_fail: None,
-            expect: None,
-        }];
+        plan.operations = vec![Op { id: OpId(1), start: Default::default(), delay_ns, action, expect: None }];
         let mut feed = Feed::new(&plan);
         feed.node(1, Body::Start { incarnation: 1 });
         feed.see(ActorId::Operator, Body::Operation { op: OpId(1), text: String::new() });

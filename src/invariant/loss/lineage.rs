@@ -242,15 +242,20 @@ impl<'e> Lineage<'e> {
     /// Who took over with a copy of data that have nothing in common with those in which a write stands, and whose they were.
     fn foreign(&self, chain: &[Cut], place: Place) -> Option<String> {
         let brought = |cut: &Cut| match self.replication.reign(cut.of) {
-            Reign { by: Begin::Takeover(data @ Cut { extent: Extent::Copied(_), .. }), node, began_at, .. } => {
-                Some((*node, *began_at, data.of))
-            }
+            Reign {
+                by: Begin::Takeover(data @ Cut { extent: Extent::Copied(_), .. }),
+                node,
+                began_at,
+                ..
+            } => Some((*node, *began_at, data.of)),
             _ => None,
         };
         let mut takeovers = chain.iter().filter_map(brought);
         let (node, at, of) = takeovers.find(|(_, _, of)| !self.replication.are_kin(*of, place.reign))?;
         let whose = self.replication.reign(of).node;
-        Some(format!("{node} took over at {at} with what it had copied from {whose}, and nothing of the shard's"))
+        Some(format!(
+            "{node} took over at {at} with what it had copied from {whose}, and nothing of the shard's"
+        ))
     }
 
     /// What is to be said of a write that stands where nobody went on from.

@@ -157,7 +157,8 @@ impl<'e> Cell<'e> {
 
     /// Whether the cell was used in reigns that this one did not grow out of, and never in one that it did.
     fn is_foreign(&self, reign: ReignId) -> bool {
-        !self.tracks.is_empty() && !self.tracks.keys().any(|other| self.reigns.replication.are_kin(reign, *other))
+        !self.tracks.is_empty()
+            && !self.tracks.keys().any(|other| self.reigns.replication.are_kin(reign, *other))
     }
 
     fn note(&mut self, reign: ReignId, asks: &[&Ask], within: Within) {

@@ -135,7 +135,7 @@ impl Renumbering {
         for delay in &mut plan.network.delays {
             (delay.from, delay.to) = (self.host(delay.from), self.host(delay.to));
         }
-        plan.foreseen()
+        plan
     }
 
     fn host(&self, host: Host) -> Host {

@@ -47,7 +47,6 @@ impl Plan {
             .unzip();
         let mut plan = Plan { operations, faults, ..self.clone() };
         name_anew(&mut plan, &names);
-        let plan = plan.foreseen();
         Kept { plan, operations: numbers.into_iter().map(|(old, new)| (new, old)).collect(), faults: names }
     }
 }

@@ -43,7 +43,7 @@ impl Plan {
     /// The plan with another latency of every link; what clients wait for follows from it.
     pub fn with_latency(&self, latency: LatencyRange) -> Plan {
         let network = NetworkPlan { latency, ..self.network.clone() };
-        Plan { network, ..self.clone() }.foreseen()
+        Plan { network, ..self.clone() }
     }
 
     /// The plan with just these delays of single chunks.

@@ -182,16 +182,6 @@ fn an_operation_still_waits_for_the_faults_before_it_that_went() {
 }
 
 #[test]
-fn failures_are_foreseen_anew() {
-    let hopeless = plan(
-        "operations: [{type: failover, shard: 1, delay: 5}]\nchaos: [{type: process_kill, node: 2, at: 1}]",
-    );
-    assert!(hopeless.operations[0].expected_to_fail.is_some());
-    let kept = hopeless.keeping(&Timeline::default(), &ops(&[1]), &faults(&[]));
-    assert_eq!(kept.plan.operations[0].expected_to_fail, None);
-}
-
-#[test]
 fn a_script_takes_the_place_of_what_is_drawn() {
     let drawn = plan("workload: {clients: 5, duration: 9}");
     let command = |at_ms, key: &str| ClientCommand {

@@ -40,21 +40,6 @@ fn an_operation_by_the_clock_waits_for_nothing_else() {
     }
 }
 
-#[test]
-fn only_what_surely_comes_before_an_operation_makes_it_impossible() {
-    let kill = "chaos: [{type: process_kill, node: 2, coordination: before_operation, operation: 1}]";
-    let foreseen = |second: &str| {
-        let text = format!(
-            "scenario: {{name: t, seed: 1}}\noperations: [{{type: bgsave, node: 1, delay: 5}}, {second}]\n{kill}"
-        );
-        let scenario = scenario::parse_str("t", &text).expect("it can be read");
-        resolve(&scenario, None).expect("it can be run").operations[1].expected_to_fail.is_some()
-    };
-    assert!(foreseen("{type: bgsave, node: 2}"));
-    assert!(!foreseen("{type: bgsave, node: 2, at: 1}"), "it may be over before");
-    assert!(!foreseen("{type: bgsave, node: 2, timing: parallel}"), "both are due at once");
-}
-
 /// The nodes of a change in a cluster of three shards of two.
 fn nodes_of(keys: &str) -> Result<Vec<u16>, String> {
     let operations = read(&format!("{{type: configuration_change, {keys}, set: {{hz: 100}}}}"))?;

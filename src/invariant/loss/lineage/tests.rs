@@ -72,7 +72,8 @@ fn whoever_brings_the_data_of_another_shard_excuses_nothing() {
     let replication = &mut evidence.chronicle.replication;
     replication.begin_for_test(Reign::new(NodeId(3), at(0), start(None)));
     replication.begin_for_test(Reign::new(NodeId(4), at(30), Begin::Takeover(copied(2, 0, 50))));
-    let why = "node-4 took over at 30.000000s with what it had copied from node-3, and nothing of the shard's";
+    let why =
+        "node-4 took over at 30.000000s with what it had copied from node-3, and nothing of the shard's";
     assert_eq!(ruled(&evidence, 4, (1, 15, 16)), Ruling::Owed(why.to_owned()));
     // What it writes itself from then on is its own.
     let own = "node-4 executed it and kept its data since";
