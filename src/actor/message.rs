@@ -164,6 +164,17 @@ pub struct Rule {
     pub links: Links,
 }
 
+/// What a server that the operator starts finds in its data directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finds {
+    /// What the one before it left there.
+    All,
+    /// Nothing.
+    Nothing,
+    /// What was kept for that operation.
+    Copy(OpId),
+}
+
 /// A message to a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NodeMessage {
@@ -171,6 +182,10 @@ pub enum NodeMessage {
     Start { incarnation: u32 },
     /// Everything in the data directory of a node that is down is gone.
     Wipe,
+    /// A copy of the data directory is kept for that operation.
+    KeepCopy { op: OpId },
+    /// The data directory of a node that is down is what was kept for that operation.
+    PutBack { op: OpId },
     /// A node that is down is started with that server from now on.
     Install { server: String },
     /// The process's own deadline is due.
@@ -262,9 +277,8 @@ pub enum ChaosMessage {
     LastCall,
     /// A node's process ended, by what it was told to or not.
     NodeExited { node: NodeId, expected: bool },
-    /// The operator starts a node that is down, with an empty data directory or with what it left there, and with another
-    /// server if one is named.
-    StartNode { node: NodeId, empty: bool, server: Option<String> },
+    /// The operator starts a node that is down, and with another server if one is named.
+    StartNode { node: NodeId, finds: Finds, server: Option<String> },
     /// The settings that a fault changed are what they were.
     Restored { fault: FaultId },
     /// A timer of chaos's own.

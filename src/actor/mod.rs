@@ -19,6 +19,7 @@ use crate::event::Body;
 use crate::fault::{Affliction, FaultId, Remains};
 use crate::id::{ActorId, GuestId, NodeId};
 use crate::invariant::evidence::Findings;
+use crate::op::OpId;
 use crate::time::{SimDuration, SimTime};
 use message::{Arrival, Message};
 use node::Order;
@@ -41,6 +42,10 @@ pub enum Act {
     Start { node: NodeId, incarnation: u32 },
     /// Empty the data directory of a node that is down.
     Wipe { node: NodeId },
+    /// Keep a copy of the node's data directory for that operation.
+    KeepCopy { node: NodeId, op: OpId },
+    /// Put what was kept for that operation in the place of the data directory of a node that is down.
+    PutBack { node: NodeId, op: OpId },
     /// Start the node with that server from now on, one that the plan names.
     Install { node: NodeId, server: String },
     /// From now on the node's machine works so many times slower than the plan says.

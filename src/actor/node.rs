@@ -121,10 +121,14 @@ impl Actor for Node {
             Message::Node(NodeMessage::Wipe) if self.state == State::Down => {
                 out.act(Act::Wipe { node: self.id })
             }
+            Message::Node(NodeMessage::KeepCopy { op }) => out.act(Act::KeepCopy { node: self.id, op }),
+            Message::Node(NodeMessage::PutBack { op }) if self.state == State::Down => {
+                out.act(Act::PutBack { node: self.id, op })
+            }
             Message::Node(NodeMessage::Install { server }) if self.state == State::Down => {
                 out.act(Act::Install { node: self.id, server })
             }
-            Message::Node(NodeMessage::Wipe | NodeMessage::Install { .. }) => {}
+            Message::Node(NodeMessage::Wipe | NodeMessage::PutBack { .. } | NodeMessage::Install { .. }) => {}
             Message::Node(NodeMessage::Wake) => self.resume(out),
             Message::Node(NodeMessage::Signal { signal }) => self.signal(signal, out),
             Message::Node(NodeMessage::Pause) => self.pause(true, out),

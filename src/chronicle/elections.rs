@@ -14,9 +14,9 @@ use super::operator::Asks;
 use super::state::WRITABLE_DELAY;
 use super::suspicion::Suspicions;
 use super::views::{READ_WITHIN, Views};
-use crate::event::{Claim, MessageType};
+use crate::event::{Body, Claim, Event, MessageType, Told};
 use crate::id::NodeId;
-use crate::op::FailoverMode;
+use crate::op::{FailoverMode, OpId};
 use crate::time::{SimDuration, SimTime};
 
 /// A replica asked for votes.
@@ -112,6 +112,8 @@ pub struct Elections {
     read: BTreeMap<(NodeId, NodeId, u64), Read>,
     /// Whom a cluster id voted for, by epoch.
     voted: BTreeMap<(String, u64), NodeId>,
+    /// What copies of data directories have of that.
+    copied: BTreeMap<OpId, Vec<(String, u64)>>,
     /// Whose votes reached a candidate, by epoch.
     counted: BTreeMap<(NodeId, u64), BTreeSet<NodeId>>,
     /// The last word of each node on its role, and whom it followed: `None` for a primary with slots.
@@ -146,6 +148,24 @@ pub(super) struct Known<'c> {
 }
 
 impl Elections {
+    /// A copy that is put back has the votes of when it was made.
+    pub(super) fn see(&mut self, event: &Event, members: &Members) {
+        let Body::Tell { message } = &event.body else { return };
+        let id = event.actor.node().and_then(|node| Some(&members.get(node)?.header()?.claim.id));
+        match (message, id) {
+            (Told::KeepCopy { op }, Some(id)) => {
+                let votes = self.voted.keys().filter(|(of, _)| of == id).cloned().collect();
+                self.copied.insert(*op, votes);
+            }
+            (Told::PutBack { op }, Some(id)) => {
+                let kept = self.copied.get(op);
+                let has = |vote: &(String, u64)| kept.is_some_and(|votes| votes.contains(vote));
+                self.voted.retain(|vote, _| vote.0 != *id || has(vote));
+            }
+            _ => {}
+        }
+    }
+
     pub(super) fn said(&mut self, message: &Arc<Message>, known: &Known) {
         let Some(header) = &message.header else {
             return;

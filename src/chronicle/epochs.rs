@@ -8,8 +8,9 @@
 use std::collections::BTreeMap;
 
 use super::bus::{Header, Message};
-use crate::event::{Body, Event, MessageType};
+use crate::event::{Body, Event, MessageType, Told};
 use crate::id::{ActorId, BUS_PORT, NodeId};
+use crate::op::OpId;
 use crate::time::SimTime;
 
 /// Something that an epoch must not do.
@@ -44,6 +45,8 @@ const KEPT: usize = 64;
 pub struct Epochs {
     setbacks: Vec<Setback>,
     said: BTreeMap<NodeId, Said>,
+    /// What copies of data directories have of that.
+    copied: BTreeMap<OpId, Option<Said>>,
     /// What a sender had said at least when a header on this connection was made.
     floors: BTreeMap<(u64, NodeId), Known>,
 }
@@ -81,6 +84,11 @@ impl Epochs {
                     said.known = said.saved;
                 }
             }
+            Body::Tell { message: Told::KeepCopy { op } } => {
+                let said = event.actor.node().and_then(|node| self.said.get(&node).cloned());
+                self.copied.insert(*op, said);
+            }
+            Body::Tell { message: Told::PutBack { op } } => self.put_back(event.actor.node(), *op),
             Body::Dial { from, conn, to, port: BUS_PORT } => {
                 let ends = [from.node(), to.node()].into_iter().flatten();
                 let known = ends.filter_map(|node| Some(((*conn, node), self.said.get(&node)?.known)));
@@ -91,6 +99,15 @@ impl Epochs {
                 self.floors.remove(&(*conn, *node));
             }
             _ => {}
+        }
+    }
+
+    /// A node's disk has what it had when a copy was made.
+    fn put_back(&mut self, node: Option<NodeId>, op: OpId) {
+        let Some(node) = node else { return };
+        match self.copied.get(&op).cloned().flatten() {
+            Some(said) => drop(self.said.insert(node, said)),
+            None => drop(self.said.remove(&node)),
         }
     }
 

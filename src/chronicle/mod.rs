@@ -11,6 +11,7 @@ mod answers;
 mod bus;
 mod candidates;
 mod channels;
+mod copies;
 pub mod cues;
 mod durable;
 mod duties;
@@ -38,6 +39,7 @@ pub use answers::{Answers, OutOfStep, Redirection};
 pub use bus::{Header, Heard, Message};
 pub use candidates::{Candidacy, Candidates};
 pub use channels::{Carried, Channels, Ended, Push};
+pub use copies::{Copies, PutBack};
 pub use durable::{Durable, Pledge, Unsaved};
 pub use duties::{Duties, Duty, Neglect};
 pub use elections::{Elections, Request, Takeover, Vote};
@@ -75,6 +77,8 @@ pub struct Chronicle {
     pub cues: Cues,
     /// Whether bus messages tell what their senders claim; a log of an older program says nothing of it.
     tells_claims: bool,
+    /// Nodes that were set back to what they were.
+    pub copies: Copies,
     /// Every node, as it lived and as it spoke of itself last.
     pub members: Members,
     /// What the operator asked of whom.
@@ -127,6 +131,7 @@ impl Chronicle {
             bus: Bus::default(),
             cues: Cues::new(plan),
             tells_claims: false,
+            copies: Copies::default(),
             members: Members::new(plan),
             asks,
             views: Views::default(),
@@ -156,6 +161,7 @@ impl Chronicle {
         self.resumed(event);
         self.members.see(event);
         self.asked(event);
+        self.copied(event);
         self.epochs.see(event);
         self.raises.see(event);
         self.durable.see(event);
@@ -218,6 +224,16 @@ impl Chronicle {
         }
     }
 
+    /// A node that is set back knows no more than it did.
+    fn copied(&mut self, event: &Event) {
+        let before = self.copies.put_back().len();
+        self.copies.see(event, &self.asks);
+        if let Some(back) = self.copies.put_back().get(before).filter(|back| back.of_another_cluster) {
+            self.views.forget(back.node);
+        }
+        self.elections.see(event, &self.members);
+    }
+
     fn resumed(&mut self, event: &Event) {
         let node = event.actor.node().filter(|_| matches!(event.body, Body::Pause { paused: false }));
         let paused_at = node.and_then(|node| self.members.get(node)?.paused_at);
@@ -237,6 +253,7 @@ impl Chronicle {
             candidates: &self.candidates,
         };
         self.elections.said(message, &known);
+        self.copies.said(message);
         self.epochs.said(message);
         self.raises.said(message, &self.asks);
         self.durable.said(message);

@@ -181,6 +181,11 @@ impl Asks {
         self.changed(by, |what| *what == Touched::Anything) || self.hands.iter().any(is_it)
     }
 
+    /// Whether a command between two instants may have changed anything of who belongs where.
+    pub(super) fn touched_between(&self, from: SimTime, by: SimTime) -> bool {
+        self.hands.iter().any(|hand| hand.at >= from && hand.at <= by)
+    }
+
     /// Whether a command may have changed by an instant what a node believes of who owns what.
     pub fn changed_table(&self, node: NodeId, by: SimTime) -> bool {
         self.changed(by, |what| matches!(what, Touched::Table(of) if *of == node))

@@ -46,6 +46,12 @@ impl Views {
         }
     }
 
+    /// A node has forgotten whom it heard.
+    pub(super) fn forget(&mut self, viewer: NodeId) {
+        self.headers.retain(|(by, _), _| *by != viewer);
+        self.heard_at.retain(|(by, _), _| *by != viewer);
+    }
+
     /// When a node heard anything of another one last.
     pub fn heard_at(&self, viewer: NodeId, speaker: NodeId) -> Option<SimTime> {
         self.heard_at.get(&(viewer, speaker)).copied()

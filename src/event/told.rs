@@ -84,6 +84,8 @@ pub enum Told {
         node: NodeId,
         empty: bool,
         #[serde(skip_serializing_if = "Option::is_none", default)]
+        copy: Option<OpId>,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
         server: Option<String>,
     },
 
@@ -91,6 +93,10 @@ pub enum Told {
     Slow { times_slower: u64 },
     /// To a node that is down: everything in its data directory is gone.
     Wipe,
+    /// To a node: a copy of its data directory is kept for that operation.
+    KeepCopy { op: OpId },
+    /// To a node that is down: its data directory is what was kept for that operation.
+    PutBack { op: OpId },
     /// To a node that is down: it is started with that server from now on, named as in the plan.
     Install { server: String },
     /// To a node: it is to lie from now on, about another one if there is one; for proving the judge.

@@ -54,7 +54,11 @@ fn words(setback: &Setback) -> String {
 mod tests {
     use super::super::sample::healthy;
     use super::*;
-    use crate::chronicle::sample::{Says, at, message};
+    use crate::chronicle::Message;
+    use crate::chronicle::sample::{Says, at, event, message};
+    use crate::event::{Body, Told};
+    use crate::id::{ActorId, NodeId};
+    use crate::op::OpId;
 
     #[test]
     fn an_epoch_that_goes_back_is_a_violation() {
@@ -65,5 +69,23 @@ mod tests {
         evidence.chronicle.take(message(says(6), 2, 4));
         let broken = Verdict::broken_by((at(4), 4), "node-1 went back from current epoch 7 to 6");
         assert_eq!(check(&Case::of(&evidence)), broken);
+    }
+
+    #[test]
+    fn a_node_that_was_set_back_has_the_epochs_of_its_copy_and_no_older_ones() {
+        let says = |epoch| Says::primary(1, epoch, (0, 9));
+        let judged = |epoch_then| {
+            let mut evidence = healthy();
+            let chronicle = &mut evidence.chronicle;
+            let told = |s, message| event(s, ActorId::Node(NodeId(1)), Body::Tell { message });
+            chronicle.take(message(says(7), 2, 1));
+            chronicle.see(&told(2, Told::KeepCopy { op: OpId(1) }));
+            chronicle.take(message(says(9), 2, 3));
+            chronicle.see(&told(4, Told::PutBack { op: OpId(1) }));
+            chronicle.see(&event(5, ActorId::Node(NodeId(1)), Body::Start { incarnation: 2 }));
+            chronicle.take(Message { conn: 70, ..message(says(epoch_then), 2, 6) });
+            check(&Case::of(&evidence)).name()
+        };
+        assert_eq!([7, 6].map(judged), ["holds", "violated"]);
     }
 }

@@ -69,6 +69,7 @@ pub use verdict::Verdict;
 
 use self::verdict::Findings;
 use crate::fault::{Effect, Fault, FaultId};
+use crate::id::NodeId;
 use crate::plan::Limits;
 
 /// When an invariant must hold, and so when nobody can know whether it does.
@@ -166,6 +167,10 @@ pub static CATALOGUE: &[Invariant] = &[
     security::INVARIANT,
 ];
 
+/// What is asked even of a node that was set back to what it was in another cluster: it forgets so much and no more.
+const HELD_AGAINST_THE_PAST: [&str; 6] =
+    ["no_crash", "no_livelock", "no_deadlock", "votes", "epochs", "persisted_epochs"];
+
 /// What a server owes whatever comes in: it neither ends nor stands still over bytes.
 const HELD_AGAINST_ALL: [&str; 3] = ["no_crash", "no_livelock", "no_deadlock"];
 
@@ -211,6 +216,13 @@ impl<'a> Case<'a> {
         self.evidence.plan.faults.iter().filter(tampers).map(|fault| fault.id).find(|id| fired(*id))
     }
 
+    /// The first node that was set back to what it was while the cluster was another one: who it was then and who the others are
+    /// now need not fit together, and what comes of that is the operator's doing.
+    fn set_back(&self) -> Option<NodeId> {
+        let copies = self.evidence.chronicle.copies.put_back();
+        copies.iter().find(|back| back.of_another_cluster).map(|back| back.node)
+    }
+
     /// Notes the live nodes whose view was not read, if there are any.
     fn note_unseen(&self, findings: &mut Findings) {
         let unseen = self.evidence.unseen();
@@ -237,10 +249,22 @@ impl Invariant {
             Applies::OnceHealed => case.not_healed(),
         };
         let verdict = unknown.map_or_else(|| (self.check)(case), Verdict::unknown);
+        let verdict = self.after_the_past(case, verdict);
         match case.tampered() {
             Some(fault) if verdict.is_violated() && !HELD_AGAINST_ALL.contains(&self.name) => {
                 let FaultId(id) = fault;
                 Verdict::unknown(format!("fault {id} tampered with the bus: {}", verdict.detail()))
+            }
+            _ => verdict,
+        }
+    }
+
+    /// What is left of a violation in a cluster where the past came back.
+    fn after_the_past(&self, case: &Case, verdict: Verdict) -> Verdict {
+        match case.set_back() {
+            Some(node) if verdict.is_violated() && !HELD_AGAINST_THE_PAST.contains(&self.name) => {
+                let why = format!("{node} came back as it was in another cluster: {}", verdict.detail());
+                Verdict::unknown(why)
             }
             _ => verdict,
         }
@@ -254,8 +278,9 @@ fn always_asked(_: &Limits) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::sample::{at, disturb, healthy, lag};
+    use super::sample::{at, disturb, healthy, lag, tell};
     use super::*;
+    use crate::chronicle::PutBack;
 
     #[test]
     fn a_healthy_cluster_holds_everything_it_was_asked_for() {
@@ -280,6 +305,24 @@ mod tests {
         evidence.settle_began_at = None;
         assert!(slot_coverage::INVARIANT.judge(&Case::of(&evidence)).is_unknown());
         assert_eq!(no_crash::INVARIANT.judge(&Case::of(&evidence)).name(), "holds");
+    }
+
+    #[test]
+    fn what_a_node_from_another_cluster_breaks_nobody_can_judge() {
+        let judged = |of_another_cluster| {
+            let mut evidence = healthy();
+            let (node, [as_of, at]) = (NodeId(2), [at(5), at(9)]);
+            evidence.chronicle.copies.suppose(PutBack { node, at, as_of, of_another_cluster });
+            evidence.nodes[0].view.retain(|row| row.node != Some(NodeId(6)));
+            tell(&mut evidence);
+            ["membership", "no_crash"].map(|name| {
+                let judged = judge(&evidence);
+                let one = judged.iter().find(|j| j.invariant.name == name).expect("it is asked");
+                one.verdict.name()
+            })
+        };
+        assert_eq!(judged(false), ["violated", "holds"]);
+        assert_eq!(judged(true), ["unknown", "holds"]);
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! Who gives its word has it on its disk: a vote that a loss of power can undo is given twice.
 //!
 //! Source: `clusterBeforeSleep` (`CLUSTER_TODO_SAVE_CONFIG`, `CLUSTER_TODO_FSYNC_CONFIG`), `clusterSaveConfig`. A disk that a
-//! fault makes refuse or lie is excused until the file is synchronised again, and so is what was set by hand.
+//! fault makes refuse or lie is excused until the file is synchronised again, and so is what was set by hand. A node that was set
+//! back to another cluster hears its own later epochs from the others, and has nothing to promise.
 
 use super::verdict::Findings;
 use super::{Applies, Case, Invariant, Verdict, always_asked};
-use crate::chronicle::{Pledge, Unsaved};
+use crate::chronicle::{Pledge, PutBack, Unsaved};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "persisted_epochs",
@@ -24,7 +25,14 @@ fn check(case: &Case) -> Verdict {
         matches!(unsaved.what, Pledge::ConfigEpoch | Pledge::File)
             && chronicle.asks.changed_node(unsaved.node, unsaved.at)
     };
-    for unsaved in chronicle.durable.unsaved().iter().filter(|unsaved| !by_hand(unsaved)) {
+    let copies = chronicle.copies.put_back();
+    let has_forgotten = |unsaved: &&Unsaved| {
+        let is_its =
+            |back: &PutBack| back.node == unsaved.node && back.at <= unsaved.at && back.of_another_cluster;
+        unsaved.what == Pledge::ConfigEpoch && copies.iter().any(is_its)
+    };
+    let unsaved = chronicle.durable.unsaved().iter().filter(|unsaved| !by_hand(unsaved));
+    for unsaved in unsaved.filter(|unsaved| !has_forgotten(unsaved)) {
         findings.broken_by((unsaved.at, unsaved.event), words(unsaved));
     }
     findings.verdict(|| "Every word was on disk before it was given".to_owned())

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::account::{Heard, heard, name_of, note_unheard};
-use super::evidence::FileReport;
+use super::evidence::{FileReport, Vote};
 use super::settings::typed;
 use super::verdict::Findings;
 use super::{Applies, Case, Evidence, Invariant, Verdict};
@@ -120,7 +120,9 @@ fn of_itself(conf: &NodesConf) -> Vec<String> {
 
 /// A vote that was sent and is not in the file.
 fn forgotten_vote(evidence: &Evidence, node: NodeId, until: SimTime, conf: &NodesConf) -> Option<String> {
-    let votes = evidence.votes.iter().filter(|vote| vote.node == node && vote.at <= until);
+    let copies = &evidence.chronicle.copies;
+    let knows = |vote: &&Vote| !copies.has_forgotten(node, vote.at, until);
+    let votes = evidence.votes.iter().filter(|vote| vote.node == node && vote.at <= until).filter(knows);
     let last = votes.map(|vote| vote.epoch).max().filter(|last| *last > conf.last_vote_epoch)?;
     let is_reset = typed(evidence).any(|typed| typed.node == node && typed.is(&["cluster", "reset"]));
     (!is_reset).then(|| {
@@ -165,7 +167,6 @@ fn may_be_another(evidence: &Evidence, node: NodeId) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::evidence::Vote;
     use super::super::sample::{at, healthy};
     use super::*;
 

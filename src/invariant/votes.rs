@@ -66,9 +66,11 @@ fn wrong_candidate(vote: &Vote, request: &Request, chronicle: &Chronicle) -> Opt
 mod tests {
     use super::super::sample::healthy;
     use super::*;
-    use crate::chronicle::sample::{Says, at, id, message, of_type};
+    use crate::chronicle::sample::{Says, at, event, id, message, of_type};
     use crate::chronicle::{Message, sample};
-    use crate::event::MessageType;
+    use crate::event::{Body, MessageType, Told as OnTheLine};
+    use crate::id::{ActorId, NodeId};
+    use crate::op::OpId;
 
     /// Three primaries that know each other, and node 4, which follows the first.
     struct Told(Chronicle);
@@ -164,5 +166,31 @@ mod tests {
             "node-2 voted for node-4 in epoch 4 though node-3 owns some of its slots in epoch 3, and it knows them \
              in epoch 1",
         );
+    }
+
+    #[test]
+    fn a_voter_that_was_set_back_forgets_the_votes_since_its_copy_and_no_others() {
+        let judged = |copied_at, put_back_at| {
+            let mut told = Told::new().failed().asked(candidate());
+            let tell = |mut told: Told, message| {
+                told.0.see(&event(5, ActorId::Node(NodeId(2)), Body::Tell { message }));
+                told
+            };
+            for s in 7..=10 {
+                if s == copied_at {
+                    told = tell(told, OnTheLine::KeepCopy { op: OpId(1) });
+                }
+                if s == put_back_at {
+                    told = tell(told, OnTheLine::PutBack { op: OpId(1) });
+                }
+                if s == 8 || s == 10 {
+                    told = told.voted(owner(2), s);
+                }
+            }
+            told.wrong().is_some()
+        };
+        assert!(!judged(7, 9), "the copy was made before the first vote");
+        assert!(judged(9, 10), "the copy has the first vote");
+        assert!(judged(7, 7), "nothing was put back since");
     }
 }

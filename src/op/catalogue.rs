@@ -6,9 +6,9 @@ use super::confusion::Drawn;
 use super::{
     AddReplica, Addslots, Bgrewriteaof, Bgsave, Bumpepoch, ClientKill, ClientPause, Command,
     ConfigurationChange, Delslots, Expect, Failover, Flushslots, Forget, FullResync, Meet, MoveReplica, Op,
-    OpId, OpKind, Rebalance, RemoveReplica, Replicate, Reset, Reshard, Restart, RestartEmpty, RollingRestart,
-    RollingUpgrade, Save, ScaleIn, ScaleOut, SetConfigEpoch, Setslot, Shutdown, Steps, Typed, confusion,
-    is_shutdown, timing,
+    OpId, OpKind, Rebalance, RemoveReplica, Replicate, Reset, Reshard, Restart, RestartEmpty, RestartOldCopy,
+    RollingRestart, RollingUpgrade, Save, ScaleIn, ScaleOut, SetConfigEpoch, Setslot, Shutdown, Steps, Typed,
+    confusion, is_shutdown, timing,
 };
 use crate::id::{NodeId, ShardId};
 use crate::language::target::Target;
@@ -236,6 +236,7 @@ catalogue! {
     Shutdown,
     Restart,
     RestartEmpty,
+    RestartOldCopy,
     RollingRestart,
     Reshard,
     Rebalance,

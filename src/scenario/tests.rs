@@ -66,7 +66,7 @@ fn unknown_keys_are_named_with_the_nearest_one() {
         "operations:\n  - type: failver\n    shard: 1\n",
         expect![[r#"
             x.yaml:3:11: operations[0].type: the value `failver` is not known here
-              did you mean `failover`? here can stand: failover, command, addslots, bgrewriteaof, bgsave, bumpepoch, client_kill, client_pause, configuration_change, delslots, flushslots, forget, meet, replicate, reset, save, set_config_epoch, setslot, shutdown, restart, restart_empty, rolling_restart, reshard, rebalance, full_resyn…"#]],
+              did you mean `failover`? here can stand: failover, command, addslots, bgrewriteaof, bgsave, bumpepoch, client_kill, client_pause, configuration_change, delslots, flushslots, forget, meet, replicate, reset, save, set_config_epoch, setslot, shutdown, restart, restart_empty, restart_old_copy, rolling_restart, reshard, reb…"#]],
     );
     check(
         "validation:\n  - slot_coverage: true\n  - max_convergence: 3\n",

@@ -279,6 +279,8 @@ impl<W: World> Scheduler<W> {
         match act {
             Act::Start { node, incarnation } => self.world.start(node, incarnation, now)?,
             Act::Wipe { node } => self.world.wipe(node)?,
+            Act::KeepCopy { node, op } => self.world.keep_copy(node, op)?,
+            Act::PutBack { node, op } => self.world.put_back(node, op)?,
             Act::Install { node, server } => self.world.install(node, &server)?,
             Act::Slow { node, times_slower } => self.world.slow(node, times_slower),
             Act::Resume { node, order } => {

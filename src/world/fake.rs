@@ -10,6 +10,7 @@ use super::{Next, ProgramFile, Seen, Turn, World, WorldError};
 use crate::actor::message::{Arrival, Chunk};
 use crate::fault::{Affliction, FaultId, Lie, POWER_LOST, Remains, Signal};
 use crate::id::{GuestId, Host, NodeId};
+use crate::op::OpId;
 use crate::time::{SimDuration, SimTime};
 
 /// What a node does next.
@@ -144,6 +145,14 @@ impl World for Fake {
     }
 
     fn wipe(&mut self, _node: NodeId) -> Result<(), WorldError> {
+        Ok(())
+    }
+
+    fn keep_copy(&mut self, _node: NodeId, _op: OpId) -> Result<(), WorldError> {
+        Ok(())
+    }
+
+    fn put_back(&mut self, _node: NodeId, _op: OpId) -> Result<(), WorldError> {
         Ok(())
     }
 

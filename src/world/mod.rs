@@ -14,6 +14,7 @@ use crate::actor::message::{
 use crate::event::{ChildState, OutputStream, SavedEpochs};
 use crate::fault::{Affliction, FaultId, FileCall, FileClass, Lie, Remains, Signal};
 use crate::id::{ActorId, GuestId, Host, NodeId};
+use crate::op::OpId;
 use crate::time::SimTime;
 
 /// Something a node was seen to do.
@@ -206,6 +207,12 @@ pub trait World {
 
     /// Empties the data directory of a node that has no process.
     fn wipe(&mut self, node: NodeId) -> Result<(), WorldError>;
+
+    /// Keeps a copy of a node's data directory for an operation, whether it has a process or not.
+    fn keep_copy(&mut self, node: NodeId, op: OpId) -> Result<(), WorldError>;
+
+    /// Puts such a copy in the place of the data directory of a node that has no process.
+    fn put_back(&mut self, node: NodeId, op: OpId) -> Result<(), WorldError>;
 
     /// From now on a node is started with the server that the plan names so.
     fn install(&mut self, node: NodeId, server: &str) -> Result<(), WorldError>;

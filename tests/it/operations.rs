@@ -107,6 +107,28 @@ fn restarted_nodes_serve_again_and_an_empty_one_is_a_new_one() {
 }
 
 #[test]
+fn a_node_comes_back_with_the_data_of_its_old_copy_and_nothing_is_held_against_it() {
+    let plan = plan(include_str!("scenarios/old-copy.yaml"));
+    for server in all_servers() {
+        let ran = run(&plan, &server);
+        let served = ["node-5 serves with its old copy after", "node-2 serves with its old copy after"];
+        assert_ended(&ran, &served);
+        let kept = ran.validation("data_consistency").verdict.detail().to_owned();
+        assert!(kept.contains("node-5 was restarted") && kept.contains("with an old copy"), "{kept}");
+    }
+}
+
+#[test]
+fn a_node_whose_copy_is_older_than_a_failover_comes_back_to_a_cluster_that_nobody_can_judge() {
+    let plan = plan(include_str!("scenarios/older-than-a-failover.yaml"));
+    for server in all_servers() {
+        let ran = run(&plan, &server);
+        let version = &ran.report.meters.server_version;
+        assert!(!matches!(ran.report.status, Status::Failed), "{version}: {:?}", ran.report.validations);
+    }
+}
+
+#[test]
 fn slots_move_under_load_by_every_method_and_no_key_is_lost() {
     let plan = plan(include_str!("scenarios/reshard.yaml"));
     for server in all_servers() {

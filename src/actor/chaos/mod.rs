@@ -19,7 +19,7 @@ use self::fleet::Fleet;
 use self::strike::Hit;
 use self::unseen::Unseen;
 use super::message::{
-    ChaosMessage, DirectorMessage, Message, NodeMessage, OperatorMessage, ValidatorMessage,
+    ChaosMessage, DirectorMessage, Finds, Message, NodeMessage, OperatorMessage, ValidatorMessage,
 };
 use super::{Actor, Out};
 use crate::event::Body;
@@ -107,7 +107,7 @@ impl Chaos {
             ChaosMessage::OperationSeen { op } => self.unseen.came(op, out),
             ChaosMessage::Restored { fault } => self.undo(fault, |hit| matches!(hit, Hit::Adjusted(_)), out),
             ChaosMessage::LastCall => self.last_call = true,
-            ChaosMessage::StartNode { node, empty, server } => self.start_node(node, (empty, server), out),
+            ChaosMessage::StartNode { node, finds, server } => self.start_node(node, (finds, server), out),
             ChaosMessage::Tick { token } => self.ticked(token, out),
             ChaosMessage::Cease => self.cease(out),
         }
@@ -196,12 +196,17 @@ impl Chaos {
     }
 
     /// Starts a node for the operator: whoever starts it, its incarnations are counted here.
-    fn start_node(&mut self, node: NodeId, (empty, server): (bool, Option<String>), out: &mut Out) {
+    fn start_node(&mut self, node: NodeId, (finds, server): (Finds, Option<String>), out: &mut Out) {
         if self.fleet.is_alive(node) {
             return;
         }
-        if empty {
-            out.send(ActorId::Node(node), Message::Node(NodeMessage::Wipe));
+        let disk = match finds {
+            Finds::All => None,
+            Finds::Nothing => Some(NodeMessage::Wipe),
+            Finds::Copy(op) => Some(NodeMessage::PutBack { op }),
+        };
+        if let Some(message) = disk {
+            out.send(ActorId::Node(node), Message::Node(message));
         }
         if let Some(server) = server {
             out.send(ActorId::Node(node), Message::Node(NodeMessage::Install { server }));

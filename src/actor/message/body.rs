@@ -2,8 +2,8 @@
 //! happens to be written in the code.
 
 use super::{
-    Arrival, Arrived, ChaosMessage, ClientMessage, DirectorMessage, GuestMessage, Message, NetworkMessage,
-    NodeMessage, OperatorMessage, ValidatorMessage,
+    Arrival, Arrived, ChaosMessage, ClientMessage, DirectorMessage, Finds, GuestMessage, Message,
+    NetworkMessage, NodeMessage, OperatorMessage, ValidatorMessage,
 };
 use crate::event::{Body, LinkState, Told};
 use crate::fault::POWER_LOST;
@@ -31,6 +31,8 @@ impl NodeMessage {
         match self {
             NodeMessage::Start { incarnation } => Body::Start { incarnation: *incarnation },
             NodeMessage::Wipe => Body::Tell { message: Told::Wipe },
+            NodeMessage::KeepCopy { op } => Body::Tell { message: Told::KeepCopy { op: *op } },
+            NodeMessage::PutBack { op } => Body::Tell { message: Told::PutBack { op: *op } },
             NodeMessage::Install { server } => {
                 Body::Tell { message: Told::Install { server: server.clone() } }
             }
@@ -137,8 +139,13 @@ impl ChaosMessage {
             ChaosMessage::NodeExited { node, .. } => {
                 Told::NodeExited { node: *node, status: None, expected: None }
             }
-            ChaosMessage::StartNode { node, empty, server } => {
-                Told::StartNode { node: *node, empty: *empty, server: server.clone() }
+            ChaosMessage::StartNode { node, finds, server } => {
+                let copy = match finds {
+                    Finds::Copy(op) => Some(*op),
+                    Finds::All | Finds::Nothing => None,
+                };
+                let empty = *finds == Finds::Nothing;
+                Told::StartNode { node: *node, empty, copy, server: server.clone() }
             }
             ChaosMessage::Tick { token } => Told::Tick { token: *token },
             ChaosMessage::Cease => Told::Cease,

@@ -12,6 +12,7 @@ pub(super) fn begin(op: &Op, desk: &mut Desk) -> (Box<dyn Job>, Progress) {
         OpAction::Reshard(kind) => kind.start(op, desk),
         OpAction::Restart(kind) => kind.start(op, desk),
         OpAction::RestartEmpty(kind) => kind.start(op, desk),
+        OpAction::RestartOldCopy(kind) => kind.start(op, desk),
         OpAction::AddReplica(kind) => deferred::start(kind, op, begin, desk),
         OpAction::MoveReplica(kind) => deferred::start(kind, op, begin, desk),
         OpAction::RemoveReplica(kind) => deferred::start(kind, op, begin, desk),

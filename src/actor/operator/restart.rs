@@ -1,14 +1,15 @@
-//! A node's process is ended and started again, with its data directory or without; it is done once the node serves.
+//! A node's process is ended and started again, with its data directory, without, or with an old copy of it; it is done once
+//! the node serves.
 
 use super::job::{Doing, Job};
 use super::progress::Progress;
 use super::{Desk, reply};
-use crate::actor::message::{ChaosMessage, Message, NodeMessage};
+use crate::actor::message::{ChaosMessage, Finds, Message, NodeMessage};
 use crate::actor::session::Answer;
 use crate::event::Body;
 use crate::fault::Signal;
 use crate::id::{ActorId, NodeId};
-use crate::op::{Ending, Op, OpId, Restart as Planned, RestartEmpty};
+use crate::op::{Ending, Op, OpId, Restart as Planned, RestartEmpty, RestartOldCopy};
 use crate::time::{SimDuration, SimTime};
 
 /// How long the process may take to end, and then to serve.
@@ -21,8 +22,10 @@ const LOOK_EVERY: SimDuration = SimDuration::from_ms(100);
 struct Restart {
     op: OpId,
     node: NodeId,
-    /// Whether its data directory is wiped in between.
-    empty: bool,
+    /// How it is to end.
+    signal: Signal,
+    /// What it finds when it comes back.
+    finds: Finds,
     /// The server that it gets, if another one.
     server: Option<String>,
     since: SimTime,
@@ -32,6 +35,8 @@ struct Restart {
 
 #[derive(Debug)]
 enum Stage {
+    /// A copy was kept; the timer until it is old enough.
+    Ageing(u64),
     /// The process was sent a signal.
     Ending,
     /// It was started again; the question that is open, or the timer until the next.
@@ -40,34 +45,30 @@ enum Stage {
 
 impl Doing for Planned {
     fn start(&self, op: &Op, desk: &mut Desk) -> (Box<dyn Job>, Progress) {
-        begin(op, (self.node, self.kill), (false, self.server.clone()), desk)
+        let mut restart = Restart::of(op, (self.node, self.kill), (Finds::All, SimDuration::ZERO), desk);
+        restart.server.clone_from(&self.server);
+        restart.end(desk);
+        (Box::new(restart), Progress::Working)
     }
 }
 
 impl Doing for RestartEmpty {
     fn start(&self, op: &Op, desk: &mut Desk) -> (Box<dyn Job>, Progress) {
-        begin(op, (self.node, self.kill), (true, None), desk)
+        let mut restart = Restart::of(op, (self.node, self.kill), (Finds::Nothing, SimDuration::ZERO), desk);
+        restart.end(desk);
+        (Box::new(restart), Progress::Working)
     }
 }
 
-fn begin(
-    op: &Op,
-    (node, kill): (NodeId, bool),
-    (empty, server): (bool, Option<String>),
-    desk: &mut Desk,
-) -> (Box<dyn Job>, Progress) {
-    let op = op.id;
-    let signal = if kill { Signal::Kill } else { Signal::Term };
-    let wiped = if empty { ", and its data directory is wiped" } else { "" };
-    desk.out.note(Body::Operation { op, text: format!("{} to {node}{wiped}", signal.name()) });
-    desk.out.send(ActorId::Chaos, Message::Chaos(ChaosMessage::OperationAccepted { op }));
-    let deadline = desk.terminal.set_timer(WITHIN, "restart: give up", desk.out);
-    let mut restart = Restart { op, node, empty, server, since: desk.now, stage: Stage::Ending, deadline };
-    match desk.roll.dead.contains(&node) {
-        true => restart.start_again(desk),
-        false => desk.out.send(ActorId::Node(node), Message::Node(NodeMessage::Signal { signal })),
+impl Doing for RestartOldCopy {
+    fn start(&self, op: &Op, desk: &mut Desk) -> (Box<dyn Job>, Progress) {
+        let (node, age, id) = (self.node, self.age_ns, op.id);
+        let mut restart = Restart::of(op, (node, self.kill), (Finds::Copy(id), age), desk);
+        desk.out.note(Body::Operation { op: id, text: format!("{node}'s data directory is copied") });
+        desk.out.send(ActorId::Node(node), Message::Node(NodeMessage::KeepCopy { op: id }));
+        restart.stage = Stage::Ageing(desk.terminal.set_timer(age, "restart: the copy is old", desk.out));
+        (Box::new(restart), Progress::Working)
     }
-    (Box::new(restart), Progress::Working)
 }
 
 impl Job for Restart {
@@ -79,7 +80,11 @@ impl Job for Restart {
         let text = answer.result.as_ref().ok().and_then(|value| reply::text(value).ok());
         if text.is_some_and(|info| serves(&info)) {
             let (node, s) = (self.node, desk.now.since(self.since).as_secs_f64());
-            let how = if self.empty { "serves with nothing" } else { "serves again" };
+            let how = match self.finds {
+                Finds::All => "serves again",
+                Finds::Nothing => "serves with nothing",
+                Finds::Copy(_) => "serves with its old copy",
+            };
             return Progress::Ended { ending: Ending::Done, text: format!("{node} {how} after {s:.3} s") };
         }
         self.stage = Stage::Starting(desk.terminal.set_timer(LOOK_EVERY, "restart: look again", desk.out));
@@ -89,14 +94,16 @@ impl Job for Restart {
     fn ticked(&mut self, token: u64, desk: &mut Desk) -> Progress {
         if token == self.deadline {
             let what = match self.stage {
-                Stage::Ending => "did not end",
+                Stage::Ageing(_) | Stage::Ending => "did not end",
                 Stage::Starting(_) => "did not serve again",
             };
             let text = format!("{} {what} within {} s", self.node, WITHIN.as_secs_f64());
             return Progress::Ended { ending: Ending::TimedOut, text };
         }
-        if matches!(self.stage, Stage::Starting(timer) if timer == token) {
-            self.look(desk);
+        match self.stage {
+            Stage::Ageing(timer) if timer == token => self.end(desk),
+            Stage::Starting(timer) if timer == token => self.look(desk),
+            _ => {}
         }
         Progress::Working
     }
@@ -104,6 +111,7 @@ impl Job for Restart {
     fn node_ended(&mut self, node: NodeId, desk: &mut Desk) -> Progress {
         match self.stage {
             _ if node != self.node => Progress::Working,
+            Stage::Ageing(_) => Progress::Working,
             Stage::Ending => {
                 self.start_again(desk);
                 Progress::Working
@@ -117,11 +125,42 @@ impl Job for Restart {
 }
 
 impl Restart {
+    /// One that was accepted, with what the process finds afterwards and how long it goes on until it ends.
+    fn of(
+        op: &Op,
+        (node, kill): (NodeId, bool),
+        (finds, after): (Finds, SimDuration),
+        desk: &mut Desk,
+    ) -> Self {
+        let op = op.id;
+        desk.out.send(ActorId::Chaos, Message::Chaos(ChaosMessage::OperationAccepted { op }));
+        let deadline = desk.terminal.set_timer(after + WITHIN, "restart: give up", desk.out);
+        let signal = if kill { Signal::Kill } else { Signal::Term };
+        let (server, since) = (None, desk.now);
+        Restart { op, node, signal, finds, server, since, stage: Stage::Ending, deadline }
+    }
+
+    /// Ends the process, if there is one.
+    fn end(&mut self, desk: &mut Desk) {
+        let Restart { op, node, signal, .. } = *self;
+        let disk = match self.finds {
+            Finds::All => "",
+            Finds::Nothing => ", and its data directory is wiped",
+            Finds::Copy(_) => ", and its data directory is what it was",
+        };
+        desk.out.note(Body::Operation { op, text: format!("{} to {node}{disk}", signal.name()) });
+        (self.stage, self.since) = (Stage::Ending, desk.now);
+        match desk.roll.dead.contains(&node) {
+            true => self.start_again(desk),
+            false => desk.out.send(ActorId::Node(node), Message::Node(NodeMessage::Signal { signal })),
+        }
+    }
+
     fn start_again(&mut self, desk: &mut Desk) {
-        let (op, node, empty, server) = (self.op, self.node, self.empty, self.server.clone());
+        let (op, node, finds, server) = (self.op, self.node, self.finds, self.server.clone());
         let with = server.as_ref().map(|server| format!(" with {server}")).unwrap_or_default();
         desk.out.note(Body::Operation { op, text: format!("{node} is started again{with}") });
-        desk.out.send(ActorId::Chaos, Message::Chaos(ChaosMessage::StartNode { node, empty, server }));
+        desk.out.send(ActorId::Chaos, Message::Chaos(ChaosMessage::StartNode { node, finds, server }));
         self.stage = Stage::Starting(desk.terminal.set_timer(LOOK_EVERY, "restart: look", desk.out));
     }
 

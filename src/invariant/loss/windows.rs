@@ -187,17 +187,22 @@ pub(super) fn kept(evidence: &Evidence, exit: &ExitReport, back: SimTime) -> Opt
     let loaded = evidence.disk.iter().filter(of_node);
     let loaded = loaded.filter(|report| report.at >= back && next_end.is_none_or(|end| report.at < end));
     let loaded = loaded.map(|report| report.step).find(|step| !matches!(step, DiskStep::Saved { .. }));
+    let copied = evidence.chronicle.copies.put_back_between(exit.node, [exit.at, back]);
+    let moment = copied.unwrap_or(exit.at);
     match loaded {
         Some(DiskStep::LoadedAppendOnly) => {
-            let settings = Settings::at(evidence, exit.node, exit.at);
+            let settings = Settings::at(evidence, exit.node, moment);
             if !settings.appends() {
                 // It was off in the end, so nobody can say how old the file is.
                 return Some((SimTime::ZERO, "with an append-only file that was off"));
             }
+            if let Some(as_of) = copied {
+                return Some((as_of, "with an old copy of its append-only file"));
+            }
             (exit.status == POWER_LOST).then(|| synchronised(evidence, exit, &settings)).flatten()
         }
         Some(DiskStep::LoadedSnapshot) => {
-            let saved = evidence.disk.iter().filter(of_node).filter(|report| report.at <= exit.at);
+            let saved = evidence.disk.iter().filter(of_node).filter(|report| report.at <= moment);
             let mut as_of = saved.filter_map(|report| match report.step {
                 DiskStep::Saved { as_of } => Some(as_of),
                 _ => None,
@@ -223,6 +228,7 @@ fn shard_led(evidence: &Evidence, node: NodeId, at: SimTime) -> Option<ShardId> 
 mod tests {
     use super::super::super::sample::{at, healthy, hit, kill, lag, ok_at, promote};
     use super::*;
+    use crate::chronicle::PutBack;
     use crate::fault::{Direction, Fault, FaultAction, FaultId, NetworkPartition, Target, Trigger};
 
     /// Slot 3801: shard 1, which node-1 leads and node-2 copies.
@@ -361,5 +367,17 @@ mod tests {
         kill(&mut evidence, NodeId(2), 12);
         evidence.exits[0].restarted_at = Some(at(13));
         assert!(excused(&evidence, 1, 8, 9));
+    }
+
+    #[test]
+    fn an_old_copy_has_what_was_written_when_it_was_made() {
+        for loaded in [DiskStep::LoadedAppendOnly, DiskStep::LoadedSnapshot] {
+            let saved = |at_s| (at_s, DiskStep::Saved { as_of: at(at_s) });
+            let mut evidence = restarted(&[saved(8), saved(20), (21, loaded)]);
+            evidence.plan.cluster.config.insert("appendonly".to_owned(), "yes".to_owned());
+            let back = PutBack { node: NodeId(1), at: at(21), as_of: at(10), of_another_cluster: false };
+            evidence.chronicle.copies.suppose(back);
+            assert!(!excused(&evidence, 1, 6, 7) && excused(&evidence, 1, 15, 16), "{loaded:?}");
+        }
     }
 }

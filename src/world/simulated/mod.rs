@@ -3,6 +3,7 @@
 mod arguments;
 mod belongings;
 mod children;
+mod copies;
 mod disk;
 mod guests;
 mod liar;
@@ -36,6 +37,7 @@ use super::{Next, ProgramFile, Seen, Turn, World, WorldError};
 use crate::actor::message::Arrival;
 use crate::fault::{Affliction, Cue, FaultId, Lie, POWER_LOST, Remains, Signal};
 use crate::id::{GuestId, Host, NodeId};
+use crate::op::OpId;
 use crate::plan::{Formation, Plan};
 use crate::rng::Stream;
 use crate::scratch::ScratchFolder;
@@ -263,6 +265,19 @@ impl World for Simulated {
                 removed.map_err(|e| system(&format!("empty a node's folder {}", directory.display()), e))
             }
         }
+    }
+
+    fn keep_copy(&mut self, node: NodeId, op: OpId) -> Result<(), WorldError> {
+        copies::keep(self.folder.path(), node, op)
+            .map_err(|e| system(&format!("copy {node}'s data directory"), e))
+    }
+
+    fn put_back(&mut self, node: NodeId, op: OpId) -> Result<(), WorldError> {
+        if let Some(machine) = self.machines.get_mut(&node) {
+            machine.disk = None;
+        }
+        copies::put_back(self.folder.path(), node, op)
+            .map_err(|e| system(&format!("put {node}'s old data directory back"), e))
     }
 
     fn install(&mut self, node: NodeId, server: &str) -> Result<(), WorldError> {
