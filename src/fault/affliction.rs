@@ -20,6 +20,8 @@ pub enum Affliction {
     Clock(WallClock),
     /// Processes that a server forks come to this end.
     Children(ChildFate),
+    /// The process that runs can open so many files and connections more; its limit is what it was at the end.
+    Descriptors(u16),
 }
 
 /// What becomes of the processes that a server forks.
@@ -78,6 +80,8 @@ impl Affliction {
         match self {
             Affliction::Files(rule) => rule.in_words(),
             Affliction::Children(fate) => format!("children {}", fate.word()),
+            Affliction::Descriptors(0) => "no more descriptors".to_owned(),
+            Affliction::Descriptors(spare) => format!("{spare} more descriptors"),
             Affliction::Clock(clock) => format!("wall clock {}", clock.in_words()),
         }
     }

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Affliction, Aim, BusMessages, Children, Clock, ConnectionRefused, ConnectionReset, Cue, Disk, DiskCrash,
-    Effect, Fault, FaultId, FaultKind, FileRule, FileVerdict, MachineLoss, NetworkBandwidth, NetworkJam,
-    NetworkLatency, NetworkLoss, NetworkPartition, NetworkSplit, NetworkSwizzle, NetworkTail, ProcessKill,
-    ProcessPause, ProcessSlow, Sabotage, Signal, StaleLink, Starved, Stranger, Swarm, Target, Ties, compound,
-    trigger,
+    Affliction, Aim, BusMessages, Children, Clock, ConnectionRefused, ConnectionReset, Cue, Descriptors,
+    Disk, DiskCrash, Effect, Fault, FaultId, FaultKind, FileRule, FileVerdict, MachineLoss, NetworkBandwidth,
+    NetworkJam, NetworkLatency, NetworkLoss, NetworkPartition, NetworkSplit, NetworkSwizzle, NetworkTail,
+    ProcessKill, ProcessPause, ProcessSlow, Sabotage, Signal, StaleLink, Starved, Stranger, Swarm, Target,
+    Ties, compound, trigger,
 };
 use crate::id::{NodeId, ShardId};
 use crate::language::target;
@@ -169,6 +169,7 @@ catalogue! {
     DiskCrash,
     Clock,
     Children,
+    Descriptors,
     BusMessages,
     StaleLink,
     NetworkSplit,

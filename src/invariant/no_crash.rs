@@ -44,8 +44,12 @@ fn could_not_write(evidence: &Evidence, node: NodeId, at: SimTime) -> bool {
     let spoils = |fault: &FaultReport| {
         let planned = evidence.plan.fault(fault.id);
         let effect = planned.map(|planned| planned.action.effect());
-        let of_files =
-            matches!(effect, Some(Effect::Afflict(Affliction::Files(_) | Affliction::Children(_))));
+        let of_files = matches!(
+            effect,
+            Some(Effect::Afflict(
+                Affliction::Files(_) | Affliction::Children(_) | Affliction::Descriptors(_)
+            ))
+        );
         of_files && fault.hit.contains(&node) && fault.fired_at.is_some_and(|fired| fired <= at)
     };
     evidence.suspicious_log_lines.iter().any(|line| says(line) && is_then(line))

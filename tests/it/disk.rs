@@ -221,6 +221,42 @@ workload: {{duration: 12}}"
 }
 
 #[test]
+fn a_server_without_descriptors_accepts_nobody_and_opens_nothing_until_the_heal() {
+    let yaml = "scenario: {name: descriptors, seed: 1}
+operations:
+  - {type: command, node: 1, args: [CONFIG, REWRITE], delay: 3}
+  - {type: command, node: 1, args: [CONFIG, REWRITE], delay: 5}
+chaos:
+  - {type: descriptors, node: 1, at: 2, duration: 3}
+  - {type: stranger, node: 1, connections: 2, at: 4}
+workload: {duration: 12}";
+    for server in all_servers() {
+        let ran = run(&plan(yaml), &server);
+        let expected = [
+            "ERR Rewriting config file: Too many open files",
+            "Accepting client connection: accept: Too many open files",
+            "CONFIG REWRITE executed with success.",
+        ];
+        assert_logged(&ran, &expected);
+        assert_holds(&ran);
+    }
+    let (one, other) = (ran(yaml), ran(yaml));
+    assert_eq!(one.report.meters.log_sha256, other.report.meters.log_sha256);
+}
+
+#[test]
+fn a_server_that_can_open_no_nodes_conf_ends_by_its_own_rule() {
+    let ran = ran("scenario: {name: no-nodes-conf, seed: 1}
+operations:
+  - {type: command, node: 1, args: [CLUSTER, BUMPEPOCH], delay: 3}
+chaos:
+  - {type: descriptors, node: 1, at: 2, duration: 3}
+workload: {duration: 20}");
+    assert_logged(&ran, &["Could not open temp cluster config file: Too many open files"]);
+    assert_holds(&ran);
+}
+
+#[test]
 fn a_fault_can_wait_for_a_call_that_concerns_a_file() {
     let ran = ran("scenario: {name: cue, seed: 10}
 operations:

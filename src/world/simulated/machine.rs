@@ -70,7 +70,7 @@ impl Machine {
     fn set_clock(&self, page: &mut Page, epoch_ns: u64) {
         let clocks = self.afflictions.values().filter_map(|(affliction, since)| match affliction {
             Affliction::Clock(clock) => Some((*since, *clock)),
-            Affliction::Files(_) | Affliction::Children(_) => None,
+            Affliction::Files(_) | Affliction::Children(_) | Affliction::Descriptors(_) => None,
         });
         page.wall = match clocks.max_by_key(|(since, _)| *since) {
             Some((since, clock)) => page::WallClock {
@@ -94,7 +94,7 @@ impl Machine {
     pub fn child_fate(&self) -> Option<ChildFate> {
         let fates = self.afflictions.values().filter_map(|(affliction, since)| match affliction {
             Affliction::Children(fate) => Some((*since, *fate)),
-            Affliction::Files(_) | Affliction::Clock(_) => None,
+            Affliction::Files(_) | Affliction::Clock(_) | Affliction::Descriptors(_) => None,
         });
         fates.max_by_key(|(since, _)| *since).map(|(_, fate)| fate)
     }
@@ -121,7 +121,7 @@ impl Machine {
     fn file_rules(&self) -> impl Iterator<Item = (FaultId, &FileRule)> {
         self.afflictions.iter().filter_map(|(fault, (affliction, _))| match affliction {
             Affliction::Files(rule) => Some((*fault, rule)),
-            Affliction::Clock(_) | Affliction::Children(_) => None,
+            Affliction::Clock(_) | Affliction::Children(_) | Affliction::Descriptors(_) => None,
         })
     }
 

@@ -7,6 +7,7 @@ mod copies;
 mod disk;
 mod guests;
 mod liar;
+mod limit;
 mod log_tail;
 pub mod lone;
 mod machine;
@@ -342,6 +343,11 @@ impl World for Simulated {
                 machine.set(fault, affliction, now);
                 machine.install(process.page(), self.epoch_ns);
                 process.child_fate = machine.child_fate();
+                match affliction {
+                    Some(Affliction::Descriptors(spare)) => process.limit.lower(fault, *spare),
+                    None => process.limit.lift(fault),
+                    Some(_) => {}
+                }
             }
             None => machine.set(fault, affliction, now),
         }

@@ -16,6 +16,7 @@ use nix::unistd::Pid;
 
 use super::children::Children;
 use super::disk::{Called, Disk};
+use super::limit::DescriptorLimit;
 use super::log_tail::LogTail;
 use super::machine;
 use super::page::{Reported, SharedPage};
@@ -80,6 +81,8 @@ pub struct Process {
     pub stack_file: PathBuf,
     /// What is on the machine's disk for sure, where that is kept account of.
     pub disk: Option<Rc<RefCell<Disk>>>,
+    /// How many descriptors it may have.
+    pub limit: DescriptorLimit,
     /// What becomes of the processes that it forks, if that is not what should.
     pub child_fate: Option<ChildFate>,
 }
@@ -145,6 +148,7 @@ impl Process {
     pub fn greet(host: Host, page: SharedPage, leader: Child, output: Output) -> Result<Self, WorldError> {
         let stack_file = PathBuf::new();
         let Output { log, errors, hidden } = output;
+        let limit = DescriptorLimit::of(leader.id());
         let mut process = Process {
             host,
             page,
@@ -159,6 +163,7 @@ impl Process {
             stack_file,
             disk: None,
             child_fate: None,
+            limit,
         };
         process.await_hello()?;
         Ok(process)
