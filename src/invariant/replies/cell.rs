@@ -6,6 +6,7 @@ use super::Findings;
 use super::ask::Ask;
 use super::fork::Reigns;
 use super::order::{Within, orders};
+use super::passage::Passage;
 use super::track::{States, Step, Track};
 use crate::chronicle::replication::{Cut, Extent, ReignId};
 use crate::model::{Cells, State};
@@ -16,6 +17,10 @@ pub(super) struct Cell<'e> {
     pub name: &'e str,
     pub reigns: &'e Reigns<'e>,
     until: SimTime,
+    /// How it came to another shard.
+    passage: Option<Passage>,
+    /// When it was asked last.
+    came_at: SimTime,
     tracks: BTreeMap<ReignId, Track>,
     /// An operation was executed nobody knows where.
     is_astray: bool,
@@ -30,12 +35,14 @@ pub(super) struct Cell<'e> {
 }
 
 impl<'e> Cell<'e> {
-    /// A cell that is followed until an instant.
-    pub fn new(name: &'e str, reigns: &'e Reigns<'e>, until: SimTime) -> Self {
+    /// A cell that is followed until an instant, to another shard if it goes there.
+    pub fn new(name: &'e str, reigns: &'e Reigns<'e>, (until, passage): (SimTime, Option<Passage>)) -> Self {
         Cell {
             name,
             reigns,
             until,
+            passage,
+            came_at: SimTime::ZERO,
             tracks: BTreeMap::new(),
             is_astray: false,
             untold: BTreeSet::new(),
@@ -122,7 +129,11 @@ impl<'e> Cell<'e> {
             };
             self.tracks.insert(reign, Track { start, steps: Vec::new() });
         }
-        let before = self.tracks[&reign].now().clone();
+        let came_at = std::mem::replace(&mut self.came_at, asks[0].from.at);
+        let is_on_its_way =
+            self.passage.is_some_and(|passage| passage.is_under_way(came_at, asks[0].from.at));
+        let before = self.tracks[&reign].now();
+        let before = if is_on_its_way { before.carried() } else { before.clone() };
         let epoch_us = self.reigns.evidence.plan.epoch_us;
         let within = match before.known().filter(|_| !is_late) {
             Some(cells) => orders(cells, asks, epoch_us),
@@ -146,6 +157,7 @@ impl<'e> Cell<'e> {
 
     /// What the cell may hold in a reign, or in one that has it as it was in the end.
     pub fn held(&self, reign: ReignId) -> States {
+        let reign = self.passage.map_or(reign, |passage| passage.leads_from(reign));
         let is_known = !self.is_astray && self.until == SimTime::NEVER;
         match self.tracks.get(&reign) {
             _ if !is_known => States::unknown(),

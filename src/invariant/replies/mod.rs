@@ -7,7 +7,8 @@
 //! or not, once. So no reply is of a value that nobody wrote, of a deletion undone, of an increment lost or done twice; nothing
 //! expires early or late.
 //!
-//! Not followed are: cells (keys, or keys with one hash tag) of slots that operations moved, from then on; cells in which the plan's
+//! A slot that moves takes its cells with it (`passage.rs`). Not followed are: cells (keys, or keys with one hash tag) of slots that
+//! operations moved while anything else went on, from then on; cells in which the plan's
 //! own commands wrote; keys that expire, once a wall clock was wrong; whatever is behind a command that the model does not know; anything where servers evict.
 
 mod ask;
@@ -16,6 +17,7 @@ mod ending;
 mod fork;
 mod names;
 mod order;
+mod passage;
 mod track;
 
 use std::collections::BTreeMap;
@@ -23,6 +25,7 @@ use std::collections::BTreeMap;
 use self::ask::{Ask, asks};
 use self::cell::Cell;
 use self::fork::Reigns;
+use self::passage::Passages;
 use super::settings::Settings;
 use super::verdict::Findings;
 use super::writers::Writers;
@@ -54,6 +57,7 @@ fn check(case: &Case) -> Verdict {
         return Verdict::holds("not followed: servers evict keys");
     }
     let (writers, reigns) = (Writers::of(evidence), Reigns::of(evidence));
+    let passages = Passages::of(evidence);
     let mut cells: BTreeMap<&str, Vec<Ask>> = BTreeMap::new();
     for ask in asks(evidence) {
         cells.entry(cell_of(ask.entry.request.key())).or_default().push(ask);
@@ -62,8 +66,12 @@ fn check(case: &Case) -> Verdict {
     let upset = upset_at(evidence);
     for (name, mut asks) in cells {
         asks.sort_by_key(|ask| ask.from);
-        let until = followed_until(evidence, &writers, &asks).min(upset);
-        let mut cell = Cell::new(name, &reigns, until);
+        let passage = passages.of_cell(name, &asks);
+        let moved =
+            passage.map_or_else(|| moved_at(evidence, shard_of(evidence, name)), |passage| passage.until);
+        let until = followed_until(evidence, &writers, &asks).min(upset).min(moved.unwrap_or(SimTime::NEVER));
+        counts.not_followed += passage.map_or(0, |passage| passage.lead(&mut asks));
+        let mut cell = Cell::new(name, &reigns, (until, passage));
         cell.follow(&asks, &mut findings);
         counts.read += ending::judge(case, &cell, &asks, &mut findings);
         counts.explained += cell.explained;
@@ -110,7 +118,7 @@ impl Counts {
     }
 }
 
-/// When a cell is not followed any more: its keys may have moved, or were written by somebody else.
+/// When a cell is not followed any more: its keys were written by somebody else, or nobody knows when they expire.
 fn followed_until(evidence: &Evidence, writers: &Writers, asks: &[Ask]) -> SimTime {
     let words = asks.iter().flat_map(|ask| ask.commands.iter()).flat_map(|command| command.iter().skip(1));
     let mut words = words.map(|word| &**word).collect::<Vec<_>>();
@@ -118,10 +126,13 @@ fn followed_until(evidence: &Evidence, writers: &Writers, asks: &[Ask]) -> SimTi
     words.dedup();
     let beside = asks.first().and_then(|ask| writers.touched_in(cell_of(ask.entry.request.key())));
     let touched = words.into_iter().filter_map(|word| writers.touched(word)).chain(beside).min();
-    let slot = asks.first().map_or(0, |ask| key_slot(ask.entry.request.key().as_bytes()));
-    let moved = moved_at(evidence, evidence.plan.cluster.shard_of_slot(slot));
     let misled = expires(asks).then(|| evidence.first_wrong_clock()).flatten();
-    touched.into_iter().chain(moved).chain(misled).min().unwrap_or(SimTime::NEVER)
+    touched.into_iter().chain(misled).min().unwrap_or(SimTime::NEVER)
+}
+
+/// The shard that a cell's slot was given to.
+fn shard_of(evidence: &Evidence, cell: &str) -> ShardId {
+    evidence.plan.cluster.shard_of_slot(key_slot(cell.as_bytes()))
 }
 
 /// Whether a command says when a key expires, which is a time of day.

@@ -1,13 +1,13 @@
 //! Histories that the order of execution explains, and some that it does not.
 
-use super::super::sample::{at, healthy, operation};
+use super::super::sample::{at, disturb, healthy, operation};
 use super::*;
 use crate::chronicle::replication::{Begin, Copied, Cut, Executed, Extent, Reign, ReignId};
 use crate::chronicle::{Execution, Moment};
 use crate::history::{Entry, Outcome, Reply, Request};
 use crate::id::{ClientId, NodeId};
 use crate::invariant::evidence::Content;
-use crate::op::{Command, Ending, OpAction};
+use crate::op::{Command, Ending, Method, OpAction, Reshard, Which};
 use crate::wire::resp;
 
 /// What clients of a run asked and were told, by turns of its nodes: a turn is a second.
@@ -238,6 +238,52 @@ fn what_is_read_in_the_end_is_what_was_left() {
     ended(None).is_broken("node-1 has nothing in the end");
     let list = Content::Other { kind: "list".to_owned(), digest: String::new() };
     ended(Some(list)).is_broken("k27 = a list");
+}
+
+/// Slots of shard 1 went to node 3 between two turns.
+fn resharded((from, to): (u64, u64)) -> Told {
+    let mut run = Told::new();
+    let reign = Reign::new(NodeId(3), at(0), Begin::Start { before: None });
+    run.evidence.chronicle.replication.begin_for_test(reign);
+    let slots = Reshard::plain(ShardId(1), ShardId(2), Which::Count(100), Method::Legacy);
+    operation(&mut run.evidence, OpAction::Reshard(slots), (from, to), Ending::Done);
+    run
+}
+
+#[test]
+fn what_a_key_holds_goes_with_its_slot() {
+    let after = |told| {
+        let mut run = resharded((4, 8));
+        run.ask(1, (1, 1), "INCR k27", Some(Reply::Int(1)));
+        run.ask(3, (6, 6), "INCR k27", Some(Reply::Int(2))).ask(3, (9, 9), "INCR k27", Some(told));
+        run
+    };
+    after(Reply::Int(3)).holds(3);
+    after(Reply::Int(2)).is_broken("k27 held k27 = \"2\" before");
+    let mut back = after(Reply::Int(3));
+    back.ask(1, (10, 10), "GET k27", Some(Reply::Nil)).is_broken("k27 held k27 = \"3\" before");
+}
+
+#[test]
+fn a_key_that_goes_elsewhere_expires_when_it_would_have() {
+    let left = |told| {
+        let mut run = resharded((4, 8));
+        run.ask(1, (1, 1), "SET k27 v PX 60000", Some(Reply::Status("OK".to_owned())));
+        run.ask(3, (9, 9), "PTTL k27", Some(Reply::Int(told)));
+        run
+    };
+    left(52_500).holds(2);
+    left(-1).is_broken("for PTTL k27");
+    left(60_000).is_broken("for PTTL k27");
+}
+
+#[test]
+fn what_moves_while_anything_else_goes_on_is_not_followed() {
+    let mut run = resharded((4, 8));
+    disturb(&mut run.evidence, 5, 6);
+    run.ask(1, (1, 1), "INCR k27", Some(Reply::Int(1))).ask(3, (9, 9), "INCR k27", Some(Reply::Int(7)));
+    let text = "1 replies explained by the order of execution, 1 not followed";
+    assert_eq!(run.verdict(), Verdict::holds(text));
 }
 
 #[test]

@@ -14,6 +14,9 @@ pub(super) struct Place {
     pub upto: Option<u64>,
 }
 
+/// For how long, in milliseconds, a key is on its way to another shard: `MIGRATE` says how long it has to live still.
+const CARRIED_MS: i64 = 1_000;
+
 /// What a cell may hold, or that nobody knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct States(Option<Cells>);
@@ -76,6 +79,11 @@ impl States {
     /// The same on another node.
     pub fn elsewhere(&self) -> States {
         States(self.0.as_ref().map(|cells| cells.iter().map(State::elsewhere).collect()))
+    }
+
+    /// The same after each key may have been carried to another shard.
+    pub fn carried(&self) -> States {
+        States(self.0.as_ref().map(|cells| cells.iter().map(|state| state.later(CARRIED_MS)).collect()))
     }
 
     /// What may be left of these at an instant, by what expires until then.

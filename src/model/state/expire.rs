@@ -34,6 +34,14 @@ impl State {
         states
     }
 
+    /// The same, but keys may expire so many milliseconds later than they would.
+    pub fn later(&self, ms: i64) -> State {
+        let mut state = self.clone();
+        let deadlines = state.items.values_mut().filter_map(|item| item.until.as_mut());
+        deadlines.for_each(|until| until.to = until.to.saturating_add(ms));
+        state
+    }
+
     fn perishable(&self) -> impl Iterator<Item = (Perishable, Deadline)> {
         self.items.iter().flat_map(|(key, item)| {
             let own = item.until.map(|until| (Perishable::Key(key.clone()), until));
