@@ -22,6 +22,7 @@ mod foreign;
 mod good_replicas;
 mod handover;
 mod members;
+mod minority;
 mod moves;
 mod operator;
 mod pardon;
@@ -297,6 +298,7 @@ impl Chronicle {
         };
         self.duties.heard(heard, &known);
         self.pardons.heard(heard, &known);
+        self.moves.heard(heard, &self.members);
         self.views.heard(heard);
         self.channels.heard(heard);
         let message = &heard.message;

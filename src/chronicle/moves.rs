@@ -12,7 +12,7 @@ use super::members::Members;
 use super::operator::Asks;
 use super::suspicion::Suspicions;
 use super::views::{READ_WITHIN, Views};
-use crate::event::{Body, Claim, Event};
+use crate::event::{Body, Claim, Event, MessageType};
 use crate::id::NodeId;
 use crate::op::share_slots;
 use crate::time::{SimDuration, SimTime};
@@ -34,6 +34,8 @@ pub struct Move {
     pub replicas: usize,
     /// A replica of its new primary that it heard of all along and never knew to be failing.
     pub served_by: Option<NodeId>,
+    /// A replica of its new primary of which it was told first so long before that it is failing.
+    pub failed_lately: Option<(NodeId, SimDuration)>,
     /// Another replica of the one it left whose cluster id is smaller, so that it was that one's turn.
     pub before_it: Option<NodeId>,
 }
@@ -53,6 +55,8 @@ pub struct Moves {
     led: BTreeMap<NodeId, Vec<(u16, u16)>>,
     /// When a node left whom it followed, and whom.
     left: BTreeMap<NodeId, (SimTime, String)>,
+    /// When a node was told first, or said itself, that another one is failing.
+    failed: BTreeMap<(NodeId, NodeId), SimTime>,
     moves: Vec<Move>,
 }
 
@@ -78,10 +82,24 @@ impl Moves {
     pub(super) fn see(&mut self, event: &Event) {
         if let (Some(node), Body::Start { .. }) = (event.actor.node(), &event.body) {
             self.following.remove(&node);
+            self.failed.retain(|(viewer, _), _| *viewer != node);
         }
     }
 
+    /// A call of failure was said or heard by a node.
+    fn called(&mut self, viewer: NodeId, message: &Message, at: SimTime, members: &Members) {
+        let about = message.about.as_deref().filter(|_| message.r#type == MessageType::FAIL);
+        if let Some(about) = about.and_then(|id| members.named(id)) {
+            self.failed.entry((viewer, about)).or_insert(at);
+        }
+    }
+
+    pub(super) fn heard(&mut self, heard: &Heard, members: &Members) {
+        self.called(heard.message.to, &heard.message, heard.at, members);
+    }
+
     pub(super) fn said(&mut self, message: &Arc<Message>, known: Known) {
+        self.called(message.from, message, message.at, known.members);
         let Some(claim) = message.header.as_ref().map(|header| &header.claim) else { return };
         let node = message.from;
         if claim.owns_slots() {
@@ -125,7 +143,9 @@ impl Moves {
         let replicas = self.replicas_of(before, (node, at), known.views);
         let served_by = claim.of.as_ref().and_then(|to| self.serving(to, (node, at), known));
         let before_it = candidate(before, (node, claim.id.as_str(), at), known);
-        self.moves.push(Move { event: message.event, at, node, from, to, replicas, served_by, before_it });
+        let failed_lately = claim.of.as_ref().and_then(|to| self.failed_lately(to, (node, at), known));
+        let event = message.event;
+        self.moves.push(Move { event, at, node, from, to, replicas, served_by, failed_lately, before_it });
     }
 
     /// Whether the new primary leads what the old one led, or the old one follows somebody itself.
@@ -173,6 +193,27 @@ impl Moves {
             .filter(|heard| heard.message.from != node)
             .find(is_old)
             .map(|heard| heard.message.from)
+    }
+
+    /// A replica of a primary that a node had heard saying so before it was told first that it is failing, and how long before
+    /// the move that was, if it is too short a time.
+    fn failed_lately(
+        &self,
+        primary: &str,
+        (node, at): (NodeId, SimTime),
+        known: Known,
+    ) -> Option<(NodeId, SimDuration)> {
+        let started_at = known.members.get(node)?.started_at?;
+        let lately = known.views.of(node).filter(|heard| heard.message.from != node).filter_map(|heard| {
+            let replica = heard.message.from;
+            let failed_at = *self.failed.get(&(node, replica))?;
+            let told_before = follows(heard, primary)
+                && started_at < heard.at
+                && failed_at.since(heard.at) >= READ_WITHIN
+                && !known.asks.changed_node(replica, at);
+            told_before.then_some((replica, at.since(failed_at)))
+        });
+        lately.filter(|(_, age)| *age + READ_WITHIN < ORPHANED_FOR).min_by_key(|(_, age)| *age)
     }
 
     /// Every move, in order.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::bus::{Header, Heard, Message};
 use super::members::Members;
+use super::minority::Minorities;
 use super::suspicion::Suspicions;
 use super::views::Views;
 use crate::event::{Body, Event, Gossiped, MessageType};
@@ -65,12 +66,16 @@ pub struct States {
     failed_since: BTreeMap<(NodeId, NodeId), SimTime>,
     /// Since when a node doubts too many.
     minority_since: BTreeMap<NodeId, SimTime>,
+    /// Who says that it sees no majority.
+    minorities: Minorities,
     /// Since when a node hears of another one that it owns slots.
     owners_since: BTreeMap<(NodeId, NodeId), SimTime>,
     /// When an UPDATE reached a node last.
     updated_at: BTreeMap<NodeId, SimTime>,
     /// How long a primary waits that is back among the majority.
     rejoin_delay: SimDuration,
+    /// The shortest node timeout that counted so far.
+    node_timeout: SimDuration,
 }
 
 impl States {
@@ -82,6 +87,7 @@ impl States {
 
     /// The shortest node timeout that counted so far.
     pub(super) fn retimed(&mut self, node_timeout: SimDuration) {
+        self.node_timeout = node_timeout;
         self.rejoin_delay = node_timeout.clamp(REJOIN_DELAY.0, REJOIN_DELAY.1);
     }
 
@@ -102,8 +108,18 @@ impl States {
         (node, said): (NodeId, Said),
         known: (&Members, &Views, &Suspicions),
     ) {
-        if said == Said::ClusterOk {
-            self.back(event, node, known);
+        match said {
+            Said::ClusterOk => {
+                self.back(event, node, known);
+                self.minorities.forget(node);
+            }
+            Said::Minority => {
+                let (members, views, _) = known;
+                let last = members.get(node).and_then(|member| member.last.as_ref());
+                let owners = views.owners(node, last);
+                self.minorities.begins((node, event.at), &owners, views, self.node_timeout);
+            }
+            _ => {}
         }
     }
 
@@ -128,7 +144,8 @@ impl States {
         until.sort_unstable_by_key(|until| std::cmp::Reverse(*until));
         // As long as so many were suspected, the others were no majority.
         let too_many = owners.count() - owners.quorum().min(owners.count());
-        let after = until.get(too_many).map(|until| event.at.since(*until));
+        let until = until.get(too_many).copied().max(self.minorities.until(node, &owners));
+        let after = until.map(|until| event.at.since(until));
         let delay = self.rejoin_delay;
         if let Some(after) = after.filter(|after| is_primary && *after + TICK < delay) {
             self.note((event.i, event.at, node), Why::Back { after, delay });
@@ -137,11 +154,13 @@ impl States {
 
     fn forget(&mut self, node: NodeId) {
         self.minority_since.remove(&node);
+        self.minorities.forget(node);
         self.failed_since.retain(|(viewer, _), _| *viewer != node);
     }
 
     /// Headers say who owns slots. So does an UPDATE, and no header need have said the same.
     pub(super) fn heard(&mut self, heard: &Heard) {
+        self.minorities.heard(heard);
         if let Some(header) = &heard.message.header {
             let pair = (heard.message.to, heard.message.from);
             match header.claim.owns_slots() {
@@ -303,6 +322,29 @@ mod tests {
         let words = [(owner(1), 5), (alone.clone(), 6), (alone.clone(), 9)];
         assert_eq!(says(&words), [Why::Minority { doubted: 2, owners: 3, since }]);
         assert_eq!(says(&[(owner(1), 5), (alone.clone(), 6), (owner(1), 7), (alone, 9)]), []);
+    }
+
+    #[test]
+    fn a_primary_that_said_that_it_sees_no_majority_waits_from_the_first_word_of_the_others() {
+        let plan = crate::invariant::sample::healthy().plan;
+        let back = |silent_until: u64, s: u64| {
+            let mut chronicle = super::super::Chronicle::new(&plan);
+            let logs = |chronicle: &mut super::super::Chronicle, s: u64, line: &str| {
+                let line = format!("1:M # {line}");
+                chronicle.see(&event(s, ActorId::Node(NodeId(1)), Body::Log { line }));
+            };
+            chronicle.see(&event(0, ActorId::Node(NodeId(1)), Body::Start { incarnation: 1 }));
+            chronicle.take(message(owner(1), 2, 5));
+            [owner(2), owner(3)].into_iter().for_each(|says| chronicle.take(message(says, 1, 6)));
+            chronicle.take(message(owner(2), 1, silent_until));
+            logs(&mut chronicle, 9, "Cluster is currently down: I am part of a minority partition.");
+            [owner(2), owner(3)].into_iter().for_each(|says| chronicle.take(message(says, 1, 10)));
+            logs(&mut chronicle, s, "Cluster state changed: ok");
+            chronicle.states.contradictions().iter().map(|found| found.why.clone()).collect::<Vec<_>>()
+        };
+        let (after, delay) = (SimDuration::from_secs(1), SimDuration::from_secs(2));
+        assert_eq!(back(7, 11), [Why::Back { after, delay }]);
+        assert_eq!((back(7, 12), back(8, 11)), (vec![], vec![]), "of the second it cannot be certain then");
     }
 
     #[test]

@@ -49,16 +49,19 @@ fn objection(evidence: &Evidence, moved: &Move) -> Option<String> {
         return Some(format!("and left {left} replicas there, below the barrier of {barrier}"));
     }
     let served = moved.served_by.map(|replica| format!("and {replica} is a replica there that works"));
-    served.or_else(|| moved.before_it.map(|replica| format!("and {replica} comes before it")))
+    let lately = moved
+        .failed_lately
+        .map(|(replica, age)| format!("and {replica} was called failing there only {age} before"));
+    served.or(lately).or_else(|| moved.before_it.map(|replica| format!("and {replica} comes before it")))
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::sample::{at, healthy_of};
     use super::*;
-    use crate::chronicle::Chronicle;
-    use crate::chronicle::sample::{Says, event, message};
-    use crate::event::Body;
+    use crate::chronicle::sample::{Says, event, message, of_type};
+    use crate::chronicle::{Chronicle, Message};
+    use crate::event::{Body, MessageType};
     use crate::id::{ActorId, NodeId};
 
     /// Three shards of three, where shard 2 has lost its replicas 5 and 6; the node goes to its primary 4 at 30 s.
@@ -126,6 +129,21 @@ mod tests {
             detail(&evidence),
             "node-2 went from node-1 to node-4, and node-5 is a replica there that works"
         );
+    }
+
+    #[test]
+    fn one_that_goes_at_once_is_a_violation() {
+        let called = |s: u64| {
+            moved(2, |evidence| {
+                let about = Some(crate::chronicle::sample::id(5));
+                let says = of_type(MessageType::FAIL, Says::primary(7, 3, (300, 350)), 2, s);
+                evidence.chronicle.take(Message { about, ..says });
+            })
+        };
+        let what =
+            "node-2 went from node-1 to node-4, and node-5 was called failing there only 3.000s before";
+        assert_eq!(detail(&called(27)), what);
+        assert_eq!(check(&Case::of(&called(25))).name(), "holds");
     }
 
     #[test]

@@ -46,6 +46,8 @@ pub enum Said<'a> {
     ClusterOk,
     /// The server does not do what clients ask any more (`clusterUpdateState`).
     ClusterDown,
+    /// That is because it sees no majority of the primaries with slots (`clusterLogFailReason`).
+    Minority,
     /// The server has what its primary has (`readSyncBulkPayload`, `replicationResurrectCachedPrimary`'s callers).
     Synced,
     /// A replica reached its primary and asks for what it lacks (`connectWithPrimary`).
@@ -92,6 +94,7 @@ const PHRASES: &[Phrase] = &[
     Phrase("Manual failover timed out", |_| Some(Said::HandoverAnew)),
     Phrase("Cluster state changed: ok", |_| Some(Said::ClusterOk)),
     Phrase("Cluster state changed: fail", |_| Some(Said::ClusterDown)),
+    Phrase("I am part of a minority partition", |_| Some(Said::Minority)),
     Phrase(" <-> REPLICA sync: Finished with success", |_| Some(Said::Synced)),
     Phrase("Successful partial resynchronization with ", |_| Some(Said::Synced)),
     Phrase(" <-> REPLICA sync started", |_| Some(Said::SyncStarted)),
@@ -226,6 +229,10 @@ mod tests {
             ),
             ("1:M # Cluster state changed: ok".to_owned(), Said::ClusterOk),
             ("1:M # Cluster state changed: fail".to_owned(), Said::ClusterDown),
+            (
+                "1:M # Cluster is currently down: I am part of a minority partition.".to_owned(),
+                Said::Minority,
+            ),
             ("1:S * MASTER <-> REPLICA sync: Finished with success".to_owned(), Said::Synced),
             ("1:S * Successful partial resynchronization with primary.".to_owned(), Said::Synced),
             ("1:S * PRIMARY <-> REPLICA sync started".to_owned(), Said::SyncStarted),

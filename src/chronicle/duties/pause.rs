@@ -20,6 +20,8 @@ const ROOM: SimDuration = SimDuration::from_ms(1_500);
 pub(super) struct Pause {
     asked_at: BTreeMap<NodeId, SimTime>,
     replica_at: BTreeMap<NodeId, SimTime>,
+    /// Since when a node tells another one that it follows somebody else.
+    left_at: BTreeMap<(NodeId, NodeId), SimTime>,
     /// What was noted, by the primary and when it was asked.
     noted: BTreeMap<NodeId, Option<SimTime>>,
 }
@@ -29,8 +31,16 @@ impl Pause {
         let Message { from, to, r#type, header, .. } = &*heard.message;
         let of = header.as_ref().and_then(|header| header.claim.of.as_deref());
         let is_its_own = of.is_none_or(|id| known.members.current(id) == Some(*to));
-        if *r#type == MessageType::MFSTART && is_its_own && from != to {
-            self.asked_at.insert(*to, heard.at);
+        if *r#type == MessageType::MFSTART {
+            // What it asked may have waited until long after it went to another primary.
+            let has_left = self.left_at.get(&(*from, *to)).is_some_and(|at| heard.at.since(*at) >= ROOM);
+            if is_its_own && from != to && !has_left {
+                self.asked_at.insert(*to, heard.at);
+            }
+        } else if of.is_some() && !is_its_own {
+            self.left_at.entry((*from, *to)).or_insert(heard.at);
+        } else if header.is_some() {
+            self.left_at.remove(&(*from, *to));
         }
     }
 

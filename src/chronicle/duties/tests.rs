@@ -183,6 +183,14 @@ fn clients_are_stopped_for_a_hand_over_that_was_asked_for_and_not_for_ever() {
     assert_eq!(quiet().says(asked(20)).says(paused(21)).neglected(), []);
     let late = quiet().says(asked(20)).talk(21..=27, &[]).says(paused(27));
     assert_eq!(late.neglected(), [(1, Duty::Resume { asked_at: Some(at(20)) })]);
+    // Its asking had waited until long after it went elsewhere.
+    let left = |s| message(Says::replica(3, 2), 1, s);
+    let stopped = |left_at| {
+        let told = quiet().works_until(1, 21..=left_at).says(left(left_at)).works_until(1, left_at..=23);
+        let told = told.says(asked(23)).says(paused(24));
+        told.neglected().contains(&(1, Duty::Resume { asked_at: None }))
+    };
+    assert_eq!((stopped(21), stopped(22)), (true, false));
 }
 
 #[test]
