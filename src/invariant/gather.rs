@@ -118,6 +118,9 @@ impl Gatherer {
             (ActorId::Guest(guest), body) => self.guests.see(guest, event.at, body),
             (_, Body::Sent { from: ActorId::Node(node), bus: Some(bus), .. }) => {
                 self.accounts.sent(*node, event.at, bus);
+                if !self.done {
+                    self.takeovers.claimed(*node, event.at, bus);
+                }
             }
             (ActorId::Validator, body) => {
                 self.accounts.see(event.at, body);

@@ -1,9 +1,10 @@
-//! Who became the primary of a shard, and how: told by the servers' own logs.
+//! Who became the primary of a shard, and how: told by the servers' own logs, and whom a node had followed by then by what it says on
+//! the cluster bus too, since whoever was told to follow somebody else logs nothing of it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::evidence::PrimaryChange;
-use crate::event::Body;
+use crate::event::{Body, BusSummary};
 use crate::id::NodeId;
 use crate::leaders::Leaders;
 use crate::plan::ClusterPlan;
@@ -41,6 +42,13 @@ impl Takeovers {
                 self.told.extend(what.map(|what| Told { at, node, what }));
             }
             _ => {}
+        }
+    }
+
+    /// A node says of itself whom it follows.
+    pub fn claimed(&mut self, node: NodeId, at: SimTime, bus: &BusSummary) {
+        if let Some(id) = bus.claim.as_ref().and_then(|claim| claim.of.clone()) {
+            self.told.push(Told { at, node, what: What::Follows { id } });
         }
     }
 

@@ -1,9 +1,10 @@
 //! Hand-written events, and what is gathered from them.
 
 use super::*;
-use crate::fault::{Fault, FaultAction, FaultId, ProcessKill, Signal, Target, Trigger};
+use crate::event::{BusSummary, Claim, MessageType};
+use crate::fault::{Channel, Fault, FaultAction, FaultId, ProcessKill, Signal, Target, Trigger};
 use crate::history::{Outcome, Request};
-use crate::id::{ClientId, ShardId};
+use crate::id::{ClientId, Host, ShardId};
 use crate::invariant::sample::{at, healthy};
 use crate::invariant::{CATALOGUE, judge};
 use crate::op::{Command, Failover, FailoverMode, Op, OpAction, OpId};
@@ -188,6 +189,20 @@ fn a_replica_that_moved_takes_over_the_shard_it_moved_to() {
     let mut feed = feed();
     feed.log(2, &format!("Migrating to orphaned primary {} () in shard x", id(3)));
     feed.log(2, "Failover election won: I'm the new primary.");
+    let changes = feed.finish().primary_changes;
+    assert_eq!((changes[0].shard, changes[0].from), (ShardId(2), NodeId(3)));
+}
+
+/// `CLUSTER REPLICATE` leaves no word in the log.
+#[test]
+fn a_replica_that_says_on_the_bus_whom_it_follows_takes_over_that_shard() {
+    let mut feed = feed();
+    let claim = Claim { id: id(2), flags: Claim::REPLICA, of: Some(id(3)), slots: vec![], ok: true };
+    let bus = BusSummary { claim: Some(Box::new(claim)), ..BusSummary::of_type(MessageType::PING) };
+    let (from, to) = (ActorId::Node(NodeId(2)), Host::Node(NodeId(5)));
+    let (channel, digest) = (Channel::Bus, String::new());
+    let sent = Body::Sent { from, conn: 1, channel, to, len: 1, digest, bus: Some(bus), repl: None };
+    feed.see(ActorId::Network, sent).log(2, "Failover election won: I'm the new primary.");
     let changes = feed.finish().primary_changes;
     assert_eq!((changes[0].shard, changes[0].from), (ShardId(2), NodeId(3)));
 }
