@@ -37,7 +37,6 @@ const BY_SABOTEURS: &[&str] = &[
     "answers",
     "cluster_state",
     "duties",
-    "promises",
     "channels",
     "replica_migration",
     "security",
