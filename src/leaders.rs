@@ -13,7 +13,8 @@ use crate::plan::ClusterPlan;
 pub struct Leaders {
     cluster: ClusterPlan,
     leads: BTreeMap<ShardId, NodeId>,
-    follows: BTreeMap<NodeId, NodeId>,
+    /// Whom each replica follows, and the shard that one led when it began to.
+    follows: BTreeMap<NodeId, (NodeId, Option<ShardId>)>,
 }
 
 impl Leaders {
@@ -40,12 +41,19 @@ impl Leaders {
 
     /// The shard whose primary a node follows or is; where it was laid out if nothing else is known.
     pub fn shard_of(&self, node: NodeId) -> ShardId {
-        let led = |by: NodeId| self.all().find(|(_, primary)| *primary == by).map(|(shard, _)| shard);
-        let founded =
-            |by: NodeId| Some(self.cluster.shard_of(by)).filter(|_| self.cluster.layout().is_spare(by));
-        let followed =
-            self.follows.get(&node).and_then(|primary| led(*primary).or_else(|| founded(*primary)));
-        followed.or_else(|| led(node)).unwrap_or_else(|| self.cluster.shard_of(node))
+        let followed = self.follows.get(&node);
+        let followed = followed.and_then(|(primary, before)| self.led_by(*primary).or(*before));
+        followed.or_else(|| self.led(node)).unwrap_or_else(|| self.cluster.shard_of(node))
+    }
+
+    /// The shard that a node leads, or would found.
+    fn led_by(&self, node: NodeId) -> Option<ShardId> {
+        let founded = || Some(self.cluster.shard_of(node)).filter(|_| self.cluster.layout().is_spare(node));
+        self.led(node).or_else(founded)
+    }
+
+    fn led(&self, node: NodeId) -> Option<ShardId> {
+        self.all().find(|(_, primary)| *primary == node).map(|(shard, _)| shard)
     }
 
     /// A node became the primary of its shard; which, and who led it before.
@@ -59,7 +67,9 @@ impl Leaders {
 
     /// A node follows another one from now on.
     pub fn follow(&mut self, node: NodeId, primary: NodeId) {
-        self.follows.insert(node, primary);
+        let before = self.follows.get(&node).filter(|(of, _)| *of == primary).and_then(|(_, shard)| *shard);
+        let shard = self.led_by(primary).or(before);
+        self.follows.insert(node, (primary, shard));
     }
 }
 
@@ -77,6 +87,15 @@ mod tests {
         assert_eq!(leaders.promote(NodeId(2)), (ShardId(2), NodeId(3)));
         assert_eq!((leaders.of(ShardId(2)), leaders.is_leader(NodeId(3))), (NodeId(2), false));
         assert_eq!(leaders.promote(NodeId(2)), (ShardId(2), NodeId(2)));
+    }
+
+    #[test]
+    fn whose_primary_was_replaced_by_another_one_meanwhile_still_belongs_to_its_shard() {
+        let mut leaders = Leaders::new(&healthy().plan.cluster);
+        leaders.follow(NodeId(2), NodeId(3));
+        assert_eq!(leaders.promote(NodeId(4)), (ShardId(2), NodeId(3)));
+        leaders.follow(NodeId(2), NodeId(3));
+        assert_eq!(leaders.promote(NodeId(2)), (ShardId(2), NodeId(4)));
     }
 
     #[test]
