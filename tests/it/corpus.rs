@@ -26,7 +26,6 @@ use crate::support::{self, plan, run};
 /// Invariants that only saboteurs have violated so far (`saboteurs.rs`): no recording shows them.
 const BY_SABOTEURS: &[&str] = &[
     "votes",
-    "elections",
     "epochs",
     "persisted_epochs",
     "isolation",
