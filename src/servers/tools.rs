@@ -99,30 +99,33 @@ impl Toolbox {
     pub fn guest(&self, word: &str, server: &Server, notify: Notify) -> Result<Program, ProgramError> {
         let program = self.program(word, server, notify)?;
         let is_tool = tool_of(word).is_some() || word == server.argv0();
-        let tools = if is_tool { Vec::new() } else { self.launchers(server)? };
+        let tools = if is_tool { Vec::new() } else { self.launchers(server, notify)? };
         Ok(Program { tools, ..program })
     }
 
     /// The folder where programs find the server and its tools on `PATH`: links, and scripts that start through a loader.
     /// Where the folder is shows in nothing that they say.
-    fn launchers(&self, server: &Server) -> Result<Vec<PathBuf>, ProgramError> {
+    fn launchers(&self, server: &Server, notify: Notify) -> Result<Vec<PathBuf>, ProgramError> {
         let folder =
             self.cache_dir.join("launchers").join(&server.sha256[..LAUNCHER_DIGITS.min(server.sha256.len())]);
         let failed = |source| ProgramError::Store { path: folder.clone(), source };
         fs::create_dir_all(&folder).map_err(failed)?;
         let names = TOOLS.map(|tool| format!("{}-{tool}", server.name));
         for name in names.iter().map(String::as_str).chain([server.argv0()]) {
-            // A program that needs no tool runs without those that cannot be had.
-            if let Ok(Program { binary, loader, .. }) =
-                self.program(name, server, &mut |notice| tracing::info!("{notice}"))
-            {
-                let path = folder.join(name);
-                match &loader {
-                    Some(loader) => put_script(&path, &launcher(name, &binary, loader)),
-                    None => put_link(&path, &binary),
+            let path = folder.join(name);
+            let put = match self.program(name, server, notify) {
+                Ok(Program { binary, loader: Some(loader), .. }) => {
+                    put_script(&path, &launcher(name, &binary, &loader))
                 }
-                .map_err(failed)?;
-            }
+                Ok(Program { binary, loader: None, .. }) => put_link(&path, &binary),
+                Err(error @ ProgramError::Store { .. }) => return Err(error),
+                // A program that needs no tool runs without those that cannot be had; one that needs it does something else then.
+                Err(error) => {
+                    notify(&format!("{error}: guests go without {name}"));
+                    continue;
+                }
+            };
+            put.map_err(failed)?;
         }
         put_script(&folder.join("ps"), PS).map_err(failed)?;
         Ok(vec![folder])
