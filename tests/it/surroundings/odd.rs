@@ -91,8 +91,9 @@ static SERVERS_FOR_ALL: LazyLock<TempDir> = LazyLock::new(|| {
         }
     }
     // More may be fetched into it.
-    for folder in [&all, &all.join("tools")].into_iter().filter(|folder| folder.is_dir()) {
-        fs::set_permissions(folder, open_to_all()).expect("it is ours");
+    for folder in [all.clone(), all.join("servers"), all.join("tools")] {
+        fs::create_dir_all(&folder).expect("a folder");
+        fs::set_permissions(&folder, open_to_all()).expect("it is ours");
     }
     cache
 });
