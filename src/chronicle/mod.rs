@@ -163,6 +163,7 @@ impl Chronicle {
         self.members.see(event);
         self.asked(event);
         self.copied(event);
+        self.elections.see(event, &self.members);
         self.epochs.see(event);
         self.raises.see(event);
         self.durable.see(event);
@@ -232,7 +233,6 @@ impl Chronicle {
         if let Some(back) = self.copies.put_back().get(before).filter(|back| back.of_another_cluster) {
             self.views.forget(back.node);
         }
-        self.elections.see(event, &self.members);
     }
 
     fn resumed(&mut self, event: &Event) {

@@ -249,25 +249,19 @@ impl Invariant {
             Applies::OnceHealed => case.not_healed(),
         };
         let verdict = unknown.map_or_else(|| (self.check)(case), Verdict::unknown);
-        let verdict = self.after_the_past(case, verdict);
-        match case.tampered() {
-            Some(fault) if verdict.is_violated() && !HELD_AGAINST_ALL.contains(&self.name) => {
-                let FaultId(id) = fault;
-                Verdict::unknown(format!("fault {id} tampered with the bus: {}", verdict.detail()))
-            }
-            _ => verdict,
+        match verdict.is_violated().then(|| self.nobodys(case)).flatten() {
+            Some(why) => Verdict::unknown(format!("{why}: {}", verdict.detail())),
+            None => verdict,
         }
     }
 
-    /// What is left of a violation in a cluster where the past came back.
-    fn after_the_past(&self, case: &Case, verdict: Verdict) -> Verdict {
-        match case.set_back() {
-            Some(node) if verdict.is_violated() && !HELD_AGAINST_THE_PAST.contains(&self.name) => {
-                let why = format!("{node} came back as it was in another cluster: {}", verdict.detail());
-                Verdict::unknown(why)
-            }
-            _ => verdict,
-        }
+    /// Why a violation of this invariant is nobody's, if it is.
+    fn nobodys(&self, case: &Case) -> Option<String> {
+        let past = || Some(format!("{} came back as it was in another cluster", case.set_back()?));
+        let forged = || case.tampered().map(|FaultId(id)| format!("fault {id} tampered with the bus"));
+        let is_asked = |held: &[&str]| held.contains(&self.name);
+        let past = (!is_asked(&HELD_AGAINST_THE_PAST)).then(past).flatten();
+        past.or_else(|| (!is_asked(&HELD_AGAINST_ALL)).then(forged).flatten())
     }
 }
 

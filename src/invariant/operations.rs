@@ -56,18 +56,17 @@ fn summary(done: usize, told: &[String]) -> String {
 
 fn judge(case: &Case, op: &Op, report: &OperationReport, ended_at: SimTime) -> Judgement {
     let what = format!("{}: {}", report.text, report.detail);
+    let excuse = || excuse(case.evidence, op, report);
     if report.done {
-        let is_wrong = came_late(op, report, ended_at)
-            && excuse::of_failover(case.evidence, op, report, ended_at).is_none();
+        let is_wrong = came_late(op, report, ended_at) && excuse().is_none();
         let wrong = || Judgement::Wrong(format!("{what}, which the server has {HAND_OVER_TIMEOUT} for"));
         return if is_wrong { wrong() } else { Judgement::Done };
     }
     if report.ending == Some(Ending::Missed) {
         return Judgement::Told(what);
     }
-    let excuse = excuse(case.evidence, op, report);
     if op.action.as_failover().is_some() {
-        return match excuse {
+        return match excuse() {
             Some(why) => Judgement::Told(format!("{what} ({why})")),
             None => Judgement::Wrong(format!("{what}, and nothing excuses it")),
         };
@@ -78,7 +77,7 @@ fn judge(case: &Case, op: &Op, report: &OperationReport, ended_at: SimTime) -> J
     if report.ending == Some(Ending::Unexpected) {
         return Judgement::Wrong(what);
     }
-    match excuse {
+    match excuse() {
         Some(why) => Judgement::Told(format!("{what} ({why})")),
         None => Judgement::Wrong(format!("{what}, and the plan wants {wanted}")),
     }

@@ -247,7 +247,10 @@ fn operation(evidence: &Evidence, op: &Op, report: &OperationReport) -> Action {
     };
     let unsent = report.sent_at.is_none() && report.detail.is_empty();
     let detail = if unsent { "never sent".to_owned() } else { report.detail.clone() };
-    let detail = why.map_or(detail.clone(), |why| format!("{detail} ({why})"));
+    let detail = match why {
+        Some(why) => format!("{detail} ({why})"),
+        None => detail,
+    };
     action(&report.text, outcome, (report.sent_at, report.ended_at), detail)
 }
 

@@ -1,9 +1,8 @@
 //! Machines that are gone: nobody hears of it.
 //!
-//! What a lost machine's links still held is lost with it, and what is sent to it waits for TCP's attempts, as does what was under way
-//! to it. A machine that is
-//! back knows nothing of earlier connections, and says so to whoever tries again. The management's own links are no part of
-//! the network under test: there a lost machine looks like a process that ended.
+//! What a lost machine's links still held is lost with it, and what is sent to it waits for TCP's attempts, as does what was
+//! under way to it. A machine that is back knows nothing of earlier connections, and says so to whoever tries again. The
+//! management's own links are no part of the network under test: there a lost machine looks like a process that ended.
 
 use super::Network;
 use super::connection::{ENDS, Held};

@@ -47,16 +47,13 @@ impl Doing for Planned {
     fn start(&self, op: &Op, desk: &mut Desk) -> (Box<dyn Job>, Progress) {
         let mut restart = Restart::of(op, (self.node, self.kill), (Finds::All, SimDuration::ZERO), desk);
         restart.server.clone_from(&self.server);
-        restart.end(desk);
-        (Box::new(restart), Progress::Working)
+        restart.at_once(desk)
     }
 }
 
 impl Doing for RestartEmpty {
     fn start(&self, op: &Op, desk: &mut Desk) -> (Box<dyn Job>, Progress) {
-        let mut restart = Restart::of(op, (self.node, self.kill), (Finds::Nothing, SimDuration::ZERO), desk);
-        restart.end(desk);
-        (Box::new(restart), Progress::Working)
+        Restart::of(op, (self.node, self.kill), (Finds::Nothing, SimDuration::ZERO), desk).at_once(desk)
     }
 }
 
@@ -138,6 +135,12 @@ impl Restart {
         let signal = if kill { Signal::Kill } else { Signal::Term };
         let (server, since) = (None, desk.now);
         Restart { op, node, signal, finds, server, since, stage: Stage::Ending, deadline }
+    }
+
+    /// Begins with the end of the process.
+    fn at_once(mut self, desk: &mut Desk) -> (Box<dyn Job>, Progress) {
+        self.end(desk);
+        (Box::new(self), Progress::Working)
     }
 
     /// Ends the process, if there is one.

@@ -47,8 +47,11 @@ impl Takeovers {
 
     /// A node says of itself whom it follows.
     pub fn claimed(&mut self, node: NodeId, at: SimTime, bus: &BusSummary) {
-        if let Some(id) = bus.claim.as_ref().and_then(|claim| claim.of.clone()) {
-            self.told.push(Told { at, node, what: What::Follows { id } });
+        let Some(id) = bus.claim.as_ref().and_then(|claim| claim.of.as_ref()) else { return };
+        let last = self.told.iter().rfind(|told| told.node == node);
+        // It says so to everybody.
+        if !last.is_some_and(|told| matches!(&told.what, What::Follows { id: before } if before == id)) {
+            self.told.push(Told { at, node, what: What::Follows { id: id.clone() } });
         }
     }
 
