@@ -22,6 +22,8 @@ pub enum Affliction {
     Children(ChildFate),
     /// The process that runs can open so many files and connections more; its limit is what it was at the end.
     Descriptors(u16),
+    /// The process that runs can have so many bytes of memory more than it has; nothing limits it at the end.
+    Memory(u64),
 }
 
 /// What becomes of the processes that a server forks.
@@ -82,6 +84,8 @@ impl Affliction {
             Affliction::Children(fate) => format!("children {}", fate.word()),
             Affliction::Descriptors(0) => "no more descriptors".to_owned(),
             Affliction::Descriptors(spare) => format!("{spare} more descriptors"),
+            Affliction::Memory(0) => "no more memory".to_owned(),
+            Affliction::Memory(spare) => format!("{} KiB more memory", spare >> 10),
             Affliction::Clock(clock) => format!("wall clock {}", clock.in_words()),
         }
     }

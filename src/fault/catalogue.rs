@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Affliction, Aim, BusMessages, Children, Clock, ConnectionRefused, ConnectionReset, Cue, Descriptors,
-    Disk, DiskCrash, Effect, Fault, FaultId, FaultKind, FileRule, FileVerdict, MachineLoss, NetworkBandwidth,
-    NetworkJam, NetworkLatency, NetworkLoss, NetworkPartition, NetworkSplit, NetworkSwizzle, NetworkTail,
-    ProcessKill, ProcessPause, ProcessSlow, Sabotage, Signal, StaleLink, Starved, Stranger, Swarm, Target,
-    Ties, compound, trigger,
+    Disk, DiskCrash, Effect, Fault, FaultId, FaultKind, FileRule, FileVerdict, MachineLoss, MemoryLimit,
+    NetworkBandwidth, NetworkJam, NetworkLatency, NetworkLoss, NetworkPartition, NetworkSplit,
+    NetworkSwizzle, NetworkTail, ProcessKill, ProcessPause, ProcessSlow, Sabotage, Signal, StaleLink,
+    Starved, Stranger, Swarm, Target, Ties, compound, trigger,
 };
 use crate::id::{NodeId, ShardId};
 use crate::language::target;
@@ -170,6 +170,7 @@ catalogue! {
     Clock,
     Children,
     Descriptors,
+    MemoryLimit,
     BusMessages,
     StaleLink,
     NetworkSplit,

@@ -27,7 +27,8 @@ fn check(case: &Case) -> Verdict {
         findings.wrong(exit.at, format!("{} ended at {} with {}{reason}", exit.node, exit.at, exit.status));
     }
     let lines = evidence.suspicious_log_lines.iter();
-    for line in lines.filter(|line| !could_not_write(evidence, line.node, line.at)) {
+    let lines = lines.filter(|line| !could_not_write(evidence, line.node, line.at));
+    for line in lines.filter(|line| !are_last_words(evidence, line)) {
         findings.wrong(line.at, format!("{} wrote at {}: {}", line.node, line.at, line.line.trim()));
     }
     let told = case.evidence.exits.len();
@@ -67,7 +68,17 @@ fn ended_by_its_own_rule(evidence: &Evidence, exit: &ExitReport) -> bool {
         let planned = evidence.plan.fault(fault.id);
         planned.is_some_and(|planned| planned.action.excuses_end(words))
     };
-    exit.status == "exit 1" && evidence.faults.iter().any(|fault| lasts(fault) && excuses(fault))
+    ["exit 1", "SIGABRT"].contains(&exit.status.as_str())
+        && evidence.faults.iter().any(|fault| lasts(fault) && excuses(fault))
+}
+
+/// Whether a line belongs to the report of a server that ended by a rule of its own.
+fn are_last_words(evidence: &Evidence, line: &LogLine) -> bool {
+    const A_REPORT: SimDuration = SimDuration::from_secs(1);
+    let is_its =
+        |exit: &&ExitReport| exit.node == line.node && line.at <= exit.at && exit.at <= line.at + A_REPORT;
+    let mut its = evidence.exits.iter().filter(is_its);
+    its.any(|exit| exit.status == "SIGABRT" && ended_by_its_own_rule(evidence, exit))
 }
 
 /// Whether a line of a server's log or standard error tells of an assertion, a crash or a sanitizer's find.

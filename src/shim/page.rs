@@ -12,7 +12,7 @@ use super::Shared;
 /// First word of a page.
 pub const MAGIC: u64 = 0x766b_667a_7061_6765;
 /// Layout version; the shim refuses another one.
-pub const VERSION: u32 = 7;
+pub const VERSION: u32 = 8;
 /// The variable that names the page's descriptor to the shim.
 pub const PAGE_VARIABLE: &str = "VALKEY_FUZZER_PAGE";
 /// The variable that says which participant a program is that took another one's place.
@@ -56,6 +56,8 @@ pub const OUTBOX_BYTES: usize = 1024 * 1024;
 pub const WINDOW_BYTES: u64 = 512 * 1024;
 /// Bytes of a message for people.
 pub const TEXT_BYTES: usize = 512;
+/// Memory that nothing limits, in bytes.
+pub const UNLIMITED: u64 = u64::MAX;
 /// No socket.
 pub const NOBODY: u16 = u16::MAX;
 
@@ -116,6 +118,8 @@ pub struct Page {
     pub files_watched: Shared<u32>,
     /// What becomes of file calls; the first rule that matches and is not spent decides.
     pub file_rules: [FileRule; FILE_RULES],
+    /// Bytes that the server may still have beside what it has; `UNLIMITED` if nothing limits it. The shim counts.
+    pub memory_left: Shared<u64>,
     /// The kernel took no filter, so calls that go round the shim go unnoticed.
     pub unguarded: Shared<u32>,
     /// Bytes of records in the outbox.

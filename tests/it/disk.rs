@@ -1,25 +1,9 @@
 //! Disks, clocks and losses of power on real servers: each fault's effect is seen.
 
-use valkey_fuzzer::event_log::LOG_FILE;
-
-use crate::support::{Ran, all_servers, assert_violates, plan, run, server};
+use crate::support::{Ran, all_servers, assert_holds, assert_logged, assert_violates, plan, run, server};
 
 fn ran(yaml: &str) -> Ran {
     run(&plan(yaml), &server())
-}
-
-/// Everything holds.
-fn assert_holds(ran: &Ran) {
-    let wrong = ran.report.validations.iter().filter(|v| v.verdict.name() == "violated");
-    let wrong: Vec<_> = wrong.map(|v| (v.name, v.verdict.detail())).collect();
-    assert!(wrong.is_empty(), "{wrong:?}");
-}
-
-/// The log has all these texts.
-fn assert_logged(ran: &Ran, texts: &[&str]) {
-    let log = ran.log();
-    let missing: Vec<_> = texts.iter().filter(|text| !log.contains(**text)).collect();
-    assert!(missing.is_empty(), "{LOG_FILE} has nothing of {missing:?}");
 }
 
 /// The same plan with a fault, and with settings of the servers.
@@ -218,42 +202,6 @@ workload: {{duration: 12}}"
     };
     let begun = started(&hung, "Background saving started");
     assert!(started(&hung, "Background saving terminated") > begun + 1_000_000_000);
-}
-
-#[test]
-fn a_server_without_descriptors_accepts_nobody_and_opens_nothing_until_the_heal() {
-    let yaml = "scenario: {name: descriptors, seed: 1}
-operations:
-  - {type: command, node: 1, args: [CONFIG, REWRITE], delay: 3}
-  - {type: command, node: 1, args: [CONFIG, REWRITE], delay: 5}
-chaos:
-  - {type: descriptors, node: 1, at: 2, duration: 3}
-  - {type: stranger, node: 1, connections: 2, at: 4}
-workload: {duration: 12}";
-    for server in all_servers() {
-        let ran = run(&plan(yaml), &server);
-        let expected = [
-            "ERR Rewriting config file: Too many open files",
-            "Accepting client connection: accept: Too many open files",
-            "CONFIG REWRITE executed with success.",
-        ];
-        assert_logged(&ran, &expected);
-        assert_holds(&ran);
-    }
-    let (one, other) = (ran(yaml), ran(yaml));
-    assert_eq!(one.report.meters.log_sha256, other.report.meters.log_sha256);
-}
-
-#[test]
-fn a_server_that_can_open_no_nodes_conf_ends_by_its_own_rule() {
-    let ran = ran("scenario: {name: no-nodes-conf, seed: 1}
-operations:
-  - {type: command, node: 1, args: [CLUSTER, BUMPEPOCH], delay: 3}
-chaos:
-  - {type: descriptors, node: 1, at: 2, duration: 3}
-workload: {duration: 20}");
-    assert_logged(&ran, &["Could not open temp cluster config file: Too many open files"]);
-    assert_holds(&ran);
 }
 
 #[test]

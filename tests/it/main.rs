@@ -22,6 +22,7 @@ mod guests;
 mod hostile;
 mod judge;
 mod leaving;
+mod limits;
 mod links;
 mod operations;
 mod process;

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use valkey_fuzzer::cli;
 use valkey_fuzzer::commands::servers::{find_server, options, with_others};
 use valkey_fuzzer::event::Event;
-use valkey_fuzzer::event_log;
+use valkey_fuzzer::event_log::{self, LOG_FILE};
 use valkey_fuzzer::plan::Plan;
 use valkey_fuzzer::plan::resolve::resolve;
 use valkey_fuzzer::report::{RunReport, Status, Validation};
@@ -89,6 +89,20 @@ pub fn run(plan: &Plan, server: &Server) -> Ran {
     .run(&AtomicBool::new(false), &mut |_| {})
     .expect("the world works");
     Ran { report, unfinished, folder }
+}
+
+/// No invariant is violated.
+pub fn assert_holds(ran: &Ran) {
+    let wrong = ran.report.validations.iter().filter(|v| v.verdict.name() == "violated");
+    let wrong: Vec<_> = wrong.map(|v| (v.name, v.verdict.detail())).collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
+}
+
+/// The log has all these texts.
+pub fn assert_logged(ran: &Ran, texts: &[&str]) {
+    let log = ran.log();
+    let missing: Vec<_> = texts.iter().filter(|text| !log.contains(**text)).collect();
+    assert!(missing.is_empty(), "{LOG_FILE} has nothing of {missing:?}");
 }
 
 /// The run is violated in `invariant`, and its detail says why in these words.

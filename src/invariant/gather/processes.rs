@@ -143,9 +143,11 @@ fn reason_of_end(before: &str, line: &str) -> Option<String> {
 }
 
 /// Whether a server says so why it ends: `clusterSaveConfigOrDie` and `clusterLoadConfig` (`cluster_legacy.c`), and the errors of `aof.c` and
-/// `server.c` after which it calls `exit`.
+/// `server.c` after which it calls `exit`, or panics for want of memory.
 fn is_last_word(why: &str) -> bool {
-    let begins = ["Fatal", "Loading the cluster node config from"].iter().any(|begin| why.starts_with(begin));
+    let begins = ["Fatal", "Loading the cluster node config from", "Out Of Memory"]
+        .iter()
+        .any(|begin| why.starts_with(begin));
     begins || ["Exiting", "exiting"].iter().any(|word| why.contains(word))
 }
 

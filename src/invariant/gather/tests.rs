@@ -405,12 +405,13 @@ fn what_the_log_says_of_the_disk_is_kept() {
 
 #[test]
 fn an_end_is_told_with_the_assertion_or_the_function_it_crashed_in() {
-    let cases: [(&[&str], Option<&str>); 5] = [
+    let cases: [(&[&str], Option<&str>); 6] = [
         (&["=== ASSERTION FAILED ===", "==> t.c:7 'x' is not true"], Some("t.c:7 'x' is not true")),
         (
             &["1:M # Loading the cluster node config from nodes.conf: Input/output error"],
             Some("Loading the cluster node config from nodes.conf: Input/output error"),
         ),
+        (&["1:M # Out Of Memory allocating 64 bytes!"], Some("Out Of Memory allocating 64 bytes!")),
         (&["EIP:"], None),
         (&["crashed by signal: 11"], None),
         (&[], None),

@@ -6,7 +6,7 @@
 //!
 //! Layers, lowest first; a module names lower ones only: `sys baton` · `turn` (the page, and handing the turn over) ·
 //! `work` (what it costs) · `give_up random` · `life` (is this process meant?) · `signal alarm` · `thread` (the baton) · `clock` ·
-//! `allocator jemalloc program` · `descriptor disk` · `ready` (what a descriptor has for whom) · `proc` ·
+//! `arena` · `allocator jemalloc program` · `descriptor disk` · `ready` (what a descriptor has for whom) · `proc` ·
 //! `transfer itimer lock shared_lock mask kill kernel_pipe pipe stream option socket event files file_names temporary entropy process` ·
 //! `epoll poll` · `calls` (what works on any descriptor) · `exec` · `spawn` (programs that guests start) · `identity lookup counter check probe syscall` (what is called by number) ·
 //! `start`.
@@ -22,6 +22,7 @@ mod page;
 
 mod alarm;
 mod allocator;
+mod arena;
 mod baton;
 mod calls;
 mod check;

@@ -95,6 +95,7 @@ pub const EAGAIN: i32 = 11;
 pub const EBUSY: i32 = 16;
 pub const EINTR: i32 = 4;
 pub const ENOENT: i32 = 2;
+pub const ENOMEM: i32 = 12;
 pub const EINVAL: i32 = 22;
 pub const EDEADLK: i32 = 35;
 pub const ETIMEDOUT: i32 = 110;

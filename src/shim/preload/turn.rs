@@ -21,6 +21,11 @@ static PAGE: Baton<Cell<*const Page>> = Baton::new(Cell::new(ptr::null()));
 static ME: Baton<Cell<usize>> = Baton::new(Cell::new(0));
 static SINCE_NS: Baton<Cell<u64>> = Baton::new(Cell::new(0));
 
+/// What becomes of it when memory gets a limit, or loses it; whoever hands memory out says so.
+type MindLimit = fn(bool);
+static MIND_LIMIT: Baton<Cell<Option<MindLimit>>> = Baton::new(Cell::new(None));
+static IS_LIMITED: Baton<Cell<bool>> = Baton::new(Cell::new(false));
+
 /// The head of the kernel's robust list, as `set_robust_list(2)` describes it.
 #[repr(C)]
 struct RobustHead {
@@ -158,6 +163,17 @@ pub fn hand_over(reason: u32) {
     }
     await_turn();
     SINCE_NS.set(page().now_ns.get());
+    let is_limited = page().memory_left.get() != page::UNLIMITED;
+    if IS_LIMITED.replace(is_limited) != is_limited
+        && let Some(mind) = MIND_LIMIT.get()
+    {
+        mind(is_limited);
+    }
+}
+
+/// Calls `mind` whenever memory gets a limit, or loses it.
+pub fn on_limit(mind: MindLimit) {
+    MIND_LIMIT.set(Some(mind));
 }
 
 /// When this process last got the turn.

@@ -1,12 +1,13 @@
-//! How many descriptors a server's process may have: lowered to what it has open, and what it was again.
+//! How many descriptors and how much memory a server's process may have: lowered to what it has, and what it was again.
 //!
-//! The kernel keeps the limit: descriptors that stand for something simulated are real ones, with the numbers that the kernel gives
+//! The kernel keeps the limit of descriptors: those that stand for something simulated are real ones, with the numbers that the kernel gives
 //! out, so that the next one fails as it would on any machine.
 
 use std::collections::BTreeMap;
 use std::io;
 
 use crate::fault::FaultId;
+use crate::shim::page::UNLIMITED;
 
 /// The limit of one process.
 #[derive(Debug)]
@@ -66,6 +67,43 @@ impl DescriptorLimit {
     }
 }
 
+/// How much memory one process may still have, which its shim counts.
+#[derive(Debug, Default)]
+pub struct MemoryLimit {
+    /// Bytes beside what it has, by each fault that limits them, as of the last change.
+    left: BTreeMap<FaultId, u64>,
+}
+
+impl MemoryLimit {
+    /// The process can have `spare` bytes more than it has; `left` is what the shim counts.
+    pub fn lower(&mut self, left: &mut u64, fault: FaultId, spare: u64) {
+        self.count(*left);
+        self.left.insert(fault, spare);
+        *left = self.least();
+    }
+
+    /// What a fault did is undone.
+    pub fn lift(&mut self, left: &mut u64, fault: FaultId) {
+        self.count(*left);
+        if self.left.remove(&fault).is_some() {
+            *left = self.least();
+        }
+    }
+
+    /// What the process took and gave back since the last change counts for each fault.
+    fn count(&mut self, left: u64) {
+        let before = self.least();
+        for each in self.left.values_mut() {
+            *each =
+                each.saturating_add(left.saturating_sub(before)).saturating_sub(before.saturating_sub(left));
+        }
+    }
+
+    fn least(&self) -> u64 {
+        self.left.values().min().copied().unwrap_or(UNLIMITED)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,6 +111,22 @@ mod tests {
 
     fn soft(limit: &DescriptorLimit) -> u64 {
         limit.set(None).expect("it runs").rlim_cur
+    }
+
+    #[test]
+    fn memory_is_limited_by_the_tighter_of_two_faults_each_from_its_own_beginning() {
+        let (mut limit, mut left) = (MemoryLimit::default(), UNLIMITED);
+        limit.lower(&mut left, FaultId(1), 1000);
+        left -= 300;
+        limit.lower(&mut left, FaultId(2), 50);
+        assert_eq!(left, 50);
+        left += 10;
+        limit.lift(&mut left, FaultId(2));
+        assert_eq!(left, 710);
+        limit.lift(&mut left, FaultId(3));
+        assert_eq!(left, 710);
+        limit.lift(&mut left, FaultId(1));
+        assert_eq!(left, UNLIMITED);
     }
 
     #[test]

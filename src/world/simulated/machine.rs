@@ -68,9 +68,9 @@ impl Machine {
 
     /// The clock that went wrong last decides.
     fn set_clock(&self, page: &mut Page, epoch_ns: u64) {
-        let clocks = self.afflictions.values().filter_map(|(affliction, since)| match affliction {
-            Affliction::Clock(clock) => Some((*since, *clock)),
-            Affliction::Files(_) | Affliction::Children(_) | Affliction::Descriptors(_) => None,
+        let clocks = self.afflictions.values().filter_map(|(affliction, since)| {
+            let Affliction::Clock(clock) = affliction else { return None };
+            Some((*since, *clock))
         });
         page.wall = match clocks.max_by_key(|(since, _)| *since) {
             Some((since, clock)) => page::WallClock {
@@ -92,9 +92,9 @@ impl Machine {
 
     /// What becomes of children, if that is not what should.
     pub fn child_fate(&self) -> Option<ChildFate> {
-        let fates = self.afflictions.values().filter_map(|(affliction, since)| match affliction {
-            Affliction::Children(fate) => Some((*since, *fate)),
-            Affliction::Files(_) | Affliction::Clock(_) | Affliction::Descriptors(_) => None,
+        let fates = self.afflictions.values().filter_map(|(affliction, since)| {
+            let Affliction::Children(fate) = affliction else { return None };
+            Some((*since, *fate))
         });
         fates.max_by_key(|(since, _)| *since).map(|(_, fate)| fate)
     }
@@ -119,9 +119,9 @@ impl Machine {
     }
 
     fn file_rules(&self) -> impl Iterator<Item = (FaultId, &FileRule)> {
-        self.afflictions.iter().filter_map(|(fault, (affliction, _))| match affliction {
-            Affliction::Files(rule) => Some((*fault, rule)),
-            Affliction::Clock(_) | Affliction::Children(_) | Affliction::Descriptors(_) => None,
+        self.afflictions.iter().filter_map(|(fault, (affliction, _))| {
+            let Affliction::Files(rule) = affliction else { return None };
+            Some((*fault, rule))
         })
     }
 

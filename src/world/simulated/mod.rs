@@ -344,8 +344,9 @@ impl World for Simulated {
                 machine.install(process.page(), self.epoch_ns);
                 process.child_fate = machine.child_fate();
                 match affliction {
-                    Some(Affliction::Descriptors(spare)) => process.limit.lower(fault, *spare),
-                    None => process.limit.lift(fault),
+                    Some(Affliction::Descriptors(spare)) => process.descriptors.lower(fault, *spare),
+                    Some(Affliction::Memory(spare)) => process.lower_memory(fault, *spare),
+                    None => process.lift_limits(fault),
                     Some(_) => {}
                 }
             }

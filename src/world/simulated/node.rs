@@ -16,7 +16,7 @@ use nix::unistd::Pid;
 
 use super::children::Children;
 use super::disk::{Called, Disk};
-use super::limit::DescriptorLimit;
+use super::limit::{DescriptorLimit, MemoryLimit};
 use super::log_tail::LogTail;
 use super::machine;
 use super::page::{Reported, SharedPage};
@@ -24,7 +24,7 @@ use super::sockets::Sockets;
 use super::watchdog;
 use crate::actor::message::Arrival;
 use crate::event::OutputStream;
-use crate::fault::{ChildFate, Lie, POWER_LOST};
+use crate::fault::{ChildFate, FaultId, Lie, POWER_LOST};
 use crate::id::{Host, NodeId};
 use crate::rng::Stream;
 use crate::shim::page::{self, PARTICIPANTS, Page, file_call, file_class, record, state, watch};
@@ -82,7 +82,9 @@ pub struct Process {
     /// What is on the machine's disk for sure, where that is kept account of.
     pub disk: Option<Rc<RefCell<Disk>>>,
     /// How many descriptors it may have.
-    pub limit: DescriptorLimit,
+    pub descriptors: DescriptorLimit,
+    /// How much memory it may have.
+    pub memory: MemoryLimit,
     /// What becomes of the processes that it forks, if that is not what should.
     pub child_fate: Option<ChildFate>,
 }
@@ -127,6 +129,7 @@ pub fn prepare(page: &mut SharedPage, setting: Setting) {
     fixed.wall.rate_ppm = page::RATE_PPM;
     fixed.monotonic_base_ns = identity.range(1_000_000_000_000..=900_000_000_000_000);
     fixed.times_slower = setting.times_slower;
+    fixed.memory_left = page::UNLIMITED;
     fixed.now_ns = setting.now.as_ns();
     fixed.address = u32::from(setting.host.address());
     fixed.next_pid = identity.range(1_000..=30_000) as u32;
@@ -148,7 +151,7 @@ impl Process {
     pub fn greet(host: Host, page: SharedPage, leader: Child, output: Output) -> Result<Self, WorldError> {
         let stack_file = PathBuf::new();
         let Output { log, errors, hidden } = output;
-        let limit = DescriptorLimit::of(leader.id());
+        let descriptors = DescriptorLimit::of(leader.id());
         let mut process = Process {
             host,
             page,
@@ -163,7 +166,8 @@ impl Process {
             stack_file,
             disk: None,
             child_fate: None,
-            limit,
+            descriptors,
+            memory: MemoryLimit::default(),
         };
         process.await_hello()?;
         Ok(process)
@@ -200,6 +204,17 @@ impl Process {
     /// The process id that the host knows: for a debugger.
     pub fn id(&self) -> u32 {
         self.leader.id()
+    }
+
+    /// The server can have so many bytes of memory more than it has.
+    pub fn lower_memory(&mut self, fault: FaultId, spare: u64) {
+        self.memory.lower(&mut self.page.get().memory_left, fault, spare);
+    }
+
+    /// What a fault did to its limits is undone.
+    pub fn lift_limits(&mut self, fault: FaultId) {
+        self.descriptors.lift(fault);
+        self.memory.lift(&mut self.page.get().memory_left, fault);
     }
 
     /// The page that it shares with its processes.
