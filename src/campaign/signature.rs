@@ -60,6 +60,7 @@ const MOST_TELLING: &[&str] = &[
     "views_agree",
     "convergence_time",
     "replication_lag",
+    "resources",
     "availability",
 ];
 

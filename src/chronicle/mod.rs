@@ -21,6 +21,7 @@ mod executions;
 mod foreign;
 mod good_replicas;
 mod handover;
+mod holdings;
 mod members;
 mod minority;
 mod moves;
@@ -48,6 +49,7 @@ pub use epochs::{Epochs, Setback, Wrong};
 pub use executions::{Execution, Executions, Moment, Unanswered};
 pub use foreign::{Foreign, Served};
 pub use handover::{HAND_OVER_TIMEOUT, Handovers, Moved};
+pub use holdings::{Holdings, Look, Numbers};
 pub use members::{Member, Members};
 pub use moves::{Move, Moves};
 pub use operator::Asks;
@@ -121,6 +123,8 @@ pub struct Chronicle {
     pub foreign: Foreign,
     /// What was said on channels.
     pub channels: Channels,
+    /// What processes hold.
+    pub holdings: Holdings,
 }
 
 impl Chronicle {
@@ -154,6 +158,7 @@ impl Chronicle {
             answers: Answers::default(),
             foreign: Foreign::default(),
             channels: Channels::default(),
+            holdings: Holdings::default(),
         }
     }
 
@@ -186,6 +191,7 @@ impl Chronicle {
         self.answers.see(event);
         self.foreign.see(event, &self.members);
         self.channels.see(event);
+        self.holdings.see(event);
         if let Some(message) = self.bus.sent(event) {
             self.said(&message);
         } else if let Some(heard) = self.bus.delivered(event) {

@@ -26,6 +26,8 @@ pub enum Topic {
     Replication,
     /// `CLUSTER GETSLOTMIGRATIONS`, an error where the server has none.
     SlotMigrations,
+    /// What it holds, of several sections of `INFO`: a flat list of names and numbers.
+    Resources,
     /// `PEXPIRETIME` of each key that expires, as a flat list of keys and instants.
     Expiries,
 }
@@ -52,7 +54,7 @@ pub enum Said {
 
 impl Topic {
     /// All that a node is asked, in the order of asking.
-    pub const ASKED: [Topic; 10] = [
+    pub const ASKED: [Topic; 11] = [
         Topic::Nodes,
         Topic::Slots,
         Topic::Shards,
@@ -63,6 +65,7 @@ impl Topic {
         Topic::Role,
         Topic::Replication,
         Topic::SlotMigrations,
+        Topic::Resources,
     ];
 
     /// The command.
@@ -78,6 +81,7 @@ impl Topic {
             Topic::Role => &["ROLE"],
             Topic::Replication => &["INFO", "replication"],
             Topic::SlotMigrations => &["CLUSTER", "GETSLOTMIGRATIONS"],
+            Topic::Resources => &["INFO", "clients", "memory", "persistence", "replication", "keyspace"],
             Topic::Expiries => &["PEXPIRETIME"],
         }
     }

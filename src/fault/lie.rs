@@ -149,4 +149,6 @@ lies! {
     FailKept "fail_kept";
     /// `CLUSTER MYID` is another.
     IdLie "id_lie";
+    /// `INFO` counts nine clients.
+    ClientsLie "clients_lie";
 }

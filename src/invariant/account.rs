@@ -89,6 +89,8 @@ impl Account {
                 self.read_only = info.get("slave_read_only").map(|flag| flag == "1");
             }
             Topic::SlotMigrations => self.slot_migrations = migrations(said)?,
+            // See `crate::chronicle::Holdings`.
+            Topic::Resources => {}
             Topic::Expiries => self.expiries = Some(expiries(said)?),
         }
         Some(())

@@ -47,6 +47,7 @@ pub mod replica_sync;
 pub mod replication_lag;
 pub mod replication_stream;
 pub mod replies;
+pub mod resources;
 pub mod roles;
 #[cfg(test)]
 pub(crate) mod sample;
@@ -164,6 +165,7 @@ pub static CATALOGUE: &[Invariant] = &[
     no_livelock::INVARIANT,
     no_deadlock::INVARIANT,
     guests::INVARIANT,
+    resources::INVARIANT,
     security::INVARIANT,
 ];
 

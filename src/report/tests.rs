@@ -138,6 +138,7 @@ fn a_run_that_passed_is_summed_up() {
             ✓ No Crash: No unexpected exit (0 expected)
             ✓ No Livelock: No server spun
             ✓ No Deadlock: No server waited for itself
+            ✓ Resources: 0 looks at what nodes hold
 
             Workload Metrics:
             - Operations: 3 total
@@ -459,6 +460,12 @@ fn the_json_report_has_every_measured_value() {
                   "statement": "no server's threads all wait for what only they themselves could give",
                   "verdict": "holds",
                   "detail": "No server waited for itself"
+                },
+                "resources": {
+                  "title": "Resources",
+                  "statement": "servers keep no connection, no child and no memory that nobody needs any more",
+                  "verdict": "holds",
+                  "detail": "0 looks at what nodes hold"
                 }
               },
               "operations": [

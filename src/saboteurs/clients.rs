@@ -93,6 +93,14 @@ workload: {duration: 4}",
 workload: {duration: 4}",
     },
     Saboteur {
+        name: "clients-kept",
+        about: "a node counts clients that are gone",
+        catches: &["resources"],
+        body: "chaos:
+  - {type: sabotage, lie: clients_lie, node: 1, at: 1}
+workload: {duration: 4}",
+    },
+    Saboteur {
         name: "not-saved",
         about: "what CLUSTER NODES says never came into nodes.conf",
         catches: &["persistence", "cluster_state"],

@@ -38,6 +38,7 @@ const BY_SABOTEURS: &[&str] = &[
     "duties",
     "channels",
     "replica_migration",
+    "resources",
     "security",
 ];
 

@@ -1,6 +1,6 @@
 //! What a server may have, limited to what it has: descriptors and memory.
 
-use crate::support::{Ran, all_servers, assert_holds, assert_logged, plan, run, server};
+use crate::support::{Ran, all_servers, assert_holds, assert_logged, assert_violates, plan, run, server};
 
 fn ran(yaml: &str) -> Ran {
     run(&plan(yaml), &server())
@@ -73,4 +73,22 @@ fn a_server_with_memory_to_spare_does_not_notice_the_limit() {
     let ran = ran(&with_spare(4000));
     assert!(!ran.log().contains("OUT OF MEMORY"));
     assert_holds(&ran);
+}
+
+#[test]
+fn a_server_that_leaks_from_heal_to_heal_is_told() {
+    let leak =
+        format!("  - {{type: command, node: 1, args: [DEBUG, LEAK, {}], delay: 2}}\n", "x".repeat(60_000));
+    let pauses = (1..=10)
+        .map(|cycle| format!("  - {{type: process_pause, node: 6, at: {}, duration: 0.3}}\n", cycle * 4));
+    let with = |leaks: &str| {
+        format!(
+            "scenario: {{name: leak, seed: 1}}\noperations:\n{leaks}chaos:\n{}workload: {{duration: 45, rate: 20}}",
+            pauses.clone().collect::<String>()
+        )
+    };
+    let leaky = ran(&with(&leak.repeat(20)));
+    assert_violates(&leaky, "resources", "node-1 has");
+    let calm = with("  - {type: command, node: 1, args: [PING], delay: 2}\n");
+    assert_holds(&ran(&calm));
 }

@@ -11,6 +11,7 @@ use redis::Value;
 use super::super::Act;
 use super::super::session::{Answer, SessionError};
 use super::line::Scene;
+use super::resources;
 use crate::event::{Body, Said, Topic};
 use crate::id::NodeId;
 use crate::wire::cluster_links::{self, Links};
@@ -84,7 +85,10 @@ impl Census {
     pub fn answered(&mut self, answer: &Answer, scene: &mut Scene) {
         let Some((node, topic)) = self.open.remove(&answer.tag) else { return };
         if answer.is_reply() {
-            let said = said(&answer.result);
+            let said = match topic {
+                Topic::Resources => resources::noted(said(&answer.result)),
+                _ => said(&answer.result),
+            };
             self.hear(node, topic, &said);
             scene.out.note(Body::Account { node, topic, said });
         }

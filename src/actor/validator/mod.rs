@@ -10,6 +10,7 @@ mod lag;
 mod line;
 mod probe_keys;
 mod read_out;
+mod resources;
 mod round;
 mod slots;
 mod survey;

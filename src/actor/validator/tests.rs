@@ -122,7 +122,7 @@ fn every_node_gives_an_account_of_itself_between_two_looks_into_its_file() {
     settle(&mut fake);
     fake.findings(5);
     assert_eq!((fake.node(1).files_read, fake.node(2).files_read), (2, 3));
-    assert_eq!([1, 2, 3].map(|node| accounts(&fake, &format!("NodeId({node})"))), [10, 20, 10]);
+    assert_eq!([1, 2, 3].map(|node| accounts(&fake, &format!("NodeId({node})"))), [11, 22, 11]);
 }
 
 #[test]

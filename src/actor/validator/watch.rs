@@ -5,6 +5,7 @@ use std::mem;
 use super::super::session::Answer;
 use super::journal::Journal;
 use super::line::{Scene, Timer};
+use super::resources::Resources;
 use super::survey::{Survey, agreed, is_calm};
 use crate::invariant::evidence::Agreement;
 use crate::plan::ClusterPlan;
@@ -29,6 +30,7 @@ pub(super) struct Watch {
     agreed_since: SimTime,
     agreement: Vec<Agreement>,
     journal: Journal,
+    resources: Resources,
 }
 
 impl Watch {
@@ -43,6 +45,7 @@ impl Watch {
             agreed_since: SimTime::ZERO,
             agreement: Vec::new(),
             journal: Journal::default(),
+            resources: Resources::default(),
         }
     }
 
@@ -75,6 +78,7 @@ impl Watch {
 
     /// Takes an answer, which may end the survey.
     pub fn answered(&mut self, answer: &Answer, scene: &mut Scene) {
+        self.resources.answered(answer, scene);
         if let Some(survey) = &mut self.survey {
             survey.answered(answer, scene.members);
             self.end_if_done(scene);
@@ -93,6 +97,9 @@ impl Watch {
         };
         scene.line.cancel(Timer::SurveyOverdue);
         self.conclude(&survey, scene);
+        if self.streak == SURVEYS_TO_SETTLE {
+            self.resources.ask(scene);
+        }
         let interval = if self.is_settled() { SLOW } else { self.interval };
         scene.set(Timer::Survey, (survey.asked_at + interval).since(scene.now));
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::event::{Body, BusSummary, MessageType, Told};
+use crate::event::{Body, BusSummary, MessageType, Told, Topic};
 use crate::id::NodeId;
 use crate::invariant::account::Account;
 use crate::invariant::evidence::{FileReport, Vote};
@@ -28,6 +28,8 @@ impl Accounts {
     /// Takes what the validator was told or noted.
     pub fn see(&mut self, at: SimTime, body: &Body) {
         match body {
+            // What it holds is asked while the run goes on as well; the chronicle has it.
+            Body::Account { topic: Topic::Resources, .. } => {}
             Body::Account { node, topic, said } => {
                 self.heard.entry(*node).or_default().take(at, *topic, said);
                 self.answered.insert(*node, ());

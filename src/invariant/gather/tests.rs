@@ -320,7 +320,8 @@ fn a_run_without_findings_is_unknown() {
             "formation",
             "no_crash",
             "no_livelock",
-            "no_deadlock"
+            "no_deadlock",
+            "resources"
         ]
     );
     // The limits of availability, what guests must do, and a password are asked for by those plans alone that set them.

@@ -208,6 +208,7 @@ impl Fake {
             ["CLUSTER", "SLOTS" | "SHARDS" | "LINKS" | "MYSHARDID" | "GETSLOTMIGRATIONS"] | ["ROLE"] => {
                 "-ERR not here\r\n".to_owned()
             }
+            ["INFO", "clients", ..] => bulk("# Clients\r\nconnected_clients:1\r\n"),
             ["INFO", "keyspace"] => bulk(fake.keyspace),
             ["PEXPIRETIME", key] if key.starts_with("gone") => ":-2\r\n".to_owned(),
             ["PEXPIRETIME", key] => format!(":{}\r\n", key.len()),

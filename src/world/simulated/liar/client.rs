@@ -72,6 +72,7 @@ impl Liar {
             Lie::SlotsLie => replaced(bytes, b":5460\r\n", b":5459\r\n"),
             Lie::NodesLie => replaced(bytes, b"connected 0-5460", b"connected 0-5459"),
             Lie::FailKept => fail_kept(bytes),
+            Lie::ClientsLie => nine_clients(bytes),
             Lie::IdLie => {
                 let at = bytes.windows(5).position(|window| window == b"$40\r\n")? + 5;
                 let mut out = bytes.to_vec();
@@ -126,6 +127,15 @@ fn line(bytes: &[u8]) -> Option<(usize, &[u8])> {
     let end = bytes.windows(2).position(|window| window == b"\r\n")?;
     let number = std::str::from_utf8(&bytes[..end]).ok()?.parse().ok()?;
     Some((number, &bytes[end + 2..]))
+}
+
+/// There are nine clients, if there are fewer than ten.
+fn nine_clients(bytes: &[u8]) -> Option<Vec<u8>> {
+    const BEFORE: &[u8] = b"connected_clients:";
+    let digit = bytes.windows(BEFORE.len()).position(|window| window == BEFORE)? + BEFORE.len();
+    let mut out = bytes.to_vec();
+    *out.get_mut(digit)? = b'9';
+    (bytes.get(digit + 1) == Some(&b'\r')).then_some(out)
 }
 
 /// The bytes with one text, wherever it stands, replaced by another one of its length.
