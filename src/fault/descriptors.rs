@@ -37,9 +37,6 @@ impl FaultKind for Descriptors {
     const EXAMPLE: &'static str =
         "type: descriptors\nspare: 1\ntarget: primary\nshard: 1\nat: 2\nduration: 2";
 
-    /// None is drawn.
-    const VARIANTS: usize = 0;
-
     fn read(reader: &mut Reader) -> Option<Self> {
         let target = target::read(reader);
         let spare = reader.whole("spare").unwrap_or(0) as u16;

@@ -38,9 +38,6 @@ impl FaultKind for MemoryLimit {
     const EXAMPLE: &'static str =
         "type: memory_limit\nspare_kib: 64\ntarget: primary\nshard: 1\nat: 2\nduration: 2";
 
-    /// None is drawn.
-    const VARIANTS: usize = 0;
-
     fn read(reader: &mut Reader) -> Option<Self> {
         let target = target::read(reader);
         let spare_kib = reader.whole("spare_kib").unwrap_or(0);

@@ -48,6 +48,10 @@ impl OpKind for RestartOldCopy {
         Entry::default().with("node", self.node).with("age", self.age_ns).with("kill", self.kill)
     }
 
+    fn weight(_layout: Layout) -> u64 {
+        1
+    }
+
     fn draw(stream: &mut Stream, layout: Layout) -> Entry {
         let node = stream.range(1..=u64::from(layout.node_count()));
         let own = Entry::default().with("node", node).with("age", stream.tenths(5..=120));

@@ -32,13 +32,14 @@ pub struct Overrides {
 pub fn generate(seed: u64, overrides: Overrides) -> Scenario {
     let mut cluster = cluster(seed, overrides);
     let story = story::draw(seed, overrides, &mut cluster);
-    let story = story.or_else(|| members::draw(seed, &mut cluster));
+    let network = network(seed);
+    let story = story.or_else(|| members::draw(seed, &mut cluster, &network));
     let story = story.unwrap_or_else(|| drawn_apart(seed, cluster.layout()));
     let workload = workload(seed, &story);
     let Story { operations, chaos, .. } = story;
     Scenario {
         head: Head { name: name_of_seed(seed), seed: Some(seed) },
-        network: network(seed),
+        network,
         workload,
         cluster: cluster.written(),
         operations,

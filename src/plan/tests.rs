@@ -214,11 +214,8 @@ fn a_generated_scenario_reads_like_one_a_person_wrote() {
             min: 2.0
             max: 30.0
         operations:
-        - type: command
-          node: 4
-          args:
-          - CLUSTER
-          - NODES
+        - type: bgrewriteaof
+          node: 2
           timing: delayed
           delay: 2.3
         - type: client_kill

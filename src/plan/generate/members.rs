@@ -8,18 +8,21 @@ use super::{Shape, stream};
 use crate::language::{Entry, Layout, Value};
 use crate::op;
 use crate::rng::Stream;
+use crate::scenario::Network;
 
 /// The share of such seeds, of those that tell no story: one of these many.
 const ONE_IN: u64 = 8;
 /// Slots of larger clusters take too long to move.
 const MOST_SHARDS: u64 = 5;
+/// Links above it are too slow for thousands of slots.
+const SLOW_MS: f64 = 5.0;
 
 /// What is done, and how often compared with the others.
 const KINDS: &[(u64, &str)] =
     &[(3, "add_replica"), (3, "remove_replica"), (3, "move_replica"), (2, "scale_out"), (1, "scale_in")];
 
 /// One or two such operations, if the seed has any; the cluster gets two spare nodes.
-pub(super) fn draw(seed: u64, shape: &mut Shape) -> Option<Story> {
+pub(super) fn draw(seed: u64, shape: &mut Shape, network: &Network) -> Option<Story> {
     let mut stream = stream(seed, "members");
     if shape.replicas == 0 || shape.shards > MOST_SHARDS || !stream.chance(1, ONE_IN) {
         return None;
@@ -27,13 +30,20 @@ pub(super) fn draw(seed: u64, shape: &mut Shape) -> Option<Story> {
     shape.spares = Some(2);
     let layout = shape.layout();
     let count = stream.range(1..=2);
-    let operations = (0..count).map(|_| operation(&mut stream, layout)).collect();
+    let kinds = kinds(network);
+    let operations = (0..count).map(|_| operation(&mut stream, &kinds, layout)).collect();
     let chaos = fault(&mut stream, layout).map(Entry::written).into_iter().collect();
     Some(Story { operations, chaos, works_s: 25.0, keys: None })
 }
 
-fn operation(stream: &mut Stream, layout: Layout) -> Value {
-    let kind = stream.weighted(KINDS);
+/// What can be done on a network: who drains a shard key by key over slow links has not done with it when the run is over.
+fn kinds(network: &Network) -> Vec<(u64, &'static str)> {
+    let is_slow = network.latency_ms.as_ref().is_some_and(|latency| latency.max > SLOW_MS);
+    KINDS.iter().copied().filter(|(_, kind)| !is_slow || *kind != "scale_in").collect()
+}
+
+fn operation(stream: &mut Stream, kinds: &[(u64, &'static str)], layout: Layout) -> Value {
+    let kind = stream.weighted(kinds);
     let own = op::draw_kind(kind, stream, layout);
     own.with("timing", "delayed").with("delay", stream.tenths(10..=50)).written()
 }
