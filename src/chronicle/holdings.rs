@@ -144,7 +144,10 @@ impl Holdings {
         let Some(conn) = self.conns.get_mut(&conn) else { return };
         let end = conn.end_of(owner);
         match state {
-            LinkState::Incoming | LinkState::Connected => end.opened_at = Some(at),
+            // A connection may be asked for before the process that it reaches was started.
+            LinkState::Incoming | LinkState::Connected => {
+                *end = End { opened_at: Some(at), ..End::default() }
+            }
             LinkState::Refused | LinkState::Eof | LinkState::Reset | LinkState::TimedOut => {
                 end.gone_at.get_or_insert(at);
             }

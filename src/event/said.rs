@@ -81,7 +81,9 @@ impl Topic {
             Topic::Role => &["ROLE"],
             Topic::Replication => &["INFO", "replication"],
             Topic::SlotMigrations => &["CLUSTER", "GETSLOTMIGRATIONS"],
-            Topic::Resources => &["INFO", "clients", "memory", "persistence", "replication", "keyspace"],
+            Topic::Resources => {
+                &["INFO", "clients", "memory", "persistence", "replication", "keyspace", "commandstats"]
+            }
             Topic::Expiries => &["PEXPIRETIME"],
         }
     }

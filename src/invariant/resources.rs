@@ -32,6 +32,8 @@ const TOGETHER: (SimDuration, f64) = (SimDuration::from_secs(2), 0.02);
 const GROWTH: (f64, f64) = (0.05, 262_144.0);
 /// The share of all pairs of looks of which the later one has more.
 const STEADY: f64 = 0.9;
+/// What the first call of a command takes at most, for the histogram of its latencies.
+const FIRST_CALL: f64 = 65_536.0;
 /// What memory is kept in that is bounded otherwise and fills up by and by.
 const ACCOUNTED: [&str; 4] =
     ["mem_clients_normal", "mem_total_replication_buffers", "mem_aof_buffer", "mem_cluster_links"];
@@ -116,7 +118,9 @@ fn grown<'l>(life: &[&'l Look], beside: &impl Fn(&Look) -> Option<f64>) -> Optio
     let grew =
         more.iter().enumerate().map(|(i, early)| more[i..].iter().filter(|late| *late > early).count());
     let is_steady = grew.sum::<usize>() as f64 >= pairs as f64 * STEADY;
-    let last = *life.last()?;
+    let (first, last) = (*life.first()?, *life.last()?);
+    let commands = |look: &Look| look.said.get("commands").map(|count| *count as f64);
+    let growth = growth - (commands(last)? - commands(first)?) * FIRST_CALL;
     let is_much = growth > bytes(&last.said)? * GROWTH.0 && growth > GROWTH.1;
     (more.len() >= LOOKS && is_steady && is_much).then_some((last, growth))
 }
@@ -213,7 +217,12 @@ mod tests {
                 let keys = look * 1000;
                 for (node, more) in [(1, look * each), (2, 0)] {
                     let used = 3_000_000 + keys * 100 + more;
-                    tells(&mut evidence, look as u64 * 10, node, &[("used_memory", used), ("keys", keys)]);
+                    tells(
+                        &mut evidence,
+                        look as u64 * 10,
+                        node,
+                        &[("used_memory", used), ("keys", keys), ("commands", 20)],
+                    );
                 }
             }
             check(&Case::of(&evidence))

@@ -1,4 +1,4 @@
-//! Processes that wait for themselves are told at once, with who waits for whom; those that only look so are not.
+//! Processes that wait for themselves, or run in a circle, are told, with who waits for whom; those that only look so are not.
 
 use valkey_fuzzer::report::Status;
 use valkey_fuzzer::servers::Server;
@@ -40,15 +40,26 @@ fn who_may_still_go_on_is_left_alone() {
     }
 }
 
-/// No server of this machine could be brought to it, so a small program stands in a server's place.
-#[test]
-fn a_server_that_waits_for_itself_is_a_violation() {
-    let guest = Guest::build("itself");
+/// What an invariant finds where a small program stands in a server's place: no server of this machine could be brought to it.
+fn assert_found(program: &str, invariant: &str, why: &str) {
+    let guest = Guest::build(program);
     let stands_in = Server { binary: guest.program(), loader: None, ..server() };
     let ran = run(&plan(include_str!("scenarios/quiet.yaml")), &stands_in);
-    let verdict = &ran.validation("no_deadlock").verdict;
+    let verdict = &ran.validation(invariant).verdict;
     assert_eq!(verdict.name(), "violated", "{}", verdict.detail());
-    let why = "node-1 could never go on after 0.000001s: thread 1 waits for a mutex of thread 1";
     assert!(verdict.detail().contains(why), "{}", verdict.detail());
     assert!(matches!(ran.report.status, Status::Failed));
+}
+
+#[test]
+fn a_server_that_waits_for_itself_is_a_violation() {
+    let why = "node-1 could never go on after 0.000001s: thread 1 waits for a mutex of thread 1";
+    assert_found("itself", "no_deadlock", why);
+}
+
+/// Without a system call or a look at a clock: nobody can count what it does.
+#[test]
+fn a_server_that_runs_in_a_circle_is_a_violation() {
+    let why = "node-1 never blocked again after 0.000001s: runs in a circle, in which nothing changes";
+    assert_found("circle", "no_livelock", why);
 }

@@ -25,6 +25,8 @@ const NUMBERS: [&str; 11] = [
 ];
 /// How many keys there are is noted under this name.
 const KEYS: &str = "keys";
+/// And under this one how many commands were called.
+const COMMANDS: &str = "commands";
 
 /// Questions under way.
 #[derive(Debug, Default)]
@@ -57,7 +59,8 @@ pub(super) fn noted(said: Said) -> Said {
     let databases = info.sections.get("keyspace").into_iter().flat_map(|databases| databases.values());
     let keys = databases
         .filter_map(|database| database.strip_prefix("keys=")?.split(',').next()?.parse::<i64>().ok());
-    let pairs = NUMBERS.into_iter().filter_map(number).chain([(KEYS, keys.sum())]);
+    let commands = info.sections.get("commandstats").map_or(0, |commands| commands.len() as i64);
+    let pairs = NUMBERS.into_iter().filter_map(number).chain([(KEYS, keys.sum()), (COMMANDS, commands)]);
     Said::List(pairs.flat_map(|(name, number)| [Said::Text(name.to_owned()), Said::Number(number)]).collect())
 }
 
@@ -68,9 +71,10 @@ mod tests {
     #[test]
     fn the_numbers_that_matter_are_noted_and_keys_of_all_databases_are_counted() {
         let text = "# Clients\r\nconnected_clients:3\r\nmaxclients:10000\r\n\r\n# Memory\r\nused_memory:1000\r\n\r\n\
-                    # Keyspace\r\ndb0:keys=7,expires=1,avg_ttl=0\r\ndb3:keys=2,expires=0,avg_ttl=0\r\n";
+                    # Keyspace\r\ndb0:keys=7,expires=1,avg_ttl=0\r\ndb3:keys=2,expires=0,avg_ttl=0\r\n\r\n\
+                    # Commandstats\r\ncmdstat_get:calls=1,usec=7\r\n";
         let said = serde_json::to_string(&noted(Said::Text(text.to_owned()))).expect("plain data");
-        assert_eq!(said, r#"["connected_clients",3,"used_memory",1000,"keys",9]"#);
+        assert_eq!(said, r#"["connected_clients",3,"used_memory",1000,"keys",9,"commands",1]"#);
         let error = Said::Error { error: "NOPERM".to_owned() };
         assert_eq!(noted(error.clone()), error);
     }

@@ -13,6 +13,7 @@ pub mod lone;
 mod machine;
 mod node;
 mod page;
+mod recurrence;
 mod seat;
 mod sockets;
 mod spawn;

@@ -110,6 +110,8 @@ impl Output {
 enum Pause {
     Blocked,
     Died,
+    /// It never will.
+    Recurs,
 }
 
 /// Prepares a page for the first turn of an incarnation.
@@ -359,6 +361,7 @@ impl Process {
                     return self.power_lost().map(Some);
                 }
                 Pause::Blocked => return Ok(None),
+                Pause::Recurs => return self.recurs(participant).map(Some),
             }
         }
     }
@@ -405,6 +408,9 @@ impl Process {
             self.leave_if_asked(waited)?;
             if let Some(state) = watch.is_worth_a_word() {
                 tracing::warn!(host = %self.host, pid = watch.pid(), "waiting for the server, which {state}");
+            }
+            if watch.is_endless() {
+                return Ok(Pause::Recurs);
             }
             if let Some(detail) = watch.is_stuck() {
                 watchdog::leave_stack(self.page.participant(participant).real_pid, &self.stack_file);
@@ -536,6 +542,12 @@ impl Process {
         self.kill_all();
         self.bury()?;
         Ok(Next::Deadlock(detail))
+    }
+
+    /// A process whose state comes again and again in a turn that never ends.
+    fn recurs(&mut self, participant: usize) -> Result<Next, WorldError> {
+        watchdog::leave_stack(self.page.participant(participant).real_pid, &self.stack_file);
+        self.livelock("runs in a circle, in which nothing changes".to_owned())
     }
 
     /// The machine lost its power at a step of its files.

@@ -1,7 +1,8 @@
 //! Ends the wait for a process that does not give its turn back: by the CPU time it has used, or because it sleeps.
 //!
 //! This is the fuzzer's own patience, measured in real time, so it never is a verdict: the run ends as one that could
-//! not be judged. A server that works on and on is told by its work, which the shim counts.
+//! not be judged. A server that works on and on is told by its work, which the shim counts; one that works on in silence by a
+//! state that comes again ([`recurrence`]), which is looked for now and then.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,10 +10,13 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use super::recurrence;
 use super::seat::with_counter;
 
 /// CPU time that one turn may use.
 const LIMIT: Duration = Duration::from_secs(120);
+/// CPU time in one turn after which a circle is looked for, each time.
+const TRIES: [Duration; 3] = [Duration::from_secs(2), Duration::from_secs(40), Duration::from_secs(110)];
 /// Looks (each a fifth of a second) without end of the turn after which even an idle process is stuck.
 const LOOKS: u32 = 9000;
 /// Looks in a row that find a process asleep, after which it waits for something that is none of the shim's.
@@ -28,12 +32,22 @@ pub struct Watch {
     looks: u32,
     /// Looks in a row that found it asleep, and the CPU time it had used.
     asleep: (u32, Duration),
+    /// How often a circle was looked for.
+    tries: usize,
 }
 
 impl Watch {
     /// Begins to watch; costs nothing until the first look.
     pub fn new(pid: u32) -> Self {
-        Watch { pid, begun: None, looks: 0, asleep: (0, Duration::ZERO) }
+        Watch { pid, begun: None, looks: 0, asleep: (0, Duration::ZERO), tries: 0 }
+    }
+
+    /// Whether it can be shown that the turn never ends; looked for only after much work.
+    pub fn is_endless(&mut self) -> bool {
+        let used = cpu_time(self.pid).zip(self.begun).map(|(used, begun)| used.saturating_sub(begun));
+        let is_due = used.zip(TRIES.get(self.tries)).is_some_and(|(used, due)| used > *due);
+        self.tries += usize::from(is_due);
+        is_due && recurrence::works_for_ever(self.pid)
     }
 
     /// Looks at the process; why it is stuck, if it is.

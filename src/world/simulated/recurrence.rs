@@ -1,0 +1,254 @@
+//! Proves that a process works for ever: the same state comes again.
+//!
+//! A turn that does not end is no verdict by itself; how long it is waited for is a matter of the host. But a thread that makes no
+//! system call, while all others of its process sleep, depends on nothing but its registers and its memory. If these are the same
+//! twice, it does the same between, again and again. So the thread is led instruction by instruction until all of that recurs
+//! (Brent's algorithm), and for one period more to see that it asks nobody: a loop that ends, or that changes anything, is not
+//! taken for one that does not.
+
+use std::fs::{self, File};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::{mem, ptr};
+
+/// Instructions after which registers that did not recur are given up: some ten seconds.
+const STEPS: u64 = 1_000_000;
+/// How often all memory is compared, which takes milliseconds.
+const LOOKS: u32 = 200;
+const PAGE_BYTES: u64 = 4096;
+/// What `syscall` and `sysenter` begin with, and what reads the time stamp counter or draws a random number.
+const LEAVES: [&[u8]; 6] =
+    [&[0x0f, 0x05], &[0x0f, 0x34], &[0xcd, 0x80], &[0x0f, 0x31], &[0x0f, 0x01, 0xf9], &[0x0f, 0xc7]];
+/// The vector and floating point registers, among the sets of `PTRACE_GETREGSET`.
+const NT_X86_XSTATE: usize = 0x202;
+
+/// Whether the one thread of a process that does not sleep will never do anything else than what it does. No, if that cannot be
+/// shown, or if the host lets nobody look.
+pub fn works_for_ever(process: u32) -> bool {
+    works_in_a_circle(process, STEPS)
+}
+
+/// Whether that shows within so many instructions.
+fn works_in_a_circle(process: u32, steps: u64) -> bool {
+    let Some(thread) = the_one_awake(process) else { return false };
+    Tracee::seize(process, thread).is_ok_and(|mut tracee| tracee.recurs(steps).unwrap_or(false))
+}
+
+/// The thread that does not sleep, if it is but one.
+#[expect(clippy::disallowed_methods, reason = "all threads are looked at, in whichever order")]
+fn the_one_awake(process: u32) -> Option<i32> {
+    let is_asleep = |stat: &str| stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('S'));
+    let threads = fs::read_dir(format!("/proc/{process}/task")).ok()?.flatten();
+    let awake = threads
+        .filter(|thread| fs::read_to_string(thread.path().join("stat")).is_ok_and(|stat| !is_asleep(&stat)));
+    let awake = awake.collect::<Vec<_>>();
+    let [one] = awake.as_slice() else { return None };
+    one.file_name().to_str()?.parse().ok()
+}
+
+/// A thread that is stopped, and goes on when this is dropped.
+struct Tracee {
+    process: u32,
+    thread: i32,
+    memory: File,
+}
+
+/// All registers: the general ones, and those of vectors.
+#[derive(Clone, PartialEq, Eq)]
+struct Registers {
+    general: [u64; mem::size_of::<libc::user_regs_struct>() / 8],
+    vectors: Vec<u8>,
+}
+
+impl Tracee {
+    fn seize(process: u32, thread: i32) -> io::Result<Self> {
+        request(libc::PTRACE_SEIZE, thread, 0, ptr::null_mut())?;
+        let tracee = Tracee { process, thread, memory: File::open(format!("/proc/{process}/mem"))? };
+        request(libc::PTRACE_INTERRUPT, thread, 0, ptr::null_mut())?;
+        tracee.await_stop()?;
+        Ok(tracee)
+    }
+
+    /// Waits until it is stopped, and tells by which signal.
+    fn await_stop(&self) -> io::Result<i32> {
+        // SAFETY: there is room for the answer; the end of a thread is left to whoever waits for its process.
+        unsafe {
+            let mut info: libc::siginfo_t = mem::zeroed();
+            let flags = libc::WSTOPPED | libc::__WALL;
+            match libc::waitid(libc::P_PID, self.thread as u32, &raw mut info, flags) {
+                0 => Ok(info.si_status() & 0xff),
+                _ => Err(io::Error::last_os_error()),
+            }
+        }
+    }
+
+    /// Executes one instruction; false if something else happened.
+    fn step(&self) -> io::Result<bool> {
+        request(libc::PTRACE_SINGLESTEP, self.thread, 0, ptr::null_mut())?;
+        Ok(self.await_stop()? == libc::SIGTRAP)
+    }
+
+    fn general(&self) -> io::Result<[u64; mem::size_of::<libc::user_regs_struct>() / 8]> {
+        let mut registers = [0; mem::size_of::<libc::user_regs_struct>() / 8];
+        request(libc::PTRACE_GETREGS, self.thread, 0, registers.as_mut_ptr().cast())?;
+        Ok(registers)
+    }
+
+    fn registers(&self) -> io::Result<Registers> {
+        let mut vectors = vec![0u8; 16 << 10];
+        let mut room = libc::iovec { iov_base: vectors.as_mut_ptr().cast(), iov_len: vectors.len() };
+        request(libc::PTRACE_GETREGSET, self.thread, NT_X86_XSTATE, (&raw mut room).cast())?;
+        vectors.truncate(room.iov_len);
+        Ok(Registers { general: self.general()?, vectors })
+    }
+
+    /// Whether its state comes again, with nothing of the world outside in between.
+    fn recurs(&mut self, steps: u64) -> io::Result<bool> {
+        let Some(period) = self.period(steps)? else { return Ok(false) };
+        let state = self.state()?;
+        for _ in 0..period {
+            if self.leaves()? || !self.step()? {
+                return Ok(false);
+            }
+        }
+        Ok(self.state()? == state)
+    }
+
+    /// After how many instructions everything is what it was; all memory is looked at only where registers and stack are.
+    fn period(&self, steps: u64) -> io::Result<Option<u64>> {
+        let (mut before, mut stack, mut state) = (self.general()?, self.stack()?, self.state()?);
+        let (mut since, mut power, mut looks) = (0, 1, 0);
+        for _ in 0..steps {
+            if !self.step()? {
+                return Ok(None);
+            }
+            since += 1;
+            let now = self.general()?;
+            if now == before && self.stack()? == stack && looks < LOOKS {
+                if self.state()? == state {
+                    return Ok(Some(since));
+                }
+                looks += 1;
+            }
+            if since == power {
+                (before, stack, state) = (now, self.stack()?, self.state()?);
+                (since, power) = (0, power * 2);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Everything that it depends on: its registers and its memory.
+    fn state(&self) -> io::Result<(Registers, u64)> {
+        Ok((self.registers()?, self.memory()?))
+    }
+
+    /// What is on top of its stack.
+    fn stack(&self) -> io::Result<Vec<u8>> {
+        /// Where the stack pointer is among the registers.
+        const AT: usize = mem::offset_of!(libc::user_regs_struct, rsp) / 8;
+        /// What a function may use below it.
+        const RED_ZONE: u64 = 128;
+        let mut bytes = vec![0; PAGE_BYTES as usize];
+        let read = self.memory.read_at(&mut bytes, self.general()?[AT] - RED_ZONE)?;
+        bytes.truncate(read);
+        Ok(bytes)
+    }
+
+    /// Whether the next instruction asks anybody else for anything.
+    fn leaves(&self) -> io::Result<bool> {
+        /// Where the instruction pointer is among the registers.
+        const AT: usize = mem::offset_of!(libc::user_regs_struct, rip) / 8;
+        let mut instruction = [0; 3];
+        let read = self.memory.read_at(&mut instruction, self.general()?[AT])?;
+        Ok(LEAVES.iter().any(|leaves| instruction[..read].starts_with(leaves)))
+    }
+
+    /// A digest of all memory that the process can write.
+    fn memory(&self) -> io::Result<u64> {
+        /// A page is in memory, or on a disk.
+        const PRESENT: u64 = 0b11 << 62;
+        let pages = File::open(format!("/proc/{}/pagemap", self.process))?;
+        let mut digest = DefaultHasher::new();
+        let mut bytes = [0; PAGE_BYTES as usize];
+        for (start, end) in writable(&fs::read_to_string(format!("/proc/{}/maps", self.process))?) {
+            let mut entries = vec![0; ((end - start) / PAGE_BYTES * 8) as usize];
+            pages.read_exact_at(&mut entries, start / PAGE_BYTES * 8)?;
+            for (page, entry) in (start..end).step_by(PAGE_BYTES as usize).zip(entries.chunks_exact(8)) {
+                if u64::from_ne_bytes(entry.try_into().expect("eight bytes")) & PRESENT != 0 {
+                    self.memory.read_exact_at(&mut bytes, page)?;
+                    (page, &bytes).hash(&mut digest);
+                }
+            }
+        }
+        Ok(digest.finish())
+    }
+}
+
+impl Drop for Tracee {
+    fn drop(&mut self) {
+        // A thread that is gone needs no leave.
+        let _ = request(libc::PTRACE_DETACH, self.thread, 0, ptr::null_mut());
+    }
+}
+
+/// The places that a process can write to, of its list of mappings.
+fn writable(maps: &str) -> Vec<(u64, u64)> {
+    let place = |line: &str| {
+        let (place, rest) = line.split_once(' ')?;
+        let (start, end) = place.split_once('-').filter(|_| rest.starts_with("rw"))?;
+        Some((u64::from_str_radix(start, 16).ok()?, u64::from_str_radix(end, 16).ok()?))
+    };
+    maps.lines().filter_map(place).collect()
+}
+
+fn request(what: libc::c_uint, thread: i32, address: usize, data: *mut libc::c_void) -> io::Result<()> {
+    // SAFETY: what is written through `data` is what the caller made room for.
+    match unsafe { libc::ptrace(what, thread, address, data) } {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::{Child, Command, Stdio};
+
+    /// A program of a few instructions, which is written as a file of its own.
+    #[expect(clippy::disallowed_methods, reason = "a process of the test's own")]
+    fn started(folder: &std::path::Path, body: &str) -> Child {
+        let (source, program) = (folder.join("it.c"), folder.join("it"));
+        fs::write(&source, format!("volatile long x; int main(void) {{ {body} }}")).expect("it is written");
+        let compiled = Command::new("cc").arg(&source).arg("-o").arg(&program).status().expect("a compiler");
+        assert!(compiled.success());
+        Command::new(program).stdin(Stdio::null()).spawn().expect("it starts")
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "it is given the time to come to its loop")]
+    fn is_endless(body: &str) -> bool {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut child = started(folder.path(), body);
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        let endless = works_in_a_circle(child.id(), 20_000);
+        child.kill().expect("it is killed");
+        child.wait().expect("it ends");
+        endless
+    }
+
+    #[test]
+    fn a_loop_that_changes_nothing_is_endless() {
+        assert!(is_endless("for (;;) { for (int i = 0; i < 100; i++) x; }"));
+        assert!(is_endless(
+            "struct n { struct n *next; } a, b; a.next = &b; b.next = &a; for (struct n *p = &a; p; p = p->next) x;"
+        ));
+    }
+
+    #[test]
+    fn a_loop_that_counts_or_asks_or_sleeps_is_not_known_to_be() {
+        assert!(!is_endless("for (;;) x++;"));
+        assert!(!is_endless("extern int getppid(void); for (;;) getppid();"));
+        assert!(!is_endless("extern int pause(void); for (;;) pause();"));
+    }
+}
