@@ -80,12 +80,13 @@ fn unreadable(name: &str, source: io::Error) -> ScenarioError {
         io::ErrorKind::PermissionDenied => ("may not be read", "check the permissions of the file"),
         _ => ("cannot be read", "check the file and the disk it is on"),
     };
-    ScenarioError::Unreadable {
-        name: name.to_owned(),
-        message: message.to_owned(),
-        advice,
-        source: Some(source),
-    }
+    // What was just said is not said again in the system's words.
+    let is_said = matches!(
+        source.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::IsADirectory | io::ErrorKind::PermissionDenied
+    );
+    let source = (!is_said).then_some(source);
+    ScenarioError::Unreadable { name: name.to_owned(), message: message.to_owned(), advice, source }
 }
 
 fn not_utf8(name: &str, bytes: &[u8]) -> ScenarioError {
