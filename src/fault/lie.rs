@@ -149,6 +149,10 @@ lies! {
     FailKept "fail_kept";
     /// `CLUSTER MYID` is another.
     IdLie "id_lie";
+    /// A replica stands for election however old its data are.
+    AnyData "any_data";
+    /// A replica stays with a primary that has others.
+    StaysAway "stays_away";
     /// `INFO` counts nine clients.
     ClientsLie "clients_lie";
 }

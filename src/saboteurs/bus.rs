@@ -124,6 +124,20 @@ workload: {duration: 26}",
 workload: {duration: 16}",
     },
     Saboteur {
+        name: "orphan-left-alone",
+        about: "nobody goes to a primary that lost its replicas",
+        catches: &["orphans"],
+        body: "cluster: {shards: 3, replicas: 2, node_timeout_ms: 1000, formation: preset}
+chaos:
+  - {type: sabotage, lie: stays_away, node: 5, at: 1}
+  - {type: sabotage, lie: stays_away, node: 6, at: 1}
+  - {type: sabotage, lie: stays_away, node: 8, at: 1}
+  - {type: sabotage, lie: stays_away, node: 9, at: 1}
+  - {type: process_kill, node: 2, at: 4}
+  - {type: process_kill, node: 3, at: 4}
+workload: {duration: 30}",
+    },
+    Saboteur {
         name: "offset-below",
         about: "a successor stands for a hand-over with less than was announced",
         catches: &["hand_over"],

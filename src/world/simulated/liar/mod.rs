@@ -5,6 +5,7 @@
 mod bus;
 mod client;
 mod data;
+mod settings;
 mod stream;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -87,7 +88,9 @@ impl Liar {
     pub fn sent(&mut self, place: Place, bytes: &[u8]) -> Option<Vec<u8>> {
         let out = match place.peer {
             Some(Host::Node(_)) => self.tells_node(bytes),
-            Some(Host::Validator) => self.tells_validator(bytes),
+            Some(Host::Validator) => {
+                self.tells_validator(bytes).or_else(|| self.keeps_done(place.handle, bytes))
+            }
             Some(Host::Client(_)) => self.tells_client(bytes),
             _ => None,
         }?;
@@ -96,8 +99,11 @@ impl Liar {
 
     /// What reaches the server in the place of what was sent to it; nothing if the liar lets it be.
     pub fn arrives(&mut self, place: Place, bytes: &[u8]) -> Option<Vec<u8>> {
-        let Some(Host::Client(_)) = place.peer else { return None };
-        let out = self.asked(bytes)?;
+        let out = match place.peer? {
+            Host::Client(_) => self.asked(bytes),
+            Host::Validator => self.sets(place.handle, bytes),
+            _ => None,
+        }?;
         Some(self.lied(out))
     }
 }
