@@ -10,8 +10,8 @@ use super::account::{heard, name_of, note_unheard};
 use super::settings::typed;
 use super::verdict::Findings;
 use super::{Applies, Case, Evidence, Invariant, Verdict};
-use crate::id::NodeId;
-use crate::wire::cluster_nodes::NodeFlag;
+use crate::id::{Host, NodeId};
+use crate::wire::cluster_nodes::{NodeEntry, NodeFlag};
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "membership",
@@ -39,7 +39,7 @@ fn strangers(evidence: &Evidence) -> Vec<String> {
     for one in heard(evidence) {
         for (flag, what) in [(NodeFlag::Handshake, "in handshake"), (NodeFlag::Noaddr, "without an address")]
         {
-            let rows = one.view.nodes.iter().filter(|row| row.has(&flag));
+            let rows = one.view.nodes.iter().filter(|row| row.has(&flag) && !knocks(evidence, row));
             let names = rows
                 .map(|row| format!("{} ({})", name_of(evidence, &row.id), row.address.ip))
                 .collect::<Vec<_>>();
@@ -49,6 +49,13 @@ fn strangers(evidence: &Evidence) -> Vec<String> {
         }
     }
     found
+}
+
+/// Whether a line stands for a node that was sent away and knows the others still: it asks to be met as long as it lives.
+fn knocks(evidence: &Evidence, row: &NodeEntry) -> bool {
+    let mut outside = evidence.nodes.iter().filter(|node| node.outside && node.alive);
+    row.has(&NodeFlag::Handshake)
+        && outside.any(|node| Host::Node(node.node).address().to_string() == row.address.ip)
 }
 
 /// Members that some know and others do not.
@@ -132,5 +139,22 @@ mod tests {
         tell(&mut evidence);
         let text = "node-3 has node-6 (10.0.0.6) without an address";
         assert_eq!(check(&Case::of(&evidence)).detail(), text);
+    }
+
+    #[test]
+    fn who_was_sent_away_may_knock() {
+        let mut evidence = healthy();
+        (0..5).for_each(|viewer| forget(&mut evidence, viewer, 6));
+        let rows = &mut evidence.nodes[2].view;
+        let mut row = rows[0].clone();
+        row.id = "f".repeat(40);
+        (row.node, row.is_primary, row.slots) = (Some(NodeId(6)), true, Vec::new());
+        row.flags = vec!["handshake".to_owned()];
+        rows.push(row);
+        tell(&mut evidence);
+        assert!(check(&Case::of(&evidence)).detail().contains("node-3 has ffffffff (10.0.0.6) in handshake"));
+        evidence.nodes[5].outside = true;
+        evidence.accounts.remove(&NodeId(6));
+        assert_eq!(check(&Case::of(&evidence)), Verdict::holds("6 members to everybody"));
     }
 }

@@ -174,7 +174,7 @@ impl ReadOut {
                 if let Some(reader) = keys.remove(&node.node) {
                     reader.add_to(node);
                 }
-            } else if !(node.outside && scene.members.outsiders().is_spare(node.node)) {
+            } else if !node.outside {
                 *node = unseen(node.node, scene.members);
             }
         }
