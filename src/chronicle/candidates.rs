@@ -150,6 +150,7 @@ mod tests {
     use super::super::replica_links::ReplicaLinks;
     use super::super::sample::{Says, at, event, message};
     use super::*;
+    use crate::event::Closing;
     use crate::invariant::sample::healthy;
 
     /// Node 4, with offset 50, and two others follow node 1; it has heard the offsets of those, and stands at 10 s.
@@ -192,5 +193,17 @@ mod tests {
         assert_eq!(candidates.fresh_at(NodeId(4)), Some(at(3)));
         candidates.see(&event(9, ActorId::Node(NodeId(4)), Body::Start { incarnation: 2 }));
         assert_eq!(candidates.fresh_at(NodeId(4)), None);
+    }
+
+    #[test]
+    fn an_end_of_which_a_replica_cannot_hear_makes_it_no_fresher() {
+        let mut links = ReplicaLinks::default();
+        links.asked(7, NodeId(4), at(2));
+        let mut see = |s, who: u16, body| links.see(&event(s, ActorId::Node(NodeId(who)), body)).is_some();
+        assert!(see(3, 4, Body::Deliver { conn: 7, len: 10 }));
+        let how = Closing::Closed;
+        let closed = |who: u16| Body::Closed { from: ActorId::Node(NodeId(who)), conn: 7, how };
+        assert!(!see(5, 1, closed(1)), "the primary is gone");
+        assert!(see(90, 4, closed(4)), "it gives its own end up");
     }
 }

@@ -23,6 +23,8 @@ pub enum Pledge {
     ConfigEpoch,
     /// Its file itself, which must not go back.
     File,
+    /// A vote in an epoch above the highest that its file has, or its own config epoch.
+    Above,
 }
 
 /// A word that a loss of power would have made a node forget.
@@ -47,7 +49,7 @@ impl Unsaved {
         match self.what {
             Pledge::Vote => self.epoch > epochs.last_vote_epoch,
             Pledge::ConfigEpoch => self.epoch > epochs.config_epoch,
-            Pledge::File => true,
+            Pledge::File | Pledge::Above => true,
         }
     }
 }
@@ -103,6 +105,10 @@ impl Durable {
             [(epochs.current_epoch, before.current_epoch), (epochs.last_vote_epoch, before.last_vote_epoch)];
         if let Some((epoch, saved)) = pairs.into_iter().find(|(epoch, before)| epoch < before) {
             self.lapses(Unsaved { event: event.i, at: event.at, node, what: Pledge::File, epoch, saved });
+        }
+        let (epoch, saved) = (epochs.last_vote_epoch.max(epochs.config_epoch), epochs.current_epoch);
+        if epoch > saved {
+            self.lapses(Unsaved { event: event.i, at: event.at, node, what: Pledge::Above, epoch, saved });
         }
     }
 

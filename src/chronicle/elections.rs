@@ -13,7 +13,7 @@ use super::members::Members;
 use super::operator::Asks;
 use super::state::WRITABLE_DELAY;
 use super::suspicion::Suspicions;
-use super::views::{READ_WITHIN, Views};
+use super::views::{Owners, READ_WITHIN, Views};
 use crate::event::{Body, Claim, Event, MessageType, Told};
 use crate::id::NodeId;
 use crate::op::{FailoverMode, OpId};
@@ -116,6 +116,8 @@ pub struct Elections {
     copied: BTreeMap<OpId, Vec<(String, u64)>>,
     /// Whose votes reached a candidate, by epoch.
     counted: BTreeMap<(NodeId, u64), BTreeSet<NodeId>>,
+    /// The config epoch in the last header of another node that reached a node, and since when it stands there.
+    claimed: BTreeMap<(NodeId, NodeId), (u64, SimTime)>,
     /// The last word of each node on its role, and whom it followed: `None` for a primary with slots.
     roles: BTreeMap<NodeId, Role>,
 }
@@ -183,6 +185,11 @@ impl Elections {
         let Some(header) = header else {
             return;
         };
+        let epoch = header.config_epoch;
+        let (claimed, since) = self.claimed.entry((*to, *from)).or_insert((epoch, heard.at));
+        if *claimed != epoch {
+            (*claimed, *since) = (epoch, heard.at);
+        }
         match *r#type {
             MessageType::FAILOVER_AUTH_REQUEST => {
                 if let Some(request) = self.find(*from, header.current_epoch) {
@@ -194,11 +201,25 @@ impl Elections {
                     self.read.insert((*to, *from, header.current_epoch), Read { request, newer_owner });
                 }
             }
-            MessageType::FAILOVER_AUTH_ACK => {
+            MessageType::FAILOVER_AUTH_ACK if self.has_a_voice(heard, members, views) => {
                 self.counted.entry((*to, header.current_epoch)).or_default().insert(*from);
             }
             _ => {}
         }
+    }
+
+    /// Whether a candidate may count a vote: not if it had read that others own all slots of the voter in newer epochs.
+    fn has_a_voice(&self, heard: &Heard, members: &Members, views: &Views) -> bool {
+        let Message { from, to, header, .. } = &*heard.message;
+        let claims_slots = header.as_ref().is_some_and(|header| header.claim.owns_slots());
+        let runs = members.get(*to).is_some_and(|member| member.paused_at.is_none());
+        let Some(by) = before(heard.at, READ_WITHIN).filter(|_| claims_slots && runs) else {
+            return true;
+        };
+        let is_read = |of: NodeId| self.claimed.get(&(*to, of)).is_some_and(|(_, since)| *since <= by);
+        let others = views.of(*to).map(|other| &other.message);
+        let others = others.filter(|other| other.from != *from && is_read(other.from));
+        Owners::of(others.chain([&heard.message])).contains(*from)
     }
 
     fn find(&self, node: NodeId, epoch: u64) -> Option<usize> {

@@ -185,6 +185,8 @@ impl Chronicle {
         let (members, views, asks, links) = (&self.members, &self.views, &self.asks, &self.links);
         let handovers = &self.handovers;
         self.service.see(event, service::Known { members, views, asks, links, handovers });
+        let (service, candidates) = (&self.service, &self.candidates);
+        self.duties.served(event, &duties::Known { members, views, asks, service, candidates });
         self.logged(event);
         self.replication.see(event);
         self.executions.see(event, &self.replication);
@@ -228,6 +230,7 @@ impl Chronicle {
             self.candidates.logged(event, (node, said), (&self.members, &self.views));
             self.states.logged(event, (node, said), (&self.members, &self.views, &self.suspicions));
             self.service.logged(event.at, (node, said));
+            self.duties.logged(event.at, (node, said));
             self.foreign.logged(event.at, (node, said));
         }
     }

@@ -19,6 +19,8 @@ pub struct Asks {
     hands: Vec<Hand>,
     /// Who was told to take a new config epoch.
     bumps: Vec<(SimTime, NodeId)>,
+    /// Who was told when to let its clients wait, and until when.
+    stops: Vec<(SimTime, NodeId, SimTime)>,
     /// The longest and the shortest node timeout that counted so far.
     node_timeouts: (SimDuration, SimDuration),
     /// The shortest time that a hand-over could take so far, if it was ever set.
@@ -60,6 +62,7 @@ impl Asks {
             failovers: Vec::new(),
             hands: Vec::new(),
             bumps: Vec::new(),
+            stops: Vec::new(),
             node_timeouts: (node_timeout, node_timeout),
             hand_over_timeout: None,
             hands_over_since: hands_over.then_some(SimTime::ZERO),
@@ -115,7 +118,17 @@ impl Asks {
                 self.hands.extend(touched(node, word, rest).into_iter().map(|what| Hand { at, what }));
             }
             ["config", "set", pairs @ ..] => self.settings(at, pairs),
-            ["shutdown", how @ ..] if how.contains(&"failover") => self.hands_over_since_at(at),
+            ["client", "pause", ms, ..] => {
+                let until = ms.parse().map_or(SimTime::NEVER, |ms| at + SimDuration::from_ms(ms));
+                self.stops.push((at, node, until));
+            }
+            ["shutdown", how @ ..] => {
+                // Who ends waits for its replicas first, and its clients for it.
+                self.stops.push((at, node, SimTime::NEVER));
+                if how.contains(&"failover") {
+                    self.hands_over_since_at(at);
+                }
+            }
             ["debug" | "eval" | "fcall" | "replicaof" | "slaveof", ..] => {
                 self.hands.push(Hand { at, what: Touched::Anything });
             }
@@ -153,6 +166,12 @@ impl Asks {
 
     fn hands_over_since_at(&mut self, at: SimTime) {
         self.hands_over_since = self.hands_over_since.or(Some(at));
+    }
+
+    /// Until when a node may let its clients wait by what it was told by an instant.
+    pub(super) fn stops_clients_until(&self, node: NodeId, by: SimTime) -> SimTime {
+        let stops = self.stops.iter().filter(|(at, of, _)| *at <= by && *of == node);
+        stops.map(|(_, _, until)| *until).max().unwrap_or_default()
     }
 
     /// The last failover that was asked of a node, and when.

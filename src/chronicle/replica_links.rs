@@ -14,7 +14,7 @@ pub(super) struct ReplicaLinks(BTreeMap<u64, Link>);
 struct Link {
     replica: NodeId,
     asked_at: SimTime,
-    /// Something of the primary's has reached the replica.
+    /// Something of the primary's has reached the replica, which has its end open.
     is_fed: bool,
     /// Who had last read something of the replica's, and when.
     heard: Option<(NodeId, SimTime)>,
@@ -58,15 +58,19 @@ impl ReplicaLinks {
 
     /// A replica asks for replication on a connection.
     pub fn asked(&mut self, conn: u64, replica: NodeId, asked_at: SimTime) {
-        self.0.retain(|_, link| link.closed_at.is_none_or(|at| at >= asked_at.before(KEPT)));
+        let is_over =
+            |link: &Link| !link.is_fed && link.closed_at.is_some_and(|at| at < asked_at.before(KEPT));
+        self.0.retain(|_, link| !is_over(link));
         self.0.insert(conn, Link { replica, asked_at, is_fed: false, heard: None, closed_at: None });
     }
 
-    /// One end closes a connection. The other may not know yet: what it heard counts for it until it closes its own.
+    /// One end closes a connection. The other may not know yet, or never hear of it: what it heard counts for it until it closes
+    /// its own.
     fn closed(&mut self, conn: u64, by: ActorId, at: SimTime) -> Option<Fed> {
         let link = self.0.get_mut(&conn)?;
         if by != ActorId::Node(link.replica) {
             link.closed_at = Some(at);
+            return None;
         }
         std::mem::take(&mut link.is_fed).then(|| link.fed())
     }

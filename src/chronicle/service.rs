@@ -250,7 +250,7 @@ impl Service {
 }
 
 /// Whether an operation that can be told to be a read or a write is a read.
-fn only_reads(request: &Request) -> Option<bool> {
+pub(super) fn only_reads(request: &Request) -> Option<bool> {
     match request {
         Request::Get { .. } => Some(true),
         Request::Set { .. } => Some(false),

@@ -153,8 +153,13 @@ impl States {
     }
 
     fn forget(&mut self, node: NodeId) {
-        self.minority_since.remove(&node);
         self.minorities.forget(node);
+        self.doubts_nobody(node);
+    }
+
+    /// A node may serve as soon as it has waited for what it saw before.
+    fn doubts_nobody(&mut self, node: NodeId) {
+        self.minority_since.remove(&node);
         self.failed_since.retain(|(viewer, _), _| *viewer != node);
     }
 
@@ -204,7 +209,7 @@ impl States {
         };
         let (doubted, failed) = (flagged(Gossiped::PFAIL | Gossiped::FAIL), flagged(Gossiped::FAIL));
         if doubted.is_empty() {
-            return self.forget(node);
+            return self.doubts_nobody(node);
         }
         if self.updated_at.get(&node).is_some_and(|updated_at| at.since(*updated_at) < UPDATED) {
             return;
@@ -339,6 +344,7 @@ mod tests {
             chronicle.take(message(owner(2), 1, silent_until));
             logs(&mut chronicle, 9, "Cluster is currently down: I am part of a minority partition.");
             [owner(2), owner(3)].into_iter().for_each(|says| chronicle.take(message(says, 1, 10)));
+            chronicle.take(message(Says { ok: false, ..owner(1) }, 2, 10));
             logs(&mut chronicle, s, "Cluster state changed: ok");
             chronicle.states.contradictions().iter().map(|found| found.why.clone()).collect::<Vec<_>>()
         };

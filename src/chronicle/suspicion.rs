@@ -61,6 +61,8 @@ struct Hearing {
 struct Report {
     doubted_at: Option<SimTime>,
     taken_back_at: Option<SimTime>,
+    /// When it was taken back first so long after the last doubt that this had been read.
+    withdrawn_at: Option<SimTime>,
 }
 
 /// All reports and calls.
@@ -183,9 +185,9 @@ impl Suspicions {
         for (node, gossiped) in named(gossip, members) {
             let report = self.reports.entry((*to, node, *from)).or_default();
             match gossiped.is_doubt() {
-                true if header.as_ref().is_some_and(votes) => report.doubted_at = Some(heard.at),
+                true if header.as_ref().is_some_and(votes) => report.doubts(heard.at),
                 true => {}
-                false => report.taken_back_at = Some(heard.at),
+                false => report.takes_back(heard.at),
             }
         }
         let failing = about.as_deref().filter(|_| *r#type == MessageType::FAIL);
@@ -198,7 +200,8 @@ impl Suspicions {
     pub(super) fn resumed(&mut self, viewer: NodeId, paused_at: SimTime, now: SimTime) {
         let all = (viewer, NodeId(u16::MIN), NodeId(u16::MIN))..=(viewer, NodeId(u16::MAX), NodeId(u16::MAX));
         for (_, report) in self.reports.range_mut(all) {
-            for at in [&mut report.doubted_at, &mut report.taken_back_at] {
+            let Report { doubted_at, taken_back_at, withdrawn_at } = report;
+            for at in [doubted_at, taken_back_at, withdrawn_at] {
                 *at = at.map(|at| if at >= paused_at { now } else { at });
             }
         }
@@ -224,9 +227,7 @@ impl Suspicions {
         let owners = views.owners(by, Some(message));
         let all = (by, about, NodeId(u16::MIN))..=(by, about, NodeId(u16::MAX));
         let is_steady = steady_since.is_some_and(|since| at.since(since) >= self.valid());
-        let busy = if is_steady { STEADY } else { BUSY };
-        let counted =
-            self.reports.range(all).filter(|(_, report)| report.counts(at, self.lasts + busy, busy));
+        let counted = self.reports.range(all).filter(|(_, report)| report.counts(at, self.lasts, is_steady));
         let mut reports: Vec<NodeId> = counted.map(|((_, _, reporter), _)| *reporter).collect();
         if owners.contains(by) && !reports.contains(&by) {
             reports.push(by);
@@ -258,11 +259,24 @@ impl Suspicions {
 }
 
 impl Report {
-    /// `busy` is how long what was delivered may not have been read yet.
-    fn counts(&self, now: SimTime, valid: SimDuration, busy: SimDuration) -> bool {
-        let taken_back = self.taken_back_at.filter(|at| self.doubted_at.is_some_and(|doubted| doubted < *at));
+    fn doubts(&mut self, at: SimTime) {
+        (self.doubted_at, self.withdrawn_at) = (Some(at), None);
+    }
+
+    /// The two connections of a pair may be read in either order.
+    fn takes_back(&mut self, at: SimTime) {
+        self.taken_back_at = Some(at);
+        let was_read = self.doubted_at.is_some_and(|doubted| at.since(doubted) >= STEADY);
+        self.withdrawn_at = self.withdrawn_at.or(was_read.then_some(at));
+    }
+
+    /// Whether it may count for a process that is steady, or for one that may leave unread for long what was delivered.
+    fn counts(&self, now: SimTime, lasts: SimDuration, is_steady: bool) -> bool {
+        let busy = if is_steady { STEADY } else { BUSY };
+        let last = self.taken_back_at.filter(|at| self.doubted_at.is_some_and(|doubted| doubted < *at));
+        let taken_back = self.withdrawn_at.filter(|_| is_steady).or(last);
         let stands = taken_back.is_none_or(|at| now.since(at) < busy);
-        stands && self.doubted_at.is_some_and(|at| now.since(at) <= valid)
+        stands && self.doubted_at.is_some_and(|at| now.since(at) <= lasts + busy)
     }
 }
 
@@ -345,6 +359,10 @@ mod tests {
     fn one_that_is_never_busy_reads_at_once_what_takes_a_report_back() {
         let reported = [(2, 20, true), (2, 21, false)];
         let by = |steady_since| calls(&reported, 24, steady_since)[0].reports.len();
+        assert_eq!((by(None), by(Some(at(0)))), (2, 1));
+        // What is said again and again counts from the first time.
+        let reported = [(2, 20, true), (2, 22, false), (2, 24, false)];
+        let by = |steady_since| calls(&reported, 25, steady_since)[0].reports.len();
         assert_eq!((by(None), by(Some(at(0)))), (2, 1));
     }
 }

@@ -15,7 +15,7 @@ pub(super) const INVARIANT: Invariant = Invariant {
     name: "duties",
     title: "Protocol Duties",
     statement: "nodes doubt who is silent, heed calls of failure, announce victories, correct and give up stale claims, part equal \
-                epochs, ask again after a lost election, end what a hand-over began, and renew dead connections",
+                epochs, ask again after a lost election, end what a hand-over began, answer clients that write, and renew dead connections",
     applies: Applies::WhereClaimsAreTold,
     asked: always_asked,
     check,
@@ -47,6 +47,8 @@ fn is_held_to_it(neglect: &Neglect, evidence: &Evidence) -> bool {
         Duty::Resume { asked_at } => {
             asked_at.is_none_or(|asked_at| neglect.at.since(asked_at) > settings.hand_over_timeout() + ROOM)
         }
+        // What a guest asks of a node nobody follows.
+        Duty::Answer => evidence.plan.guests.is_empty(),
         _ => true,
     };
     owed && evidence.plan.cluster.cpu == 1
@@ -94,6 +96,7 @@ fn what(neglect: &Neglect) -> String {
         Duty::Resume { asked_at: Some(asked_at) } => {
             format!("{node} has its clients stopped for a hand-over that was asked for at {asked_at}")
         }
+        Duty::Answer => format!("{node} has answered no write since {since}, and nothing stops it"),
         Duty::Reconnect(other) => {
             format!("{node} keeps a connection to {other} that should have been made anew at {since}")
         }

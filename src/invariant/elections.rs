@@ -173,6 +173,18 @@ mod tests {
     }
 
     #[test]
+    fn a_voter_whose_slots_are_somebody_elses_by_then_does_not_count() {
+        let lost = |epoch| {
+            let heir = Says { epochs: (6, epoch), ..Says::primary(6, 0, (20, 29)) };
+            let told =
+                [message(heir, 4, 5), fail(1, 4, 5), asks(4, 7, 6), votes(2, 4, 7, 7), votes(3, 4, 7, 7)];
+            wrong(told.into_iter().chain([leads(4, 7, 8)]).collect())
+        };
+        assert_eq!(lost(6).as_deref(), Some("node-4 leads in epoch 7 with 1 of 2 votes"));
+        assert_eq!(lost(1), None, "that claim is older than the voter's");
+    }
+
+    #[test]
     fn a_winner_that_claims_an_old_epoch_is_a_violation() {
         let told = vec![fail(1, 4, 5), asks(4, 4, 6), votes(2, 4, 4, 7), votes(3, 4, 4, 7), leads(4, 3, 8)];
         assert_eq!(wrong(told).as_deref(), Some("node-4 leads in epoch 3 though it was elected in epoch 4"));

@@ -12,7 +12,7 @@ pub(super) const INVARIANT: Invariant = Invariant {
     name: "persisted_epochs",
     title: "Persisted Epochs",
     statement: "a vote and a primary's new config epoch leave a node only after its nodes.conf was synchronised with them, and the epochs of \
-                that file never go back",
+                that file never go back and are none above its current one",
     applies: Applies::WhereClaimsAreTold,
     asked: always_asked,
     check,
@@ -44,6 +44,11 @@ fn words(unsaved: &Unsaved) -> String {
         Pledge::Vote => "voted",
         Pledge::ConfigEpoch => "claimed its slots",
         Pledge::File => return format!("{node} saved epoch {epoch} over {saved} in its nodes.conf"),
+        Pledge::Above => {
+            return format!(
+                "{node} has epoch {epoch} in its nodes.conf, and none above {saved} has it heard of"
+            );
+        }
     };
     format!("{node} {did} in epoch {epoch} with no more than {saved} synchronised in its nodes.conf")
 }
@@ -92,5 +97,16 @@ mod tests {
         }
         let broken = Verdict::broken_by((at(3), 3), "node-1 saved epoch 0 over 4 in its nodes.conf");
         assert_eq!(check(&Case::of(&evidence)), broken);
+    }
+
+    #[test]
+    fn a_file_whose_own_epochs_are_above_its_current_one_is_a_violation() {
+        for (last_vote_epoch, config_epoch) in [(5, 0), (0, 5)] {
+            let mut evidence = healthy();
+            let epochs = SavedEpochs { current_epoch: 4, last_vote_epoch, config_epoch };
+            evidence.chronicle.see(&event(1, ActorId::Node(NodeId(1)), Body::Saved { epochs }));
+            let what = "node-1 has epoch 5 in its nodes.conf, and none above 4 has it heard of";
+            assert_eq!(check(&Case::of(&evidence)), Verdict::broken_by((at(1), 1), what));
+        }
     }
 }

@@ -161,7 +161,20 @@ fn transaction<C: AsRef<[String]>>(
     asker: Asker,
     told: Option<&[Reply]>,
 ) -> Option<Cells> {
-    let mut state = state;
+    let mut after = Cells::new();
+    for state in state.at(asker.now) {
+        after.append(&mut transaction_now(state, commands, asker, told)?);
+    }
+    Some(after)
+}
+
+/// The same, once what has expired until then is gone: a watched key that was there breaks it (`isWatchedKeyExpired`).
+fn transaction_now<C: AsRef<[String]>>(
+    mut state: State,
+    commands: &[C],
+    asker: Asker,
+    told: Option<&[Reply]>,
+) -> Option<Cells> {
     let broken = state.unwatch(asker.conn);
     let done = |state, told| Some(in_turn(state, commands, asker, told)?.into_iter().map(served).collect());
     let is_sure = |wrong: Broken| broken == wrong && !asker.watches_elsewhere;

@@ -347,6 +347,21 @@ fn a_watch_breaks_a_transaction_exactly_when_its_key_changed() {
 }
 
 #[test]
+fn a_watched_key_that_expires_breaks_a_transaction() {
+    let watched = transcript(&[("SET n 5 PX 100", "+OK"), ("WATCH n", "+OK")]);
+    let is_explained = |ms: i64, told: Reply| {
+        let asker = Asker { now: (NOW.now.0 + ms, NOW.now.1 + ms), ..over(1) };
+        let told = [reply("+OK"), reply("+QUEUED"), told];
+        let after = call(watched.clone(), &["MULTI", "INCR n", "EXEC"].map(words), asker, Some(&told));
+        !after.expect("it is known").is_empty()
+    };
+    let done = |n| Reply::List(vec![Reply::Int(n)]);
+    assert!(is_explained(10, done(6)) && !is_explained(10, Reply::Nil), "it is there");
+    assert!(is_explained(100, done(6)) && is_explained(100, Reply::Nil), "nobody can say");
+    assert!(is_explained(900, Reply::Nil) && !is_explained(900, done(1)), "it is gone");
+}
+
+#[test]
 fn a_push_serves_whoever_waits_longest() {
     let mut state = State::default();
     for who in [7, 8] {

@@ -385,7 +385,7 @@ fn the_json_report_has_every_measured_value() {
                 },
                 "duties": {
                   "title": "Protocol Duties",
-                  "statement": "nodes doubt who is silent, heed calls of failure, announce victories, correct and give up stale claims, part equal epochs, ask again after a lost election, end what a hand-over began, and renew dead connections",
+                  "statement": "nodes doubt who is silent, heed calls of failure, announce victories, correct and give up stale claims, part equal epochs, ask again after a lost election, end what a hand-over began, answer clients that write, and renew dead connections",
                   "verdict": "holds",
                   "detail": "Nobody neglected anything"
                 },
@@ -397,7 +397,7 @@ fn the_json_report_has_every_measured_value() {
                 },
                 "persisted_epochs": {
                   "title": "Persisted Epochs",
-                  "statement": "a vote and a primary's new config epoch leave a node only after its nodes.conf was synchronised with them, and the epochs of that file never go back",
+                  "statement": "a vote and a primary's new config epoch leave a node only after its nodes.conf was synchronised with them, and the epochs of that file never go back and are none above its current one",
                   "verdict": "holds",
                   "detail": "Every word was on disk before it was given"
                 },

@@ -55,7 +55,8 @@ fn member(said: &Said) -> Option<ShardMember> {
     Some(ShardMember {
         id: text("id")?.to_owned(),
         ip: text("ip")?.to_owned(),
-        port: u16::try_from(said.field("port")?.number()?).ok()?,
+        // It is not told of a node that has none.
+        port: said.field("port").map_or(Some(0), |port| u16::try_from(port.number()?).ok())?,
         role: text("role")?.parse().ok()?,
         offset: said.field("replication-offset")?.number()?,
         health: text("health")?.to_owned(),
@@ -75,6 +76,9 @@ mod tests {
         assert_eq!(shards[0].slots, [range(0, 4), range(7, 7)]);
         let member = &shards[0].members[0];
         assert_eq!((member.id.as_str(), member.role, member.offset), ("a", Role::Primary, 12));
+        let ghost = said.replace(r#""port",6379,"#, "");
+        let shards = parse(&serde_json::from_str(&ghost).expect("a list")).expect("a shard");
+        assert_eq!(shards[0].members[0].port, 0, "it has no address");
         let odd = r#"[["slots",[0],"nodes",[]]]"#;
         assert_eq!(parse(&serde_json::from_str(odd).expect("a list")), None);
     }

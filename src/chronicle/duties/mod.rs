@@ -5,6 +5,7 @@
 //! that is known to run without a break since before the debt arose, and by what it says itself when it is due.
 
 mod announce;
+mod answer;
 mod claims;
 mod collide;
 mod correct;
@@ -21,6 +22,7 @@ mod update;
 use std::sync::Arc;
 
 use self::announce::Announce;
+use self::answer::Answer;
 use self::collide::Collide;
 use self::correct::Correct;
 use self::doubt::Doubt;
@@ -39,6 +41,7 @@ use super::views::Views;
 use crate::event::{Body, Event, MessageType};
 use crate::id::NodeId;
 use crate::time::{SimDuration, SimTime};
+use crate::wire::server_log::Said;
 
 /// Something that a node owed and did not do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +78,8 @@ pub enum Duty {
         /// When it was asked last.
         asked_at: Option<SimTime>,
     },
+    /// To answer clients that write, unless it has a reason to let them wait (`pauseActions`).
+    Answer,
     /// To close a connection that brings no answer, and to make another (`clusterCron`).
     Reconnect(NodeId),
     /// To ask for votes again after an election that it did not win (`clusterHandleReplicaFailover`).
@@ -133,6 +138,7 @@ pub struct Duties {
     doubt: Doubt,
     heed: Heed,
     announce: Announce,
+    answer: Answer,
     correct: Correct,
     collide: Collide,
     pause: Pause,
@@ -156,6 +162,16 @@ impl Duties {
             self.retry.forget(node);
             self.update.forget(node);
         }
+    }
+
+    /// Takes what concerns clients, after `service` did.
+    pub(super) fn served(&mut self, event: &Event, known: &Known) {
+        let found = self.answer.see(event, known).filter(|_| self.neglected.len() < KEPT);
+        self.neglected.extend(found);
+    }
+
+    pub(super) fn logged(&mut self, at: SimTime, said: (NodeId, Said)) {
+        self.answer.logged(at, said);
     }
 
     pub(super) fn said(&mut self, message: &Arc<Message>, known: &Known) {
@@ -182,6 +198,7 @@ impl Duties {
     /// Takes what was heard, before `views` do.
     pub(super) fn heard(&mut self, heard: &Heard, known: &Known) {
         self.outbounds.heard(heard);
+        self.answer.heard(heard, known);
         self.doubt.heard(heard, known);
         self.heed.heard(heard, known);
         self.correct.heard(heard, known);

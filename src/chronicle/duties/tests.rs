@@ -5,7 +5,9 @@ use crate::chronicle::Chronicle;
 use crate::chronicle::bus::Message;
 use crate::chronicle::sample::{Says, at, event, id, message, of_type, works};
 use crate::event::{LinkState, MessageType};
-use crate::id::{ActorId, Host};
+use crate::fault::Channel;
+use crate::history::Request;
+use crate::id::{ActorId, ClientId, Host};
 use crate::invariant::sample::healthy;
 
 /// The node timeout of the plan is 2 s.
@@ -218,4 +220,44 @@ fn who_lost_an_election_asks_again() {
     assert!(late(lost()));
     assert!(!late(lost().works_until(1, 21..=50).says(asked(10, 50))));
     assert!(!late(lost().says(message(owner(2), 1, 30))), "its primary is back");
+}
+
+/// Writes reach node 1 from 21 s to 30 s, which logs so much and answers all of them or none; since when it neglects that.
+fn silent(answers: bool, said: &[(u64, &str)]) -> Vec<SimTime> {
+    let client = ClientId(1);
+    let mut told = Told::new().talk(1..=20, &[]);
+    for s in 21..=30 {
+        for (_, line) in said.iter().filter(|(at, _)| *at == s) {
+            told.0.see(&event(s, ActorId::Node(NodeId(1)), Body::Log { line: (*line).to_owned() }));
+        }
+        let (conn, channel, digest) = (100 + s, Channel::Client, String::new());
+        let request = Request::Set { key: "k".to_owned(), value: "v".to_owned() };
+        told.0.see(&event(s, ActorId::Client(client), Body::Invoke { sequence: s, request }));
+        let sent = |from, to| {
+            let digest = digest.clone();
+            event(
+                s,
+                ActorId::Network,
+                Body::Sent { from, conn, channel, to, len: 1, digest, bus: None, repl: None },
+            )
+        };
+        told.0.see(&sent(ActorId::Client(client), Host::Node(NodeId(1))));
+        told.0.see(&event(s, ActorId::Node(NodeId(1)), Body::Deliver { conn, len: 1 }));
+        if answers {
+            told.0.see(&sent(ActorId::Node(NodeId(1)), Host::Client(client)));
+        }
+        told = told.talk(s..=s, &[]);
+    }
+    let neglected = told.0.duties.neglected().iter();
+    neglected.filter(|neglect| neglect.duty == Duty::Answer).map(|neglect| neglect.since).collect()
+}
+
+#[test]
+fn who_answers_no_write_has_a_reason() {
+    assert_eq!(silent(false, &[]), [at(21)]);
+    assert_eq!(silent(true, &[]), []);
+    let pauses = (21, "Slot migration x state transition: waiting-to-pause -> failover-paused");
+    let goes_on = (23, "Slot migration x state transition: failover-granted -> success");
+    assert_eq!(silent(false, &[pauses]), []);
+    assert_eq!(silent(false, &[pauses, goes_on]), [at(23)]);
 }

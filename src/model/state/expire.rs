@@ -59,6 +59,7 @@ impl State {
         husks.map(|(key, _)| Perishable::Husk(key.clone())).collect()
     }
 
+    /// Of a hash whose fields expire nobody can say whether that breaks a watch.
     fn expire(&mut self, one: &Perishable) {
         let (Perishable::Key(key) | Perishable::Field(key, _) | Perishable::Husk(key)) = one;
         match (one, self.items.get_mut(key).map(|item| &mut item.value)) {
@@ -66,7 +67,8 @@ impl State {
             (Perishable::Field(..), _) => {}
             (Perishable::Key(_) | Perishable::Husk(_), _) => drop(self.items.remove(key)),
         }
-        self.touch(key, Broken::Maybe);
+        let is_key = matches!(one, Perishable::Key(_));
+        self.touch(key, if is_key { Broken::Yes } else { Broken::Maybe });
     }
 }
 
