@@ -144,10 +144,7 @@ impl Holdings {
         let Some(conn) = self.conns.get_mut(&conn) else { return };
         let end = conn.end_of(owner);
         match state {
-            // A connection may be asked for before the process that it reaches was started.
-            LinkState::Incoming | LinkState::Connected => {
-                *end = End { opened_at: Some(at), ..End::default() }
-            }
+            LinkState::Incoming | LinkState::Connected => end.opened_at = Some(at),
             LinkState::Refused | LinkState::Eof | LinkState::Reset | LinkState::TimedOut => {
                 end.gone_at.get_or_insert(at);
             }
@@ -161,7 +158,8 @@ impl Holdings {
             if conn.from == ActorId::Node(node) {
                 conn.dialler.closed_at.get_or_insert(at);
             }
-            if conn.to == Host::Node(node) {
+            // One that has not arrived yet reaches the next process.
+            if conn.to == Host::Node(node) && conn.acceptor.opened_at.is_some() {
                 conn.acceptor.closed_at.get_or_insert(at);
             }
         }

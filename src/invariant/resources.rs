@@ -137,7 +137,7 @@ mod tests {
     use super::*;
     use crate::chronicle::Holdings;
     use crate::event::{Body, ChildState, Closing, Event, LinkState, Said, Topic};
-    use crate::id::{ActorId, CLIENT_PORT, ClientId, Host};
+    use crate::id::{ActorId, BUS_PORT, CLIENT_PORT, ClientId, Host};
     use crate::invariant::Evidence;
 
     const NODE: ActorId = ActorId::Node(NodeId(1));
@@ -184,6 +184,30 @@ mod tests {
         assert_eq!(verdict(&evidence), "1 looks at what nodes hold", "it was closed a moment ago");
         tells(&mut evidence, 19, 1, &[("connected_clients", 1), ("connected_slaves", 0)]);
         assert!(check(&Case::of(&evidence)).is_violated());
+    }
+
+    #[test]
+    fn what_is_asked_for_before_a_start_arrives_after_it_and_what_is_given_up_does_not() {
+        let mut evidence = connected();
+        see(&mut evidence, 2, NODE, Body::Exited { status: "SIGKILL".to_owned() });
+        let to = Host::Node(NodeId(1));
+        see(&mut evidence, 2, ActorId::Network, Body::Dial { from: CLIENT, conn: 8, to, port: CLIENT_PORT });
+        see(&mut evidence, 2, NODE, Body::Exited { status: "SIGKILL".to_owned() });
+        see(&mut evidence, 2, NODE, Body::Start { incarnation: 2 });
+        see(&mut evidence, 3, NODE, Body::Link { conn: 8, state: LinkState::Incoming });
+        tells(&mut evidence, 20, 1, &[("connected_clients", 1), ("connected_slaves", 0)]);
+        assert_eq!(verdict(&evidence), "1 looks at what nodes hold");
+        let (to, port) = (Host::Node(NodeId(2)), BUS_PORT);
+        for conn in [11, 12] {
+            see(&mut evidence, 21, ActorId::Network, Body::Dial { from: NODE, conn, to, port });
+        }
+        let closed = Body::Closed { from: NODE, conn: 11, how: Closing::Closed };
+        see(&mut evidence, 22, ActorId::Network, closed);
+        for conn in [11, 12] {
+            see(&mut evidence, 22, NODE, Body::Link { conn, state: LinkState::Connected });
+        }
+        tells(&mut evidence, 40, 1, &[]);
+        assert_eq!(verdict(&evidence), "2 looks at what nodes hold");
     }
 
     #[test]

@@ -14,8 +14,9 @@ use crate::event::MessageType;
 use crate::id::NodeId;
 use crate::time::{SimDuration, SimTime};
 
-/// What a busy process needs beside its timers.
-const ROOM: SimDuration = SimDuration::from_secs(1);
+/// What a busy process needs beside its timers, and a cron at one hertz more: suspects are counted by the next one, and only who is
+/// counted stands in all gossip.
+const ROOM: SimDuration = SimDuration::from_secs(2);
 
 /// Who is silent, who knew whom, and who said that it doubts.
 #[derive(Clone, Debug, Default)]
