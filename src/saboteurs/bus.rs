@@ -124,6 +124,17 @@ workload: {duration: 26}",
 workload: {duration: 16}",
     },
     Saboteur {
+        name: "old-data",
+        about: "a replica whose data are too old stands for election",
+        catches: &["candidates"],
+        body: "cluster: {node_timeout_ms: 1000, formation: preset, config: {cluster-replica-validity-factor: 1, repl-ping-replica-period: 1}}
+chaos:
+  - {type: sabotage, lie: any_data, node: 2, at: 1}
+  - {type: network_partition, a: [2], b: [1], channels: [replication], at: 3, duration: 30}
+  - {type: process_kill, node: 1, at: 12, restart_after: 12}
+workload: {duration: 35}",
+    },
+    Saboteur {
         name: "orphan-left-alone",
         about: "nobody goes to a primary that lost its replicas",
         catches: &["orphans"],
