@@ -53,8 +53,11 @@ pub(super) fn asks(evidence: &Evidence) -> impl Iterator<Item = Ask<'_>> {
     })
 }
 
+/// The name of no cell.
+const EARLIER: &str = "";
+
 /// Operations over connections that watched other cells when they were asked, or the same one in another reign: a transaction that
-/// was lost, or sent elsewhere, leaves a watch behind.
+/// was lost, or sent elsewhere, leaves a watch behind, and so does a watch that was set though what came with it was refused.
 fn watches_elsewhere(evidence: &Evidence) -> BTreeSet<(ClientId, u64)> {
     let mut watched: BTreeMap<u64, BTreeSet<(&str, Option<ReignId>)>> = BTreeMap::new();
     let mut found = BTreeSet::new();
@@ -70,7 +73,11 @@ fn watches_elsewhere(evidence: &Evidence) -> BTreeSet<(ClientId, u64)> {
         }
         match says("EXEC") {
             true => watches.clear(),
-            false => drop(watches.insert(own)),
+            false => {
+                // Since when it watches what it was refused first nobody can say.
+                watches.extend(execution.again.then_some((EARLIER, None)));
+                watches.insert(own);
+            }
         }
     }
     found

@@ -87,6 +87,26 @@ impl Told {
         self
     }
 
+    /// What was asked last had been asked before over its connection, and was refused.
+    fn again(&mut self) -> &mut Self {
+        let sequence = self.evidence.history.len() as u64;
+        let executions = &mut self.evidence.chronicle.executions;
+        let execution = executions.of(ClientId(1), sequence).expect("it was asked");
+        executions.insert_for_test(ClientId(1), sequence, Execution { again: true, ..execution });
+        self
+    }
+
+    /// A transaction that comes to nothing.
+    fn broken(&mut self, turn: u64) -> &mut Self {
+        self.ask(1, (turn, turn), "INCR n", Some(Reply::Nil));
+        let entry = self.evidence.history.last_mut().expect("it was asked");
+        let commands = ["MULTI", "INCR n", "EXEC"].map(|text| text.split(' ').map(str::to_owned).collect());
+        entry.request = Request::Call { key: "n".to_owned(), commands: commands.to_vec() };
+        let status = |text: &str| Reply::Status(text.to_owned());
+        entry.outcome = Some(Outcome::Replied(vec![status("OK"), status("QUEUED"), Reply::Nil]));
+        self
+    }
+
     fn verdict(&self) -> Verdict {
         check(&Case::of(&self.evidence))
     }
@@ -107,6 +127,14 @@ fn each_reply_follows_from_what_was_executed_before() {
     Told::new().incr(1, 1, 1).incr(1, 2, 2).incr(1, 3, 3).holds(3);
     let text = "client-1 #2 at 2.000000s was told (integer) 3 by node-1 for INCR n; n held n = \"1\" before";
     Told::new().incr(1, 1, 1).incr(1, 2, 3).is_broken(text);
+}
+
+#[test]
+fn a_watch_may_have_been_set_when_what_came_with_it_was_refused() {
+    let watched = || Some(Reply::Status("OK".to_owned()));
+    Told::new().ask(1, (1, 1), "WATCH n", watched()).broken(2).is_broken("(nil)");
+    Told::new().ask(1, (1, 1), "WATCH n", watched()).again().broken(2).holds(2);
+    Told::new().ask(1, (1, 1), "WATCH n", watched()).again().broken(2).broken(3).is_broken("#3");
 }
 
 #[test]
