@@ -36,10 +36,10 @@ pub fn generate(seed: u64, overrides: Overrides) -> Scenario {
     let story = story.or_else(|| members::draw(seed, &mut cluster, &network));
     let story = story.unwrap_or_else(|| drawn_apart(seed, cluster.layout()));
     let workload = workload(seed, &story);
-    let Story { operations, chaos, .. } = story;
+    let Story { operations, chaos, latency_ms, .. } = story;
     Scenario {
         head: Head { name: name_of_seed(seed), seed: Some(seed) },
-        network,
+        network: Network { latency_ms: latency_ms.or(network.latency_ms), ..Network::default() },
         workload,
         cluster: cluster.written(),
         operations,
@@ -139,17 +139,21 @@ fn workload(seed: u64, story: &Story) -> Workload {
     Workload {
         enabled: Some(true),
         pattern: Some(stream(seed, "pattern").weighted(&patterns)),
-        intensity: Some(stream(seed, "intensity").weighted(&intensities)),
+        intensity: story.intensity.or(Some(stream(seed, "intensity").weighted(&intensities))),
         duration: Some(stream(seed, "workload duration").tenths(100..=300).max(story.works_s)),
-        clients: Some(stream(seed, "clients").range(1..=8)),
+        clients: story.clients.or(Some(stream(seed, "clients").range(1..=8))),
         keys: story.keys.or_else(|| stream(seed, "keys").weighted(&key_counts)),
-        mix: mix(seed),
+        mix: if story.mix.is_empty() { mix(seed) } else { owned(story.mix) },
         protocol: stream(seed, "protocol").chance(1, 4).then_some(3),
         // Who asks at random is sent where a slot is, and meets the half moved ones at both ends.
         pinned: stream(seed, "pinned").chance(1, if story.keys.is_some() { 2 } else { 6 }).then_some(true),
         reconnect: stream(seed, "reconnect").weighted(&[(6, None), (1, Some(3)), (1, Some(50))]),
         ..Workload::default()
     }
+}
+
+fn owned(mix: &[(&str, u64)]) -> BTreeMap<String, u64> {
+    mix.iter().map(|(name, weight)| ((*name).to_owned(), *weight)).collect()
 }
 
 /// The kind of commands that is drawn seldom, and with little weight: each of its messages goes to all who listen.

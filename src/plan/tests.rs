@@ -207,45 +207,40 @@ fn a_generated_scenario_reads_like_one_a_person_wrote() {
           name: seed-42
           seed: 42
         cluster:
-          shards: 3
-          replicas: 1
+          shards: 5
+          replicas: 0
         network:
           latency_ms:
-            min: 2.0
-            max: 30.0
+            min: 20.0
+            max: 40.0
         operations:
-        - type: bgrewriteaof
-          node: 2
+        - type: reshard
+          from: 4
+          to: 5
+          slots:
+          - 10850
+          - 10982
+          - 11027
+          - 11159
+          - 11779
+          - 11911
+          - 12043
+          - 12887
+          - 13097
           timing: delayed
-          delay: 2.3
-        - type: client_kill
-          node: 4
-          whose: replica
-          timing: delayed
-          delay: 1.0
-        - type: configuration_change
-          set:
-            repl-diskless-load: disabled
-          timing: parallel
-          delay: 0.0
-        chaos:
-        - type: clock
-          how: strobe
-          way: forward
-          by: 3.0
-          every: 1.2
-          duration: 7.4
-          target: primary
-          shard: 2
-          coordination: during_operation
-          operation: 2
+          delay: 4.5
         workload:
           enabled: true
           pattern: read_heavy
           intensity: medium
-          duration: 25.6
-          clients: 8
+          duration: 27.0
+          clients: 16
           keys: 20
+          mix:
+            expiry: 3
+            plain: 4
+            strings: 2
+            transactions: 2
     "#]]
     .assert_eq(&generate(42, Overrides::default()).to_yaml());
 }

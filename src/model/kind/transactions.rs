@@ -26,9 +26,15 @@ fn draw(pick: &mut Pick) -> Vec<Go> {
         _ => vec![words(&["INCR", &text]), words(&["INCR", &count])],
     };
     let whole = [vec![words(&["MULTI"])], body, vec![words(&["EXEC"])]].concat();
-    match pick.choice(6) {
-        0 => vec![vec![words(&["INCR", &count])]],
-        1 | 2 => vec![vec![words(&["WATCH", &text, &count]), words(&["GET", &count])], whole],
+    let watched = vec![words(&["WATCH", &text, &count]), words(&["GET", &count])];
+    match pick.choice(12) {
+        0 | 1 => vec![vec![words(&["INCR", &count])]],
+        2 => {
+            // It may expire before the transaction is done.
+            let ms = (20 + 20 * pick.choice(8)).to_string();
+            vec![vec![words(&["SET", &text, pick.token, "PX", &ms])], watched, whole]
+        }
+        3..=5 => vec![watched, whole],
         _ => vec![whole],
     }
 }

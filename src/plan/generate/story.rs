@@ -3,15 +3,18 @@
 //! Faults that are drawn apart nearly always overlap, and then whatever bounds an election or a hand-over has an excuse. Half
 //! of all seeds tell a story instead: few events, in an order and at a distance at which each matters to the next.
 
-use std::collections::BTreeSet;
+mod elections;
+mod slots;
+#[cfg(test)]
+mod tests;
 
 use super::{Shape, stream};
 use crate::id::{NodeId, ShardId};
-use crate::language::{Entry, Layout, Value, slots_value};
-use crate::model::key_slot;
+use crate::language::{Entry, Layout, Value};
 use crate::plan::Overrides;
 use crate::plan::resolve::DEFAULT_NODE_TIMEOUT_MS;
 use crate::rng::Stream;
+use crate::scenario::{Intensity, LatencyMs};
 
 /// What happens in a story.
 #[derive(Debug, Default)]
@@ -22,6 +25,14 @@ pub(super) struct Story {
     pub works_s: f64,
     /// How many keys clients use, if the story is about these.
     pub keys: Option<u64>,
+    /// What clients say, if the story is about that.
+    pub mix: &'static [(&'static str, u64)],
+    /// How much they say.
+    pub intensity: Option<Intensity>,
+    /// How many of them there are.
+    pub clients: Option<u64>,
+    /// The latency of links.
+    pub latency_ms: Option<LatencyMs>,
 }
 
 /// The stories, and how many seeds in a hundred tell each.
@@ -47,14 +58,26 @@ enum Kind {
     Collision,
     /// Slots whose keys clients use stand half moved for a while.
     OpenSlots,
+    /// All slots that clients use in a shard move while they write.
+    BusyMove,
+    /// Slots of channels move.
+    Channels,
+    /// Votes, or what they are asked for with, are late by an election.
+    LateVotes,
+    /// A shard is left without replicas.
+    Orphan,
 }
 
-const SHARES: [(u64, Kind); 10] = [
-    (4, Kind::OpenSlots),
+const SHARES: [(u64, Kind); 14] = [
+    (5, Kind::OpenSlots),
+    (3, Kind::BusyMove),
+    (2, Kind::Channels),
+    (4, Kind::LateVotes),
+    (3, Kind::Orphan),
     (2, Kind::FreshVoter),
-    (36, Kind::None),
-    (21, Kind::CalmDeath),
-    (21, Kind::HandOvers),
+    (35, Kind::None),
+    (16, Kind::CalmDeath),
+    (16, Kind::HandOvers),
     (3, Kind::VoterRestarted),
     (3, Kind::MissedHandOver),
     (4, Kind::StaleClaim),
@@ -68,28 +91,47 @@ pub(super) fn draw(seed: u64, overrides: Overrides, shape: &mut Shape) -> Option
     let kind = stream.weighted(&SHARES);
     let least: u64 = match kind {
         Kind::None => return None,
-        Kind::OpenSlots => 0,
+        Kind::OpenSlots | Kind::BusyMove | Kind::Channels => 0,
         Kind::CalmDeath
         | Kind::HandOvers
         | Kind::FreshVoter
         | Kind::StaleClaim
         | Kind::LostElection
+        | Kind::LateVotes
         | Kind::Collision => 1,
-        Kind::VoterRestarted | Kind::MissedHandOver => 2,
+        Kind::VoterRestarted | Kind::MissedHandOver | Kind::Orphan => 2,
     };
     let (shards, replicas) = (stream.range(3..=5), stream.range(least..=3));
     // A failure is to be called without the one that was restarted.
     let shards = if kind == Kind::FreshVoter { 5 } else { shards };
+    // Those that are left are as many as a barrier may keep.
+    let replicas = if kind == Kind::Orphan { 2 } else { replicas };
     let replicas = overrides.replicas.map_or(replicas, u64::from);
     if replicas < least {
         return None;
     }
     (shape.shards, shape.replicas) = (overrides.shards.map_or(shards, u64::from), replicas);
     shape.spares = None;
+    suit(kind, &mut stream, shape);
     let timeout_ms = shape.node_timeout_ms.unwrap_or(DEFAULT_NODE_TIMEOUT_MS);
     let timeout_s = timeout_ms as f64 / 1000.0;
     let teller = Teller { stream, layout: shape.layout(), timeout_s };
     Some(teller.tell(kind))
+}
+
+/// Makes the cluster one in which a story comes to its end, or ends one way or the other.
+fn suit(kind: Kind, stream: &mut Stream, shape: &mut Shape) {
+    match kind {
+        // An election lasts four node timeouts.
+        Kind::LateVotes => shape.node_timeout_ms = stream.pick(&[1_000, 2_000]).copied(),
+        Kind::Orphan => {
+            let barrier = ("cluster-migration-barrier", "2");
+            let forbids = ("cluster-allow-replica-migration", "no");
+            let set = stream.weighted(&[(2, None), (2, Some(barrier)), (1, Some(forbids))]);
+            shape.config.extend(set.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        }
+        _ => {}
+    }
 }
 
 /// Within how many seconds a replica goes to a primary that has none (`CLUSTER_REPLICA_MIGRATION_DELAY`), and is seen to.
@@ -97,8 +139,29 @@ const ORPHANED_S: f64 = 9.0;
 
 /// How many keys there are where all of them are to be met.
 const FEW_KEYS: u64 = 20;
-/// The cells of such a workload, without their numbers: plain keys, tags that several keys share, and keys that expire.
-const CELLS: [&str; 4] = ["key:", "str-", "txn-", "ttl:"];
+/// What is said of these keys, also of several at once, and of some that expire.
+const ALL_OF_THEM: &[(&str, u64)] = &[("plain", 4), ("strings", 2), ("transactions", 2), ("expiry", 3)];
+/// What is said where channels are used.
+const MESSAGES: &[(&str, u64)] = &[("channels", 3), ("plain", 1)];
+
+/// What clients say in a story, where it is about that.
+fn said_in(kind: Kind) -> Story {
+    let of_few_keys = Story {
+        keys: Some(FEW_KEYS),
+        mix: ALL_OF_THEM,
+        intensity: Some(Intensity::Medium),
+        ..Story::default()
+    };
+    match kind {
+        Kind::OpenSlots => of_few_keys,
+        // What clients write is to come between the steps of the move.
+        Kind::BusyMove => {
+            Story { clients: Some(16), latency_ms: Some(LatencyMs { min: 20.0, max: 40.0 }), ..of_few_keys }
+        }
+        Kind::Channels => Story { mix: MESSAGES, intensity: Some(Intensity::Low), ..Story::default() },
+        _ => Story::default(),
+    }
+}
 
 /// Who tells a story.
 struct Teller {
@@ -119,13 +182,18 @@ impl Teller {
             Kind::StaleClaim => self.stale_claim(),
             Kind::LostElection => self.lost_election(),
             Kind::Collision => self.collision(),
+            Kind::OpenSlots if self.stream.chance(1, 4) => self.changed_mind(),
             Kind::OpenSlots => self.open_slots(),
+            Kind::BusyMove => self.busy_move(),
+            Kind::Channels => self.channels(),
+            Kind::LateVotes => self.late_votes(),
+            Kind::Orphan => self.orphan(),
         };
         let written = |entries: Vec<Entry>| entries.into_iter().map(Entry::written).collect();
         // After the last event a failure has to be found out, and clients are to see what came of it.
         let works_s = (last_s + 2.0 * self.timeout_s + 6.0).ceil();
-        let keys = (kind == Kind::OpenSlots).then_some(FEW_KEYS);
-        Story { operations: written(operations), chaos: written(chaos), works_s, keys }
+        let (operations, chaos) = (written(operations), written(chaos));
+        Story { operations, chaos, works_s, ..said_in(kind) }
     }
 
     /// One death, or a second one once the first is replaced; in some, a replica lags behind the others at the first.
@@ -161,10 +229,11 @@ impl Teller {
             failover(shard).maybe("node", to).with("timing", "delayed").with("delay", delay)
         };
         let operations = (0..count).map(hand_over).collect();
-        let chaos = match self.stream.below(3) {
-            0 => Vec::new(),
-            1 => vec![self.slow_links(ShardId(first), last)],
-            _ => vec![self.late_stream(ShardId(first))],
+        let chaos = match self.stream.below(7) {
+            0 | 1 => Vec::new(),
+            2 | 3 => vec![self.slow_links(ShardId(first), last)],
+            4 | 5 => vec![self.late_stream(ShardId(first))],
+            _ => vec![self.lost_votes()],
         };
         (operations, chaos, last)
     }
@@ -176,48 +245,19 @@ impl Teller {
         tied(cut.with("duration", self.stream.tenths(5..=15)), "before_operation", 0.3)
     }
 
+    /// Nobody's vote for the first hand-over arrives, and its time runs out.
+    fn lost_votes(&mut self) -> Entry {
+        let rule = Entry::of("bus_messages").with("do", "drop");
+        let rule = rule.with("types", vec![Value::from("failover_auth_ack")]);
+        tied(rule.with("duration", self.stream.tenths(60..=80)), "before_operation", 0.3)
+    }
+
     /// Whatever the primary of a shard sends takes long, from the beginning on.
     fn slow_links(&mut self, shard: ShardId, last: f64) -> Entry {
         let least = self.stream.range(5..=60);
         let latency = Entry::default().with("min", least).with("max", least * self.stream.range(2..=4));
         let slow = Entry::of("network_latency").with("target", "primary").with("shard", shard);
         slow.with("latency_ms", latency.written()).with("duration", last).with("at", 0.5)
-    }
-
-    fn voter_restarted(&mut self) -> Told {
-        let (shard, at) = (self.shard(), self.stream.tenths(25..=50));
-        let voter = self.node(self.other(shard), 0);
-        let between = tenth(at + self.timeout_s + self.stream.tenths(40..=60));
-        let last = tenth(between + self.stream.tenths(40..=70));
-        let signal = self.stream.weighted(&[(1, "SIGKILL"), (1, "SIGTERM")]);
-        let restart = Entry::of("process_kill").with("target", "node").with("node", voter);
-        let restart = restart.with("signal", signal).with("restart_after", self.stream.tenths(1..=8));
-        let restart = restart.with("at", between);
-        let first = self.death(shard, false).with("at", at);
-        let second = self.death(shard, false).with("at", last);
-        (Vec::new(), vec![first, restart, second], last)
-    }
-
-    fn fresh_voter(&mut self) -> Told {
-        let (shard, at) = (self.shard(), self.stream.tenths(25..=50));
-        let doubted = Entry::default().with("log", "possibly failing");
-        let restart =
-            Entry::of("process_kill").with("target", "node").with("node", self.node(self.other(shard), 0));
-        let restart =
-            restart.with("restart_after", self.stream.tenths(1..=6)).with("when", doubted.written());
-        let death = self.death(shard, false).with("at", at);
-        (Vec::new(), vec![death, restart], at + 2.0 * self.timeout_s)
-    }
-
-    fn missed_hand_over(&mut self) -> Told {
-        let (shard, delay) = (self.shard(), self.stream.tenths(30..=50));
-        let (to, deaf) = (self.node(shard, 1), self.node(shard, 2));
-        let operation = failover(shard).with("node", to).with("timing", "delayed").with("delay", delay);
-        let cut = Entry::of("network_partition").with("a", vec![Value::from(deaf)]);
-        let cut = cut.with("duration", self.stream.tenths(30..=120));
-        let death = self.death(shard, false);
-        let chaos = vec![tied(cut, "before_operation", 0.5), tied(death, "after_operation", 0.5)];
-        (vec![operation], chaos, delay + self.timeout_s)
     }
 
     fn stale_claim(&mut self) -> Told {
@@ -233,17 +273,6 @@ impl Teller {
         (Vec::new(), vec![death, cut], at + lasts)
     }
 
-    fn lost_election(&mut self) -> Told {
-        let (shard, at) = (self.shard(), self.stream.tenths(25..=50));
-        let lasts = self.stream.tenths(20..=60);
-        let starts = Entry::default().with("log", "Starting a failover election");
-        let cut = Entry::of("network_partition").with("a", self.replicas(shard));
-        let cut = cut.with("channels", vec![Value::from("bus")]).with("duration", lasts);
-        let death = Entry::of("process_kill").with("target", "node").with("node", self.node(shard, 0));
-        let chaos = vec![death.with("at", at), cut.with("when", starts.written())];
-        (Vec::new(), chaos, at + 3.0 * self.timeout_s + lasts)
-    }
-
     fn collision(&mut self) -> Told {
         let delay = self.stream.tenths(20..=60);
         let bump = |node| Entry::of("bumpepoch").with("node", node);
@@ -254,29 +283,6 @@ impl Teller {
         let cut = Entry::of("network_partition").with("a", vec![Value::from(self.node(ShardId(1), 0))]);
         let cut = cut.with("channels", vec![Value::from("bus")]).with("duration", self.stream.tenths(8..=12));
         (vec![first, second], vec![tied(cut, "before_operation", 0.3)], delay)
-    }
-
-    /// A few slots of keys that clients use move one after the other, each standing open for a while.
-    fn open_slots(&mut self) -> Told {
-        let (from, delay) = (self.shard(), self.stream.tenths(20..=50));
-        let (mut slots, open_for) = (Vec::new(), self.stream.tenths(8..=20));
-        let mut cells = self.cells_of(from);
-        for _ in 0..self.stream.range(1..=3).min(cells.len() as u64) {
-            let nth = self.stream.below(cells.len() as u64) as usize;
-            slots.push(cells.swap_remove(nth));
-        }
-        let ranges: Vec<(u16, u16)> = slots.iter().map(|slot| (*slot, *slot)).collect();
-        let moves = Entry::of("reshard").with("from", from).with("to", self.other(from));
-        let moves = moves.with("slots", slots_value(&ranges)).with("method", "legacy");
-        let moves = moves.with("open_for", open_for).with("timing", "delayed").with("delay", delay);
-        (vec![moves], Vec::new(), delay + slots.len() as f64 * (2.0 * open_for + 1.0))
-    }
-
-    /// The slots of a shard that hold what clients use.
-    fn cells_of(&self, shard: ShardId) -> Vec<u16> {
-        let names = CELLS.iter().flat_map(|cell| (0..FEW_KEYS).map(move |n| format!("{cell}{n}")));
-        let slots: BTreeSet<u16> = names.map(|name| key_slot(name.as_bytes())).collect();
-        slots.into_iter().filter(|slot| self.layout.shard_of_slot(*slot) == shard).collect()
     }
 
     /// The primary of a shard dies by itself or with its machine; with what its links held if `silent`.
@@ -332,52 +338,4 @@ fn tied(fault: Entry, coordination: &str, delay: f64) -> Entry {
 /// Seconds, in whole tenths.
 fn tenth(seconds: f64) -> f64 {
     (seconds * 10.0).round() / 10.0
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::plan::resolve::resolve;
-    use crate::plan::{Plan, generate};
-
-    /// The plans of seeds that tell a story.
-    fn told(seeds: std::ops::Range<u64>) -> Vec<(Kind, Plan)> {
-        let kind = |seed: u64| stream(seed, "story").weighted(&SHARES);
-        let stories = seeds.filter(|seed| kind(*seed) != Kind::None);
-        let plan = |seed| resolve(&generate(seed, Overrides::default()), None).expect("a story is a plan");
-        stories.map(|seed| (kind(seed), plan(seed))).collect()
-    }
-
-    #[test]
-    fn each_story_is_told_by_its_share_of_the_seeds() {
-        let told = told(0..1_000);
-        for (share, kind) in SHARES.into_iter().filter(|(_, kind)| *kind != Kind::None) {
-            let count = told.iter().filter(|(other, _)| *other == kind).count() as u64;
-            assert!((share * 5..share * 15).contains(&count), "{kind:?}: {count} in a thousand");
-        }
-    }
-
-    #[test]
-    fn a_calm_death_is_all_that_happens_and_clients_see_its_end() {
-        for (kind, plan) in told(0..300) {
-            let deaths = plan.faults.iter().filter(|fault| fault.action.ends_process().is_some()).count();
-            if kind == Kind::CalmDeath {
-                assert!(plan.operations.is_empty() && (1..=2).contains(&deaths), "{plan:?}");
-                let lags = plan.faults.len() - deaths;
-                assert!(lags == 0 || lags == 1 && plan.cluster.replicas > 1, "{plan:?}");
-            }
-            let latest = plan.faults.iter().map(|fault| fault.trigger.longest_ns()).max();
-            let workload = plan.workload.expect("clients work");
-            assert!(latest.is_none_or(|latest| latest < workload.duration_ns), "{kind:?}");
-        }
-    }
-
-    #[test]
-    fn a_cluster_without_replicas_tells_no_story() {
-        let bare = Overrides { shards: None, replicas: Some(0) };
-        for seed in 0..50 {
-            let plan = resolve(&generate(seed, bare), None).expect("a plan");
-            assert!(!plan.operations.is_empty());
-        }
-    }
 }
