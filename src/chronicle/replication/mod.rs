@@ -280,14 +280,16 @@ impl Replication {
         copies.collect()
     }
 
-    /// A new primary says in the very turn in which it took over up to where it had got.
+    /// A new primary says up to where it has got: in the very turn in which it took over exactly that, and later no less.
     fn fix(&mut self, reign: ReignId, said_at: SimTime, offset: u64) {
         let reign = &mut self.reigns[reign.0];
         if let Begin::Takeover(Cut { extent: Extent::Copied(copied), .. }) = &mut reign.by
-            && said_at == reign.began_at
             && (copied.low..=copied.high).contains(&offset)
         {
-            (copied.low, copied.high) = (offset, offset);
+            copied.high = offset;
+            if said_at == reign.began_at {
+                copied.low = offset;
+            }
         }
     }
 

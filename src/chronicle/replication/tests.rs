@@ -147,6 +147,20 @@ fn a_new_primary_goes_on_from_what_it_had_and_says_so_itself() {
 }
 
 #[test]
+fn a_new_primary_had_no_more_than_it_says_later() {
+    let mut wire = Wire::synchronised();
+    wire.stream(1, PRIMARY, REPLICA, 120, &[1, 2]);
+    wire.deliver(1, REPLICA, 20);
+    wire.at = at(5);
+    wire.promote(REPLICA);
+    wire.seen.said(REPLICA, at(6), 110, true);
+    wire.seen.said(REPLICA, at(7), 115, true);
+    let (_, reign) = wire.seen.reigns().last().expect("it reigns");
+    let Begin::Takeover(Cut { extent: Extent::Copied(copied), .. }) = reign.by else { panic!("{reign:?}") };
+    assert_eq!((copied.low, copied.high), (100, 110));
+}
+
+#[test]
 fn what_was_sent_before_a_takeover_is_not_news() {
     let mut wire = Wire::synchronised();
     wire.at = at(5);
