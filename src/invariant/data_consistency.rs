@@ -1,10 +1,12 @@
 //! Replicas hold what their primaries hold, and the final data is what clients were told (`kept.rs`).
 //!
-//! Compared are keys, their types and values, and function libraries with their code; not how long a key has to live.
+//! Compared are keys, their types and values, and function libraries with their code; not how long a key has to live, and no hash of
+//! which a field expires just then (`fleeting.rs`).
 
+mod fleeting;
 mod kept;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::evidence::{Content, Functions, NodeEvidence, Role};
 use super::layout::shard_served;
@@ -42,6 +44,7 @@ fn replicas(case: &Case) -> Verdict {
     let mut findings = Findings::default();
     case.note_unseen(&mut findings);
     let (mut pairs, mut compared, mut libraries) = (0, 0, 0);
+    let fleeting = fleeting::hashes(case.evidence);
     for (replica, primary) in pairs_of(case) {
         let (Some(has), Some(wants)) = (&replica.keys, &primary.keys) else {
             findings.missing(format!("the keys of {} or {} were not read", replica.node, primary.node));
@@ -54,7 +57,7 @@ fn replicas(case: &Case) -> Verdict {
             let text = format!("{text} on {} (replica of {})", replica.node, primary.node);
             findings.wrong(case.evidence.ended_at, text);
         }
-        if let Some(difference) = difference(has, wants) {
+        if let Some(difference) = difference(has, wants, &fleeting) {
             let shard = shard_served(case.evidence, replica);
             let text = format!("{difference} on {} (replica of {}, {shard})", replica.node, primary.node);
             findings.wrong(case.evidence.ended_at, text);
@@ -91,11 +94,13 @@ fn library_difference(has: Option<&Functions>, wants: Option<&Functions>) -> Opt
 }
 
 /// What a replica's keys lack, have too much or have otherwise, with the first keys by name.
-fn difference(has: &Keys, wants: &Keys) -> Option<String> {
-    let missing = wants.keys().filter(|k| !has.contains_key(*k)).collect::<Vec<_>>();
-    let extra = has.keys().filter(|k| !wants.contains_key(*k)).collect::<Vec<_>>();
+fn difference(has: &Keys, wants: &Keys, fleeting: &BTreeSet<&str>) -> Option<String> {
+    let lasts = |key: &&String| !fleeting.contains(key.as_str());
+    let missing = wants.keys().filter(|k| !has.contains_key(*k)).filter(lasts).collect::<Vec<_>>();
+    let extra = has.keys().filter(|k| !wants.contains_key(*k)).filter(lasts).collect::<Vec<_>>();
     let other = wants.iter().filter(|(k, v)| has.get(*k).is_some_and(|h| h != *v)).map(|(k, _)| k);
-    let kinds = [("missing", missing), ("not on the primary", extra), ("different", other.collect())];
+    let other = other.filter(lasts).collect();
+    let kinds = [("missing", missing), ("not on the primary", extra), ("different", other)];
     let told = kinds.iter().filter(|(_, keys)| !keys.is_empty()).map(|(what, keys)| {
         let first = keys.iter().take(3).map(|k| k.as_str()).collect::<Vec<_>>().join(", ");
         format!("{} keys {what} ({first}{})", keys.len(), if keys.len() > 3 { ", …" } else { "" })

@@ -6,12 +6,10 @@
 
 use std::collections::BTreeMap;
 
-use redis::Value;
-
 use super::super::Act;
-use super::super::session::{Answer, SessionError};
+use super::super::session::Answer;
 use super::line::Scene;
-use super::resources;
+use super::told;
 use crate::event::{Body, Said, Topic};
 use crate::id::NodeId;
 use crate::wire::cluster_links::{self, Links};
@@ -85,10 +83,7 @@ impl Census {
     pub fn answered(&mut self, answer: &Answer, scene: &mut Scene) {
         let Some((node, topic)) = self.open.remove(&answer.tag) else { return };
         if answer.is_reply() {
-            let said = match topic {
-                Topic::Resources => resources::noted(said(&answer.result)),
-                _ => said(&answer.result),
-            };
+            let said = told::of(topic, &answer.result);
             self.hear(node, topic, &said);
             scene.out.note(Body::Account { node, topic, said });
         }
@@ -131,28 +126,5 @@ impl Census {
     /// Who was asked and did not answer everything yet.
     pub fn unanswered(&self) -> impl Iterator<Item = NodeId> {
         self.open.values().map(|(node, _)| *node)
-    }
-}
-
-/// An answer as the log has it.
-pub(super) fn said(result: &Result<Value, SessionError>) -> Said {
-    match result {
-        Ok(value) => plain(value),
-        Err(error) => Said::Error { error: error.to_string() },
-    }
-}
-
-fn plain(value: &Value) -> Said {
-    match value {
-        Value::Nil => Said::Nothing,
-        Value::Int(number) => Said::Number(*number),
-        Value::BulkString(bytes) => Said::Text(String::from_utf8_lossy(bytes).into_owned()),
-        Value::SimpleString(text) | Value::VerbatimString { text, .. } => Said::Text(text.clone()),
-        Value::Okay => Said::Text("OK".to_owned()),
-        Value::Array(parts) | Value::Set(parts) => Said::List(parts.iter().map(plain).collect()),
-        Value::Map(pairs) => {
-            Said::List(pairs.iter().flat_map(|(name, value)| [plain(name), plain(value)]).collect())
-        }
-        other => Said::Text(format!("{other:?}")),
     }
 }

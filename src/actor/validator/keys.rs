@@ -9,9 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use redis::Value;
 
 use super::super::session::{Answer, SessionError};
-use super::census;
 use super::line::Scene;
 use super::survey::text_of;
+use super::told;
 use crate::event::{Body, Said, Topic};
 use crate::id::NodeId;
 use crate::invariant::evidence::{Content, Functions, NodeEvidence};
@@ -139,7 +139,7 @@ impl KeyReader {
                 let text = text_of(result).unwrap_or_default();
                 self.has_volatile = text.contains("expires=") && !text.contains("expires=0,");
             }
-            (Ask::Expiry { key }, result) if answer.is_reply() => self.expiry(&key, &census::said(result)),
+            (Ask::Expiry { key }, result) if answer.is_reply() => self.expiry(&key, &told::said(result)),
             (Ask::Functions, result) if answer.is_reply() => self.functions = functions_of(result),
             (Ask::Scan, Ok(page)) => self.page(page, scene)?,
             (Ask::Get { key }, result) => self.value(key, result, scene)?,

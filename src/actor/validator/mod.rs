@@ -14,6 +14,7 @@ mod resources;
 mod round;
 mod slots;
 mod survey;
+mod told;
 mod watch;
 
 use self::lag::Lag;

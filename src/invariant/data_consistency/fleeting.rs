@@ -1,0 +1,93 @@
+//! Hashes of which a field may have expired while nodes were read out, one after the other.
+//!
+//! A key that expires is told by its instant, which is asked for; of a field only the commands that gave it one are known.
+
+use std::collections::BTreeSet;
+
+use super::super::evidence::Evidence;
+use crate::history::{Entry, Request};
+use crate::time::{SimDuration, SimTime};
+
+/// How long before the end a field may have expired that one node has deleted and another one not yet.
+const LATE: SimDuration = SimDuration::from_secs(5);
+
+/// When something expires.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Deadline {
+    /// So long after the command is executed.
+    In(SimDuration),
+    /// At this millisecond since 1970.
+    At(u64),
+}
+
+/// The keys of such hashes.
+pub(super) fn hashes(evidence: &Evidence) -> BTreeSet<&str> {
+    let fleeting = |entry: &&Entry| deadlines(&entry.request).iter().any(|at| is_late(evidence, entry, *at));
+    evidence.history.iter().filter(fleeting).map(|entry| entry.request.key()).collect()
+}
+
+fn is_late(evidence: &Evidence, entry: &Entry, deadline: Deadline) -> bool {
+    let (first, last) = match deadline {
+        Deadline::In(after) => {
+            (entry.invoked_at + after, entry.completed_at.unwrap_or(evidence.ended_at) + after)
+        }
+        Deadline::At(ms) => {
+            let at = SimTime::from_ns((ms * 1_000).saturating_sub(evidence.plan.epoch_us) * 1_000);
+            (at, at)
+        }
+    };
+    first <= evidence.ended_at && last + LATE >= evidence.ended_at
+}
+
+/// What a request says of when fields of a hash expire.
+fn deadlines(request: &Request) -> Vec<Deadline> {
+    let Request::Call { commands, .. } = request else { return Vec::new() };
+    commands.iter().filter_map(|command| deadline(command)).collect()
+}
+
+fn deadline(command: &[String]) -> Option<Deadline> {
+    let words: Vec<String> = command.iter().map(|word| word.to_ascii_uppercase()).collect();
+    let number = |at: usize| words.get(at)?.parse::<u64>().ok();
+    let option = |name: &str| number(words.iter().position(|word| word == name)? + 1);
+    let (seconds, ms) =
+        (|n| Deadline::In(SimDuration::from_secs(n)), |n| Deadline::In(SimDuration::from_ms(n)));
+    match words.first()?.as_str() {
+        "HEXPIRE" => number(2).map(seconds),
+        "HPEXPIRE" => number(2).map(ms),
+        "HEXPIREAT" => number(2).map(|at| Deadline::At(at * 1_000)),
+        "HPEXPIREAT" => number(2).map(Deadline::At),
+        "HGETEX" | "HSETEX" => {
+            let after = option("EX").map(seconds).or_else(|| option("PX").map(ms));
+            let at = || {
+                option("EXAT").map(|at| Deadline::At(at * 1_000)).or_else(|| option("PXAT").map(Deadline::At))
+            };
+            after.or_else(at)
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::sample::{at, healthy, ok_at};
+    use super::*;
+
+    #[test]
+    fn a_field_that_expires_about_the_end_makes_its_hash_fleeting() {
+        let is_fleeting = |words: &str, invoked: u64| {
+            let mut evidence = healthy();
+            evidence.ended_at = at(30);
+            let command: Vec<String> = words.split(' ').map(str::to_owned).collect();
+            let request = Request::Call { key: "h".to_owned(), commands: vec![command] };
+            evidence.history = vec![Entry { request, ..ok_at("h", "v", 1, invoked, invoked + 1) }];
+            hashes(&evidence).contains("h")
+        };
+        assert!(is_fleeting("HGETEX h PX 457 FIELDS 1 m5", 28));
+        assert!(is_fleeting("HPEXPIRE h 2000 FIELDS 1 m5", 27));
+        assert!(!is_fleeting("HPEXPIRE h 2000 FIELDS 1 m5", 10), "it was long gone");
+        assert!(!is_fleeting("HEXPIRE h 100 FIELDS 1 m5", 28), "it is there for long");
+        assert!(!is_fleeting("HSET h m5 v", 28));
+        let epoch_ms = healthy().plan.epoch_us / 1_000;
+        assert!(is_fleeting(&format!("HPEXPIREAT h {} FIELDS 1 m5", epoch_ms + 29_000), 5));
+    }
+}
