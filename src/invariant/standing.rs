@@ -30,6 +30,8 @@ pub struct Outsiders {
     spare: BTreeSet<NodeId>,
     /// Those that leave in the end: one that missed it may still know them.
     leave: BTreeSet<NodeId>,
+    /// Those of them that are taken out by all at once.
+    removed: BTreeSet<NodeId>,
 }
 
 impl Outsiders {
@@ -37,12 +39,15 @@ impl Outsiders {
     pub fn of(plan: &Plan) -> Self {
         let layout = plan.cluster.layout();
         let spare = layout.hosts().filter(|node| layout.is_spare(*node)).collect();
-        Outsiders { may_be: plan.may_be_outside(), spare, leave: plan.leaves() }
+        let leave = plan.leaves();
+        let removed = plan.operations.iter().flat_map(|op| op.action.removes(layout));
+        let removed = removed.filter(|node| leave.contains(node)).collect();
+        Outsiders { may_be: plan.may_be_outside(), spare, leave, removed }
     }
 
-    /// Whether a node belongs to no cluster until it is taken in.
-    pub fn is_spare(&self, node: NodeId) -> bool {
-        self.spare.contains(&node)
+    /// Whether a node that is outside belongs there: it was never taken in, or taken out by all.
+    pub fn stays_out(&self, node: NodeId) -> bool {
+        self.spare.contains(&node) || self.removed.contains(&node)
     }
 }
 

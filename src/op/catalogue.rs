@@ -292,6 +292,13 @@ impl OpAction {
         self.own_shuts_down(layout).into_iter().chain(typed.collect::<Vec<_>>()).chain(of_parts).collect()
     }
 
+    /// The nodes that it, or a part, takes out of the cluster as a whole, so that nobody who stays knows them; in a cluster of this
+    /// shape.
+    pub fn removes(&self, layout: Layout) -> Vec<NodeId> {
+        let of_parts = self.parts().into_iter().flat_map(|part| part.removes(layout));
+        self.own_sends_away(layout).into_iter().chain(of_parts).collect()
+    }
+
     /// The nodes that it or its parts take out of the cluster: forget, reset, or start anew with nothing; in a cluster of
     /// this shape.
     pub fn sends_away(&self, layout: Layout) -> Vec<NodeId> {

@@ -174,7 +174,7 @@ impl ReadOut {
                 if let Some(reader) = keys.remove(&node.node) {
                     reader.add_to(node);
                 }
-            } else if !node.outside {
+            } else if !(node.outside && scene.members.outsiders().stays_out(node.node)) {
                 *node = unseen(node.node, scene.members);
             }
         }
