@@ -42,9 +42,6 @@ fn sent(events: &[Event]) -> Vec<(SimTime, &Body)> {
     events.iter().filter(is_sent).map(|event| (event.at, &event.body)).collect()
 }
 
-/// Seeds whose clients meet pauses, kills, cut links and slow ones: they wait, try again and give up.
-const FAULTY: [u64; 4] = [5, 6, 8, 13];
-
 /// A plan as it comes back from the scenario that says it.
 fn as_said(plan: &Plan) -> Plan {
     let scenario = valkey_fuzzer::scenario::parse_str("reduced", &plan.to_scenario().to_yaml());
@@ -54,21 +51,31 @@ fn as_said(plan: &Plan) -> Plan {
 #[test]
 fn the_script_of_a_run_is_that_run() {
     let server = server();
-    for seed in FAULTY {
+    let is_done =
+        |(_, _, seen): &(_, _, Seen)| matches!(seen, Seen::Invoke(_) | Seen::Complete(Outcome::Ok(_), _));
+    // Those whose clients meet pauses, kills, cut links and slow ones: they wait, try again and give up.
+    let mut faulty = 0;
+    for seed in 1..30 {
+        if faulty == 4 {
+            break;
+        }
         let plan = generated(seed);
+        // A script subscribes to nothing, so that nobody listens any more.
+        if plan.to_scenario().workload.mix.contains_key("channels") {
+            continue;
+        }
         let before = run(&plan, &server).events();
         let timeline = Timeline::of(&before);
+        if timeline.commands.len() <= 100 || history(&before).iter().all(is_done) {
+            continue;
+        }
+        faulty += 1;
         let scripted = plan.scripted(&timeline);
         let after = run(&as_said(&scripted), &server).events();
-        let is_done =
-            |(_, _, seen): &(_, _, Seen)| matches!(seen, Seen::Invoke(_) | Seen::Complete(Outcome::Ok(_), _));
-        assert!(
-            timeline.commands.len() > 100 && !history(&before).iter().all(is_done),
-            "seed {seed} is too quiet"
-        );
         assert_eq!(history(&after), history(&before), "seed {seed}");
         assert_eq!(sent(&after), sent(&before), "seed {seed}");
     }
+    assert_eq!(faulty, 4, "all seeds are too quiet");
 }
 
 type Times = (BTreeMap<OpId, SimTime>, BTreeMap<FaultId, SimTime>);
@@ -81,9 +88,12 @@ fn times(timeline: &Timeline, op: impl Fn(OpId) -> OpId, fault: impl Fn(FaultId)
 
 #[test]
 fn what_is_kept_of_a_run_is_when_it_was() {
-    for seed in EVENTFUL {
-        check_kept(seed);
-    }
+    // Those with several operations, and faults.
+    let is_eventful = |seed: &u64| {
+        let plan = generated(*seed);
+        plan.operations.len() > 1 && !plan.faults.is_empty()
+    };
+    (1..).filter(is_eventful).take(3).for_each(check_kept);
 }
 
 fn check_kept(seed: u64) {
@@ -93,7 +103,6 @@ fn check_kept(seed: u64) {
     let before = Timeline::of(ran.events());
     let operations: BTreeSet<OpId> = plan.operations.iter().map(|op| op.id).collect();
     let faults: BTreeSet<FaultId> = plan.faults.iter().map(|fault| fault.id).collect();
-    assert!(operations.len() > 1 && !faults.is_empty(), "{plan:?}");
     let all = plan.keeping(&before, &operations, &faults).plan;
     assert_eq!(run(&as_said(&all), &server).report.meters.log_sha256, ran.report.meters.log_sha256);
 
@@ -124,9 +133,6 @@ fn check_kept(seed: u64) {
 fn is_near(a: SimTime, b: SimTime) -> bool {
     a.since(b).as_ms() + b.since(a).as_ms() < 20
 }
-
-/// Seeds with several operations, and faults tied to them.
-const EVENTFUL: [u64; 3] = [21, 26, 32];
 
 #[test]
 fn a_smaller_cluster_runs_by_itself() {
