@@ -10,6 +10,9 @@ use crate::time::{SimDuration, SimTime};
 /// What changed less than this before a node was asked may stand either way in its answer.
 pub const MARGIN: SimDuration = SimDuration::from_secs(5);
 
+/// As many connections are kept at least, whether they are over or not.
+const MANY: usize = 1_000;
+
 /// The numbers that a node says of what it holds, by the names of `INFO`.
 pub type Numbers = BTreeMap<String, i64>;
 
@@ -40,6 +43,8 @@ pub struct Look {
 #[derive(Clone, Debug, Default)]
 pub struct Holdings {
     conns: BTreeMap<u64, Conn>,
+    /// So many connections are kept before those that are over are forgotten.
+    enough: usize,
     processes: BTreeMap<NodeId, Process>,
     looks: Vec<Look>,
 }
@@ -107,9 +112,13 @@ impl Holdings {
         let at = event.at;
         match (event.actor, &event.body) {
             (_, Body::Dial { from, conn, to, port }) => {
+                if self.conns.len() >= self.enough {
+                    self.forget(at);
+                    self.enough = MANY.max(2 * self.conns.len());
+                }
                 let (dialler, acceptor) = (End::default(), End::default());
-                let conn_ = Conn { from: *from, to: *to, port: *port, dialler, acceptor };
-                self.conns.insert(*conn, conn_);
+                let dialled = Conn { from: *from, to: *to, port: *port, dialler, acceptor };
+                self.conns.insert(*conn, dialled);
             }
             (owner, Body::Link { conn, state }) => self.changed(*conn, owner, *state, at),
             (_, Body::Closed { from, conn, how: Closing::Closed | Closing::Reset }) => {
@@ -165,9 +174,14 @@ impl Holdings {
         }
     }
 
+    /// What is over makes no difference any more.
+    fn forget(&mut self, at: SimTime) {
+        self.conns.retain(|_, conn| !conn.is_over(at));
+    }
+
     fn asked(&mut self, event: &Event, node: NodeId, said: &Said) {
         let at = event.at;
-        self.conns.retain(|_, conn| !conn.is_over(at));
+        self.forget(at);
         let Some(said) = numbers(said) else { return };
         let me = ActorId::Node(node);
         let margin = at.before(MARGIN);

@@ -46,7 +46,8 @@ fn check(case: &Case) -> Verdict {
             findings.broken_by((look.at, look.event), format!("{} {what}", look.node));
         }
     }
-    for (look, more) in lives(looks).values().filter_map(|life| grown(life, &beside(case, looks))) {
+    let beside = beside(case, looks);
+    for (look, more) in lives(looks).values().filter_map(|life| grown(life, &beside)) {
         let text =
             format!("{} has {more:.0} bytes more than it had beside those with the same keys", look.node);
         findings.broken_by((look.at, look.event), text);
@@ -112,6 +113,9 @@ fn beside<'e>(case: &Case<'e>, looks: &'e [Look]) -> impl Fn(&Look) -> Option<f6
 
 /// The last look at a life in which memory grew all the time, and by how much.
 fn grown<'l>(life: &[&'l Look], beside: &impl Fn(&Look) -> Option<f64>) -> Option<(&'l Look, f64)> {
+    if life.len() < LOOKS {
+        return None;
+    }
     let more = life.iter().filter_map(|look| beside(look)).collect::<Vec<_>>();
     let growth = more.last()? - more.first()?;
     let pairs = more.len() * (more.len() - 1) / 2;

@@ -11,7 +11,7 @@ mod story;
 use std::collections::BTreeMap;
 
 use self::story::Story;
-use crate::language::Layout;
+use crate::language::{Entry, Layout};
 use crate::model::KINDS;
 use crate::rng::Stream;
 use crate::scenario::{
@@ -52,6 +52,11 @@ pub fn generate(seed: u64, overrides: Overrides) -> Scenario {
 fn drawn_apart(seed: u64, layout: Layout) -> Story {
     let (operations, failovers) = op::draw(seed, layout);
     Story { operations, chaos: fault::draw(seed, layout, &failovers), ..Story::default() }
+}
+
+/// An operation that comes so many seconds after the one before it.
+fn later(operation: Entry, delay: f64) -> Entry {
+    operation.with("timing", "delayed").with("delay", delay)
 }
 
 /// The name of the scenario of a seed.

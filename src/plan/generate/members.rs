@@ -4,7 +4,7 @@
 //! has an excuse for nearly anything.
 
 use super::story::Story;
-use super::{Shape, stream};
+use super::{Shape, later, stream};
 use crate::id::{NodeId, ShardId};
 use crate::language::{Entry, Layout, Value};
 use crate::op;
@@ -54,10 +54,6 @@ fn operation(stream: &mut Stream, kinds: &[(u64, &'static str)], layout: Layout)
     let kind = stream.weighted(kinds);
     let own = op::draw_kind(kind, stream, layout);
     later(own, stream.tenths(10..=50))
-}
-
-fn later(operation: Entry, delay: f64) -> Entry {
-    operation.with("timing", "delayed").with("delay", delay)
 }
 
 /// A replica of some shard, and the first node of that.

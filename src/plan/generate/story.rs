@@ -8,7 +8,7 @@ mod slots;
 #[cfg(test)]
 mod tests;
 
-use super::{Shape, stream};
+use super::{Shape, later, stream};
 use crate::id::{NodeId, ShardId};
 use crate::language::{Entry, Layout, Value};
 use crate::plan::Overrides;
@@ -226,7 +226,7 @@ impl Teller {
             last += delay + self.timeout_s;
             let nth = self.stream.range(1..=u64::from(self.layout.replicas)) as u16;
             let to = self.stream.chance(1, 2).then(|| self.node(shard, nth));
-            failover(shard).maybe("node", to).with("timing", "delayed").with("delay", delay)
+            later(failover(shard).maybe("node", to), delay)
         };
         let operations = (0..count).map(hand_over).collect();
         let chaos = match self.stream.below(7) {
@@ -277,7 +277,7 @@ impl Teller {
         let delay = self.stream.tenths(20..=60);
         let bump = |node| Entry::of("bumpepoch").with("node", node);
         // The highest epoch is not raised, and the first shards have the lowest ones.
-        let first = bump(self.node(ShardId(1), 0)).with("timing", "delayed").with("delay", delay);
+        let first = later(bump(self.node(ShardId(1), 0)), delay);
         let second = bump(self.node(ShardId(2), 0)).with("timing", "parallel");
         // Neither is to hear of the other's before it has its own.
         let cut = Entry::of("network_partition").with("a", vec![Value::from(self.node(ShardId(1), 0))]);

@@ -17,6 +17,7 @@ mod recurrence;
 mod seat;
 mod sockets;
 mod spawn;
+mod threads;
 mod watchdog;
 
 use std::cell::RefCell;

@@ -352,7 +352,7 @@ impl Process {
                     self.sockets.refill(&mut self.page);
                 }
                 Pause::Blocked if self.page.participant(participant).state == state::BUSY => {
-                    return self.busy(participant).map(Some);
+                    return self.spins(participant, "worked on without waiting for anything").map(Some);
                 }
                 Pause::Blocked if self.page.participant(participant).state == state::DEADLOCK => {
                     return self.deadlock(participant).map(Some);
@@ -361,7 +361,10 @@ impl Process {
                     return self.power_lost().map(Some);
                 }
                 Pause::Blocked => return Ok(None),
-                Pause::Recurs => return self.recurs(participant).map(Some),
+                Pause::Recurs => {
+                    let how = "runs in a circle, in which nothing changes";
+                    return self.spins(participant, how).map(Some);
+                }
             }
         }
     }
@@ -528,10 +531,11 @@ impl Process {
         WorldError::GaveUp { host: self.host, reason: self.page.text() }
     }
 
-    /// A process that did more than anybody waits for, which is counted in the run and so the same in every run.
-    fn busy(&mut self, participant: usize) -> Result<Next, WorldError> {
+    /// A process that never waits again, which is the same in every run: it did more than anybody waits for, as is counted in the
+    /// run, or its state came again.
+    fn spins(&mut self, participant: usize, how: &str) -> Result<Next, WorldError> {
         watchdog::leave_stack(self.page.participant(participant).real_pid, &self.stack_file);
-        self.livelock("worked on without waiting for anything".to_owned())
+        self.livelock(how.to_owned())
     }
 
     /// A process whose threads wait for each other, which no time changes.
@@ -542,12 +546,6 @@ impl Process {
         self.kill_all();
         self.bury()?;
         Ok(Next::Deadlock(detail))
-    }
-
-    /// A process whose state comes again and again in a turn that never ends.
-    fn recurs(&mut self, participant: usize) -> Result<Next, WorldError> {
-        watchdog::leave_stack(self.page.participant(participant).real_pid, &self.stack_file);
-        self.livelock("runs in a circle, in which nothing changes".to_owned())
     }
 
     /// The machine lost its power at a step of its files.

@@ -3,14 +3,16 @@
 //! A turn that does not end is no verdict by itself; how long it is waited for is a matter of the host. But a thread that makes no
 //! system call, while all others of its process sleep, depends on nothing but its registers and its memory. If these are the same
 //! twice, it does the same between, again and again. So the thread is led instruction by instruction until all of that recurs
-//! (Brent's algorithm), and for one period more to see that it asks nobody: a loop that ends, or that changes anything, is not
-//! taken for one that does not.
+//! (Brent's algorithm), or it is about to ask anybody: a loop that ends, or that changes anything, is not taken for one that
+//! does not.
 
 use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::{mem, ptr};
+
+use super::threads;
 
 /// Instructions after which registers that did not recur are given up: some ten seconds.
 const STEPS: u64 = 1_000_000;
@@ -20,6 +22,10 @@ const PAGE_BYTES: u64 = 4096;
 /// What `syscall` and `sysenter` begin with, and what reads the time stamp counter or draws a random number.
 const LEAVES: [&[u8]; 6] =
     [&[0x0f, 0x05], &[0x0f, 0x34], &[0xcd, 0x80], &[0x0f, 0x31], &[0x0f, 0x01, 0xf9], &[0x0f, 0xc7]];
+/// How many general registers there are.
+const GENERAL: usize = mem::size_of::<libc::user_regs_struct>() / 8;
+/// The most bytes that an instruction has.
+const LONGEST: usize = 15;
 /// The vector and floating point registers, among the sets of `PTRACE_GETREGSET`.
 const NT_X86_XSTATE: usize = 0x202;
 
@@ -31,24 +37,12 @@ pub fn works_for_ever(process: u32) -> bool {
 
 /// Whether that shows within so many instructions.
 fn works_in_a_circle(process: u32, steps: u64) -> bool {
-    let Some(thread) = the_one_awake(process) else { return false };
-    let shown = Tracee::seize(process, thread).and_then(|mut tracee| tracee.recurs(steps));
+    let [thread] = threads::awake(process)[..] else { return false };
+    let shown = Tracee::seize(process, thread).and_then(|tracee| tracee.recurs(steps));
     if let Err(error) = &shown {
         tracing::warn!(process, %error, "nobody can see whether the process works in a circle");
     }
     shown.unwrap_or(false)
-}
-
-/// The thread that does not sleep, if it is but one.
-#[expect(clippy::disallowed_methods, reason = "all threads are looked at, in whichever order")]
-fn the_one_awake(process: u32) -> Option<i32> {
-    let is_asleep = |stat: &str| stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('S'));
-    let threads = fs::read_dir(format!("/proc/{process}/task")).ok()?.flatten();
-    let awake = threads
-        .filter(|thread| fs::read_to_string(thread.path().join("stat")).is_ok_and(|stat| !is_asleep(&stat)));
-    let awake = awake.collect::<Vec<_>>();
-    let [one] = awake.as_slice() else { return None };
-    one.file_name().to_str()?.parse().ok()
 }
 
 /// A thread that is stopped, and goes on when this is dropped.
@@ -58,10 +52,13 @@ struct Tracee {
     memory: File,
 }
 
+/// The general registers, as `PTRACE_GETREGS` gives them.
+type General = [u64; GENERAL];
+
 /// All registers: the general ones, and those of vectors.
 #[derive(Clone, PartialEq, Eq)]
 struct Registers {
-    general: [u64; mem::size_of::<libc::user_regs_struct>() / 8],
+    general: General,
     vectors: Vec<u8>,
 }
 
@@ -93,8 +90,8 @@ impl Tracee {
         Ok(self.await_stop()? == libc::SIGTRAP)
     }
 
-    fn general(&self) -> io::Result<[u64; mem::size_of::<libc::user_regs_struct>() / 8]> {
-        let mut registers = [0; mem::size_of::<libc::user_regs_struct>() / 8];
+    fn general(&self) -> io::Result<General> {
+        let mut registers = [0; GENERAL];
         request(libc::PTRACE_GETREGS, self.thread, 0, registers.as_mut_ptr().cast())?;
         Ok(registers)
     }
@@ -107,40 +104,33 @@ impl Tracee {
         Ok(Registers { general: self.general()?, vectors })
     }
 
-    /// Whether its state comes again, with nothing of the world outside in between.
-    fn recurs(&mut self, steps: u64) -> io::Result<bool> {
-        let Some(period) = self.period(steps)? else { return Ok(false) };
-        let state = self.state()?;
-        for _ in 0..period {
-            if self.leaves()? || !self.step()? {
-                return Ok(false);
-            }
-        }
-        Ok(self.state()? == state)
-    }
-
-    /// After how many instructions everything is what it was; all memory is looked at only where registers and stack are.
-    fn period(&self, steps: u64) -> io::Result<Option<u64>> {
-        let (mut before, mut stack, mut state) = (self.general()?, self.stack()?, self.state()?);
+    /// Whether its state comes again within so many instructions, none of which asks anybody: it could wait for an answer of whoever
+    /// leads it. All memory, which may be much, is looked at only where registers and stack are what they
+    /// were.
+    fn recurs(&self, steps: u64) -> io::Result<bool> {
+        let mut now = self.general()?;
+        let (mut before, mut stack, mut state) = (now, self.stack()?, None);
         let (mut since, mut power, mut looks) = (0, 1, 0);
         for _ in 0..steps {
-            if !self.step()? {
-                return Ok(None);
+            if self.leaves(&now)? || !self.step()? {
+                return Ok(false);
             }
             since += 1;
-            let now = self.general()?;
+            now = self.general()?;
             if now == before && self.stack()? == stack && looks < LOOKS {
-                if self.state()? == state {
-                    return Ok(Some(since));
-                }
                 looks += 1;
+                let found = Some(self.state()?);
+                if found == state {
+                    return Ok(true);
+                }
+                state = state.or(found);
             }
             if since == power {
-                (before, stack, state) = (now, self.stack()?, self.state()?);
+                (before, stack, state) = (now, self.stack()?, None);
                 (since, power) = (0, power * 2);
             }
         }
-        Ok(None)
+        Ok(false)
     }
 
     /// Everything that it depends on: its registers and its memory.
@@ -161,12 +151,12 @@ impl Tracee {
     }
 
     /// Whether the next instruction asks anybody else for anything.
-    fn leaves(&self) -> io::Result<bool> {
+    fn leaves(&self, general: &General) -> io::Result<bool> {
         /// Where the instruction pointer is among the registers.
         const AT: usize = mem::offset_of!(libc::user_regs_struct, rip) / 8;
-        let mut instruction = [0; 3];
-        let read = self.memory.read_at(&mut instruction, self.general()?[AT])?;
-        Ok(LEAVES.iter().any(|leaves| instruction[..read].starts_with(leaves)))
+        let mut bytes = [0; LONGEST];
+        let read = self.memory.read_at(&mut bytes, general[AT])?;
+        Ok(asks(&bytes[..read]))
     }
 
     /// A digest of all memory that the process can write.
@@ -196,6 +186,13 @@ impl Drop for Tracee {
         // A thread that is gone needs no leave.
         let _ = request(libc::PTRACE_DETACH, self.thread, 0, ptr::null_mut());
     }
+}
+
+/// Whether bytes begin with an instruction that asks anybody else for anything, behind its prefixes (`66`, `67`, `f2`, `f3`, `REX`).
+fn asks(bytes: &[u8]) -> bool {
+    let is_prefix = |byte: &u8| matches!(byte, 0x40..=0x4f | 0x66 | 0x67 | 0xf2 | 0xf3);
+    let begins = bytes.iter().position(|byte| !is_prefix(byte)).unwrap_or(bytes.len());
+    LEAVES.iter().any(|leaves| bytes[begins..].starts_with(leaves))
 }
 
 /// The places that a process can write to, of its list of mappings.
@@ -255,5 +252,15 @@ mod tests {
         assert!(!is_endless("for (;;) x++;"));
         assert!(!is_endless("extern int getppid(void); for (;;) getppid();"));
         assert!(!is_endless("extern int pause(void); for (;;) pause();"));
+    }
+
+    #[test]
+    fn an_instruction_asks_whatever_stands_before_it() {
+        for asks_for in
+            [&b"\x0f\x05"[..], b"\x48\x0f\x05", b"\x0f\x31", b"\x48\x0f\xc7\xf0", b"\xf3\x0f\xc7\xf8"]
+        {
+            assert!(asks(asks_for), "{asks_for:x?}");
+        }
+        assert!(!asks(b"\x48\x85\xc0\x75\xe5\x0f\x05") && !asks(b"\x0f\xb6\x05") && !asks(b""));
     }
 }

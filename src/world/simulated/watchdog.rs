@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use super::recurrence;
 use super::seat::with_counter;
+use super::threads;
 
 /// CPU time that one turn may use.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -58,7 +59,7 @@ impl Watch {
         if used.saturating_sub(begun) > LIMIT {
             return Some(format!("used {} s of CPU time in one turn", LIMIT.as_secs()));
         }
-        self.asleep = match (all_sleep(self.pid), self.asleep) {
+        self.asleep = match (threads::awake(self.pid).is_empty(), self.asleep) {
             (true, (looks, then)) if then == used => (looks + 1, used),
             (sleeps, _) => (u32::from(sleeps), used),
         };
@@ -82,16 +83,6 @@ impl Watch {
             false => "is still at work in one turn",
         })
     }
-}
-
-/// Whether every thread of a process sleeps: one that is merely not given a processor is runnable.
-#[expect(clippy::disallowed_methods, reason = "all threads are looked at, in whichever order")]
-fn all_sleep(pid: u32) -> bool {
-    let sleeps = |stat: String| stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('S'));
-    let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
-    threads
-        .map(|thread| fs::read_to_string(thread.path().join("stat")).map(sleeps))
-        .all(|it| it.unwrap_or(true))
 }
 
 /// The system calls that the threads of a process are in, by their numbers, where the kernel tells.

@@ -1,6 +1,6 @@
 //! Stories of elections: who votes late, anew or never, and who stands with what it missed.
 
-use super::{Teller, Told, failover, tenth, tied};
+use super::{Teller, Told, failover, later, tenth, tied};
 use crate::language::{Entry, Value};
 
 /// How long after its first request a replica asks anew at the least (`auth_retry_time`), in seconds, by the node timeout.
@@ -48,7 +48,7 @@ impl Teller {
     pub(super) fn missed_hand_over(&mut self) -> Told {
         let (shard, delay) = (self.shard(), self.stream.tenths(30..=50));
         let (to, deaf) = (self.node(shard, 1), self.node(shard, 2));
-        let operation = failover(shard).with("node", to).with("timing", "delayed").with("delay", delay);
+        let operation = later(failover(shard).with("node", to), delay);
         let cut = Entry::of("network_partition").with("a", vec![Value::from(deaf)]);
         let cut = cut.with("duration", self.stream.tenths(30..=120));
         let death = self.death(shard, false);

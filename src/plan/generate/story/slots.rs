@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{FEW_KEYS, Teller, Told, failover};
+use super::{FEW_KEYS, Teller, Told, failover, later};
 use crate::id::ShardId;
 use crate::language::{Entry, Value, slots_value};
 use crate::model::{SLOT_COUNT, key_slot};
@@ -30,7 +30,7 @@ impl Teller {
         let ranges: Vec<(u16, u16)> = slots.iter().map(|slot| (*slot, *slot)).collect();
         let moves = Entry::of("reshard").with("from", from).with("to", self.other(from));
         let moves = moves.with("slots", slots_value(&ranges)).with("method", "legacy");
-        let moves = moves.with("open_for", open_for).with("timing", "delayed").with("delay", delay);
+        let moves = later(moves.with("open_for", open_for), delay);
         let cancel = self.stream.chance(1, 4).then(|| self.stream.tenths(3..=30));
         let moves = moves.maybe("cancel_after", cancel);
         (vec![moves], Vec::new(), delay + slots.len() as f64 * (2.0 * open_for + 1.0))
@@ -51,11 +51,8 @@ impl Teller {
         let closes = Entry::of("setslot").with("nodes", ends.map(Value::from).to_vec());
         let closes = closes.with("slot", u64::from(slot)).with("state", "stable");
         let open_for = self.stream.tenths(8..=30);
-        let operations = vec![
-            opens(0, "importing").with("timing", "delayed").with("delay", delay),
-            opens(1, "migrating"),
-            closes.with("timing", "delayed").with("delay", open_for),
-        ];
+        let operations =
+            vec![later(opens(0, "importing"), delay), opens(1, "migrating"), later(closes, open_for)];
         (operations, Vec::new(), delay + open_for)
     }
 
@@ -65,7 +62,7 @@ impl Teller {
         let ranges: Vec<(u16, u16)> =
             self.cells_of(from, &CELLS).into_iter().map(|slot| (slot, slot)).collect();
         let moves = Entry::of("reshard").with("from", from).with("to", self.other(from));
-        let moves = moves.with("slots", slots_value(&ranges)).with("timing", "delayed").with("delay", delay);
+        let moves = later(moves.with("slots", slots_value(&ranges)), delay);
         let cancel = self.stream.chance(1, 2).then(|| self.stream.range(8..=20) as f64 / 100.0);
         (vec![moves.maybe("cancel_after", cancel)], Vec::new(), delay + 6.0)
     }
@@ -77,13 +74,12 @@ impl Teller {
         let (from, delay) = (self.layout.shard_of_slot(slot), self.stream.tenths(30..=60));
         let to = self.other(from);
         let moves = Entry::of("reshard").with("from", from).with("to", to);
-        let moves =
-            moves.with("slots", slots_value(&[(slot, slot)])).with("timing", "delayed").with("delay", delay);
+        let moves = later(moves.with("slots", slots_value(&[(slot, slot)])), delay);
         let method = self.stream.chance(1, 2).then_some("legacy");
         let mut operations = vec![moves.maybe("method", method)];
         if self.layout.replicas > 0 && self.stream.chance(1, 2) {
             let after = self.stream.tenths(10..=30);
-            operations.push(failover(to).with("timing", "delayed").with("delay", after));
+            operations.push(later(failover(to), after));
         }
         (operations, Vec::new(), delay + 6.0)
     }
