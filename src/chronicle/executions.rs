@@ -90,8 +90,12 @@ struct Open {
     is_several: bool,
     /// It waits for replicas.
     is_promise: bool,
-    attempts: BTreeMap<u64, Attempt>,
+    attempts: Attempts,
 }
+
+/// The last attempt on each connection, by connection: seldom more than one, for which a map would be dear.
+#[derive(Clone, Debug, Default)]
+struct Attempts(Vec<Attempt>);
 
 /// A request on its way, and what was seen of it.
 #[derive(Clone, Copy, Debug)]
@@ -119,6 +123,24 @@ struct Stream {
     got: Option<Moment>,
     /// The turn that sent last.
     said: Option<Moment>,
+}
+
+impl Attempts {
+    fn put(&mut self, attempt: Attempt) {
+        let place = self.0.partition_point(|other| other.conn < attempt.conn);
+        match self.0.get_mut(place).filter(|other| other.conn == attempt.conn) {
+            Some(before) => *before = attempt,
+            None => self.0.insert(place, attempt),
+        }
+    }
+
+    fn on(&self, conn: u64) -> Option<&Attempt> {
+        self.0.iter().find(|attempt| attempt.conn == conn)
+    }
+
+    fn on_mut(&mut self, conn: u64) -> Option<&mut Attempt> {
+        self.0.iter_mut().find(|attempt| attempt.conn == conn)
+    }
 }
 
 impl Attempt {
@@ -188,7 +210,7 @@ impl Executions {
     pub fn of(&self, client: ClientId, sequence: u64) -> Option<Execution> {
         let given_up = self.given_up.get(&client).map(|(_, open)| open);
         let open = self.open.get(&client).into_iter().chain(given_up);
-        let open = open.filter(|open| open.sequence == sequence).flat_map(|open| open.attempts.values());
+        let open = open.filter(|open| open.sequence == sequence).flat_map(|open| &open.attempts.0);
         let left = self.left.values().flatten().filter(|attempt| attempt.who == (client, sequence));
         let under_way = || left.chain(open).max_by_key(|attempt| attempt.execution.from);
         self.done.get(&(client, sequence)).copied().or_else(|| Some(under_way()?.execution))
@@ -215,11 +237,11 @@ impl Executions {
         let begin = stream.asked;
         stream.asked += len;
         if let Some(open) = self.open.get_mut(&client) {
-            let again = open.attempts.contains_key(&conn);
+            let again = open.attempts.on(conn).is_some();
             let execution = Execution { node, conn, from: None, to: None, again, data: None };
             let (who, is_several) = ((client, open.sequence), open.is_several);
             let attempt = Attempt { who, conn, begin, end: stream.asked, is_several, execution };
-            open.attempts.insert(conn, attempt);
+            open.attempts.put(attempt);
         }
     }
 
@@ -227,7 +249,7 @@ impl Executions {
     fn on(&mut self, conn: u64) -> impl Iterator<Item = &mut Attempt> {
         let given_up = self.given_up.values_mut().map(|(_, open)| open);
         let open = self.open.values_mut().chain(given_up);
-        let open = open.filter_map(move |open| open.attempts.get_mut(&conn));
+        let open = open.filter_map(move |open| open.attempts.on_mut(conn));
         open.chain(self.left.get_mut(&conn).into_iter().flatten())
     }
 
@@ -271,7 +293,7 @@ impl Executions {
         let reached = self.reached.get(&client).filter(|(event, _)| Some(*event) == cause);
         match (reached, cause) {
             (Some((_, conn)), _) => {
-                if let Some(attempt) = open.attempts.get(conn) {
+                if let Some(attempt) = open.attempts.on(*conn) {
                     self.settle(*attempt);
                 }
             }
@@ -300,7 +322,7 @@ impl Executions {
     /// A client closes a connection: it may have given up an operation of whose answer it has all that was sent.
     fn unanswered_in_part(&mut self, conn: u64, closed: &Event) {
         let of_this = self.given_up.values().filter(|(event, _)| Some(*event) == closed.cause);
-        let Some(attempt) = of_this.filter_map(|(_, open)| open.attempts.get(&conn)).next() else { return };
+        let Some(attempt) = of_this.filter_map(|(_, open)| open.attempts.on(conn)).next() else { return };
         let Some(stream) = self.streams.get(&conn).filter(|stream| stream.under_way.is_empty()) else {
             return;
         };
@@ -319,7 +341,7 @@ impl Executions {
     /// A client that gives an operation up drops its connection at once.
     fn dropped(&mut self, client: ClientId, conn: u64, cause: Option<u64>) {
         let given_up = self.given_up.get(&client).filter(|(event, _)| Some(*event) == cause);
-        if let Some(attempt) = given_up.and_then(|(_, open)| open.attempts.get(&conn)).copied() {
+        if let Some(attempt) = given_up.and_then(|(_, open)| open.attempts.on(conn)).copied() {
             self.given_up.remove(&client);
             self.settle(attempt);
         }
@@ -352,7 +374,7 @@ impl Executions {
 
     fn ended(&mut self, node: NodeId, now: Moment) {
         let given_up = self.given_up.values_mut().map(|(_, open)| open);
-        let open = self.open.values_mut().chain(given_up).flat_map(|open| open.attempts.values_mut());
+        let open = self.open.values_mut().chain(given_up).flat_map(|open| &mut open.attempts.0);
         let all = open.chain(self.left.values_mut().flatten());
         for attempt in all.filter(|attempt| attempt.execution.node == node) {
             attempt.execution.to.get_or_insert(now);

@@ -193,14 +193,15 @@ impl Service {
         }
         let since = SimTime::from_ns(asked_at.as_ns().checked_sub(self.notices_within.as_ns())?);
         let is_steady = self.activity.get(&node).is_some_and(|activity| activity.steady_since <= since);
-        if !is_steady || asks.changed_table(node, asked_at) {
+        // Mostly all are heard, and which of them own slots need not be asked.
+        if !is_steady || asks.changed_table(node, asked_at) || views.hears_all(node, since) {
             return None;
         }
         let owners = views.owners(node, Some(last));
         let reached = views.within_reach(node, since);
         let heard = owners.nodes().filter(|owner| reached.contains(owner)).count();
         let (for_, owners_count) = (self.notices_within, owners.count());
-        // Mostly enough are heard, and nobody else need be asked.
+        // Mostly enough are, and nobody else need be asked.
         (heard < owners.quorum() && heard < members.least_quorum(&owners)).then_some(Refusal::CutOff {
             for_,
             heard,

@@ -69,6 +69,12 @@ impl Views {
         Owners::of(self.of(viewer).map(|heard| &heard.message).chain(own))
     }
 
+    /// Whether a node heard something since an instant of each whom it ever heard, so that nobody can be out of its reach.
+    pub fn hears_all(&self, node: NodeId, since: SimTime) -> bool {
+        let all = (node, NodeId(u16::MIN))..=(node, NodeId(u16::MAX));
+        self.heard_at.range(all).all(|(_, at)| *at >= since)
+    }
+
     /// The nodes of which something reached `node` since an instant, through others or at once; itself included.
     pub fn within_reach(&self, node: NodeId, since: SimTime) -> BTreeSet<NodeId> {
         let mut reached = BTreeSet::from([node]);

@@ -4,6 +4,14 @@ use super::Saboteur;
 
 pub(super) const ALL: &[Saboteur] = &[
     Saboteur {
+        name: "handshakes-too-slow",
+        about: "from the start every message of the bus takes so long that no handshake ends in its time",
+        catches: &["formation"],
+        body: "cluster: {node_timeout_ms: 2000}
+network: {latency_ms: {min: 1500, max: 1600}}
+workload: {duration: 2}",
+    },
+    Saboteur {
         name: "vote-twice",
         about: "a primary sends each of its votes twice",
         catches: &["votes"],

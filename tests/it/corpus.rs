@@ -25,6 +25,7 @@ use crate::support::{self, plan, run};
 
 /// Invariants that only saboteurs have violated so far (`saboteurs.rs`): no recording shows them.
 const BY_SABOTEURS: &[&str] = &[
+    "formation",
     "votes",
     "epochs",
     "persisted_epochs",
@@ -45,9 +46,6 @@ const BY_SABOTEURS: &[&str] = &[
     "resources",
     "security",
 ];
-
-/// Invariants that no real cluster has violated so far, and the unit tests that show their violation meanwhile.
-const BY_UNIT_TESTS: &[(&str, &str)] = &[("formation", "a_cluster_that_does_not_form_is_a_violation")];
 
 /// Invariants that no server at hand could be brought to violate, so that only small programs do
 /// (`deadlock::a_server_that_waits_for_itself_is_a_violation`).
@@ -134,10 +132,7 @@ fn each_invariant_is_violated_in_some_recording_and_each_folder_holds_nothing_el
             assert!(folder.join(file).is_file(), "{name} has no {file}");
         }
     }
-    let is_recorded = |name: &str| {
-        let is_elsewhere = BY_GUESTS_ONLY.contains(&name) || BY_SABOTEURS.contains(&name);
-        !is_elsewhere && !BY_UNIT_TESTS.iter().any(|(invariant, _)| *invariant == name)
-    };
+    let is_recorded = |name: &str| !BY_GUESTS_ONLY.contains(&name) && !BY_SABOTEURS.contains(&name);
     let by_servers = CATALOGUE.iter().filter(|invariant| is_recorded(invariant.name));
     let all: BTreeSet<String> = by_servers.map(|invariant| invariant.name.to_owned()).collect();
     assert_eq!(violated, all);
@@ -148,17 +143,6 @@ fn each_invariant_is_violated_in_some_recording_and_each_folder_holds_nothing_el
 fn what_no_recording_violates_a_saboteur_does() {
     for invariant in BY_SABOTEURS {
         assert!(saboteurs::all().any(|saboteur| saboteur.catches.contains(invariant)), "{invariant}");
-    }
-}
-
-#[test]
-fn what_no_recording_violates_a_unit_test_does() {
-    for (invariant, test) in BY_UNIT_TESTS {
-        let path = format!("src/invariant/{invariant}.rs");
-        let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(&path));
-        let text = text.unwrap_or_else(|error| panic!("{path}: {error}"));
-        assert!(text.contains(&format!("fn {test}()")), "{path} has no test {test}");
-        assert!(CATALOGUE.iter().any(|known| known.name == *invariant), "{invariant}");
     }
 }
 

@@ -1,6 +1,7 @@
 //! One cell through a run: what it may hold in each reign, operation by operation.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::Findings;
 use super::ask::Ask;
@@ -54,23 +55,24 @@ impl<'e> Cell<'e> {
 
     /// Follows its operations, which are in the order in which they reached their nodes.
     pub fn follow(&mut self, asks: &[Ask], findings: &mut Findings) {
-        let mut left: Vec<&Ask> = asks.iter().collect();
-        while let Some(first) = left.first().copied() {
+        let mut left: VecDeque<&Ask> = asks.iter().collect();
+        while let Some(first) = left.pop_front() {
             if first.copied.is_some() {
                 self.read_copy(first, findings);
-                left.remove(0);
                 continue;
             }
             let mut until = first.until();
-            let mut together = Vec::new();
-            left.retain(|ask| {
-                let joins = ask.reign == first.reign && ask.from.event <= until && ask.copied.is_none();
-                if joins {
+            let (mut together, mut others) = (vec![first], Vec::new());
+            while let Some(ask) = left.front().copied().filter(|ask| ask.from.event <= until) {
+                left.pop_front();
+                if ask.reign == first.reign && ask.copied.is_none() {
                     until = until.max(ask.until());
-                    together.push(*ask);
+                    together.push(ask);
+                } else {
+                    others.push(ask);
                 }
-                !joins
-            });
+            }
+            others.into_iter().rev().for_each(|ask| left.push_front(ask));
             self.take(&together, findings);
         }
     }
@@ -133,7 +135,7 @@ impl<'e> Cell<'e> {
         let is_on_its_way =
             self.passage.is_some_and(|passage| passage.is_under_way(came_at, asks[0].from.at));
         let before = self.tracks[&reign].now();
-        let before = if is_on_its_way { before.carried() } else { before.clone() };
+        let before = if is_on_its_way { Cow::Owned(before.carried()) } else { Cow::Borrowed(before) };
         let epoch_us = self.reigns.evidence.plan.epoch_us;
         let within = match before.known().filter(|_| !is_late) {
             Some(cells) => orders(cells, asks, epoch_us),
@@ -141,7 +143,8 @@ impl<'e> Cell<'e> {
         };
         match &within.after {
             Some(after) if after.is_empty() => {
-                findings.wrong(asks[0].from.at, self.unexplained(&before, asks));
+                let what = self.unexplained(&before, asks);
+                findings.wrong(asks[0].from.at, what);
                 self.note(reign, asks, Within::unknown());
             }
             Some(_) => {
@@ -177,16 +180,16 @@ impl<'e> Cell<'e> {
         let states = |cells: Option<Cells>| cells.map_or(States::unknown(), States::of);
         let (during, after) = (states(within.during), states(within.after));
         let track = self.tracks.get_mut(&reign).expect("the caller made it");
-        let epoch_us = self.reigns.evidence.plan.epoch_us;
-        let clocks = asks.iter().map(|ask| ask.clock(epoch_us));
-        let now = clocks.reduce(|one, two| (one.0.min(two.0), one.1.max(two.1)));
-        // What expires is gone by another command than theirs.
-        let before = track.now().at(now.expect("there is one at least"));
         if asks.iter().all(|ask| ask.reads()) {
             // What a read shows was so since the last write.
             *track.now_mut() = after;
             return;
         }
+        let epoch_us = self.reigns.evidence.plan.epoch_us;
+        let clocks = asks.iter().map(|ask| ask.clock(epoch_us));
+        let now = clocks.reduce(|one, two| (one.0.min(two.0), one.1.max(two.1)));
+        // What expires is gone by another command than theirs.
+        let before = track.now().at(now.expect("there is one at least"));
         let mut place = self.reigns.place_of(asks, reign, track.floor());
         self.untold.extend(asks.iter().filter(|ask| ask.told.is_none()).filter_map(|ask| ask.digest()));
         if asks.iter().filter_map(|ask| ask.digest()).any(|digest| self.untold.contains(&digest)) {

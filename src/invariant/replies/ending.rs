@@ -3,35 +3,66 @@
 //! A value of another type than a string is read as a digest, and only its type is compared here; that replicas have the same is
 //! `data_consistency`. A key whose deadline lies near the end may be there or not.
 
+use std::collections::BTreeMap;
+
 use super::ask::Ask;
 use super::cell::Cell;
 use super::{Case, Findings};
+use crate::id::NodeId;
 use crate::invariant::evidence::{Content, NodeEvidence, Role};
-use crate::model::{Clock, State, cell_of};
+use crate::model::{Cells, Clock, State, cell_of};
 use crate::wire::resp::key_slot;
 
 /// For how long before the end of a run, in milliseconds, nobody says when a key was read.
 const READ_WITHIN_MS: i64 = 60_000;
 
-/// Compares the keys of a cell; how many were.
-pub(super) fn judge(case: &Case, cell: &Cell, asks: &[Ask], findings: &mut Findings) -> u64 {
-    let Some(ask) = asks.first() else { return 0 };
-    let slot = key_slot(ask.entry.request.key().as_bytes());
-    let Some(owner) = owner(case, slot) else { return 0 };
-    let held = cell.reigns.last_of(owner.node).map(|reign| cell.held(reign));
-    let (Some(held), Some(has)) = (held, &owner.keys) else { return 0 };
-    let Some(states) = held.known() else { return 0 };
+/// What was read in the end.
+pub(super) struct Ending<'e> {
+    case: &'e Case<'e>,
+    /// Keys by their node and cell.
+    keys: BTreeMap<(NodeId, &'e str), Vec<(&'e String, &'e Content)>>,
+}
+
+impl<'e> Ending<'e> {
+    /// Puts the keys of all nodes in order.
+    pub fn of(case: &'e Case<'e>) -> Self {
+        let mut keys: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for node in case.evidence.seen() {
+            for (key, content) in node.keys.iter().flatten() {
+                keys.entry((node.node, cell_of(key))).or_default().push((key, content));
+            }
+        }
+        Ending { case, keys }
+    }
+
+    /// Compares the keys of a cell; how many were.
+    pub fn judge(&self, cell: &Cell, asks: &[Ask], findings: &mut Findings) -> u64 {
+        let Some(ask) = asks.first() else { return 0 };
+        let slot = key_slot(ask.entry.request.key().as_bytes());
+        let Some(owner) = owner(self.case, slot).filter(|owner| owner.keys.is_some()) else { return 0 };
+        let Some(held) = cell.reigns.last_of(owner.node).map(|reign| cell.held(reign)) else { return 0 };
+        let own = self.keys.get(&(owner.node, cell.name)).map_or(&[][..], Vec::as_slice);
+        let Some(states) = held.known() else { return 0 };
+        compare(self.case, (cell.name, owner.node), (states, own), findings);
+        own.len() as u64
+    }
+}
+
+fn compare(
+    case: &Case,
+    (name, owner): (&str, NodeId),
+    (states, own): (&Cells, &[(&String, &Content)]),
+    findings: &mut Findings,
+) {
     let now = clock(case);
     let states = states.iter().flat_map(|state| state.clone().at(now)).collect::<Vec<_>>();
-    let own = has.iter().filter(|(key, _)| cell_of(key) == cell.name).collect::<Vec<_>>();
-    if !states.iter().any(|state| is_held(state, &own)) {
+    if !states.iter().any(|state| is_held(state, own)) {
         let has = own.iter().map(|(key, content)| format!("{key} = {}", told(content))).collect::<Vec<_>>();
         let has = if has.is_empty() { "nothing".to_owned() } else { has.join(", ") };
         let wants = states.iter().take(3).map(State::to_string).collect::<Vec<_>>().join(" or ");
-        let what = format!("{} has {has} in the end; what was executed leaves {wants}", owner.node);
+        let what = format!("{owner} has {has} in the end; what was executed leaves {wants}");
         findings.wrong(case.evidence.ended_at, what);
     }
-    own.len() as u64
 }
 
 /// The only live primary that claims a slot.
