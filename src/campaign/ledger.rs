@@ -195,7 +195,7 @@ mod tests {
     use crate::plan::{Overrides, generate, resolve};
 
     fn question() -> Question {
-        let source = Source::Generated { shards: None, replicas: Some(1) };
+        let source = Source::Generated(Overrides { replicas: Some(1), ..Overrides::default() });
         Question::new(source, BTreeMap::new()).expect("this program can be read")
     }
 
@@ -204,7 +204,7 @@ mod tests {
     }
 
     fn line(seed: u64) -> RunLine {
-        let plan = resolve(&generate(seed, Overrides::default()), None).expect("a generated plan");
+        let plan = resolve(&generate(seed, &Overrides::default()), None).expect("a generated plan");
         RunLine { status: RunStatus::Passed, ..RunLine::error(&plan, "8.1.8", "x".to_owned()) }
     }
 
@@ -261,8 +261,14 @@ mod tests {
         let second = Ledger::open(folder.path(), &question()).expect_err("it is in use").to_string();
         assert!(second.contains("under way"), "{second}");
         drop(ledger);
-        let other =
-            Question { source: Source::Generated { shards: Some(3), replicas: Some(1) }, ..question() };
+        let other = Question {
+            source: Source::Generated(Overrides {
+                shards: Some(3),
+                replicas: Some(1),
+                ..Overrides::default()
+            }),
+            ..question()
+        };
         let error = Ledger::open(folder.path(), &other).expect_err("it is another").to_string();
         assert!(error.contains("the scenario differs"), "{error}");
         let other = Question { build: "00".to_owned(), ..question() };

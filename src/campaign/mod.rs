@@ -212,9 +212,7 @@ impl Campaign<'_> {
     pub fn reproduction(&self, seed: u64, on: &Contestant) -> String {
         let run = CommandLine::of("run");
         let run = match &self.source {
-            Source::Generated { shards, replicas } => {
-                run.option("--seed", seed).maybe("--shards", *shards).maybe("--replicas", *replicas)
-            }
+            Source::Generated(overrides) => overrides.typed_in(run.option("--seed", seed)),
             Source::Scenarios(_) => {
                 let folder = self.failures().join(line::run_name(seed, &on.label));
                 run.file(&folder.join("scenario.yaml"))

@@ -1,5 +1,7 @@
 //! Where the plans of a campaign come from: generated from each seed, or scenarios in which only the seed varies.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::plan::{Overrides, Plan, ResolveError, generate, resolve};
@@ -10,12 +12,7 @@ use crate::scenario::Scenario;
 #[serde(rename_all = "snake_case")]
 pub enum Source {
     /// Another scenario for every seed.
-    Generated {
-        /// The number of shards, if it is fixed.
-        shards: Option<u16>,
-        /// The number of replicas a shard, if it is fixed.
-        replicas: Option<u16>,
-    },
+    Generated(Overrides),
     /// These scenarios, at least one, with seeds in turn.
     Scenarios(Vec<Scenario>),
 }
@@ -24,9 +21,7 @@ impl Source {
     /// The scenario of a seed, with the seed in it.
     pub fn scenario(&self, seed: u64) -> Scenario {
         let mut scenario = match self {
-            Source::Generated { shards, replicas } => {
-                generate(seed, Overrides { shards: *shards, replicas: *replicas })
-            }
+            Source::Generated(overrides) => generate(seed, overrides),
             Source::Scenarios(scenarios) => scenarios[(seed % scenarios.len() as u64) as usize].clone(),
         };
         scenario.head.seed = Some(seed);
@@ -38,10 +33,22 @@ impl Source {
         resolve(&self.scenario(seed), Some(seed))
     }
 
+    /// The other servers that its plans may ask for.
+    pub fn other_servers(&self) -> Result<BTreeSet<String>, ResolveError> {
+        match self {
+            Source::Generated(overrides) => Ok(overrides.upgrade_to.iter().cloned().collect()),
+            Source::Scenarios(scenarios) => {
+                let plans = scenarios.iter().map(|scenario| resolve(scenario, None));
+                let others = plans.map(|plan| Ok(plan?.other_servers()));
+                Ok(others.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+            }
+        }
+    }
+
     /// What it is, in a word or two.
     pub fn name(&self) -> String {
         match self {
-            Source::Generated { .. } => "generated".to_owned(),
+            Source::Generated(_) => "generated".to_owned(),
             Source::Scenarios(scenarios) => match scenarios.as_slice() {
                 [one] => one.head.name.clone(),
                 [first, rest @ ..] => format!("{} and {} more", first.head.name, rest.len()),

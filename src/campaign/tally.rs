@@ -116,7 +116,7 @@ mod tests {
     use crate::plan::{Overrides, generate, resolve};
 
     fn failed(seed: u64, injected: u64, kind: &str) -> RunLine {
-        let plan = resolve(&generate(seed, Overrides::default()), None).expect("a generated plan");
+        let plan = resolve(&generate(seed, &Overrides::default()), None).expect("a generated plan");
         let signature = Signature {
             invariant: "reads".to_owned(),
             message: "stale".to_owned(),

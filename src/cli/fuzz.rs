@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
+use super::generated::GeneratedArguments;
 use super::processors;
 use crate::commands::fuzz::Request;
 
@@ -28,14 +29,10 @@ pub(super) struct FuzzArguments {
     #[arg(long = "server", value_name = "PATH|VERSION", value_parser = NonEmptyStringValueParser::new())]
     servers: Vec<String>,
     /// A scenario in which only the seed varies; several times to let them take turns. Without it every seed generates its own.
-    #[arg(long = "scenario", value_name = "FILE")]
+    #[arg(long = "scenario", id = "scenario", value_name = "FILE")]
     scenarios: Vec<PathBuf>,
-    /// Generate clusters of so many shards.
-    #[arg(long, conflicts_with = "scenarios", value_parser = clap::value_parser!(u16).range(3..=16))]
-    shards: Option<u16>,
-    /// Generate clusters with so many replicas a shard.
-    #[arg(long, conflicts_with = "scenarios", value_parser = clap::value_parser!(u16).range(0..=5))]
-    replicas: Option<u16>,
+    #[command(flatten)]
+    generated: GeneratedArguments,
     /// End with the first violation.
     #[arg(long)]
     stop_on_first: bool,
@@ -63,8 +60,7 @@ impl FuzzArguments {
             seed_start: self.seed_start,
             servers: self.servers,
             scenarios: self.scenarios,
-            shards: self.shards,
-            replicas: self.replicas,
+            overrides: self.generated.resolve(),
             stop_on_first: self.stop_on_first,
             no_shrink: self.no_shrink,
             doublecheck: self.doublecheck,

@@ -3,6 +3,7 @@
 mod bench;
 mod bisect;
 mod fuzz;
+mod generated;
 mod guest;
 mod reach;
 mod replay;

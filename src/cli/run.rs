@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::generated::GeneratedArguments;
 use crate::commands::run::Request;
 
 #[derive(Args)]
@@ -13,12 +14,8 @@ pub(super) struct RunArguments {
     /// The seed; without it the scenario's own, or a fresh one.
     #[arg(long)]
     seed: Option<u64>,
-    /// Generate a cluster of so many shards.
-    #[arg(long, conflicts_with = "scenario", value_parser = clap::value_parser!(u16).range(3..=16))]
-    shards: Option<u16>,
-    /// Generate a cluster with so many replicas a shard.
-    #[arg(long, conflicts_with = "scenario", value_parser = clap::value_parser!(u16).range(0..=5))]
-    replicas: Option<u16>,
+    #[command(flatten)]
+    generated: GeneratedArguments,
     /// The server: a path, or a version to take from the store or fetch.
     #[arg(long, value_name = "PATH|VERSION", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     server: Option<String>,
@@ -52,8 +49,7 @@ impl RunArguments {
         Request {
             scenario: self.scenario,
             seed: self.seed,
-            shards: self.shards,
-            replicas: self.replicas,
+            overrides: self.generated.resolve(),
             server: self.server,
             out: self.out,
             json: self.format == Format::Json,

@@ -202,3 +202,8 @@ fn check_said() -> Result<()> {
 pub fn say_to_stderr(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{}", text.trim_end_matches('\n'));
 }
+/// A name as a folder can have it.
+fn folder_name(name: &str) -> String {
+    let is_safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '+');
+    name.chars().take(60).map(|c| if is_safe(c) { c } else { '-' }).collect()
+}

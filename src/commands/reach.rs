@@ -57,7 +57,7 @@ pub fn reach(request: &Request, environment: &Environment) -> Result<Exit> {
 
 /// The branches that the lines of a seed's run tell of.
 fn lines_of(seed: u64, server: &Server, stop: &AtomicBool) -> Result<Vec<usize>> {
-    let plan = resolve(&generate(seed, Overrides::default()), None)?;
+    let plan = resolve(&generate(seed, &Overrides::default()), None)?;
     let out = ScratchFolder::in_memory().context("cannot make a folder for a run")?;
     let told = Rc::new(RefCell::new(Vec::new()));
     let seen = Rc::clone(&told);

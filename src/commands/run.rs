@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use super::output::check_folder;
 use super::progress::ProgressLine;
 use super::servers::{find_server, with_others};
-use super::{CANNOT_LISTEN, Environment, Exit, say, say_to_stderr};
+use super::{CANNOT_LISTEN, Environment, Exit, folder_name, say, say_to_stderr};
 use crate::event_log::LOG_FILE;
 use crate::plan::Plan;
 use crate::plan::generate::{Overrides, generate};
@@ -35,10 +35,8 @@ pub struct Request {
     pub scenario: Option<PathBuf>,
     /// The seed.
     pub seed: Option<u64>,
-    /// The number of shards to generate.
-    pub shards: Option<u16>,
-    /// The number of replicas a shard to generate.
-    pub replicas: Option<u16>,
+    /// What is not left to the seed of a generated one.
+    pub overrides: Overrides,
     /// The server, a path or a version.
     pub server: Option<String>,
     /// The folder of results.
@@ -106,8 +104,7 @@ fn plan(request: &Request) -> Result<(Scenario, Plan)> {
         }
         None => {
             let seed = request.seed.unwrap_or_else(rng::fresh_seed);
-            let overrides = Overrides { shards: request.shards, replicas: request.replicas };
-            (generate(seed, overrides), seed)
+            (generate(seed, &request.overrides), seed)
         }
     };
     // What is kept beside the results must run to the same log by itself.
@@ -119,8 +116,10 @@ fn plan(request: &Request) -> Result<(Scenario, Plan)> {
 /// Where the results go if nobody says it: another folder for another scenario, and for another version of the server.
 fn default_out(request: &Request, plan: &Plan, server: &Server) -> PathBuf {
     let mut name = plan.folder_name();
-    name.extend(request.shards.map(|shards| format!("_{shards}-shards")));
-    name.extend(request.replicas.map(|replicas| format!("_{replicas}-replicas")));
+    let Overrides { shards, replicas, upgrade_to } = &request.overrides;
+    name.extend(shards.map(|shards| format!("_{shards}-shards")));
+    name.extend(replicas.map(|replicas| format!("_{replicas}-replicas")));
+    name.extend(upgrade_to.as_ref().map(|to| format!("_to-{}", folder_name(to))));
     results_of(&name, server)
 }
 
@@ -154,7 +153,7 @@ fn again(
     let run = CommandLine::of("run");
     let run = request.scenario.as_ref().map_or_else(|| run.clone(), |file| run.clone().file(file));
     let run = run.option("--seed", plan.seed);
-    let run = run.maybe("--shards", request.shards).maybe("--replicas", request.replicas);
+    let run = request.overrides.typed_in(run);
     let run = run.maybe("--server", is_named.then_some(&server.spec));
     if request.check_interposition { run.word("--check-interposition") } else { run }
 }

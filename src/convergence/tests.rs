@@ -17,8 +17,8 @@ struct Feed {
 }
 
 fn plan() -> Plan {
-    let overrides = Overrides { shards: Some(3), replicas: Some(1) };
-    let mut plan = resolve(&generate(1, overrides), None).expect("a generated scenario has a plan");
+    let overrides = Overrides { shards: Some(3), replicas: Some(1), ..Overrides::default() };
+    let mut plan = resolve(&generate(1, &overrides), None).expect("a generated scenario has a plan");
     let target = Target::Primary(ShardId(1));
     let action =
         FaultAction::ProcessKill(ProcessKill { target, signal: Signal::Kill, restart_after_ns: None });

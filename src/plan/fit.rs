@@ -58,7 +58,7 @@ mod tests {
     use crate::time::SimDuration;
 
     fn plan(seed: u64) -> Plan {
-        resolve(&generate(seed, Overrides::default()), None).expect("a generated scenario has a plan")
+        resolve(&generate(seed, &Overrides::default()), None).expect("a generated scenario has a plan")
     }
 
     #[test]

@@ -10,33 +10,49 @@ mod story;
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use self::story::Story;
-use crate::language::{Entry, Layout};
+use crate::language::{Entry, Layout, Value};
 use crate::model::KINDS;
 use crate::rng::Stream;
 use crate::scenario::{
     Cluster, Formation, Head, Intensity, LatencyMs, Network, PLAIN, Pattern, Scenario, Workload,
 };
+use crate::words::CommandLine;
 use crate::{fault, op};
 
 /// What a caller fixes instead of leaving it to the seed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Overrides {
     /// How many shards, 3 to 16.
     pub shards: Option<u16>,
     /// How many replicas each shard has, 0 to 5.
     pub replicas: Option<u16>,
+    /// The server that nodes are upgraded to in a share of the seeds: a version, or a path. A seed cannot know which there are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upgrade_to: Option<String>,
+}
+
+impl Overrides {
+    /// A command line that says the same.
+    pub fn typed_in(&self, command: CommandLine) -> CommandLine {
+        let command = command.maybe("--shards", self.shards).maybe("--replicas", self.replicas);
+        command.maybe("--upgrade-to", self.upgrade_to.as_deref())
+    }
 }
 
 /// The scenario of a seed.
-pub fn generate(seed: u64, overrides: Overrides) -> Scenario {
+pub fn generate(seed: u64, overrides: &Overrides) -> Scenario {
     let mut cluster = cluster(seed, overrides);
     let story = story::draw(seed, overrides, &mut cluster);
     let network = network(seed);
     let story = story.or_else(|| members::draw(seed, &mut cluster, &network));
     let story = story.unwrap_or_else(|| drawn_apart(seed, cluster.layout()));
     let workload = workload(seed, &story);
-    let Story { operations, chaos, latency_ms, .. } = story;
+    let Story { mut operations, chaos, latency_ms, .. } = story;
+    let upgrade = overrides.upgrade_to.as_deref().and_then(|to| upgrade(seed, cluster.layout(), to));
+    operations.extend(upgrade.map(Entry::written));
     Scenario {
         head: Head { name: name_of_seed(seed), seed: Some(seed) },
         network: Network { latency_ms: latency_ms.or(network.latency_ms), ..Network::default() },
@@ -52,6 +68,22 @@ pub fn generate(seed: u64, overrides: Overrides) -> Scenario {
 fn drawn_apart(seed: u64, layout: Layout) -> Story {
     let (operations, failovers) = op::draw(seed, layout);
     Story { operations, chaos: fault::draw(seed, layout, &failovers), ..Story::default() }
+}
+
+/// A third of the seeds upgrade: all nodes of a small cluster, or some of any, which are of mixed versions from then on.
+fn upgrade(seed: u64, layout: Layout, to: &str) -> Option<Entry> {
+    /// Each is waited for: more would take minutes.
+    const NODES_MAX: usize = 9;
+    let mut stream = stream(seed, "upgrade");
+    if !stream.chance(1, 3) {
+        return None;
+    }
+    let is_all = usize::from(layout.node_count()) <= NODES_MAX && stream.chance(1, 2);
+    let some = layout.nodes().filter(|_| stream.chance(1, 2)).take(NODES_MAX).collect::<Vec<_>>();
+    let nodes = some.into_iter().map(Value::from).collect::<Vec<_>>();
+    let upgrade = Entry::of("rolling_upgrade").with("to", to).with("hand_over", stream.chance(3, 4));
+    let upgrade = upgrade.maybe("nodes", (!is_all && !nodes.is_empty()).then_some(nodes));
+    Some(later(upgrade, stream.tenths(0..=50)))
 }
 
 /// An operation that comes so many seconds after the one before it.
@@ -98,7 +130,7 @@ fn stream(seed: u64, purpose: &str) -> Stream {
 }
 
 /// Small clusters more often: they run faster, and most bugs need no more.
-fn cluster(seed: u64, overrides: Overrides) -> Shape {
+fn cluster(seed: u64, overrides: &Overrides) -> Shape {
     let mut sizes = stream(seed, "shards");
     let (least, most) =
         sizes.weighted(&[(45, (3, 3)), (25, (4, 5)), (18, (6, 8)), (9, (9, 12)), (3, (13, 16))]);

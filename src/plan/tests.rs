@@ -153,7 +153,7 @@ fn an_entry_more_moves_nothing_before_it() {
 fn every_seed_gives_a_plan_that_can_be_run() {
     let mut node_count = 0;
     for seed in 0..2_000 {
-        let scenario = generate(seed, Overrides::default());
+        let scenario = generate(seed, &Overrides::default());
         let plan = resolve(&scenario, None).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
         assert_sound(&plan);
         node_count += u64::from(plan.cluster.node_count());
@@ -191,13 +191,28 @@ fn exists(plan: &Plan, target: Target) -> bool {
 
 #[test]
 fn overrides_fix_the_size_and_move_nothing_else() {
-    let free = generate(5, Overrides::default());
-    let fixed = generate(5, Overrides { shards: Some(16), replicas: Some(0) });
+    let free = generate(5, &Overrides::default());
+    let fixed = generate(5, &Overrides { shards: Some(16), replicas: Some(0), ..Overrides::default() });
     assert_eq!((fixed.cluster.shards, fixed.cluster.replicas), (Some(16), Some(0)));
     assert_eq!(free.workload, fixed.workload);
     let plan = resolve(&free, None).expect("it can be run");
     assert_eq!(plan.folder_name(), plan.scenario_id(), "a seed says it all");
     assert!(resolve(&fixed, None).is_ok());
+}
+
+#[test]
+fn a_third_of_the_seeds_upgrade_where_it_is_asked_for_and_nothing_else_moves() {
+    let upgrading = Overrides { upgrade_to: Some("9.1".to_owned()), ..Overrides::default() };
+    let upgrades = (0..300).filter(|seed| {
+        let (plain, mut scenario) = (generate(*seed, &Overrides::default()), generate(*seed, &upgrading));
+        let upgrades = scenario.operations.len() > plain.operations.len();
+        let plan = resolve(&scenario, None).expect("it can be run");
+        assert_eq!(plan.other_servers().len(), usize::from(upgrades));
+        scenario.operations.truncate(plain.operations.len());
+        assert_eq!(scenario, plain);
+        upgrades
+    });
+    assert!((75..=125).contains(&upgrades.count()));
 }
 
 #[test]
@@ -242,7 +257,7 @@ fn a_generated_scenario_reads_like_one_a_person_wrote() {
             strings: 2
             transactions: 2
     "#]]
-    .assert_eq(&generate(42, Overrides::default()).to_yaml());
+    .assert_eq(&generate(42, &Overrides::default()).to_yaml());
 }
 
 proptest! {
@@ -250,9 +265,9 @@ proptest! {
     fn a_generated_scenario_survives_being_written(
         seed in any::<u64>(), shards in prop::option::of(3u16..=16), replicas in prop::option::of(0u16..=2),
     ) {
-        let overrides = Overrides { shards, replicas };
-        let scenario = generate(seed, overrides);
-        prop_assert_eq!(&generate(seed, overrides), &scenario);
+        let overrides = Overrides { shards, replicas, ..Overrides::default() };
+        let scenario = generate(seed, &overrides);
+        prop_assert_eq!(&generate(seed, &overrides), &scenario);
         let read = parse_str("x", &scenario.to_yaml()).expect("what was written is read");
         prop_assert_eq!(&read, &scenario);
         let plan = resolve(&scenario, None).expect("it can be run");

@@ -35,8 +35,8 @@ fn generated_seeds_give_one_log_under_load() {
     let _load = Load::start();
     let server = server();
     for seed in 1..=3 {
-        let overrides = Overrides { shards: Some(3), replicas: Some(1) };
-        let plan = resolve(&generate(seed, overrides), None).expect("a generated scenario has a plan");
+        let overrides = Overrides { shards: Some(3), replicas: Some(1), ..Overrides::default() };
+        let plan = resolve(&generate(seed, &overrides), None).expect("a generated scenario has a plan");
         let (one, other) = (run(&plan, &server), run(&plan, &server));
         assert_same_log(&one, &other, &format!("seed {seed}"));
     }
@@ -57,7 +57,7 @@ fn two_runs_at_once_do_not_disturb_each_other() {
 #[test]
 fn an_exported_scenario_runs_to_the_same_log() {
     let server = server();
-    let scenario = generate(5, Overrides { shards: Some(3), replicas: Some(1) });
+    let scenario = generate(5, &Overrides { shards: Some(3), replicas: Some(1), ..Overrides::default() });
     let generated = run(&resolve(&scenario, None).expect("a plan"), &server);
     let exported = run(&plan(&scenario.to_yaml()), &server);
     assert_same_log(&generated, &exported, "exported");

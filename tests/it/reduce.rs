@@ -13,8 +13,8 @@ use valkey_fuzzer::time::SimTime;
 use crate::support::{run, server};
 
 fn generated(seed: u64) -> Plan {
-    let overrides = Overrides { shards: Some(3), replicas: Some(1) };
-    resolve(&generate(seed, overrides), None).expect("a generated scenario has a plan")
+    let overrides = Overrides { shards: Some(3), replicas: Some(1), ..Overrides::default() };
+    resolve(&generate(seed, &overrides), None).expect("a generated scenario has a plan")
 }
 
 /// What clients asked, when, and what came of it.
@@ -136,7 +136,11 @@ fn is_near(a: SimTime, b: SimTime) -> bool {
 
 #[test]
 fn a_smaller_cluster_runs_by_itself() {
-    let plan = resolve(&generate(1, Overrides { shards: Some(5), replicas: Some(2) }), None).expect("a plan");
+    let plan = resolve(
+        &generate(1, &Overrides { shards: Some(5), replicas: Some(2), ..Overrides::default() }),
+        None,
+    )
+    .expect("a plan");
     let smallest = plan.smaller_clusters().into_iter().next().expect("not everything is named");
     let ran = run(&as_said(&smallest), &server());
     assert_eq!(ran.unfinished, None);

@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn a_value_is_as_long_as_the_plan_says_up_to_the_longest() {
         let mut plan =
-            resolve(&generate(1, Overrides::default()), None).expect("a generated scenario has a plan");
+            resolve(&generate(1, &Overrides::default()), None).expect("a generated scenario has a plan");
         let workload = plan.workload.as_mut().expect("a generated scenario has a workload");
         (workload.value_bytes, workload.pattern) = (65_536, Pattern::WriteHeavy);
         let mut draws =

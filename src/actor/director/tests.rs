@@ -6,7 +6,7 @@ use crate::plan::resolve::resolve;
 
 /// A plan with clients.
 fn plan() -> Plan {
-    let scenario = generate(1, Overrides { shards: Some(3), replicas: Some(0) });
+    let scenario = generate(1, &Overrides { shards: Some(3), replicas: Some(0), ..Overrides::default() });
     let plan = resolve(&scenario, None).expect("a generated scenario has a plan");
     assert!(plan.workload.is_some(), "the seed is one with clients");
     plan

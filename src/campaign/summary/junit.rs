@@ -43,7 +43,7 @@ mod tests {
 
     #[test]
     fn a_case_has_its_scenarios_name_and_its_virtual_time() {
-        let plan = resolve(&generate(7, Overrides::default()), None).expect("a generated plan");
+        let plan = resolve(&generate(7, &Overrides::default()), None).expect("a generated plan");
         let line = RunLine { virtual_ms: 12_345, ..RunLine::error(&plan, "9.1.2", "why".to_owned()) };
         let text = render([&line].into_iter(), |line| format!("scenario of {}", line.seed));
         for part in ["classname=\"scenario of 7\"", "time=\"12.345\"", "name=\"seed 7\"", "message=\"why\""] {

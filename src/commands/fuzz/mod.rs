@@ -14,13 +14,14 @@ use anyhow::{Context, Result};
 
 use super::progress::SearchLine;
 use super::servers::{find_server, with_others};
-use super::{BadInput, CANNOT_LISTEN, Environment, Exit, say, say_to_stderr};
+use super::{BadInput, CANNOT_LISTEN, Environment, Exit, folder_name, say, say_to_stderr};
 use crate::campaign::summary::{Summary, junit, markdown, text};
 use crate::campaign::worker::leave_session;
 use crate::campaign::{
     Campaign, CampaignError, Contestant, Crew, Divergence, Ended, Find, Ledger, Question, Signature, Source,
     Tally,
 };
+use crate::plan::Overrides;
 use crate::replay::bisect::ProbeError;
 use crate::scenario;
 use crate::servers::Server;
@@ -43,10 +44,8 @@ pub struct Request {
     pub servers: Vec<String>,
     /// The scenarios, in which only seeds vary; generated ones if empty.
     pub scenarios: Vec<PathBuf>,
-    /// The number of shards to generate.
-    pub shards: Option<u16>,
-    /// The number of replicas a shard to generate.
-    pub replicas: Option<u16>,
+    /// What is not left to the seeds of generated ones.
+    pub overrides: Overrides,
     /// Whether the first violation ends it.
     pub stop_on_first: bool,
     /// Whether failures are only grouped.
@@ -112,11 +111,12 @@ fn campaign<'a>(request: &Request, environment: &Environment, stop: &'a AtomicBo
     let servers =
         specs.into_iter().map(|spec| find_server(spec, environment)).collect::<Result<Vec<Server>>>()?;
     let source = match scenarios.is_empty() {
-        true => Source::Generated { shards: request.shards, replicas: request.replicas },
+        true => Source::Generated(request.overrides.clone()),
         false => Source::Scenarios(scenarios),
     };
     // A scenario that has no plan at all is better refused now than after it was started.
-    let others = source.plan(request.seed_start)?.other_servers();
+    source.plan(request.seed_start)?;
+    let others = source.other_servers()?;
     let servers = servers.into_iter().map(|server| with_others(server, others.clone(), environment));
     let servers = servers.collect::<Result<Vec<Server>>>()?;
     let out = request.out.clone().unwrap_or_else(|| Path::new("campaigns").join(folder_name(&source.name())));
@@ -133,12 +133,6 @@ fn campaign<'a>(request: &Request, environment: &Environment, stop: &'a AtomicBo
         out,
         stop,
     })
-}
-
-/// A name as a folder can have it.
-fn folder_name(name: &str) -> String {
-    let is_safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '+');
-    name.chars().take(60).map(|c| if is_safe(c) { c } else { '-' }).collect()
 }
 
 fn say_what_begins(campaign: &Campaign, ledger: &Ledger) {

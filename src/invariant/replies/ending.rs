@@ -43,14 +43,14 @@ impl<'e> Ending<'e> {
         let Some(held) = cell.reigns.last_of(owner.node).map(|reign| cell.held(reign)) else { return 0 };
         let own = self.keys.get(&(owner.node, cell.name)).map_or(&[][..], Vec::as_slice);
         let Some(states) = held.known() else { return 0 };
-        compare(self.case, (cell.name, owner.node), (states, own), findings);
+        compare(self.case, owner.node, (states, own), findings);
         own.len() as u64
     }
 }
 
 fn compare(
     case: &Case,
-    (name, owner): (&str, NodeId),
+    owner: NodeId,
     (states, own): (&Cells, &[(&String, &Content)]),
     findings: &mut Findings,
 ) {

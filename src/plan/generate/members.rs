@@ -117,7 +117,7 @@ mod tests {
     fn a_few_seeds_change_who_is_a_member_and_every_way_is_among_them() {
         let mut kinds = std::collections::BTreeMap::new();
         for seed in 0..2_000 {
-            let plan = resolve(&generate(seed, Overrides::default()), None).expect("it can be run");
+            let plan = resolve(&generate(seed, &Overrides::default()), None).expect("it can be run");
             let changes: Vec<String> = plan.operations.iter().map(|op| op.action.kind()).collect();
             let is_one =
                 |kind: &String| super::KINDS.iter().any(|(_, name)| kind == name) || kind == "forget";

@@ -86,7 +86,7 @@ const SHARES: [(u64, Kind); 14] = [
 ];
 
 /// The story of a seed, if it tells one and its cluster can be made large enough; the cluster is made so.
-pub(super) fn draw(seed: u64, overrides: Overrides, shape: &mut Shape) -> Option<Story> {
+pub(super) fn draw(seed: u64, overrides: &Overrides, shape: &mut Shape) -> Option<Story> {
     let mut stream = stream(seed, "story");
     let kind = stream.weighted(&SHARES);
     let least: u64 = match kind {

@@ -118,7 +118,7 @@ fn keeping_everything_changes_nothing() {
     assert!(kept.operations.iter().all(|(new, old)| new == old) && kept.operations.len() == 3);
     assert!(kept.faults.iter().all(|(new, old)| new == old) && kept.faults.len() == 5);
     for seed in 1..=100 {
-        let plan = resolve(&generate(seed, Overrides::default()), None).expect("it can be run");
+        let plan = resolve(&generate(seed, &Overrides::default()), None).expect("it can be run");
         let operations = plan.operations.iter().map(|op| op.id).collect();
         let faults = plan.faults.iter().map(|fault| fault.id).collect();
         assert_eq!(plan.keeping(&Timeline::default(), &operations, &faults).plan, plan);
@@ -268,7 +268,7 @@ fn in_a_smaller_cluster_everything_has_its_new_number() {
 fn every_smaller_cluster_of_a_generated_plan_can_be_run() {
     let mut count = 0;
     for seed in 1..=300 {
-        let plan = resolve(&generate(seed, Overrides::default()), None).expect("it can be run");
+        let plan = resolve(&generate(seed, &Overrides::default()), None).expect("it can be run");
         for smaller in plan.smaller_clusters() {
             assert!(smaller.cluster.node_count() < plan.cluster.node_count());
             assert_eq!(resolve(&smaller.to_scenario(), None).expect("it can be run"), smaller);

@@ -38,7 +38,7 @@ fn crooked(mut plan: Plan) -> Plan {
 #[test]
 fn every_generated_plan_and_every_example_is_said_exactly() {
     for seed in 1..=300 {
-        let plan = resolve(&generate(seed, Overrides::default()), None).expect("it can be run");
+        let plan = resolve(&generate(seed, &Overrides::default()), None).expect("it can be run");
         assert_said_exactly(&plan);
         assert_said_exactly(&crooked(plan));
     }

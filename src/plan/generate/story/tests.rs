@@ -10,7 +10,7 @@ use crate::time::SimDuration;
 fn told(seeds: std::ops::Range<u64>) -> Vec<(Kind, Plan)> {
     let kind = |seed: u64| stream(seed, "story").weighted(&SHARES);
     let stories = seeds.filter(|seed| kind(*seed) != Kind::None);
-    let plan = |seed| resolve(&generate(seed, Overrides::default()), None).expect("a story is a plan");
+    let plan = |seed| resolve(&generate(seed, &Overrides::default()), None).expect("a story is a plan");
     stories.map(|seed| (kind(seed), plan(seed))).collect()
 }
 
@@ -40,9 +40,9 @@ fn a_calm_death_is_all_that_happens_and_clients_see_its_end() {
 
 #[test]
 fn a_cluster_without_replicas_tells_no_story() {
-    let bare = Overrides { shards: None, replicas: Some(0) };
+    let bare = Overrides { replicas: Some(0), ..Overrides::default() };
     for seed in 0..50 {
-        let plan = resolve(&generate(seed, bare), None).expect("a plan");
+        let plan = resolve(&generate(seed, &bare), None).expect("a plan");
         assert!(!plan.operations.is_empty());
     }
 }
