@@ -33,6 +33,9 @@ pub struct Replicated {
     /// From a primary: the commands that end in the chunk.
     #[serde(skip_serializing_if = "Commands::is_empty", default)]
     pub commands: Commands,
+    /// From a primary: the offset behind which comes what is no command. Nothing is told of the stream from there on.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub no_command: Option<u64>,
 }
 
 /// A place in a replication history.

@@ -1,7 +1,7 @@
 //! Replication keeps its own promises, at every moment, faults or not: what is sent, acknowledged and gone on with.
 //!
 //! All of it was seen on the wire, command by command ([`Replication`](crate::chronicle::replication::Replication)). Two
-//! replicas of one history are sent the same commands at the same offsets; a replica acknowledges nothing that has not
+//! replicas of one history are sent the same commands at the same offsets, and nothing else; a replica acknowledges nothing that has not
 //! reached it, and never less than before; and a primary lets a replica go on (`+CONTINUE`) only behind what both have
 //! (`primaryTryPartialResynchronization` of `replication.c`).
 
@@ -11,7 +11,7 @@ use super::{Applies, Case, Invariant, Verdict, always_asked};
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "replication_stream",
     title: "Replication Stream",
-    statement: "replicas of one history get the same commands at the same offsets, acknowledge only what reached them, \
+    statement: "replicas of one history get the same commands at the same offsets and nothing else, acknowledge only what reached them, \
                 and go on only where their primary has what they have",
     applies: Applies::Always,
     asked: always_asked,

@@ -8,7 +8,10 @@ pub const BRANCHES: &[(&str, &str)] = &[
     ("vote", "Failover auth granted"),
     ("vote", "already voted for epoch"),
     ("vote", ") < curEpoch("),
-    ("vote", ") > reqEpoch ("),
+    // `reqEpoch`, since 9.1 `reqConfigEpoch`: slots in an older epoch than the voter knows.
+    ("vote", ") > req"),
+    ("vote", "it is a primary node"),
+    ("vote", "it is not safe to vote"),
     ("vote", "its primary is up"),
     ("vote", "I don't know its primary"),
     ("vote", "can't vote about this primary before"),

@@ -26,6 +26,11 @@ pub enum What {
         /// The offset behind the command.
         offset: u64,
     },
+    /// What a primary sends is no command.
+    NoCommand {
+        /// The offset behind which it comes.
+        offset: u64,
+    },
     /// A replica acknowledges more than had reached it.
     AcksBeyond {
         /// What it acknowledges.
@@ -73,6 +78,9 @@ impl fmt::Display for Breach {
                 f,
                 "{primary} sent {replica} at {at} another command up to offset {offset} than a replica before it"
             ),
+            What::NoCommand { offset } => {
+                write!(f, "{primary} sent {replica} at {at} what is no command, behind offset {offset}")
+            }
             What::AcksBeyond { acked, arrived } => write!(
                 f,
                 "{replica} acknowledged offset {acked} to {primary} at {at}, and only {arrived} had reached it"

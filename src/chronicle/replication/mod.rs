@@ -427,7 +427,9 @@ impl Replication {
     fn answer(&mut self, at: SimTime, conn: u64, said: &Replicated) {
         self.is_told = true;
         let link = &self.links[&conn];
-        let (primary, asked) = (link.primary, link.asked);
+        let (primary, replica, asked) = (link.primary, link.replica, link.asked);
+        let what = said.no_command.map(|offset| What::NoCommand { offset });
+        self.breaches.extend(what.map(|what| Breach { at, replica, primary, what }));
         let Some(reign) = self.data_of(primary, at).map(|data| data.of) else {
             return;
         };

@@ -298,6 +298,17 @@ fn a_replica_that_calls_itself_a_primary_without_a_takeover_was_reset() {
 }
 
 #[test]
+fn a_primary_that_sends_what_is_no_command_is_told_at_once() {
+    let mut wire = Wire::synchronised();
+    wire.at = at(3);
+    wire.says(1, PRIMARY, REPLICA, 7, Replicated { no_command: Some(100), ..Replicated::default() });
+    let what = What::NoCommand { offset: 100 };
+    assert_eq!(wire.seen.breaches, [Breach { at: at(3), replica: REPLICA, primary: PRIMARY, what }]);
+    let text = "node-1 sent node-2 at 3.000000s what is no command, behind offset 100";
+    assert_eq!(wire.seen.breaches[0].to_string(), text);
+}
+
+#[test]
 fn a_restart_keeps_what_there_was_before_in_mind() {
     let mut wire = Wire::synchronised();
     wire.at = at(4);

@@ -66,16 +66,19 @@ enum Kind {
     LateVotes,
     /// A shard is left without replicas.
     Orphan,
+    /// Two replicas of one primary take over without a vote, while they do not hear of each other.
+    TwoTakeovers,
 }
 
-const SHARES: [(u64, Kind); 14] = [
+const SHARES: [(u64, Kind); 15] = [
     (5, Kind::OpenSlots),
     (3, Kind::BusyMove),
     (2, Kind::Channels),
     (4, Kind::LateVotes),
     (3, Kind::Orphan),
     (2, Kind::FreshVoter),
-    (35, Kind::None),
+    (33, Kind::None),
+    (2, Kind::TwoTakeovers),
     (16, Kind::CalmDeath),
     (16, Kind::HandOvers),
     (3, Kind::VoterRestarted),
@@ -99,7 +102,7 @@ pub(super) fn draw(seed: u64, overrides: &Overrides, shape: &mut Shape) -> Optio
         | Kind::LostElection
         | Kind::LateVotes
         | Kind::Collision => 1,
-        Kind::VoterRestarted | Kind::MissedHandOver | Kind::Orphan => 2,
+        Kind::VoterRestarted | Kind::MissedHandOver | Kind::Orphan | Kind::TwoTakeovers => 2,
     };
     let (shards, replicas) = (stream.range(3..=5), stream.range(least..=3));
     // A failure is to be called without the one that was restarted.
@@ -188,6 +191,7 @@ impl Teller {
             Kind::Channels => self.channels(),
             Kind::LateVotes => self.late_votes(),
             Kind::Orphan => self.orphan(),
+            Kind::TwoTakeovers => self.two_takeovers(),
         };
         let written = |entries: Vec<Entry>| entries.into_iter().map(Entry::written).collect();
         // After the last event a failure has to be found out, and clients are to see what came of it.

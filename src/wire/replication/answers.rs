@@ -202,7 +202,10 @@ fn stream(mut commands: Commands, mut at: u64, bytes: &[u8], said: &mut Replicat
                 said.rest = commands.rest() * u64::from(said.to.is_some());
                 return State::Stream { commands, at };
             }
-            Err(Broken) => return State::Idle,
+            Err(Broken) => {
+                said.no_command = Some(at);
+                return State::Idle;
+            }
         }
     }
 }
@@ -311,7 +314,8 @@ mod tests {
     fn a_stream_that_is_none_of_commands_says_no_more() {
         let mut answers = asked(Some(1));
         let bytes = [b"+CONTINUE\r\n", SET, b"garbage\r\n", SET].concat();
-        assert_eq!(answers.read(&bytes).commands.0.len(), 1);
+        let said = answers.read(&bytes);
+        assert_eq!((said.commands.0.len(), said.no_command), (1, said.to));
         assert!(answers.read(SET).is_empty());
     }
 }

@@ -83,6 +83,17 @@ impl Teller {
         (Vec::new(), vec![death.with("at", at), rule], at + lasts + anew)
     }
 
+    /// One replica is on the side of a minority; both have the same epoch, and one of them must give way once they meet.
+    pub(super) fn two_takeovers(&mut self) -> Told {
+        let (shard, delay) = (self.shard(), self.stream.tenths(30..=50));
+        let takeover = |node| Entry::of("failover").with("node", node).with("mode", "takeover");
+        let aside = [self.node(shard, 1), self.node(self.other(shard), 0)];
+        let lasts = self.stream.tenths(20..=120);
+        let cut = Entry::of("network_partition").with("a", aside.map(Value::from).to_vec());
+        let operations = vec![later(takeover(aside[0]), delay), takeover(self.node(shard, 2))];
+        (operations, vec![tied(cut.with("duration", lasts), "before_operation", 0.5)], delay + lasts)
+    }
+
     /// All replicas of a shard die, and those of the others may come to help, or may not.
     pub(super) fn orphan(&mut self) -> Told {
         let (shard, at) = (self.shard(), self.stream.tenths(25..=50));
