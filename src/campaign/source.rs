@@ -33,12 +33,12 @@ impl Source {
         resolve(&self.scenario(seed), Some(seed))
     }
 
-    /// The other servers that its plans may ask for.
-    pub fn other_servers(&self) -> Result<BTreeSet<String>, ResolveError> {
+    /// The other servers that its plans may ask for; `seed` is any, for scenarios that have none.
+    pub fn other_servers(&self, seed: u64) -> Result<BTreeSet<String>, ResolveError> {
         match self {
             Source::Generated(overrides) => Ok(overrides.upgrade_to.iter().cloned().collect()),
             Source::Scenarios(scenarios) => {
-                let plans = scenarios.iter().map(|scenario| resolve(scenario, None));
+                let plans = scenarios.iter().map(|scenario| resolve(scenario, Some(seed)));
                 let others = plans.map(|plan| Ok(plan?.other_servers()));
                 Ok(others.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
             }

@@ -314,7 +314,22 @@ impl Chronicle {
         let claim = message.header.as_ref().map(|header| &header.claim);
         // A replica's header has its primary's slots.
         let slots = claim.map(|claim| if claim.is_primary() { claim.slots.as_slice() } else { &[] });
-        self.replication.heard((message.to, message.from), [message.at, heard.at], slots);
+        self.replication.heard(
+            (message.to, message.from),
+            [message.at, heard.at],
+            slots,
+            self.yields(message),
+        );
+    }
+
+    /// Whether who hears a message must give way to its sender: of two primaries of one epoch neither does
+    /// (`clusterUpdateSlotsConfigWith`).
+    fn yields(&self, message: &Message) -> bool {
+        let own = self.members.get(message.to).and_then(|member| member.last.as_ref()?.header.as_ref());
+        let own = own.filter(|own| own.claim.owns_slots());
+        let outranks =
+            |header: &Header| own.is_none_or(|own| header.outranks(own.config_epoch, &own.claim.slots));
+        message.header.as_ref().is_some_and(outranks)
     }
 
     /// Takes something that was said and heard at once.

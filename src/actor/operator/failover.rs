@@ -186,7 +186,10 @@ impl Failover {
         let parts = desk.roll.parts(views, shard);
         let before = parts.as_ref().map(|parts| (parts.primary, parts.epoch));
         if let Some(target) = self.to {
-            return Ok(Choice { target, shard, before });
+            // It takes over from whom it knows itself, whatever happened where it does not hear of it.
+            let own = views.0.get(&target).and_then(|view| desk.roll.owner(view, shard));
+            let own = own.map(|(primary, entry)| (primary, entry.config_epoch));
+            return Ok(Choice { target, shard, before: own.or(before) });
         }
         if views.0.is_empty() {
             return Err("nobody answers".to_owned());

@@ -187,6 +187,7 @@ impl Replication {
         (node, from): (NodeId, NodeId),
         [sent_at, at]: [SimTime; 2],
         slots: Option<&Slots>,
+        yields: bool,
     ) {
         self.silences.hear(node, from, at, slots);
         let reign = self.reign_since(from, sent_at);
@@ -194,7 +195,7 @@ impl Replication {
             return;
         };
         let claims = slots.is_some_and(|slots| !slots.is_empty());
-        match claims && self.reigns[reign.0].heard_by(node).is_none() {
+        match claims && yields && self.reigns[reign.0].heard_by(node).is_none() {
             true if holder.is_paused => holder.unread.push(reign),
             true => self.reigns[reign.0].heard.push((node, at)),
             false => {}

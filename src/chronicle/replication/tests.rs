@@ -142,7 +142,9 @@ fn a_new_primary_goes_on_from_what_it_had_and_says_so_itself() {
     let copied = Copied { low: 110, high: 110, since: at(1) };
     assert_eq!(reign.by, Begin::Takeover(Cut { of: ReignId(0), extent: Extent::Copied(copied) }));
     assert_eq!(wire.seen.data_of(REPLICA, at(9)), Some(Cut { of: id, extent: Extent::Until(at(9)) }));
-    wire.seen.heard((PRIMARY, REPLICA), [at(6), at(7)], Some(&[(0, 9)]));
+    wire.seen.heard((PRIMARY, REPLICA), [at(6), at(7)], Some(&[(0, 9)]), false);
+    assert_eq!(wire.seen.reign(id).heard_by(PRIMARY), None, "both have the same epoch");
+    wire.seen.heard((PRIMARY, REPLICA), [at(6), at(7)], Some(&[(0, 9)]), true);
     assert_eq!(wire.seen.reign(id).heard_by(PRIMARY), Some(at(7)));
 }
 
@@ -165,8 +167,8 @@ fn what_was_sent_before_a_takeover_is_not_news() {
     let mut wire = Wire::synchronised();
     wire.at = at(5);
     wire.promote(REPLICA);
-    wire.seen.heard((PRIMARY, REPLICA), [at(4), at(7)], Some(&[]));
-    wire.seen.heard((PRIMARY, REPLICA), [at(6), at(8)], None);
+    wire.seen.heard((PRIMARY, REPLICA), [at(4), at(7)], Some(&[]), true);
+    wire.seen.heard((PRIMARY, REPLICA), [at(6), at(8)], None, true);
     let (id, _) = wire.seen.reigns().last().expect("it reigns");
     assert_eq!(wire.seen.reign(id).heard_by(PRIMARY), None);
 }

@@ -116,7 +116,7 @@ fn campaign<'a>(request: &Request, environment: &Environment, stop: &'a AtomicBo
     };
     // A scenario that has no plan at all is better refused now than after it was started.
     source.plan(request.seed_start)?;
-    let others = source.other_servers()?;
+    let others = source.other_servers(request.seed_start)?;
     let servers = servers.into_iter().map(|server| with_others(server, others.clone(), environment));
     let servers = servers.collect::<Result<Vec<Server>>>()?;
     let out = request.out.clone().unwrap_or_else(|| Path::new("campaigns").join(folder_name(&source.name())));
