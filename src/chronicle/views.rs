@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::bus::{Header, Heard, Message};
 use crate::id::NodeId;
+use crate::op::share_slots;
 use crate::time::{SimDuration, SimTime};
 use crate::wire::SLOT_COUNT;
 
@@ -96,15 +97,19 @@ impl Owners {
         claims.sort_by_key(|(_, header)| std::cmp::Reverse(header.config_epoch));
         let mut taken = Taken::default();
         let mut owners = BTreeMap::new();
-        for (node, header) in claims {
-            let (mut is_owner, mut is_whole) = (false, true);
+        for (place, (node, header)) in claims.iter().enumerate() {
+            // Of two who claim the same slot in one epoch, whoever was known first has it.
+            let others = claims[place + 1..].iter().map(|(_, other)| other);
+            let mut equals = others.take_while(|other| other.config_epoch == header.config_epoch);
+            let is_contested = equals.any(|other| share_slots(&header.claim.slots, &other.claim.slots));
+            let (mut is_owner, mut is_whole) = (false, !is_contested);
             for range in &header.claim.slots {
                 let share = taken.take(*range);
                 is_owner |= share != Share::Nothing;
                 is_whole &= share == Share::All;
             }
             if is_owner {
-                owners.insert(node, is_whole);
+                owners.insert(*node, is_whole);
             }
         }
         Owners(owners)
@@ -217,6 +222,16 @@ mod tests {
         let owners = views.owners(NodeId(9), None);
         assert!(owners.contains(NodeId(1)));
         assert_eq!(owners.unchallenged().nodes().collect::<Vec<_>>(), [NodeId(2)]);
+    }
+
+    #[test]
+    fn of_two_who_claim_the_same_in_one_epoch_nobody_can_say_who_has_it() {
+        let mut views = Views::default();
+        hear(&mut views, 9, Says::primary(1, 5, (0, 99)), 1);
+        hear(&mut views, 9, Says::primary(2, 5, (0, 99)), 2);
+        hear(&mut views, 9, Says::primary(3, 5, (100, 199)), 3);
+        let owners = views.owners(NodeId(9), None);
+        assert_eq!(owners.unchallenged().nodes().collect::<Vec<_>>(), [NodeId(3)]);
     }
 
     #[test]
