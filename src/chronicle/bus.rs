@@ -65,6 +65,14 @@ impl Header {
     }
 }
 
+impl Message {
+    /// Whether who hears it takes slots for its sender: an UPDATE by the owner itself raises its epoch, and no more
+    /// (`clusterProcessPacket` calls it nothing new then).
+    pub fn tells_slots(&self) -> bool {
+        matches!(self.r#type, MessageType::PING | MessageType::PONG | MessageType::MEET)
+    }
+}
+
 /// A message that reached the node it was sent to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Heard {

@@ -329,7 +329,7 @@ impl Chronicle {
         let own = own.filter(|own| own.claim.owns_slots());
         let outranks =
             |header: &Header| own.is_none_or(|own| header.outranks(own.config_epoch, &own.claim.slots));
-        message.header.as_ref().is_some_and(outranks)
+        message.header.as_ref().filter(|_| message.tells_slots()).is_some_and(outranks)
     }
 
     /// Takes something that was said and heard at once.

@@ -18,7 +18,7 @@ pub(super) const READ_WITHIN: SimDuration = SimDuration::from_ms(200);
 /// Who heard what of whom.
 #[derive(Clone, Debug, Default)]
 pub struct Views {
-    /// The newest header, by who heard it and who sent it.
+    /// The newest header that tells of slots, by who heard it and who sent it.
     headers: BTreeMap<(NodeId, NodeId), Heard>,
     /// When anything was heard last, by who heard it and who sent it.
     heard_at: BTreeMap<(NodeId, NodeId), SimTime>,
@@ -33,7 +33,7 @@ impl Views {
     pub(super) fn heard(&mut self, heard: &Heard) {
         let Message { from, to, header, .. } = &*heard.message;
         self.heard_at.insert((*to, *from), heard.at);
-        let Some(header) = header else {
+        let Some(header) = header.as_ref().filter(|_| heard.message.tells_slots()) else {
             return;
         };
         // The two connections of a pair may overtake each other: whoever owns slots gives them up in a later epoch only.

@@ -146,6 +146,8 @@ impl MessageType {
     pub const PING: MessageType = MessageType(0);
     /// The answer to a PING, or news for everyone.
     pub const PONG: MessageType = MessageType(1);
+    /// A PING of one that may be unknown, and is to be taken in.
+    pub const MEET: MessageType = MessageType(2);
     /// Somebody is called failing.
     pub const FAIL: MessageType = MessageType(3);
     /// A replica asks for votes.

@@ -144,6 +144,10 @@ fn an_update_ends_the_claim_of_one_that_does_not_hear_the_owner() {
     let updated = || known().says(update.clone());
     assert_eq!(updated().says(message(owner(1), 3, 23)).neglected(), [(1, Duty::GiveUp(NodeId(2)))]);
     assert_eq!(updated().says(message(Says::replica(1, 2), 3, 23)).neglected(), []);
+    // An UPDATE of the owner's own tells its epoch, and makes those of all others nothing new.
+    let own = Message { about: Some(id(2)), ..of_type(MessageType::UPDATE, newer.clone(), 1, 21) };
+    let before = known().says(own).says(update.clone());
+    assert_eq!(before.says(message(owner(1), 3, 23)).neglected(), []);
 }
 
 #[test]

@@ -16,15 +16,22 @@ use crate::time::SimTime;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Update {
     told: BTreeMap<NodeId, (SimTime, NodeId, Header)>,
+    /// The newest epoch in which a node heard another one speak as a primary, whatever that spoke of.
+    epochs: BTreeMap<(NodeId, NodeId), u64>,
 }
 
 impl Update {
     pub fn forget(&mut self, node: NodeId) {
         self.told.remove(&node);
+        self.epochs.retain(|(to, _), _| *to != node);
     }
 
     pub fn heard(&mut self, heard: &Heard, known: &Known) {
-        let Message { from, to, r#type, about, at, .. } = &*heard.message;
+        let Message { from, to, r#type, about, at, header, .. } = &*heard.message;
+        if let Some(header) = header.as_ref().filter(|header| header.claim.is_primary()) {
+            let newest = self.epochs.entry((*to, *from)).or_default();
+            *newest = header.config_epoch.max(*newest);
+        }
         let about = about.as_deref().filter(|_| *r#type == MessageType::UPDATE);
         let Some(owner) = about.and_then(|id| known.members.current(id)) else {
             return;
@@ -33,7 +40,10 @@ impl Update {
         let told = known.views.of(*from).find(is_old).and_then(|heard| heard.message.header.clone());
         // What speaks of a node that was never heard of says nothing.
         let knows = known.views.heard_at(*to, owner).is_some();
-        if let Some(header) = told.filter(|header| knows && header.claim.owns_slots()) {
+        // Of an epoch that it knows already, from any word of the owner's, it takes an UPDATE for nothing new.
+        let knew = self.epochs.get(&(*to, owner)).copied().unwrap_or(0);
+        let is_news = |header: &Header| header.claim.owns_slots() && header.config_epoch > knew;
+        if let Some(header) = told.filter(|header| knows && is_news(header)) {
             self.told.insert(*to, (heard.at, owner, header));
         }
     }
