@@ -126,6 +126,8 @@ pub enum ChildState {
     Forked,
     /// It ended.
     Ended,
+    /// There was no room for it: as many processes live at once as a host of the simulation has room for.
+    Refused,
 }
 
 /// How a statement comes into the log.

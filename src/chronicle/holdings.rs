@@ -142,6 +142,7 @@ impl Holdings {
                         process.children.remove(pid);
                         process.child_ended_at = Some(at);
                     }
+                    ChildState::Refused => {}
                 }
             }
             (_, Body::Account { node, topic: Topic::Resources, said }) => self.asked(event, *node, said),

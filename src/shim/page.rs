@@ -12,7 +12,7 @@ use super::Shared;
 /// First word of a page.
 pub const MAGIC: u64 = 0x766b_667a_7061_6765;
 /// Layout version; the shim refuses another one.
-pub const VERSION: u32 = 8;
+pub const VERSION: u32 = 9;
 /// The variable that names the page's descriptor to the shim.
 pub const PAGE_VARIABLE: &str = "VALKEY_FUZZER_PAGE";
 /// The variable that says which participant a program is that took another one's place.
@@ -26,13 +26,14 @@ pub const GUEST_SHIM_FD: i32 = 251;
 pub const PROBE_VARIABLE: &str = "VALKEY_FUZZER_PROBE";
 
 /// Processes of one host that can live at once: a server and its forked children, or a guest and all it started.
-pub const PARTICIPANTS: usize = 32;
-/// Sockets of one node that can be open at once: two links to each node of a thousand, and clients.
-pub const SOCKETS: usize = 4096;
+pub const PARTICIPANTS: usize = 256;
+/// Sockets of one host that can be open at once: two links of a node to each of a thousand, and clients; or all ends of all
+/// links of a cluster of ninety nodes that a guest starts.
+pub const SOCKETS: usize = 16384;
 /// Pipes of one node that can be open at once.
 pub const PIPES: usize = 64;
 /// Counters of one node (`eventfd`, `timerfd`) that can be open at once.
-pub const COUNTERS: usize = 32;
+pub const COUNTERS: usize = 128;
 /// Signals, counted from 0.
 pub const SIGNALS: usize = 65;
 /// Rules for file calls that one machine can have at once.
@@ -106,12 +107,16 @@ pub struct Page {
     pub next_pid: Shared<u32>,
     /// The next name a process gives to a socket of its own.
     pub next_handle: Shared<u64>,
+    /// No participant from here on was ever in use.
+    pub participants_used: Shared<u32>,
     /// The next local port of a dialled connection.
     pub next_port: Shared<u32>,
     /// Seed of the order in which this turn's multiplexers report; 0 for the order of the descriptors.
     pub order: Shared<u64>,
     /// Counts what happened to pipes, so that blocked siblings look again.
     pub pipe_activity: Shared<u32>,
+    /// Some process called another one by a socket of their host's own, which is the kernel's.
+    pub local_calls: Shared<u32>,
     /// Set when something was written to the standard output.
     pub printed: Shared<u32>,
     /// Who minds file calls, bits of [`watch`]; 0 lets them all pass unseen.
@@ -267,16 +272,12 @@ pub struct Participant {
     pub deadline_ns: Shared<u64>,
     /// Signals that wait, one bit each.
     pub signals: Shared<u64>,
-    /// Who sent the latest signal of each number: a process id of the node, or 0.
-    pub senders: [Shared<u32>; SIGNALS],
     /// Whether something happened at one of its sockets.
     pub poked: Shared<u32>,
-    /// Whether it waits for descriptors at all.
-    pub waits_io: Shared<u32>,
+    /// What besides time it waits for, bits of [`waits`].
+    pub waits: Shared<u32>,
     /// The process that forked it, as it knows it; 0 for the first one.
     pub parent: Shared<u32>,
-    /// Which participants it forked itself, one bit each.
-    pub children: Shared<u64>,
     /// What the program that takes its place ignores and blocks of signals, one bit each.
     pub ignored: Shared<u64>,
     pub blocked: Shared<u64>,
@@ -284,6 +285,16 @@ pub struct Participant {
     pub programs: Shared<u32>,
     /// A signal stopped it, and none let it go on.
     pub stopped: Shared<u32>,
+    /// Who sent the latest signal of each number: a process id of the node, or 0.
+    pub senders: [Shared<u32>; SIGNALS],
+}
+
+/// What a process waits for.
+pub mod waits {
+    /// Descriptors.
+    pub const IO: u32 = 1;
+    /// What others do at pipes and counters.
+    pub const OTHERS: u32 = 2;
 }
 
 /// The life of a socket.
@@ -388,7 +399,7 @@ pub mod record {
     pub const SHUT: u32 = 5;
     /// Closed; `value` is 1 if the peer must see a reset.
     pub const CLOSE: u32 = 6;
-    /// Forked; `value` is the child's participant.
+    /// Forked; `value` is the child's participant, or 0 where there was no room for one, and `extra` its process id.
     pub const FORK: u32 = 7;
     /// Sends signal `value` to the process with pid `extra`.
     pub const SIGNAL: u32 = 8;

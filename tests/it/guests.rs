@@ -130,3 +130,30 @@ fn what_a_guest_starts_is_a_guest_too() {
     let guests = ran.validation("guests");
     assert_eq!(guests.verdict.name(), "holds", "{}", guests.verdict.detail());
 }
+
+/// A shell that starts `count` processes, all of which live at once, and waits for them.
+fn crowd(count: u64, exit: i32, output: &str) -> String {
+    format!(
+        "scenario: {{name: crowd, seed: 3}}\ncluster: {{shards: 0, replicas: 0}}\nworkload: {{enabled: false}}\n\
+         guests:\n  - name: shell\n    run: [sh, script.sh]\n    files:\n      script.sh: |\n        \
+         begun=$(date +%s); for i in $(seq {count}); do {{ sleep 100; echo up $i; }} & done\n        \
+         sleep 50; ps -p $! >/dev/null && echo {count} at once; wait\n        \
+         echo slept $(($(date +%s) - begun))\n    expect: {{exit: {exit}, output: [{output}]}}\n"
+    )
+}
+
+#[test]
+fn dozens_of_processes_live_at_once() {
+    let ran = run_twice(&server(), &crowd(60, 0, "\"60 at once\", up 1, up 60, slept 100"));
+    let guests = ran.validation("guests");
+    assert_eq!(guests.verdict.name(), "holds", "{}", guests.verdict.detail());
+}
+
+#[test]
+fn a_fork_for_which_there_is_no_room_fails_and_is_told() {
+    let ran = run_twice(&server(), &crowd(300, 2, ""));
+    let guests = ran.validation("guests");
+    assert_eq!(guests.verdict.name(), "holds", "{}", guests.verdict.detail());
+    let log = ran.log();
+    assert_eq!(log.lines().filter(|line| line.contains("\"state\":\"refused\"")).count(), 1);
+}

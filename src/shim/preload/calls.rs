@@ -6,7 +6,7 @@ use crate::life::{alive, real};
 use crate::page::{self, Socket, file_call};
 use crate::sys::{self, fail, kernel, reported, sys};
 use crate::transfer::{each_vector, written};
-use crate::{epoll, event, files, kernel_pipe, pipe, proc, ready, socket, stream, turn, work};
+use crate::{epoll, event, files, kernel_pipe, pipe, proc, ready, socket, stream, turn, unshared, work};
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn close(fd: i32) -> i32 {
@@ -62,6 +62,7 @@ pub fn close_on_exec() {
 /// What a descriptor names is named once less; its number is as it was.
 fn let_go(fd: i32) {
     let kind = entry(fd).kind;
+    unshared::forget(fd);
     match kind {
         Kind::Real => return,
         Kind::Socket(i) => socket::close(i),
@@ -200,6 +201,7 @@ unsafe extern "C" fn readv(fd: i32, vectors: *const libc::iovec, count: i32) -> 
 /// Reports the new number `copy` of `fd`.
 fn copied(fd: i32, copy: isize) -> i32 {
     if copy >= 0 && alive() {
+        unshared::forget(copy as i32);
         descriptor::copy(fd, copy as i32);
     }
     reported(copy) as i32

@@ -2,7 +2,7 @@
 //! program that takes another one's place finds them as they were.
 //!
 //! What is the shim's is the waiting: whoever finds nothing to read, or no room, waits in virtual time. Whenever a process of
-//! the guest blocks, whoever waits for a descriptor looks again.
+//! the guest blocks, whoever waits for a descriptor of the kernel's looks again, unless nobody else has it (`unshared.rs`).
 
 use crate::descriptor::{Kind, entry};
 use crate::page::{GUEST_PAGE_FD, GUEST_SHIM_FD};

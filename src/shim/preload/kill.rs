@@ -5,7 +5,7 @@
 
 use crate::give_up::give_up;
 use crate::life::{alive, real};
-use crate::page::{PARTICIPANTS, Participant, record, state};
+use crate::page::{Participant, record, state};
 use crate::signal::{self, post, run_due};
 use crate::sys::{self, fail, reported, sys};
 use crate::{thread, turn};
@@ -18,8 +18,7 @@ fn participant(i: usize) -> &'static Participant {
 
 /// Whether a process of the node has this id, alive or not reaped yet.
 pub fn is_known(pid: i32) -> bool {
-    (0..PARTICIPANTS)
-        .any(|i| participant(i).pid.get() == pid as u32 && participant(i).state.get() != state::FREE)
+    turn::participants().iter().any(|it| it.pid.get() == pid as u32 && it.state.get() != state::FREE)
 }
 
 /// Which living participants a `kill` of `pid` is for: one, or all, which are one group.
@@ -31,7 +30,7 @@ fn receivers(pid: i32) -> impl Iterator<Item = usize> {
         _ if pid < 0 => -pid == group,
         _ => participant(i).pid.get() == pid as u32,
     };
-    (0..PARTICIPANTS).filter(move |i| (is_alive(*i) || *i == turn::my_number()) && is_meant(*i))
+    (0..turn::participants().len()).filter(move |i| (is_alive(*i) || *i == turn::my_number()) && is_meant(*i))
 }
 
 /// Stops another process of a guest, or lets it go on; whether there is nothing more to the signal.

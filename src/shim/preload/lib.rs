@@ -67,6 +67,7 @@ mod temporary;
 mod thread;
 mod transfer;
 mod turn;
+mod unshared;
 mod work;
 
 /// A field of the page: others write it between this process's turns, so it is a cell.

@@ -7,7 +7,7 @@ use crate::page::{self, PIPE_BYTES, PIPES, Pipe, SHUT_READERS, SHUT_WRITERS};
 use crate::ready::{self, has_readers, has_writers, is_named, wait_for};
 use crate::sys::{fail, kernel};
 use crate::thread::NO_DEADLINE;
-use crate::{turn, work};
+use crate::{turn, unshared, work};
 
 /// Writes of at most so many bytes are never split.
 const ATOMIC_BYTES: usize = libc::PIPE_BUF;
@@ -50,6 +50,7 @@ unsafe extern "C" fn pipe2(ends: *mut [i32; 2], flags: i32) -> i32 {
         begin(i);
     }
     if made == 0 {
+        real.iter().for_each(|fd| unshared::made(*fd));
         // SAFETY: the caller owns both numbers.
         unsafe { *ends = real };
     }

@@ -8,7 +8,7 @@ use core::fmt::Write;
 use crate::descriptor::{self, Kind};
 use crate::give_up::Text;
 use crate::life::{alive, real};
-use crate::page::{PARTICIPANTS, state};
+use crate::page::{Participant, state};
 use crate::sys::{self, fail, reported, sys};
 use crate::{signal, thread, turn};
 
@@ -93,11 +93,8 @@ fn named_to_guest(whose: &str, rest: &str) -> Option<Named> {
 
 /// What a guest finds at `rest` below the folder of a process, which is one of the guest's or nobody's.
 fn named_of_guest(pid: usize, rest: &str) -> Named {
-    let is_it = |i: &usize| {
-        let participant = &turn::page().participants[*i];
-        participant.state.get() != state::FREE && participant.pid.get() as usize == pid
-    };
-    match (0..PARTICIPANTS).find(is_it) {
+    let is_it = |it: &Participant| it.state.get() != state::FREE && it.pid.get() as usize == pid;
+    match turn::participants().iter().position(is_it) {
         Some(i) if i == turn::my_number() => named_by(rest),
         Some(i) if rest == "stat" => Named::Other(i),
         _ => Named::Missing,

@@ -8,7 +8,7 @@ use crate::page::{self, PARTICIPANTS, Participant, record, state};
 use crate::signal::Interrupt;
 use crate::sys::{self, fail, reported, sys};
 use crate::thread::{NO_DEADLINE, Source, Wait, wait};
-use crate::{alarm, counter, descriptor, random, thread, turn, work};
+use crate::{alarm, counter, descriptor, random, thread, turn, unshared, work};
 
 /// Who started the servers, as they see it.
 const INIT: i32 = 1;
@@ -22,14 +22,6 @@ pub fn parent() -> i32 {
     }
 }
 
-fn is_child(i: usize) -> bool {
-    turn::me().children.get() >> i & 1 != 0
-}
-
-fn set_child(i: usize, is_child: bool) {
-    turn::me().children.update(|children| children & !(1 << i) | u64::from(is_child) << i);
-}
-
 fn participant(i: usize) -> &'static Participant {
     &turn::page().participants[i]
 }
@@ -37,8 +29,10 @@ fn participant(i: usize) -> &'static Participant {
 /// The children that a wait for `pid` is about: that one, or all, which are one group.
 fn children(pid: i32) -> impl Iterator<Item = usize> {
     let is_meant = move |i: &usize| pid <= 0 || participant(*i).pid.get() == pid as u32;
-    let is_mine = |i: &usize| is_child(*i) && participant(*i).state.get() != state::FREE;
-    (1..PARTICIPANTS).filter(is_mine).filter(is_meant)
+    let me = turn::me().pid.get();
+    let is_mine =
+        move |i: &usize| participant(*i).parent.get() == me && participant(*i).state.get() != state::FREE;
+    (1..turn::participants().len()).filter(is_mine).filter(is_meant)
 }
 
 fn ended_child(pid: i32) -> Option<usize> {
@@ -55,11 +49,10 @@ fn until_ended(pid: i32) -> Wait {
 fn begin(place: &Participant, pid: u32) {
     place.turn.store(page::TURN_SCHEDULER, Ordering::SeqCst);
     place.turn_value.store(0, Ordering::SeqCst);
-    for word in [&place.real_pid, &place.seen_activity, &place.poked, &place.waits_io] {
+    for word in [&place.real_pid, &place.seen_activity, &place.poked, &place.waits] {
         word.set(0);
     }
     place.deadline_ns.set(0);
-    place.children.set(0);
     place.programs.set(0);
     place.stopped.set(0);
     place.parent.set(turn::me().pid.get());
@@ -68,9 +61,16 @@ fn begin(place: &Participant, pid: u32) {
     place.state.set(state::READY);
 }
 
+/// The first place that is free, if any is.
+fn take_place() -> Option<usize> {
+    let free = (1..PARTICIPANTS).find(|i| participant(*i).state.get() == state::FREE)?;
+    turn::page().participants_used.update(|used| used.max(free as u32 + 1));
+    Some(free)
+}
+
 /// Takes back what was prepared for a child that could not be forked.
 fn forget(child: usize) {
-    for socket in &turn::page().sockets {
+    for socket in &turn::page().sockets[..turn::page().sockets_used.get() as usize] {
         socket.refs[child].set(0);
     }
     for pipe in &turn::page().pipes {
@@ -87,10 +87,11 @@ pub extern "C" fn fork() -> i32 {
         // SAFETY: a call without arguments.
         return unsafe { fork() };
     }
-    let Some(child) = (1..PARTICIPANTS).find(|i| participant(*i).state.get() == state::FREE) else {
+    let pid = turn::page().next_pid.get();
+    let Some(child) = take_place() else {
+        turn::report(record::FORK, 0, 0, u64::from(pid));
         return fail(sys::EAGAIN);
     };
-    let pid = turn::page().next_pid.get();
     begin(participant(child), pid);
     descriptor::share_with(child);
     // SAFETY: of this process's threads all but this one wait, and hold nothing of the C library's.
@@ -104,7 +105,6 @@ pub extern "C" fn fork() -> i32 {
         return real_pid;
     }
     turn::page().next_pid.set(pid + 1);
-    set_child(child, true);
     participant(child).real_pid.set(real_pid as u32);
     turn::report(record::FORK, 0, child as u64, u64::from(pid));
     work::fork();
@@ -119,6 +119,7 @@ fn become_child(child: usize, pid: u32) {
         unsafe { sys!(sys::PRCTL, libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
     }
     thread::forget_others();
+    unshared::share_all();
     alarm::forget();
     // The parent still has the turn: nothing of the page but this participant's own part may be touched yet.
     turn::adopt_waiting(child);
@@ -196,11 +197,13 @@ pub unsafe extern "C" fn wait4(pid: i32, status: *mut i32, options: i32, usage: 
 
 /// Buries a child that has ended; its status.
 fn reap(child: usize) -> i32 {
+    if unshared::has_children(participant(child).pid.get()) {
+        unshared::share_all();
+    }
     let mut status = 0i32;
     // SAFETY: a child of this process, and room for its status.
     unsafe { sys!(sys::WAIT4, participant(child).real_pid.get(), &raw mut status, 0, 0) };
     participant(child).state.set(state::FREE);
-    set_child(child, false);
     status
 }
 

@@ -8,7 +8,7 @@ use crate::page::{
 use crate::signal::Interrupt;
 use crate::sys::sys;
 use crate::thread::{self, Source, Wait};
-use crate::turn;
+use crate::{turn, unshared};
 
 pub const IN: u32 = libc::POLLIN as u32;
 pub const OUT: u32 = libc::POLLOUT as u32;
@@ -38,6 +38,7 @@ pub fn events_of(fd: i32) -> u32 {
 
 /// What the kernel says of a descriptor of its own: files are always ready, and what is closed is not valid.
 fn real_events(fd: i32) -> u32 {
+    unshared::look(fd);
     let mut entry = libc::pollfd { fd, events: (IN | OUT) as i16, revents: 0 };
     // SAFETY: one whole entry, and no time to wait.
     unsafe { sys!(libc::SYS_poll as usize, &raw mut entry, 1, 0) };
@@ -46,7 +47,7 @@ fn real_events(fd: i32) -> u32 {
 
 /// Whether any process names an end of a pipe.
 pub fn is_named(counts: &[Shared<u16>; PARTICIPANTS]) -> bool {
-    counts.iter().any(|count| count.get() > 0)
+    counts[..turn::participants().len()].iter().any(|count| count.get() > 0)
 }
 
 /// Whether something can still be written to a pipe.

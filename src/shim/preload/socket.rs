@@ -6,7 +6,7 @@ use crate::option;
 use crate::page::{self, NOBODY, SOCKETS, Socket, record, socket_state as state};
 use crate::ready::{self, deadline_of, is_named, wait_for};
 use crate::sys::{fail, kernel, sys};
-use crate::turn;
+use crate::{kernel_pipe, turn, unshared};
 
 const AF_INET: i32 = libc::AF_INET;
 const TYPE_MASK: i32 = 0xf;
@@ -133,7 +133,9 @@ unsafe extern "C" fn socket(domain: i32, kind: i32, protocol: i32) -> i32 {
     // A guest's sockets of its own host are the kernel's, as its pipes are.
     if !alive() || turn::is_guest() && domain == libc::AF_UNIX {
         // SAFETY: the caller's arguments, handed on as they are.
-        return unsafe { kernel!(SYS_socket, domain, kind, protocol) as i32 };
+        let fd = unsafe { kernel!(SYS_socket, domain, kind, protocol) as i32 };
+        unshared::made_local(fd, kind & TYPE_MASK == libc::SOCK_STREAM);
+        return fd;
     }
     if let Some(error) = why_not_made(domain, kind, protocol) {
         return fail(error);
@@ -223,6 +225,7 @@ fn next_port() -> u16 {
 #[unsafe(no_mangle)]
 unsafe extern "C" fn connect(fd: i32, address: *const u8, len: u32) -> i32 {
     let Some(i) = index_of(fd) else {
+        unshared::call_locally();
         // SAFETY: the caller's arguments, handed on as they are.
         return unsafe { kernel!(SYS_connect, fd, address, len) as i32 };
     };
@@ -294,6 +297,9 @@ fn dial(s: &Socket, address: u32, port: u16) {
 #[unsafe(no_mangle)]
 unsafe extern "C" fn accept4(fd: i32, address: *mut u8, len: *mut u32, flags: i32) -> i32 {
     let Some(listener) = index_of(fd) else {
+        if let Err(error) = kernel_pipe::await_input(fd) {
+            return fail(error);
+        }
         // SAFETY: the caller's arguments, handed on as they are.
         return unsafe { kernel!(SYS_accept4, fd, address, len, flags) as i32 };
     };

@@ -2,11 +2,11 @@
 
 use crate::descriptor::{Kind, entry, socket as at};
 use crate::page::{self, Socket, record, socket_state as state};
-use crate::pipe;
+
 use crate::ready::{self, deadline_of, wait_for};
 use crate::sys::{fail, kernel, reported};
 use crate::transfer::{each_vector, written};
-use crate::{turn, work};
+use crate::{kernel_pipe, pipe, turn, work};
 
 fn may_block(fd: i32, flags: i32) -> bool {
     !entry(fd).nonblocking && flags & libc::MSG_DONTWAIT == 0
@@ -154,6 +154,11 @@ unsafe extern "C" fn __recv_chk(fd: i32, buffer: *mut u8, len: usize, _size: usi
     unsafe { recv(fd, buffer, len, flags) }
 }
 
+/// Waits until the kernel has something at a socket of a guest's own host, where the call may block.
+fn await_input(fd: i32, flags: i32) -> Result<(), i32> {
+    if flags & libc::MSG_DONTWAIT != 0 { Ok(()) } else { kernel_pipe::await_input(fd) }
+}
+
 /// Of a stream, nobody's address is told, as on Linux.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn recvfrom(
@@ -170,7 +175,10 @@ unsafe extern "C" fn recvfrom(
         match entry.kind {
             Kind::Socket(i) => reported(receive(fd, i, buffer, len, flags)),
             Kind::Pair(i, _) => reported(pipe::read(fd, i, buffer, len, !may_block(fd, flags))),
-            _ => kernel!(SYS_recvfrom, fd, buffer, len, flags, address, address_len),
+            _ => match await_input(fd, flags) {
+                Ok(()) => kernel!(SYS_recvfrom, fd, buffer, len, flags, address, address_len),
+                Err(error) => fail(error) as isize,
+            },
         }
     }
 }
@@ -178,6 +186,9 @@ unsafe extern "C" fn recvfrom(
 #[unsafe(no_mangle)]
 unsafe extern "C" fn recvmsg(fd: i32, message: *mut libc::msghdr, flags: i32) -> isize {
     if !matches!(entry(fd).kind, Kind::Socket(_) | Kind::Pair(..)) {
+        if let Err(error) = await_input(fd, flags) {
+            return fail(error) as isize;
+        }
         // SAFETY: the caller's arguments, handed on as they are.
         return unsafe { kernel!(SYS_recvmsg, fd, message, flags) };
     }

@@ -13,9 +13,10 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use crate::baton::Baton;
 use crate::give_up::{Text, give_up};
 use crate::life::{alive, real};
+use crate::page::waits;
 use crate::signal::{self, Interrupt};
 use crate::sys::{self, sys};
-use crate::{alarm, turn, work};
+use crate::{alarm, turn, unshared, work};
 
 pub use crate::signal::THREADS;
 pub const NO_DEADLINE: u64 = u64::MAX;
@@ -229,6 +230,7 @@ fn choose() -> usize {
         }
         if let Some(next) = next_runnable() {
             STATE.looked.set(false);
+            unshared::forget_looks();
             return next;
         }
         signal::assign(living());
@@ -240,11 +242,19 @@ fn choose() -> usize {
         let deadline_ns = earliest.unwrap_or(NO_DEADLINE);
         let waits = deadline_ns > turn::page().now_ns.get();
         STATE.looked.set(false);
-        turn::give_way(deadline_ns, waits_outside);
+        turn::give_way(deadline_ns, if waits_outside { outside() } else { 0 });
         if waits {
             work::begin_anew();
         }
         signal::assign(living());
+    }
+}
+
+/// What ends the waiting for descriptors, bits of [`waits`].
+fn outside() -> u32 {
+    match turn::is_guest() && !unshared::is_others() {
+        true => waits::IO,
+        false => waits::IO | waits::OTHERS,
     }
 }
 
@@ -355,7 +365,7 @@ pub fn rest() {
     thread(me).deadline_ns.set(now);
     let mine = thread(me).born.get();
     let next = next_born(|born| born > mine).or_else(|| {
-        turn::give_way(now, true);
+        turn::give_way(now, waits::IO | waits::OTHERS);
         signal::assign(living());
         next_born(|_| true)
     });

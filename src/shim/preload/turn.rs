@@ -63,6 +63,11 @@ pub fn me() -> &'static Participant {
     &page().participants[my_number()]
 }
 
+/// The participants of the page that were ever in use.
+pub fn participants() -> &'static [Participant] {
+    &page().participants[..page().participants_used.get() as usize]
+}
+
 /// The bytes of the memory file at `offset`, which is made of the page's constants.
 pub fn area(offset: usize) -> *mut u8 {
     debug_assert!(offset < page::PAGE_BYTES);
@@ -96,7 +101,7 @@ pub fn refuse(page: *const Page, reason: &[u8]) -> ! {
     PAGE.set(page);
     // SAFETY: a system call without arguments.
     let pid = unsafe { sys!(sys::GETPID) } as u32;
-    let known = self::page().participants.iter().position(|participant| participant.real_pid.get() == pid);
+    let known = participants().iter().position(|participant| participant.real_pid.get() == pid);
     ME.set(known.unwrap_or(0));
     give_up(reason)
 }
@@ -181,11 +186,11 @@ pub fn since_ns() -> u64 {
     SINCE_NS.get()
 }
 
-/// Gives the turn up until `deadline_ns` or until something happens at one of the process's descriptors.
-pub fn give_way(deadline_ns: u64, waits_io: bool) {
+/// Gives the turn up until `deadline_ns` or until something happens that the process waits for, bits of [`page::waits`].
+pub fn give_way(deadline_ns: u64, waits: u32) {
     let me = me();
     me.deadline_ns.set(deadline_ns);
-    me.waits_io.set(waits_io as u32);
+    me.waits.set(waits);
     me.seen_activity.set(page().pipe_activity.get());
     me.poked.set(0);
     hand_over(state::BLOCKED);
@@ -195,7 +200,7 @@ pub fn give_way(deadline_ns: u64, waits_io: bool) {
 pub fn stop() {
     me().stopped.set(1);
     while me().stopped.get() != 0 {
-        give_way(u64::MAX, false);
+        give_way(u64::MAX, 0);
     }
 }
 

@@ -7,7 +7,7 @@
 use core::cell::Cell;
 
 use crate::baton::Baton;
-use crate::page::state;
+use crate::page::{state, waits};
 use crate::turn::{give_way, hand_over, page, since_ns};
 
 /// What this process has done since it last had to wait.
@@ -114,7 +114,7 @@ pub fn breathe() {
     spend(CALL_NS);
     WORK.looks_after_news.set(0);
     if page().now_ns.get().saturating_sub(since_ns()) >= SLICE_NS * page().times_slower.get() {
-        give_way(page().now_ns.get(), true);
+        give_way(page().now_ns.get(), waits::IO | waits::OTHERS);
     }
 }
 

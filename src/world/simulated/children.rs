@@ -141,7 +141,7 @@ fn stat(pid: u32) -> Option<Vec<String>> {
 fn tell_parent(page: &mut SharedPage, participant: usize) {
     let parent = page.participant(participant).parent;
     let lives = |p: &page::Participant| !matches!(p.state, state::FREE | state::EXITED) && p.pid == parent;
-    match page.get().participants.iter().position(lives) {
+    match page.participants().iter().position(lives) {
         Some(parent) => {
             page.participant(parent).signals |= 1 << libc::SIGCHLD;
             page.participant(parent).poked = 1;
@@ -150,7 +150,7 @@ fn tell_parent(page: &mut SharedPage, participant: usize) {
     }
     // What it forked itself and did not wait for is nobody's either.
     let pid = page.participant(participant).pid;
-    for orphan in &mut page.get().participants {
+    for orphan in page.participants() {
         if orphan.state == state::EXITED && orphan.parent == pid {
             orphan.state = state::FREE;
         }
@@ -161,7 +161,7 @@ fn release_pipes(page: &mut SharedPage, participant: usize) {
     for pipe in &mut page.get().pipes {
         pipe.readers[participant] = 0;
         pipe.writers[participant] = 0;
-        if pipe.readers.iter().chain(&pipe.writers).all(|count| *count == 0) {
+        if pipe.used != 0 && pipe.readers.iter().chain(&pipe.writers).all(|count| *count == 0) {
             pipe.used = 0;
         }
     }

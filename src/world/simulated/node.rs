@@ -23,11 +23,11 @@ use super::page::{Reported, SharedPage};
 use super::sockets::Sockets;
 use super::watchdog;
 use crate::actor::message::Arrival;
-use crate::event::OutputStream;
+use crate::event::{ChildState, OutputStream};
 use crate::fault::{ChildFate, FaultId, Lie, POWER_LOST};
 use crate::id::{Host, NodeId};
 use crate::rng::Stream;
-use crate::shim::page::{self, PARTICIPANTS, Page, file_call, file_class, record, state, watch};
+use crate::shim::page::{self, Page, file_call, file_class, record, state, waits, watch};
 use crate::stop;
 use crate::time::SimTime;
 use crate::wire::cluster_file::NodesConf;
@@ -139,6 +139,7 @@ pub fn prepare(page: &mut SharedPage, setting: Setting) {
     fixed.next_port = identity.below(20_000) as u32;
     let directory = format!("/simulated/{}\0", setting.host);
     fixed.directory[..directory.len()].copy_from_slice(directory.as_bytes());
+    fixed.participants_used = 1;
     fixed.participants[0].pid = fixed.next_pid;
     fixed.next_pid += 1;
 }
@@ -296,7 +297,7 @@ impl Process {
     /// The first process that has something to do; one that could have gone on gives way to all others first.
     fn who_is_due(&mut self) -> Option<usize> {
         let resting = self.resting;
-        let others = (0..PARTICIPANTS).filter(|i| Some(*i) != resting);
+        let others = (0..self.page.participants().len()).filter(|i| Some(*i) != resting);
         others.chain(resting).find(|i| self.is_due(*i))
     }
 
@@ -310,8 +311,9 @@ impl Process {
             _ if p.stopped != 0 => false,
             state::READY => true,
             state::BLOCKED => {
-                let news = p.poked != 0 || p.seen_activity != activity;
-                p.deadline_ns <= now || p.signals != 0 || (p.waits_io != 0 && news)
+                let is_met = (p.waits & waits::IO != 0 && p.poked != 0)
+                    || (p.waits & waits::OTHERS != 0 && p.seen_activity != activity);
+                p.deadline_ns <= now || p.signals != 0 || is_met
             }
             _ => false,
         }
@@ -327,10 +329,9 @@ impl Process {
         if self.who_is_due().is_some() {
             return SimTime::from_ns(self.page.get().now_ns);
         }
-        let last = if self.is_hung(1) { 1 } else { PARTICIPANTS };
+        let last = if self.is_hung(1) { 1 } else { self.page.participants().len() };
         let blocked = |p: &&page::Participant| p.state == state::BLOCKED && p.stopped == 0;
-        let earliest =
-            self.page.get().participants[..last].iter().filter(blocked).map(|p| p.deadline_ns).min();
+        let earliest = self.page.participants()[..last].iter().filter(blocked).map(|p| p.deadline_ns).min();
         SimTime::from_ns(earliest.unwrap_or(u64::MAX))
     }
 
@@ -506,13 +507,24 @@ impl Process {
                 self.seen.extend(closed);
             }
             record::FORK => {
-                let forked = self.children.forked(&mut self.page, record.value as usize, record.extra as u32);
-                self.seen.push(forked);
+                let (participant, pid) = (record.value as usize, record.extra as u32);
+                let seen = match participant {
+                    0 => self.fork_refused(pid),
+                    _ => self.children.forked(&mut self.page, participant, pid),
+                };
+                self.seen.push(seen);
             }
             // The signal stands in the child's own part of the page; it is due by that.
             record::SIGNAL => self.children.signalled(record.extra as u32, record.value as i32),
             unknown => unreachable!("the shim of this build makes no record {unknown}"),
         }
+    }
+
+    /// A process was not forked, which its parent was told as it is told of any other lack of room.
+    fn fork_refused(&self, pid: u32) -> Seen {
+        let host = self.host;
+        tracing::warn!(%host, "a fork failed: {} processes live, which is as many as there can be", page::PARTICIPANTS);
+        Seen::Child { pid, state: ChildState::Refused }
     }
 
     fn child_died(&mut self, participant: usize) -> Result<(), WorldError> {

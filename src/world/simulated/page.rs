@@ -63,6 +63,12 @@ impl SharedPage {
         &mut self.get().participants[i]
     }
 
+    /// The processes that were ever there, those that are gone among them.
+    pub fn participants(&mut self) -> &mut [Participant] {
+        let page = self.get();
+        &mut page.participants[..page.participants_used as usize]
+    }
+
     /// One socket.
     pub fn socket(&mut self, i: usize) -> &mut Socket {
         &mut self.get().sockets[i]

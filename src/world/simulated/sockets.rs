@@ -189,7 +189,7 @@ impl Sockets {
         if !link.refill(page) {
             self.full.insert(handle);
         }
-        poke(page, slot);
+        self.poke(page, slot);
     }
 
     /// How a socket keeps its connection alive, if it does.
@@ -248,7 +248,18 @@ impl Sockets {
         };
         enqueue(page, listener, slot);
         self.add(page, handle, slot, LinkEnd::accepted);
-        poke(page, listener);
+        self.poke(page, listener);
+    }
+
+    /// Whoever names the socket looks again in the host's next turn.
+    fn poke(&self, page: &mut SharedPage, slot: usize) {
+        for i in 0..page.participants().len() {
+            // A connection that waits to be accepted is named by nobody yet; a server is woken for it.
+            let is_server = i == 0 && !self.of_guest;
+            if is_server || page.socket(slot).refs[i] > 0 {
+                page.participant(i).poked = 1;
+            }
+        }
     }
 
     /// Moves waiting bytes up into every receive area that has room.
@@ -358,14 +369,4 @@ fn enqueue(page: &mut SharedPage, listener: usize, slot: usize) {
         page.socket(usize::from(last)).pending = slot as u16;
     }
     page.socket(listener).pending_count += 1;
-}
-
-/// Whoever names the socket looks again in the node's next turn.
-fn poke(page: &mut SharedPage, slot: usize) {
-    for i in 0..page::PARTICIPANTS {
-        // A connection that waits to be accepted is named by nobody yet; the server is woken for it.
-        if i == 0 || page.socket(slot).refs[i] > 0 {
-            page.participant(i).poked = 1;
-        }
-    }
 }
