@@ -41,6 +41,7 @@ fn per_core_hour(server: &Server, workers: usize) -> f64 {
         crew: Crew::Threads,
         stop_on_first: false,
         doublecheck: (0, 1),
+        kept_max: None,
         out: folder.path().to_owned(),
         stop: &stop,
     };

@@ -10,13 +10,14 @@ use serde::{Deserialize, Serialize};
 use super::line::{RunLine, RunStatus, run_name};
 use super::{Campaign, CampaignError, Contestant};
 use crate::event_log::LOG_FILE;
+use crate::invariant::evidence::GuestReport;
 use crate::plan::Plan;
 use crate::replay::corpus::{self, Effort, Readme, Recorded};
 use crate::replay::parted::Parted;
 use crate::replay::{Recording, ReplayError};
 use crate::report::RunReport;
 use crate::rng::Stream;
-use crate::simulation::{Log, Outcome, Simulation, SimulationError};
+use crate::simulation::{GUESTS, Log, Outcome, Simulation, SimulationError};
 use crate::world::WorldError;
 
 /// A run to be done.
@@ -66,7 +67,8 @@ impl Campaign<'_> {
             }
             Ok(Err(
                 error @ (SimulationError::World(WorldError::BadConfig { .. })
-                | SimulationError::TooOld { .. }),
+                | SimulationError::TooOld { .. }
+                | SimulationError::NoProgram { .. }),
             )) => {
                 return Err(CampaignError::Refused(error));
             }
@@ -150,7 +152,8 @@ impl Campaign<'_> {
         let run = Recorded { scenario: &scenario, server: &server, report, log: &log, effort };
         let shows = line.signature.as_ref().map(ToString::to_string).unwrap_or_default();
         corpus::keep(&part, &run, &Readme { shows, ..Readme::of_run(&run) })?;
-        let to = self.failures().join(line.folder_name());
+        keep_outputs(&folder.join(GUESTS), &part.join(GUESTS), &report.guests)?;
+        let to = self.failure(line);
         create(&self.failures())?;
         remove(&to)?;
         fs::rename(&part, &to).map_err(|source| CampaignError::Io { path: to, source })
@@ -166,6 +169,19 @@ impl Campaign<'_> {
         create(&folder)?;
         Ok(folder)
     }
+}
+
+/// Copies what guests wrote to their outputs; what they left in their folders a replay of the log makes again.
+fn keep_outputs(from: &Path, to: &Path, guests: &[GuestReport]) -> Result<(), CampaignError> {
+    for guest in guests.iter().filter(|guest| guest.started_at.is_some()) {
+        let (from, to) = (from.join(&guest.name), to.join(&guest.name));
+        create(&to)?;
+        for name in ["stdout", "stderr"] {
+            let copy = to.join(name);
+            fs::copy(from.join(name), &copy).map_err(|source| CampaignError::Io { path: copy, source })?;
+        }
+    }
+    Ok(())
 }
 
 fn name(job: &Job) -> String {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::signature::Signature;
+use crate::invariant::evidence::GuestReport;
 use crate::plan::Plan;
 use crate::report::{RunReport, Status};
 
@@ -31,6 +32,9 @@ pub struct RunLine {
     pub status: RunStatus,
     /// The invariants that are violated.
     pub violated: Vec<String>,
+    /// How each guest ended, in their order: `exit 0`, the name of a signal, `time-out`, `unfinished`.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub guests: Vec<String>,
     /// What the failure has in common with others; nothing if it did not fail.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub signature: Option<Signature>,
@@ -55,6 +59,14 @@ pub struct RunLine {
     /// Whether it was run twice and both logs were equal.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub doublechecked: bool,
+}
+
+fn how_ended(guest: &GuestReport) -> String {
+    match &guest.ended {
+        _ if guest.timed_out => "time-out".to_owned(),
+        Some((_, status)) => status.clone(),
+        None => "unfinished".to_owned(),
+    }
 }
 
 fn is_zero(number: &u64) -> bool {
@@ -82,6 +94,7 @@ impl RunLine {
         RunLine {
             status,
             violated: violated.filter_map(is_named).collect(),
+            guests: report.guests.iter().map(how_ended).collect(),
             signature: Signature::of(plan, report),
             reason: reason.filter(|_| status == RunStatus::Unknown),
             events: report.meters.events,
@@ -104,6 +117,7 @@ impl RunLine {
             server: server.to_owned(),
             status: RunStatus::Error,
             violated: Vec::new(),
+            guests: Vec::new(),
             signature: None,
             reason: None,
             injected: (plan.operations.len() + plan.faults.len()) as u64,

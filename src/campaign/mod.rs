@@ -88,6 +88,8 @@ pub struct Campaign<'a> {
     pub stop_on_first: bool,
     /// Which share of seeds is run twice: so many of so many.
     pub doublecheck: (u64, u64),
+    /// How many failures are kept with their logs, those with the lowest seeds; all of them if absent.
+    pub kept_max: Option<usize>,
     /// Its folder.
     pub out: PathBuf,
     /// Set to end early.
@@ -201,11 +203,24 @@ impl Campaign<'_> {
             Attempt::Diverged(divergence) => Ok(Some(Ended::Diverged(divergence))),
             Attempt::Counted(line) => {
                 ledger.append(RunLine::clone(&line))?;
+                self.bound_failures(ledger)?;
                 watch(&line);
                 let is_last = self.stop_on_first && line.status == RunStatus::Failed;
                 Ok(is_last.then_some(Ended::FirstViolation))
             }
         }
+    }
+
+    /// Removes the failures with the highest seeds where more are kept than may be.
+    fn bound_failures(&self, ledger: &Ledger) -> Result<(), CampaignError> {
+        let failed = ledger.runs().filter(|line| line.status == RunStatus::Failed);
+        let mut beyond = failed.skip(self.kept_max.unwrap_or(usize::MAX));
+        beyond.try_for_each(|line| attempt::remove(&self.failure(line)))
+    }
+
+    /// Where a run is kept that failed.
+    pub fn failure(&self, line: &RunLine) -> PathBuf {
+        self.failures().join(line.folder_name())
     }
 
     /// What to type to see one run again.

@@ -45,6 +45,11 @@ impl Source {
         }
     }
 
+    /// Whether all runs are of one scenario.
+    pub fn is_one_scenario(&self) -> bool {
+        matches!(self, Source::Scenarios(scenarios) if scenarios.len() == 1)
+    }
+
     /// What it is, in a word or two.
     pub fn name(&self) -> String {
         match self {

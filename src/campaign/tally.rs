@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::line::{RunLine, RunStatus};
 use super::signature::Signature;
+use crate::bisect::{Rate, Tally as Judged};
 
 /// The counts and groups of a campaign.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -63,6 +64,12 @@ impl Tally {
     /// How many runs came to `status`.
     pub fn count(&self, status: RunStatus) -> u64 {
         self.counts.get(&status).copied().unwrap_or_default()
+    }
+
+    /// How often runs fail, and how certain that is.
+    pub fn failure_rate(&self) -> Rate {
+        let [fails, passes] = [RunStatus::Failed, RunStatus::Passed].map(|status| self.count(status));
+        Rate::from(Judged { fails, passes, unknown: self.runs() - fails - passes })
     }
 
     /// How many runs there are.

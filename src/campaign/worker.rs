@@ -177,7 +177,8 @@ impl CampaignError {
 fn command(words: &[OsString]) -> Command {
     // The name in the file system may be another program's by now.
     let mut command = Command::new("/proc/self/exe");
-    command.arg0("valkey-fuzzer").args(words).arg(OPTION).arg(std::process::id().to_string());
+    let (ours, theirs) = words.split_at(words.iter().position(|word| word == "--").unwrap_or(words.len()));
+    command.arg0("valkey-fuzzer").args(ours).arg(OPTION).arg(std::process::id().to_string()).args(theirs);
     command
 }
 

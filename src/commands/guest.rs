@@ -1,10 +1,13 @@
 //! `guest`: a program of the user's, run inside a simulation of its own; the exit status follows the program's.
 //!
 //! What is run is a scenario with one guest, and no cluster unless one is asked for: what it does, writes and leaves is
-//! recorded like any scenario's, and replayed like one.
+//! recorded like any scenario's, and replayed like one. Under many seeds it is a campaign over that scenario.
+
+mod rates;
 
 use std::fs;
 use std::io::{self, Read, Write};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -44,8 +47,10 @@ const BY_SIGNAL: u8 = 128;
 pub struct Request {
     /// The program and its arguments.
     pub command: Vec<String>,
-    /// The seed.
+    /// The seed; with many of them the first one.
     pub seed: Option<u64>,
+    /// Under how many seeds, if it is not just one.
+    pub many: Option<Many>,
     /// The server, a path or a version: whose tools are found, and what nodes run.
     pub server: Option<String>,
     /// A cluster beside the guest, of so many shards.
@@ -66,8 +71,22 @@ pub struct Request {
     pub record: Option<PathBuf>,
 }
 
+/// How to run it under many seeds.
+#[derive(Clone, Copy, Debug)]
+pub struct Many {
+    /// How many.
+    pub runs: u64,
+    /// How many at once.
+    pub jobs: NonZeroUsize,
+    /// The process that this one does single runs for, if it is a worker.
+    pub works_for: Option<u32>,
+}
+
 /// Runs what was asked for; its outputs are this program's.
 pub fn guest(request: &Request, environment: &Environment) -> Result<Exit> {
+    if let Some(many) = request.many {
+        return rates::measure(request, many, environment);
+    }
     match simulate(request, environment) {
         Ok(exit) => Ok(exit),
         Err(error) => Ok(match (report_failure(&error), error.downcast_ref()) {
@@ -95,7 +114,7 @@ fn simulate(request: &Request, environment: &Environment) -> Result<Exit> {
     request.record.as_deref().map_or(Ok(()), check_folder)?;
     let stop = stop::listen().context(CANNOT_LISTEN)?;
     let server = find_server(request.server.clone(), environment)?;
-    let again = again(request, &plan, &server, environment);
+    let again = again(request, plan.seed, &server, environment);
     environment.repeat_by(&again);
     let out = request.out.clone().unwrap_or_else(|| results_of(&plan.folder_name(), &server));
     if request.out.is_none() {
@@ -162,12 +181,12 @@ fn read_input(path: &Path) -> Result<String> {
     read.with_context(|| format!("cannot read the input {}", path.display()))
 }
 
-/// The command that runs the same again.
-fn again(request: &Request, plan: &Plan, server: &Server, environment: &Environment) -> CommandLine {
+/// The command that runs the same again with a seed.
+fn again(request: &Request, seed: u64, server: &Server, environment: &Environment) -> CommandLine {
     let is_named = request.server.is_some() || environment.server.is_some();
     let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
     let line = CommandLine::of("guest")
-        .option("--seed", plan.seed)
+        .option("--seed", seed)
         .maybe("--server", is_named.then_some(&server.spec))
         .maybe("--shards", request.shards)
         .maybe("--replicas", request.replicas)

@@ -61,6 +61,7 @@ fn campaign<'a>(scenarios: Vec<Scenario>, server: Server, out: &Path, stop: &'a 
         crew: Crew::Threads,
         stop_on_first: false,
         doublecheck: (0, 1),
+        kept_max: None,
         out: out.to_owned(),
         stop,
     }

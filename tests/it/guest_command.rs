@@ -9,9 +9,10 @@ use crate::support::server;
 
 /// A server that a shell starts, a client that asks it, and a status of the shell's own.
 const SERVER_OF_ITS_OWN: &str = "\
-valkey-server --port 7000 --save '' >server.log 2>&1 &
+valkey-server --port 7000 --unixsocket here --save '' >server.log 2>&1 &
 until valkey-cli -p 7000 ping | grep -q PONG; do sleep 0.05; done
 valkey-cli -p 7000 set a 1
+valkey-cli -s here get a
 valkey-cli -p 7000 client list | grep -o ' addr=127.0.0.1:[0-9]* laddr=127.0.0.1:7000'
 valkey-cli -p 7000 shutdown nosave
 wait
@@ -74,14 +75,14 @@ fn guest(script: &str, words: &[&str], arrange: impl Fn(&mut Command) -> &mut Co
     let mut command = program();
     command.current_dir(folder.path()).args(["guest", "--seed", "5", "--out"]);
     let done = arrange(command.arg(&out).arg("--").args(words)).output().expect("the program starts");
-    replays(folder.path(), &out);
+    replays(folder.path(), &out, 0);
     (done, fs::read_to_string(out.join("events.jsonl")).unwrap_or_default())
 }
 
-/// A log runs again to the same events, where its folder is at hand.
-fn replays(folder: &Path, out: &Path) {
+/// A log runs again to the same events and verdicts, where its folder is at hand.
+fn replays(folder: &Path, out: &Path, status: i32) {
     let again = program().current_dir(folder).arg("replay").arg(out).output().expect("the program starts");
-    assert_eq!(again.status.code(), Some(0), "{}{}", text(&again.stdout), text(&again.stderr));
+    assert_eq!(again.status.code(), Some(status), "{}{}", text(&again.stdout), text(&again.stderr));
 }
 
 /// Runs it twice, in two folders and by two callers; the logs are the same to the byte.
@@ -106,7 +107,7 @@ fn a_shell_starts_a_server_and_asks_it_and_its_status_is_the_commands() {
     let done = guest_twice(SERVER_OF_ITS_OWN, &["sh", "script"]);
     assert_eq!(done.status.code(), Some(3), "{}{}", text(&done.stdout), text(&done.stderr));
     let wrote = text(&done.stdout);
-    assert!(wrote.starts_with("OK\n addr=127.0.0.1:"), "{wrote}");
+    assert!(wrote.starts_with("OK\n1\n addr=127.0.0.1:"), "{wrote}");
 }
 
 #[test]
@@ -130,6 +131,79 @@ fn a_tcl_script_serves_itself_waits_and_reads_its_children() {
     let wanted = "hello one from 127.0.0.1\nhello two from 127.0.0.1\ntook 5 s\nA CHILD\nlate\nCHILDSTATUS ";
     assert!(wrote.starts_with(wanted) && wrote.ends_with(" 4\n"), "{wrote}{}", text(&done.stderr));
     assert_eq!(done.status.code(), Some(0));
+}
+
+/// Runs a shell's line under eight seeds, in this folder; the status and what was said.
+fn rates(folder: &Path, line: &str, out: &str) -> Output {
+    let words = [
+        "guest",
+        "--runs",
+        "8",
+        "--seed-start",
+        "1",
+        "--jobs",
+        "2",
+        "--empty",
+        "--out",
+        out,
+        "--",
+        "sh",
+        "-c",
+        line,
+    ];
+    program().current_dir(folder).args(words).output().expect("the program starts")
+}
+
+#[test]
+fn a_program_that_fails_with_some_seeds_has_a_rate_and_each_failure_a_recording() {
+    server();
+    let folder = tempfile::tempdir().expect("a folder");
+    let done = rates(folder.path(), "echo $$; exit $(($$ % 2))", "one");
+    let said = text(&done.stdout);
+    assert_eq!(done.status.code(), Some(1), "{said}{}", text(&done.stderr));
+    let (runs, conclusion) = said.split_once("\n\n").expect("runs, and what they came to");
+    assert_eq!(runs.lines().count(), 8, "{said}");
+    let failed: Vec<&str> = conclusion
+        .lines()
+        .filter_map(|line| line.strip_prefix("seed ")?.split_once(": exit 1"))
+        .map(|(seed, _)| seed)
+        .collect();
+    assert!(!failed.is_empty() && failed.len() < 8, "{said}");
+    assert!(
+        conclusion.starts_with(&format!(
+            "Failure rate: {:.1} % ({} of 8 runs; 95 %: ",
+            failed.len() as f64 * 12.5,
+            failed.len()
+        )),
+        "{said}"
+    );
+    for seed in failed {
+        let kept = conclusion
+            .lines()
+            .find(|line| line.contains(&format!("failures/seed-{seed}-")))
+            .expect("it is kept");
+        let kept = folder.path().join(kept.trim());
+        let wrote = fs::read_to_string(kept.join("guests/sh/stdout")).expect("its output is kept");
+        assert_eq!(wrote.trim().parse::<u64>().expect("a number") % 2, 1);
+        replays(folder.path(), &kept, 1);
+        let again = program()
+            .current_dir(folder.path())
+            .args(["guest", "--seed", seed, "--empty", "--", "sh", "-c", "echo $$; exit $(($$ % 2))"])
+            .output();
+        let again = again.expect("the program starts");
+        assert_eq!((again.status.code(), text(&again.stdout)), (Some(1), wrote));
+    }
+    // What was run is not run again, and elsewhere it comes to the same.
+    let later = rates(folder.path(), "echo $$; exit $(($$ % 2))", "one");
+    assert!(text(&later.stderr).contains("8 runs are there already"), "{}", text(&later.stderr));
+    let other = rates(folder.path(), "echo $$; exit $(($$ % 2))", "two");
+    let summary =
+        |name: &str| fs::read_to_string(folder.path().join(name).join("summary.json")).expect("a summary");
+    assert_eq!(summary("one").replace("one/", ""), summary("two").replace("two/", ""));
+    assert_eq!(
+        text(&other.stdout).split_once("\n\n").map(|(_, rest)| rest.replace("two/", "one/")),
+        Some(conclusion.to_owned())
+    );
 }
 
 /// The status and the words of a guest that cannot be.

@@ -14,6 +14,9 @@ pub fn render(summary: &Summary) -> String {
         summary.servers.iter().map(|(label, sha256)| format!("{label} (`{}`)", &sha256[..12])).collect();
     let mut text = format!("## valkey-fuzzer: {verdict}\n\n| | |\n|---|---|\n");
     text += &row("runs", &format!("{}: {}", grouped(summary.runs), counts(summary)));
+    if let Some(rate) = &summary.failure_rate {
+        text += &row("failure rate", rate);
+    }
     text += &row("scenarios", &cell(&summary.source));
     text += &row("servers", &servers.join(", "));
     if let Some((first, last)) = summary.seeds {

@@ -40,6 +40,9 @@ pub struct Summary {
     pub passed: u64,
     /// How many violated an invariant.
     pub failed: u64,
+    /// How often runs of the scenario fail, with an interval; nothing where every seed has a scenario of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure_rate: Option<String>,
     /// How many could not be judged.
     pub unknown: u64,
     /// How many did not take place.
@@ -126,6 +129,7 @@ impl Summary {
             runs: tally.runs(),
             passed: tally.count(RunStatus::Passed),
             failed: tally.count(RunStatus::Failed),
+            failure_rate: campaign.source.is_one_scenario().then(|| tally.failure_rate().to_string()),
             unknown: tally.count(RunStatus::Unknown),
             errors: tally.count(RunStatus::Error),
             doublechecked: tally.doublechecked,

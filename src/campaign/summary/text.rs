@@ -13,6 +13,9 @@ pub fn render(summary: &Summary, colour: bool) -> String {
         text += &format!("Seeds: {first} to {last}\n");
     }
     text += &format!("Runs: {} ({})\n", grouped(summary.runs), counts(summary));
+    if let Some(rate) = &summary.failure_rate {
+        text += &format!("Failure Rate: {rate}\n");
+    }
     if summary.doublechecked > 0 {
         text += &format!("Run twice: {}, all equal\n", grouped(summary.doublechecked));
     }

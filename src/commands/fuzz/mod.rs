@@ -64,15 +64,9 @@ pub fn fuzz(request: &Request, environment: &Environment) -> Result<Exit> {
     let stop = stop::listen().context(CANNOT_LISTEN)?;
     let campaign = campaign(request, environment, stop)?;
     if request.works_for.is_some() {
-        campaign.serve(io::stdin().lock(), io::stdout().lock()).context("cannot go on working")?;
-        return Ok(Exit::AllHold);
+        return serve(&campaign);
     }
-    let servers = campaign.contestants.iter().map(|on| (on.label.clone(), on.server.identity())).collect();
-    let question =
-        Question::new(campaign.source.clone(), servers).context("cannot read this program's own file")?;
-    fs::create_dir_all(&campaign.out).with_context(|| format!("cannot make {}", campaign.out.display()))?;
-    let mut ledger = Ledger::open(&campaign.out, &question)?;
-    say_what_begins(&campaign, &ledger);
+    let mut ledger = open(&campaign)?;
     let mut live = Live::new(&campaign, ledger.runs().collect(), environment.progress);
     let ended = campaign.run(&mut ledger, &mut |line| live.show(line));
     live.finish();
@@ -89,11 +83,28 @@ pub fn fuzz(request: &Request, environment: &Environment) -> Result<Exit> {
     }
 }
 
-fn goes_on(out: &Path) -> String {
+/// Does single runs of a campaign for another process.
+pub(super) fn serve(campaign: &Campaign) -> Result<Exit> {
+    campaign.serve(io::stdin().lock(), io::stdout().lock()).context("cannot go on working")?;
+    Ok(Exit::AllHold)
+}
+
+/// Opens the ledger of a campaign, or begins it, and says so.
+pub(super) fn open(campaign: &Campaign) -> Result<Ledger> {
+    let servers = campaign.contestants.iter().map(|on| (on.label.clone(), on.server.identity())).collect();
+    let question =
+        Question::new(campaign.source.clone(), servers).context("cannot read this program's own file")?;
+    fs::create_dir_all(&campaign.out).with_context(|| format!("cannot make {}", campaign.out.display()))?;
+    let ledger = Ledger::open(&campaign.out, &question)?;
+    say_what_begins(campaign, &ledger);
+    Ok(ledger)
+}
+
+pub(super) fn goes_on(out: &Path) -> String {
     format!("what there is stays in {}, and the same command goes on from there", out.display())
 }
 
-fn stopped(error: CampaignError, out: &Path) -> anyhow::Error {
+pub(super) fn stopped(error: CampaignError, out: &Path) -> anyhow::Error {
     match error {
         CampaignError::Refused(error) => error.into(),
         CampaignError::Worker { said, is_refusal: true } => BadInput(said).into(),
@@ -130,6 +141,7 @@ fn campaign<'a>(request: &Request, environment: &Environment, stop: &'a AtomicBo
         crew: Crew::Processes(environment.words.clone()),
         stop_on_first: request.stop_on_first,
         doublecheck: request.doublecheck,
+        kept_max: None,
         out,
         stop,
     })
@@ -192,6 +204,26 @@ fn conclude(
     finds: &BTreeMap<Signature, Find>,
     environment: &Environment,
 ) -> Result<Exit> {
+    let summary = write_summary(campaign, ledger, finds)?;
+    say(&text::render(&summary, environment.colour));
+    Ok(exit(&summary))
+}
+
+/// How a campaign ends that came to this.
+pub(super) fn exit(summary: &Summary) -> Exit {
+    match () {
+        () if summary.failed > 0 => Exit::Violated,
+        () if summary.errors + summary.unknown > 0 => Exit::NotJudged,
+        () => Exit::AllHold,
+    }
+}
+
+/// Writes the files that say what a campaign came to.
+pub(super) fn write_summary(
+    campaign: &Campaign,
+    ledger: &Ledger,
+    finds: &BTreeMap<Signature, Find>,
+) -> Result<Summary> {
     let folders = if finds.is_empty() { BTreeMap::new() } else { campaign.publish(finds)? };
     let summary = Summary::new(campaign, ledger, finds, &folders);
     let files = [
@@ -204,12 +236,7 @@ fn conclude(
         let path = campaign.out.join(name);
         fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
     }
-    say(&text::render(&summary, environment.colour));
-    Ok(match () {
-        () if summary.failed > 0 => Exit::Violated,
-        () if summary.errors + summary.unknown > 0 => Exit::NotJudged,
-        () => Exit::AllHold,
-    })
+    Ok(summary)
 }
 
 fn say_divergence(divergence: &Divergence) -> Exit {

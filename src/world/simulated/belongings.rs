@@ -21,7 +21,9 @@ const MOST_FILES: usize = 50_000;
 /// The most bytes that are copied.
 const MOST_BYTES: u64 = 1 << 30;
 /// What is the user's own, and no program's, wherever it stands in the folder's first level.
-const LEFT_OUT: [&str; 2] = [".git", "runs"];
+const LEFT_OUT: [&str; 3] = [".git", "runs", "campaigns"];
+/// What tells a folder of results, wherever it stands: a run's log, or a campaign's ledger.
+const RESULTS: [&str; 2] = [LOG_FILE, "campaign.jsonl"];
 
 /// What a guest was given.
 #[derive(Debug, Default)]
@@ -56,7 +58,7 @@ impl Belongings {
             let target = fs::read_link(&source)?;
             symlink(&target, copy)?;
             self.add(name, target.display().to_string(), 0)
-        } else if found.is_dir() && !source.join(LOG_FILE).is_file() {
+        } else if found.is_dir() && !RESULTS.iter().any(|name| source.join(name).is_file()) {
             fs::create_dir(&copy)?;
             let inner = names(&source)?;
             inner.iter().try_for_each(|inner| self.copy_entry((from, to), &name.join(inner), time_s))
