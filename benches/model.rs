@@ -15,7 +15,9 @@ fn commands(kind: &str) -> Vec<Vec<String>> {
     let kind = KINDS.iter().find(|known| known.name == kind).expect("it is a kind");
     let mut stream = Stream::new(1, "bench", kind.name);
     let mut draw = |n: u64| {
-        (kind.draw)(&mut Pick { stream: &mut stream, token: &format!("c1:{n}"), cells: 1, may_listen: true })
+        let token = format!("c1:{n}");
+        let (stream, token) = (&mut stream, token.as_str());
+        (kind.draw)(&mut Pick { stream, token, cells: 1, may_listen: true, databases: 1 })
     };
     (0..COMMANDS).flat_map(|n| draw(n).concat()).collect()
 }

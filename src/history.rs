@@ -157,6 +157,10 @@ pub fn words_of_calls(history: &[Entry]) -> BTreeSet<&str> {
     calls.flatten().flat_map(|command| command.iter().skip(1)).map(String::as_str).collect()
 }
 
+fn is_first(database: &u16) -> bool {
+    *database == 0
+}
+
 /// One operation of one client, from invocation to completion.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
@@ -164,8 +168,11 @@ pub struct Entry {
     pub client: ClientId,
     /// The client's own count, from 1.
     pub sequence: u64,
-    /// What was asked.
+    /// What was asked; a plain read or write is of a key's [`place`](crate::model::place).
     pub request: Request,
+    /// The database that its client had selected.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub database: u16,
     /// When it was asked.
     pub invoked_at: SimTime,
     /// When the outcome was known; absent while it is open, which counts as `Info`.

@@ -22,7 +22,7 @@ use crate::op::Op;
 use crate::plan::{GuestPlan, Plan};
 use crate::report::{Meters, RunReport};
 use crate::scheduler::{Ending, Guide, Observer, Progress, Recorder, Scheduler, Watcher};
-use crate::servers::{Program, ProgramError, Server, Version};
+use crate::servers::{DATABASES_SINCE, Program, ProgramError, Server};
 use crate::shim;
 use crate::wall::Stopwatch;
 use crate::world::WorldError;
@@ -172,13 +172,22 @@ impl<'a> Simulation<'a> {
 
     /// Refuses a plan whose operations are newer than the server, or wait with its faults for what it never shows.
     fn check_version(&self) -> Result<(), SimulationError> {
-        let version = &self.server.version;
-        let is_older =
-            |since: &str| Version::leading(version).zip(Version::leading(since)).is_some_and(|(v, s)| v < s);
-        match needs(self.plan).into_iter().find(|need| is_older(need.since)) {
+        let too_old = |need: Need, server: &Server| {
+            let Need { who, what, since } = need;
+            SimulationError::TooOld { who, what, since, version: server.version.clone() }
+        };
+        let lacks = |need: &Need| !self.server.is_since(need.since);
+        if let Some(need) = needs(self.plan).into_iter().find(lacks) {
+            return Err(too_old(need, self.server));
+        }
+        let all = [self.server].into_iter().chain(self.server.beside.values());
+        let older = all.into_iter().find(|server| !server.has_databases());
+        match older.filter(|_| self.plan.cluster.databases > 1) {
             None => Ok(()),
-            Some(Need { who, what, since }) => {
-                Err(SimulationError::TooOld { who, what, since, version: version.to_string() })
+            Some(server) => {
+                let (who, since) = ("the cluster".to_owned(), DATABASES_SINCE);
+                let what = format!("{} databases", self.plan.cluster.databases);
+                Err(too_old(Need { who, what, since }, server))
             }
         }
     }

@@ -55,7 +55,7 @@ pub struct Divergence {
 impl Campaign<'_> {
     /// Does a job. Its folder is gone afterwards, unless the run failed or differs.
     pub(super) fn attempt(&self, job: Job<'_>) -> Result<Attempt, CampaignError> {
-        let plan = self.source.plan(job.seed)?;
+        let plan = self.source.plan(job.seed, &job.on.server)?;
         let folder = self.scratch(&job)?;
         // A bug of this tool in one run must not end the other ten thousand.
         let outcome = catch_unwind(AssertUnwindSafe(|| self.simulate(&plan, &job, &folder, Log::Kept)));
@@ -147,7 +147,7 @@ impl Campaign<'_> {
     ) -> Result<(), CampaignError> {
         let part = self.scratch_named(&format!("{}-kept", name(job)))?;
         let (scenario, server, log) =
-            (self.source.scenario(job.seed), job.on.server.identity(), folder.join(LOG_FILE));
+            (self.source.scenario(job.seed, &job.on.server), job.on.server.identity(), folder.join(LOG_FILE));
         let effort = Effort::Little;
         let run = Recorded { scenario: &scenario, server: &server, report, log: &log, effort };
         let shows = line.signature.as_ref().map(ToString::to_string).unwrap_or_default();

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::plan::{Overrides, Plan, ResolveError, generate, resolve};
+use crate::plan::{Overrides, Plan, ResolveError, generate_for, resolve};
 use crate::scenario::Scenario;
+use crate::servers::Server;
 
 /// What is run with every seed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -18,19 +19,19 @@ pub enum Source {
 }
 
 impl Source {
-    /// The scenario of a seed, with the seed in it.
-    pub fn scenario(&self, seed: u64) -> Scenario {
+    /// The scenario of a seed on a server, with the seed in it.
+    pub fn scenario(&self, seed: u64, on: &Server) -> Scenario {
         let mut scenario = match self {
-            Source::Generated(overrides) => generate(seed, overrides),
+            Source::Generated(overrides) => generate_for(seed, overrides, on.has_databases()),
             Source::Scenarios(scenarios) => scenarios[(seed % scenarios.len() as u64) as usize].clone(),
         };
         scenario.head.seed = Some(seed);
         scenario
     }
 
-    /// The plan of a seed.
-    pub fn plan(&self, seed: u64) -> Result<Plan, ResolveError> {
-        resolve(&self.scenario(seed), Some(seed))
+    /// The plan of a seed on a server.
+    pub fn plan(&self, seed: u64, on: &Server) -> Result<Plan, ResolveError> {
+        resolve(&self.scenario(seed, on), Some(seed))
     }
 
     /// The other servers that its plans may ask for; `seed` is any, for scenarios that have none.

@@ -134,7 +134,7 @@ impl Campaign<'_> {
         let status = worker.map(|mut worker| worker.end()).transpose();
         let status =
             status.ok().flatten().map_or("nobody knows what".to_owned(), |status| status.to_string());
-        let plan = self.source.plan(job.seed)?;
+        let plan = self.source.plan(job.seed, &job.on.server)?;
         Ok(self.error(&plan, &job, format!("a bug of this tool: its process ended with {status}")))
     }
 

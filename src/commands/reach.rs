@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use super::servers::find_server;
 use super::{CANNOT_LISTEN, Environment, Exit, say, say_to_stderr};
 use crate::event::{Body, Event};
-use crate::plan::{Overrides, generate, resolve};
+use crate::plan::{Overrides, generate_for, resolve};
 use crate::scratch::ScratchFolder;
 use crate::servers::Server;
 use crate::simulation::{Log, Simulation};
@@ -57,7 +57,7 @@ pub fn reach(request: &Request, environment: &Environment) -> Result<Exit> {
 
 /// The branches that the lines of a seed's run tell of.
 fn lines_of(seed: u64, server: &Server, stop: &AtomicBool) -> Result<Vec<usize>> {
-    let plan = resolve(&generate(seed, &Overrides::default()), None)?;
+    let plan = resolve(&generate_for(seed, &Overrides::default(), server.has_databases()), None)?;
     let out = ScratchFolder::in_memory().context("cannot make a folder for a run")?;
     let told = Rc::new(RefCell::new(Vec::new()));
     let seen = Rc::clone(&told);

@@ -13,7 +13,7 @@ use super::servers::{find_server, with_others};
 use super::{CANNOT_LISTEN, Environment, Exit, folder_name, say, say_to_stderr};
 use crate::event_log::LOG_FILE;
 use crate::plan::Plan;
-use crate::plan::generate::{Overrides, generate};
+use crate::plan::generate::{Overrides, generate, generate_for};
 use crate::plan::resolve::resolve;
 use crate::replay::corpus::{self, Effort, Readme, Recorded};
 use crate::report::{self, Status};
@@ -53,14 +53,18 @@ pub struct Request {
 
 /// Runs what was asked for and prints the report.
 pub fn run(request: &Request, environment: &Environment) -> Result<Exit> {
-    let (scenario, plan) = plan(request)?;
+    let (mut scenario, mut plan) = plan(request)?;
+    let spec = request.server.clone().or_else(|| scenario.server.clone());
+    let server = with_others(find_server(spec, environment)?, plan.other_servers(), environment)?;
+    if request.scenario.is_none() {
+        scenario = generate_for(plan.seed, &request.overrides, server.has_databases());
+        plan = resolve(&scenario, None)?;
+    }
     if let Some(file) = &request.export {
         write(file, &scenario.to_yaml())?;
     }
     request.record.as_deref().map_or(Ok(()), check_folder)?;
     let stop = stop::listen().context(CANNOT_LISTEN)?;
-    let spec = request.server.clone().or_else(|| scenario.server.clone());
-    let server = with_others(find_server(spec, environment)?, plan.other_servers(), environment)?;
     tracing::info!(server = %server.name, version = %server.version, libc = %server.libc, origin = %server.origin, "server found");
     let again = again(request, &scenario, &plan, &server, environment);
     environment.repeat_by(&again);

@@ -28,6 +28,10 @@ pub fn self_test(request: &Request, environment: &Environment) -> Result<Exit> {
     let server = find_server(request.server.clone(), environment)?;
     let mut tried = Vec::new();
     for saboteur in chosen {
+        if !saboteur.suits(&server) {
+            say_to_stderr(&format!("{}: needs a newer server", saboteur.name));
+            continue;
+        }
         let out = ScratchFolder::in_memory().context("cannot make a folder for a run")?;
         let came = saboteur.try_on(&server, out.path(), stop)?;
         if stop::is_asked() {

@@ -125,6 +125,10 @@ lies! {
     DelUntold "del_untold";
     /// A replica is told of a later deadline.
     ExpiryUntold "expiry_untold";
+    /// A replica is told of the first database instead of the second.
+    SelectUntold "select_untold";
+    /// The database that a client selects is not selected.
+    SelectKeeps "select_keeps";
     /// A client is to ask a node that there is none of.
     AskNowhere "ask_nowhere";
     /// A reply to a client is kept back.

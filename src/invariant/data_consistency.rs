@@ -6,6 +6,7 @@
 mod fleeting;
 mod kept;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::evidence::{Content, Functions, NodeEvidence, Role};
@@ -94,7 +95,7 @@ fn library_difference(has: Option<&Functions>, wants: Option<&Functions>) -> Opt
 }
 
 /// What a replica's keys lack, have too much or have otherwise, with the first keys by name.
-fn difference(has: &Keys, wants: &Keys, fleeting: &BTreeSet<&str>) -> Option<String> {
+fn difference(has: &Keys, wants: &Keys, fleeting: &BTreeSet<Cow<str>>) -> Option<String> {
     let lasts = |key: &&String| !fleeting.contains(key.as_str());
     let missing = wants.keys().filter(|k| !has.contains_key(*k)).filter(lasts).collect::<Vec<_>>();
     let extra = has.keys().filter(|k| !wants.contains_key(*k)).filter(lasts).collect::<Vec<_>>();

@@ -30,6 +30,7 @@ use crate::chronicle::cues::Met;
 use crate::event::{Body, Event, Phase, Told};
 use crate::history::{Entry, Outcome, Request};
 use crate::id::{ActorId, ClientId, NodeId};
+use crate::model;
 use crate::plan::Plan;
 use crate::time::SimTime;
 
@@ -60,6 +61,8 @@ pub struct Gatherer {
 struct History {
     entries: Vec<Entry>,
     open: BTreeMap<(ClientId, u64), usize>,
+    /// What each client has selected, if not the first.
+    databases: BTreeMap<ClientId, u16>,
 }
 
 impl Gatherer {
@@ -249,10 +252,12 @@ fn is_notable(body: &Body) -> bool {
 impl History {
     fn invoke(&mut self, (client, sequence): (ClientId, u64), request: &Request, at: SimTime) {
         self.open.insert((client, sequence), self.entries.len());
+        let database = self.databases.get(&client).copied().unwrap_or_default();
         self.entries.push(Entry {
             client,
             sequence,
-            request: request.clone(),
+            request: placed(database, request.clone()),
+            database,
             invoked_at: at,
             completed_at: None,
             outcome: None,
@@ -264,7 +269,21 @@ impl History {
         if let Some(index) = self.open.remove(&who) {
             let entry = &mut self.entries[index];
             (entry.completed_at, entry.outcome, entry.node) = (Some(at), Some(outcome.clone()), node);
+            if let Outcome::Replied(replies) = outcome {
+                let database = model::database_after(entry.database, &entry.request, replies);
+                self.databases.insert(entry.client, database);
+            }
         }
+    }
+}
+
+/// A request in a database: a plain one is of the place of its key.
+fn placed(database: u16, request: Request) -> Request {
+    let place = |key: String| model::place(database, &key).into_owned();
+    match request {
+        Request::Set { key, value } => Request::Set { key: place(key), value },
+        Request::Get { key } => Request::Get { key: place(key) },
+        call @ Request::Call { .. } => call,
     }
 }
 

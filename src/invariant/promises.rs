@@ -107,6 +107,7 @@ mod tests {
             client: ClientId(1),
             sequence: 1,
             request: Request::Call { key: "k".to_owned(), commands: commands.to_vec() },
+            database: 0,
             invoked_at: at(1),
             completed_at: Some(at(2)),
             outcome: Some(Outcome::Replied(replies)),

@@ -12,6 +12,7 @@ use super::verdict::Findings;
 use super::writers::Writers;
 use super::{Applies, Case, Invariant, Verdict};
 use crate::history::{Entry, Outcome, Request, words_of_calls, write_digest};
+use crate::model::key_at;
 use crate::time::SimTime;
 
 pub(super) const INVARIANT: Invariant = Invariant {
@@ -30,14 +31,14 @@ fn check(case: &Case) -> Verdict {
     let mut count = 0_u64;
     // Keys that other commands write are followed command by command (`replies`).
     let called = words_of_calls(&case.evidence.history);
-    for entry in case.evidence.history.iter().filter(|entry| !called.contains(entry.request.key())) {
+    for entry in case.evidence.history.iter().filter(|entry| !called.contains(key_at(entry.request.key()))) {
         fresh.judge(entry, &writes, &writers, &mut findings);
         let (Request::Get { key }, Some(Outcome::Ok(Some(value)))) = (&entry.request, &entry.outcome) else {
             continue;
         };
         count += 1;
         let until = entry.completed_at.unwrap_or(SimTime::NEVER);
-        let by_guest = case.evidence.guest_keys.holds(key);
+        let by_guest = case.evidence.guest_keys.holds(key_at(key));
         let by_plan = || by_guest || writers.wrote_by(key, &Content::Text(value.clone()), until);
         if let Err(what) = writes.origin(key, value, until)
             && !by_plan()

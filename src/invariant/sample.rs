@@ -286,6 +286,7 @@ fn entry(request: Request, (invoked, completed): (u64, Option<u64>), outcome: Op
         client: ClientId(1),
         sequence: 1,
         request,
+        database: 0,
         invoked_at: at(invoked),
         completed_at: completed.map(at),
         outcome,

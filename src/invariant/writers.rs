@@ -10,7 +10,7 @@ use super::Evidence;
 use super::evidence::Content;
 use super::expectation::primary_at;
 use crate::id::NodeId;
-use crate::model::cell_of;
+use crate::model::{cell_of, database_at};
 use crate::op::Ending;
 use crate::time::SimTime;
 use crate::wire::resp::key_slot;
@@ -135,7 +135,9 @@ impl Typed<'_> {
 
     fn destroys(&self, key: &str) -> bool {
         match self.name.as_str() {
-            "flushall" | "flushdb" => true,
+            "flushall" => true,
+            // Nobody but clients selects a database.
+            "flushdb" => database_at(key) == 0,
             name if DESTROYS.contains(&name) => self.args[1..].iter().any(|argument| argument == key),
             _ => false,
         }

@@ -6,7 +6,7 @@
 use super::{Place, Problem};
 
 /// Directives that are refused by their whole name.
-const REFUSED: [(&str, &str); 47] = [
+const REFUSED: [(&str, &str); 48] = [
     ("port", PORTS),
     ("cluster-port", PORTS),
     ("bind", NETWORK),
@@ -21,6 +21,7 @@ const REFUSED: [(&str, &str); 47] = [
     ("replicaof", CLUSTER),
     ("slaveof", CLUSTER),
     ("cluster-node-timeout", "write it as `cluster.node_timeout_ms`"),
+    ("cluster-databases", "write it as `cluster.databases`"),
     ("cluster-config-file", FILES),
     ("dir", FILES),
     ("dbfilename", FILES),

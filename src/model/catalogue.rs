@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 
 use super::Rule;
 use super::kind::{
-    big, bitmaps, blocking, cardinalities, channels, counters, expiry, fields, hashes, keys, lists, objects,
-    promises, scans, scripts, sets, sorted_sets, streams, strings, transactions, users,
+    big, bitmaps, blocking, cardinalities, channels, counters, databases, expiry, fields, hashes, keys,
+    lists, objects, promises, scans, scripts, sets, sorted_sets, streams, strings, transactions, users,
 };
 use crate::rng::Stream;
 
@@ -37,10 +37,12 @@ pub struct Pick<'a> {
     pub cells: u64,
     /// Whether this client may subscribe: few may, as every message goes to all who did.
     pub may_listen: bool,
+    /// How many databases there are.
+    pub databases: u64,
 }
 
 /// Every kind.
-pub static KINDS: [Kind; 21] = [
+pub static KINDS: [Kind; 22] = [
     strings::KIND,
     counters::KIND,
     keys::KIND,
@@ -62,6 +64,7 @@ pub static KINDS: [Kind; 21] = [
     users::KIND,
     big::KIND,
     channels::KIND,
+    databases::KIND,
 ];
 
 /// The kind with this name.

@@ -9,6 +9,7 @@
 
 mod answer;
 mod catalogue;
+mod database;
 mod kind;
 mod number;
 mod slot;
@@ -17,6 +18,7 @@ mod step;
 
 pub use answer::Expected;
 pub use catalogue::{Go, KINDS, Kind, Pick, kind_named, rule};
+pub use database::{database_after, database_at, key_at, may_select, place};
 pub use kind::streams::Stream as StreamValue;
 pub use slot::{SLOT_COUNT, key_slot};
 pub use state::{Cells, Deadline, Item, State, Value};

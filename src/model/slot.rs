@@ -2,14 +2,18 @@
 
 use crc::{CRC_16_XMODEM, Crc};
 
+use super::database::bare;
+
 /// How many slots there are (`CLUSTER_SLOTS`).
 pub const SLOT_COUNT: u16 = 16_384;
 
 /// What the server calls CRC16 (`crc16.c`).
 const CRC16: Crc<u16> = Crc::<u16>::new(&CRC_16_XMODEM);
 
-/// The slot of a key: of the part in its first braces, if there is something in them (`keyHashSlot` of the server).
+/// The slot of a key: of the part in its first braces, if there is something in them (`keyHashSlot` of the server). Of a key's
+/// place in a database it is the key's.
 pub fn key_slot(key: &[u8]) -> u16 {
+    let key = bare(key);
     CRC16.checksum(hash_tag(key).unwrap_or(key)) % SLOT_COUNT
 }
 

@@ -6,16 +6,21 @@
 mod expire;
 mod waiting;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 
+use super::database::{database_at, key_at, place};
 use super::{Stop, StreamValue};
 use crate::history::Reply;
 
 /// What one cell holds, and who waits for it to change.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct State {
+    /// By place: keys of all databases.
     items: BTreeMap<String, Item>,
+    /// The database that whatever comes next is about.
+    selected: u16,
     /// Who waits to pop from a list, longest first.
     waiting: VecDeque<Waiting>,
     /// What those were given who do not know yet.
@@ -30,13 +35,15 @@ pub struct State {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Waiting {
     who: u64,
+    /// The database that it has selected.
+    database: u16,
     key: String,
     back: bool,
     /// Where what is popped goes, and to which end, if not to the client alone.
     to: Option<(String, bool)>,
 }
 
-/// What a connection watches.
+/// What a connection watches, by place.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Watch {
     keys: BTreeSet<String>,
@@ -135,7 +142,7 @@ macro_rules! collection {
     ($look:ident, $change:ident, $variant:ident, $type:ty) => {
         /// The collection of this type at a key; nothing if there is no key.
         pub fn $look(&self, key: &str) -> Result<Option<&$type>, Stop> {
-            match self.items.get(key).map(|item| &item.value) {
+            match self.get(key).map(|item| &item.value) {
                 None => Ok(None),
                 Some(Value::$variant(value)) => Ok(Some(value)),
                 Some(_) => Err(Stop::Error("WRONGTYPE")),
@@ -145,12 +152,13 @@ macro_rules! collection {
         /// Changes the collection of this type at a key, which begins empty and is gone once it is empty again.
         pub fn $change<T>(&mut self, key: &str, change: impl FnOnce(&mut $type) -> T) -> Result<T, Stop> {
             self.$look(key)?;
-            let Some(item) = self.items.get_mut(key) else {
+            let place = self.place(key).into_owned();
+            let Some(item) = self.items.get_mut(&place) else {
                 let mut value = <$type>::default();
                 let done = change(&mut value);
                 let item = Item { value: Value::$variant(value), until: None };
                 if !item.value.is_empty() {
-                    self.items.insert(key.to_owned(), item);
+                    self.items.insert(place, item);
                 }
                 return Ok(done);
             };
@@ -159,7 +167,7 @@ macro_rules! collection {
             };
             let done = change(value);
             if item.value.is_empty() {
-                self.items.remove(key);
+                self.items.remove(&place);
             }
             Ok(done)
         }
@@ -176,7 +184,7 @@ impl State {
 
     /// The string at a key; nothing if there is no key.
     pub fn text(&self, key: &str) -> Result<Option<&[u8]>, Stop> {
-        match self.items.get(key).map(|item| &item.value) {
+        match self.get(key).map(|item| &item.value) {
             None => Ok(None),
             Some(Value::Text(text)) => Ok(Some(text)),
             Some(_) => Err(Stop::Error("WRONGTYPE")),
@@ -185,45 +193,68 @@ impl State {
 
     /// Changes the string at a key and leaves its deadline.
     pub fn write_text(&mut self, key: &str, text: Vec<u8>) {
-        let until = self.items.get(key).and_then(|item| item.until);
-        self.items.insert(key.to_owned(), Item { value: Value::Text(text), until });
+        let until = self.get(key).and_then(|item| item.until);
+        self.put(key, Item { value: Value::Text(text), until });
     }
 
     /// What is at a key.
     pub fn get(&self, key: &str) -> Option<&Item> {
-        self.items.get(key)
+        self.items.get(&*self.place(key))
     }
 
     /// What is at a key, to be changed.
     pub fn get_mut(&mut self, key: &str) -> Option<&mut Item> {
-        self.items.get_mut(key)
+        let place = place(self.selected, key);
+        self.items.get_mut(&*place)
     }
 
     /// Puts something at a key.
     pub fn put(&mut self, key: &str, item: Item) {
-        self.items.insert(key.to_owned(), item);
+        self.items.insert(self.place(key).into_owned(), item);
     }
 
     /// Takes a key out.
     pub fn take(&mut self, key: &str) -> Option<Item> {
-        self.items.remove(key)
+        let place = place(self.selected, key);
+        self.items.remove(&*place)
     }
 
-    /// Takes everything out.
-    pub fn clear(&mut self) {
-        self.items.clear();
-    }
-
-    /// All keys with what is there.
+    /// The places of all keys of all databases with what is there.
     pub fn items(&self) -> impl Iterator<Item = (&String, &Item)> {
         self.items.iter()
+    }
+
+    /// The keys of the database that is selected.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        let own = self.items.keys().filter(|place| database_at(place) == self.selected);
+        own.map(|place| key_at(place))
+    }
+
+    /// Whatever comes next is about this database; which one it was before.
+    pub fn select(&mut self, database: u16) -> u16 {
+        std::mem::replace(&mut self.selected, database)
+    }
+
+    /// The database that whatever comes next is about.
+    pub fn selected(&self) -> u16 {
+        self.selected
+    }
+
+    /// The same, for whoever has selected a database.
+    pub fn selecting(mut self, database: u16) -> State {
+        self.selected = database;
+        self
+    }
+
+    fn place<'k>(&self, key: &'k str) -> Cow<'k, str> {
+        place(self.selected, key)
     }
 }
 
 impl State {
     /// Whether a value that was read in the end is what a key holds; bytes that are no text are told escaped.
     pub fn holds(&self, key: &str, text: &str) -> bool {
-        match self.items.get(key).map(|item| &item.value) {
+        match self.get(key).map(|item| &item.value) {
             Some(Value::Text(value)) => match str::from_utf8(value) {
                 Ok(value) => value == text,
                 Err(_) => value.escape_ascii().to_string() == text,

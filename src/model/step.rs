@@ -1,5 +1,6 @@
 //! One command put to what a cell holds, and what may be there afterwards.
 
+use super::database::key_at;
 use super::kind::{blocking, channels, fields};
 use super::state::Broken;
 use super::{Cells, Clock, Expected, Run, Sent, State, Stop, rule};
@@ -58,11 +59,11 @@ fn is_too_new(told: &Reply, command: &[String]) -> bool {
 }
 
 /// Whether a reply says that a command was not executed, whatever the cell holds. A script's first write is refused in other words
-/// than a write of its own (`VM_Call`, 9.1).
+/// than a write of its own (`VM_Call`, 9.1); how many databases there are a cell does not know.
 fn refuses(told: &Reply) -> bool {
-    const IN_A_SCRIPT: &str = "while the cluster is down";
-    let is_in_a_script = matches!(told, Reply::Error(text) if text.contains(IN_A_SCRIPT));
-    is_in_a_script || told.error_code().is_some_and(is_refusal)
+    const WORDS: [&str; 2] = ["while the cluster is down", "ERR DB index is out of range"];
+    let is_said = |text: &String| WORDS.iter().any(|words| text.contains(words));
+    matches!(told, Reply::Error(text) if is_said(text)) || told.error_code().is_some_and(is_refusal)
 }
 
 /// Whether an error of this code says that a command was not executed, whatever the cell holds.
@@ -211,7 +212,7 @@ pub fn key_of(command: &[String]) -> &str {
         Some(
             "FUNCTION" | "SCRIPT" | "WAIT" | "WAITAOF" | "CLUSTER" | "CONFIG" | "INFO" | "SCAN" | "FLUSHALL"
             | "FLUSHDB" | "PUBLISH" | "SUBSCRIBE" | "DEBUG" | "ACL" | "ECHO" | "PING" | "KEYS" | "AUTH"
-            | "RANDOMKEY" | "MULTI" | "EXEC",
+            | "RANDOMKEY" | "MULTI" | "EXEC" | "SELECT",
         ) => return "",
         _ => 1,
     };
@@ -240,6 +241,7 @@ fn after(command: &[String], word: &str) -> usize {
 
 /// The cell of a key: its hash tag, or the key itself, which has the slot of that tag.
 pub fn cell_of(key: &str) -> &str {
+    let key = key_at(key);
     let tag = key.find('{').and_then(|open| {
         let close = key[open..].find('}')?;
         (close > 1).then(|| &key[open + 1..open + close])

@@ -100,6 +100,57 @@ fn keys_are_copied_renamed_and_deleted_whatever_they_hold() {
 }
 
 #[test]
+fn keys_of_one_name_are_others_in_other_databases() {
+    let state = transcript(&[
+        ("SET k a", "+OK"),
+        ("SELECT 2", "+OK"),
+        ("GET k", "_"),
+        ("RPUSH k x", ":1"),
+        ("MOVE k 0", ":0"),
+        ("MOVE k 2", "-ERR"),
+        ("MOVE k 1", ":1"),
+        ("EXISTS k", ":0"),
+        ("SELECT 0", "+OK"),
+        ("GET k", "$a"),
+        ("COPY k k DB 1", ":0"),
+        ("COPY k k DB 0", "-ERR"),
+        ("COPY k k DB 1 REPLACE", ":1"),
+        ("SELECT 1", "+OK"),
+        ("APPEND k b", ":2"),
+    ]);
+    assert_eq!(state.to_string(), "k = \"a\", k in database 1 = \"ab\"");
+    let unknown = Reply::Error("ERR DB index is out of range".to_owned());
+    let after = step(state.clone(), &words("MOVE k 99"), NOW, Some(&unknown));
+    assert_eq!(after, Some(Cells::from([state])), "a cell does not know how many there are");
+}
+
+#[test]
+fn who_waits_in_a_database_is_served_by_a_push_there() {
+    let waits = begin(&State::default().selecting(1), 7, &words("BLPOP q 1"), NOW.now);
+    let state = waits.and_then(|mut after| after.pop_first()).expect("it waits");
+    let pushed = |database| {
+        let state = state.clone().selecting(database);
+        call(state, &[words("RPUSH q a")], NOW, Some(&[Reply::Int(1)])).expect("it is known").pop_first()
+    };
+    let element = Reply::List(vec![reply("$q"), reply("$a")]);
+    let is_told = |state: Option<State>, told| !end(&state.expect("it is pushed"), 7, Some(told)).is_empty();
+    assert!(is_told(pushed(1), &element) && !is_told(pushed(1), &Reply::Nil));
+    assert!(is_told(pushed(0), &Reply::Nil) && !is_told(pushed(0), &element));
+}
+
+#[test]
+fn a_watch_is_of_a_key_in_its_database() {
+    let watched = transcript(&[("SELECT 1", "+OK"), ("SET n 5", "+OK"), ("WATCH n", "+OK")]);
+    let after = |database, command: &str| {
+        let after = step(watched.clone().selecting(database), &words(command), over(2), None);
+        let after = after.expect("it is known").pop_first().expect("there is one").selecting(1);
+        may_be_told(&after, Reply::Nil)
+    };
+    assert!(after(1, "DEL n") && after(1, "MOVE n 0"));
+    assert!(!after(0, "SET n 7"), "it is another key");
+}
+
+#[test]
 fn lists_are_pushed_popped_moved_and_trimmed() {
     transcript(&[
         ("RPUSH {t}a b c", ":2"),
@@ -262,8 +313,8 @@ fn everything_that_is_drawn_is_known() {
     let mut stream = Stream::new(1, "test", "mix");
     for kind in &KINDS {
         for _ in 0..500 {
-            let goes =
-                (kind.draw)(&mut Pick { stream: &mut stream, token: "c1:7", cells: 3, may_listen: true });
+            let (stream, token, cells) = (&mut stream, "c1:7", 3);
+            let goes = (kind.draw)(&mut Pick { stream, token, cells, may_listen: true, databases: 4 });
             for commands in &goes {
                 let is_inner = |command: &&Vec<String>| !["MULTI", "EXEC"].contains(&command[0].as_str());
                 commands.iter().filter(is_inner).for_each(|command| drop(executed(command)));

@@ -64,6 +64,26 @@ pub fn generate(seed: u64, overrides: &Overrides) -> Scenario {
     }
 }
 
+/// The scenario of a seed for servers that can have several databases in a cluster, or cannot.
+pub fn generate_for(seed: u64, overrides: &Overrides, has_databases: bool) -> Scenario {
+    let mut scenario = generate(seed, overrides);
+    let mut stream = stream(seed, "databases");
+    if has_databases && overrides.upgrade_to.is_none() && stream.chance(1, DATABASES_ONE_IN) {
+        scenario.cluster.databases = Some(stream.weighted(&[(3, 2), (2, 4), (1, 16)]));
+        if stream.chance(1, 2) {
+            let mix = &mut scenario.workload.mix;
+            mix.entry(PLAIN.to_owned()).or_insert(3);
+            mix.insert(DATABASES.to_owned(), stream.range(1..=3));
+        }
+    }
+    scenario
+}
+
+/// The share of seeds with several databases, of those on servers that can have them: one of these many.
+const DATABASES_ONE_IN: u64 = 5;
+/// The kind of commands that goes from one database to another.
+const DATABASES: &str = "databases";
+
 /// Operations and faults that are drawn one by one.
 fn drawn_apart(seed: u64, layout: Layout) -> Story {
     let (operations, failovers) = op::draw(seed, layout);
@@ -202,7 +222,7 @@ fn mix(seed: u64) -> BTreeMap<String, u64> {
     if stream.chance(1, 2) {
         return BTreeMap::new();
     }
-    let drawn = KINDS.iter().filter_map(|kind| {
+    let drawn = KINDS.iter().filter(|kind| kind.name != DATABASES).filter_map(|kind| {
         let is_loud = kind.name == LOUD;
         let weight = stream.range(1..=if is_loud { 1 } else { 5 });
         stream.chance(1, if is_loud { 6 } else { 2 }).then(|| (kind.name.to_owned(), weight))

@@ -25,7 +25,7 @@ use crate::time::SimDuration;
 
 pub use crate::scenario::{Formation, PLAIN, Pattern};
 pub use fit::Unfit;
-pub use generate::{Overrides, generate};
+pub use generate::{Overrides, generate, generate_for};
 pub use guest::{GuestExpect, GuestPlan};
 pub use reduce::{FaultTimes, Kept, OperationTimes, Timeline};
 pub use resolve::{ResolveError, resolve};
@@ -70,6 +70,9 @@ pub struct ClusterPlan {
     pub spares: u16,
     /// `cluster-node-timeout`.
     pub node_timeout_ms: u64,
+    /// How many databases every node has (`cluster-databases`).
+    #[serde(default = "one_database", skip_serializing_if = "is_one_database")]
+    pub databases: u16,
     /// How it comes about.
     #[serde(default, skip_serializing_if = "Formation::is_meet")]
     pub formation: Formation,
@@ -89,6 +92,14 @@ fn second_version() -> u64 {
 
 fn is_second_version(version: &u64) -> bool {
     *version == second_version()
+}
+
+fn one_database() -> u16 {
+    1
+}
+
+fn is_one_database(count: &u16) -> bool {
+    *count == one_database()
 }
 
 fn is_zero(count: &u16) -> bool {
@@ -341,7 +352,8 @@ impl ClusterPlan {
     pub fn of(shards: u16, replicas: u16) -> Self {
         let (formation, servers, config) = Default::default();
         let (cpu, node_timeout_ms) = (at_full_speed(), DEFAULT_NODE_TIMEOUT_MS);
-        ClusterPlan { shards, replicas, spares: 0, node_timeout_ms, formation, cpu, servers, config }
+        let (spares, databases) = (0, one_database());
+        ClusterPlan { shards, replicas, spares, databases, node_timeout_ms, formation, cpu, servers, config }
     }
 
     /// What is configured under one of a directive's names, in any case.

@@ -74,6 +74,7 @@ fn cluster(written: &Cluster) -> ClusterPlan {
         shards: small(written.shards.unwrap_or(DEFAULT_SHARDS)),
         replicas: small(written.replicas.unwrap_or(DEFAULT_REPLICAS)),
         spares: small(written.spares.unwrap_or(0)),
+        databases: small(written.databases.unwrap_or(1)),
         node_timeout_ms: written.node_timeout_ms.unwrap_or(DEFAULT_NODE_TIMEOUT_MS),
         formation: written.formation.unwrap_or_default(),
         cpu: written.cpu.unwrap_or(1),

@@ -3,7 +3,7 @@
 use expect_test::expect;
 use proptest::prelude::*;
 
-use super::{Overrides, Plan, generate, resolve};
+use super::{Overrides, Plan, generate, generate_for, resolve};
 use crate::fault::{Moment, Target, Trigger};
 use crate::id::ShardId;
 use crate::op::{Failover, OpId};
@@ -213,6 +213,22 @@ fn a_third_of_the_seeds_upgrade_where_it_is_asked_for_and_nothing_else_moves() {
         upgrades
     });
     assert!((75..=125).contains(&upgrades.count()));
+}
+
+#[test]
+fn a_share_of_seeds_has_several_databases_where_servers_can_have_them() {
+    let (mut several, mut moving) = (0, 0);
+    for seed in 0..300 {
+        let plain = generate(seed, &Overrides::default());
+        assert_eq!(generate_for(seed, &Overrides::default(), false), plain);
+        let scenario = generate_for(seed, &Overrides::default(), true);
+        let plan = resolve(&scenario, None).expect("it can be run");
+        assert!(plan.fits().is_ok() && plan.operations.len() == plain.operations.len());
+        several += usize::from(plan.cluster.databases > 1);
+        moving += usize::from(scenario.workload.mix.contains_key("databases"));
+        assert!(plan.cluster.databases > 1 || scenario == plain);
+    }
+    assert!((40..80).contains(&several) && (15..45).contains(&moving), "{several}, {moving}");
 }
 
 #[test]

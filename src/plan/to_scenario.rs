@@ -24,6 +24,7 @@ impl Plan {
                 shards: Some(cluster.shards.into()),
                 replicas: Some(cluster.replicas.into()),
                 spares: Some(cluster.spares.into()).filter(|spares| *spares > 0),
+                databases: Some(cluster.databases.into()).filter(|databases| *databases > 1),
                 node_timeout_ms: Some(cluster.node_timeout_ms),
                 formation: (!cluster.formation.is_meet()).then_some(cluster.formation),
                 cpu: Some(cluster.cpu).filter(|cpu| *cpu != 1),

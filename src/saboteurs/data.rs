@@ -141,6 +141,24 @@ workload: {duration: 8, rate: 100, mix: {promises: 1}}",
 workload: {duration: 6, rate: 200, mix: {scans: 1, keys: 1}}",
     },
     Saboteur {
+        name: "select-untold",
+        about: "a primary has its replica write into another database",
+        catches: &["data_consistency"],
+        body: "cluster: {node_timeout_ms: 2000, formation: preset, databases: 2}
+chaos:
+  - {type: sabotage, lie: select_untold, node: 1, at: 1}
+workload: {duration: 5, rate: 200}",
+    },
+    Saboteur {
+        name: "select-keeps",
+        about: "a client that selects a database stays where it was",
+        catches: &["data_consistency", "reads"],
+        body: "cluster: {node_timeout_ms: 2000, formation: preset, databases: 2}
+chaos:
+  - {type: sabotage, lie: select_keeps, node: 1, at: 1}
+workload: {duration: 5, rate: 200, keys: 50}",
+    },
+    Saboteur {
         name: "expiry-untold",
         about: "a primary tells its replica of deadlines that are too late",
         catches: &["stray_keys"],

@@ -77,6 +77,11 @@ impl Saboteur {
         resolve(&scenario, None).unwrap_or_else(|error| panic!("a saboteur's scenario has a plan: {error}"))
     }
 
+    /// Whether a server can do what it takes.
+    pub fn suits(&self, server: &Server) -> bool {
+        self.plan().cluster.databases == 1 || server.has_databases()
+    }
+
     /// Lets it try on a server, with what it leaves in a folder.
     pub fn try_on(&self, server: &Server, out: &Path, stop: &AtomicBool) -> Result<Tried, SimulationError> {
         let plan = self.plan();

@@ -19,6 +19,8 @@ pub const DEFAULT_REPLICAS: u64 = 1;
 const MAX_SHARDS: u64 = 500;
 /// The most nodes that can stand beside a cluster.
 const MAX_SPARES: u64 = 16;
+/// The most databases a node can have.
+const MAX_DATABASES: u64 = 64;
 /// The most replicas a shard can have.
 const MAX_REPLICAS: u64 = 5;
 /// The most operations, and the most faults.
@@ -30,7 +32,8 @@ const MAX_DELAYS: usize = 100_000;
 
 /// All problems of a scenario; none if it can be run.
 pub fn check(scenario: &Scenario) -> Vec<Problem> {
-    let mut found = Finds { layout: layout(&scenario.cluster), problems: Vec::new() };
+    let databases = scenario.cluster.databases.unwrap_or(1);
+    let mut found = Finds { layout: layout(&scenario.cluster), databases, problems: Vec::new() };
     found.name(&scenario.head.name);
     found.cluster(&scenario.cluster);
     found.network(&scenario.network, scenario.workload.client_count());
@@ -62,6 +65,7 @@ pub(super) fn layout(cluster: &Cluster) -> Layout {
 /// The problems found so far.
 struct Finds {
     layout: Layout,
+    databases: u64,
     problems: Vec<Problem>,
 }
 
@@ -145,6 +149,7 @@ impl Finds {
         }
         self.range(&place.key("replicas"), cluster.replicas, 0, MAX_REPLICAS);
         self.range(&place.key("spares"), cluster.spares, 0, MAX_SPARES);
+        self.range(&place.key("databases"), cluster.databases, 1, MAX_DATABASES);
         self.range(&place.key("node_timeout_ms"), cluster.node_timeout_ms, 100, 3_600_000);
         self.range(&place.key("cpu"), cluster.cpu, 1, 1_000);
         for node in cluster.servers.keys() {

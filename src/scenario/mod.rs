@@ -83,6 +83,8 @@ pub struct Cluster {
     pub replicas: Option<u64>,
     /// How many nodes stand beside the cluster, to be started when they are asked for, 0 to 16.
     pub spares: Option<u64>,
+    /// How many databases every node has, 1 to 64.
+    pub databases: Option<u64>,
     /// `cluster-node-timeout`, at least 100.
     pub node_timeout_ms: Option<u64>,
     /// How it comes about.

@@ -91,6 +91,7 @@ The server to run: a version in quotes (`\"8.1\"`), or a path.
 | `shards` | 3 to 500, or 0 | how many shards; 3 if absent. 0 is no cluster: then there are guests, no clients, operations or chaos, and nothing is judged but what became of the guests |
 | `replicas` | 0 to 5 | how many replicas each shard has; 1 if absent |
 | `spares` | 0 to 16 | how many nodes stand beside the cluster, numbered after all others, and started when an operation takes them in; none if absent |
+| `databases` | 1 to 64 | how many databases every node has (`cluster-databases`, 9.0 or later): clients change theirs now and then; 1 if absent |
 | `node_timeout_ms` | 100 to 3600000 | `cluster-node-timeout`; 5000 if absent |
 | `formation` | `meet` or `preset` | whether the operator introduces the nodes to each other (if absent), or they start with the `nodes.conf` of a formed cluster |
 | `cpu` | 1 to 1000 | how many times slower than a quick machine every node works; 1 if absent |

@@ -49,6 +49,24 @@ fn every_example_is_read_and_written_back_the_same() {
 }
 
 #[test]
+fn a_database_that_there_is_not_is_named() {
+    check(
+        "cluster: {databases: 2}\nworkload: {commands: [{client: 1, at: 0, cmd: [SELECT, '2']}]}",
+        expect![[r#"
+            x.yaml:3:47: workload.commands[0].cmd: `SELECT` names no database that there is
+              `cluster.databases` is 2, and the first one is 0"#]],
+    );
+    check(
+        "workload: {mix: {databases: 1}}",
+        expect![[r#"
+        x.yaml:2:29: workload.mix.databases: the cluster has one database
+          say how many there are: `cluster: {databases: 4}`"#]],
+    );
+    let right = "cluster: {databases: 2}\nworkload: {commands: [{client: 1, at: 0, cmd: [SELECT, '1']}]}";
+    assert!(parse(right).is_ok());
+}
+
+#[test]
 fn unknown_keys_are_named_with_the_nearest_one() {
     check(
         "clutser: {shards: 3}",

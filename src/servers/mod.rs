@@ -34,7 +34,7 @@ pub use error::{Attempt, FetchError, Reason, Refusal, ServerError};
 pub use find::{Listed, find, find_exact, install, list};
 pub use inspect::{inspect, sha256_of};
 pub use options::{Notify, Options};
-pub use server::{Loader, Origin, Server};
+pub use server::{DATABASES_SINCE, Loader, Origin, Server};
 pub use toolbox::Toolbox;
 pub use tools::{Program, ProgramError};
 pub use version::{Family, Spec, Version};

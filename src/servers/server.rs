@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::libc_version;
 use super::toolbox::Toolbox;
-use super::version::Family;
+use super::version::{Family, Version};
 use crate::event_log::ServerIdentity;
 
 /// A server that can be simulated, and how to start it.
@@ -59,7 +59,21 @@ pub enum Origin {
     Store(String),
 }
 
+/// The first version with several databases in a cluster.
+pub const DATABASES_SINCE: &str = "9.0";
+
 impl Server {
+    /// Whether it is of a version or a later one, as far as can be told.
+    pub fn is_since(&self, version: &str) -> bool {
+        let (own, since) = (Version::leading(&self.version), Version::leading(version));
+        own.zip(since).is_none_or(|(own, since)| own >= since)
+    }
+
+    /// Whether its clusters can have several databases.
+    pub fn has_databases(&self) -> bool {
+        self.is_since(DATABASES_SINCE)
+    }
+
     /// What makes two servers the same one for a recording.
     pub fn identity(&self) -> ServerIdentity {
         ServerIdentity {

@@ -10,6 +10,7 @@ mod conformity;
 mod corpus;
 mod cues;
 mod data;
+mod databases;
 mod deadlock;
 mod determinism;
 mod disk;

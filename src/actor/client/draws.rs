@@ -17,6 +17,9 @@ use crate::time::SimDuration;
 /// How many cells of each kind there are at most, so that clients meet in them.
 const CELLS_MAX: u64 = 12;
 
+/// How many operations a client asks for in a database, on average, before it selects one again.
+const OPERATIONS_IN_A_DATABASE: u64 = 12;
+
 /// How many clients subscribe at most.
 const LISTENERS_MAX: u16 = 6;
 
@@ -34,6 +37,10 @@ pub struct Draws {
     mix: Stream,
     /// What is drawn of it.
     of_mix: Stream,
+    /// Which database is selected, and when.
+    database: Stream,
+    /// How many there are.
+    databases: u64,
     /// What was drawn together with what was asked last.
     next: VecDeque<Go>,
     recorded: ClientDecisions,
@@ -55,6 +62,8 @@ impl Draws {
             node: stream("node"),
             mix: stream("mix"),
             of_mix: stream("of the mix"),
+            database: stream("database"),
+            databases: plan.cluster.databases.into(),
             next: VecDeque::new(),
             recorded,
         })
@@ -67,12 +76,16 @@ impl Draws {
     }
 
     fn draw_request(&mut self, sequence: u64) -> Request {
+        if let Some(command) = self.draw_select(sequence) {
+            return Request::Call { key: String::new(), commands: vec![command] };
+        }
         if self.next.is_empty() {
             let Some(kind) = self.draw_kind() else { return self.draw_plain(sequence) };
             let token = format!("c{}:{sequence}", self.client.0);
             let cells = self.workload.keys.clamp(1, CELLS_MAX);
             let may_listen = self.client.0 <= LISTENERS_MAX;
-            let mut pick = Pick { stream: &mut self.of_mix, token: &token, cells, may_listen };
+            let databases = self.databases;
+            let mut pick = Pick { stream: &mut self.of_mix, token: &token, cells, may_listen, databases };
             self.next.extend((kind.draw)(&mut pick));
         }
         let commands = self.next.pop_front().expect("a kind draws one go at least");
@@ -84,6 +97,14 @@ impl Draws {
             key => key.to_owned(),
         };
         Request::Call { key, commands }
+    }
+
+    /// The database to select now, if there are several: one at first, and now and then another one.
+    fn draw_select(&mut self, sequence: u64) -> Option<Vec<String>> {
+        let is_due = self.databases > 1
+            && self.next.is_empty()
+            && (sequence == 1 || self.database.chance(1, OPERATIONS_IN_A_DATABASE));
+        is_due.then(|| vec!["SELECT".to_owned(), self.database.below(self.databases).to_string()])
     }
 
     /// The kind of the next command; nothing for a plain `GET` or `SET`.

@@ -5,6 +5,7 @@
 //! inconvenient (`attempt.rs` decides). Nothing it keeps grows with the length of a run.
 
 mod attempt;
+mod database;
 mod draws;
 mod ears;
 mod route;
@@ -12,6 +13,7 @@ mod script;
 mod slot_owners;
 
 use self::attempt::{Operation, Patience, State, Step};
+use self::database::Selected;
 use self::draws::Draws;
 use self::ears::Ears;
 use self::route::Route;
@@ -35,6 +37,7 @@ pub struct Client {
     /// What is done instead of what is drawn.
     script: Option<Script>,
     sessions: Sessions,
+    selected: Selected,
     ears: Ears,
     route: Route,
     /// Operations invoked so far.
@@ -76,6 +79,7 @@ impl Client {
             draws: Draws::new(id, plan, recorded)?,
             script: plan.workload.as_ref().and_then(|workload| Script::of(id, workload)),
             sessions: Sessions::new(me).with_password(plan.cluster.password()),
+            selected: Selected::default(),
             ears: Ears::new(me, plan.cluster.password()),
             route: Route::laid_out(&plan.cluster),
             sequence: 0,
@@ -158,6 +162,7 @@ impl Client {
 
     fn complete(&mut self, outcome: Outcome, out: &mut Out) {
         let operation = self.open.take().expect("an open operation is completed");
+        self.selected.completed(&operation.request, &outcome);
         out.note(Body::Complete { sequence: operation.sequence, outcome, node: operation.answered });
         if self.reconnect.is_some_and(|every| operation.sequence.is_multiple_of(every)) {
             self.sessions.close_all(out);
@@ -216,6 +221,9 @@ impl Client {
         let Some(until) = operation.attempt(node, self.tags, now) else {
             return self.complete(Outcome::Fail("too many attempts".to_owned()), out);
         };
+        if !listens {
+            self.selected.asked(node, &operation.request);
+        }
         if asking {
             // Nobody waits for its answer: what the command gets tells it all.
             voice(listens, &mut self.sessions, &mut self.ears).ask(node, &["ASKING"], before, out);
@@ -225,10 +233,22 @@ impl Client {
         self.set_alarm(now, until, out);
     }
 
-    /// Says on a connection that is to be made which version of the protocol it speaks, and that a replica may answer.
+    /// Says on a connection that is to be made which version of the protocol it speaks, and that a replica may answer; and on any
+    /// which database is meant, unless it is the one that the connection has selected.
     fn greet(&mut self, node: NodeId, listens: bool, out: &mut Out) {
-        if voice(listens, &mut self.sessions, &mut self.ears).has(node) {
-            return;
+        if !voice(listens, &mut self.sessions, &mut self.ears).has(node) {
+            self.introduce(node, listens, out);
+        }
+        if let Some(database) = self.selected.missing(node).filter(|_| !listens) {
+            let tag = self.tag();
+            self.selected.selecting(node, tag);
+            self.sessions.ask(node, &["SELECT", &database.to_string()], tag, out);
+        }
+    }
+
+    fn introduce(&mut self, node: NodeId, listens: bool, out: &mut Out) {
+        if !listens {
+            self.selected.is_new(node);
         }
         let hello = self.speaks_third.then_some(&["HELLO", "3"][..]);
         let replicas_too = self.pinned.map(|_| &["READONLY"][..]);
@@ -272,6 +292,11 @@ impl Client {
 
     fn answered(&mut self, now: SimTime, answers: Vec<Answer>, out: &mut Out) {
         for answer in answers {
+            if self.selected.is_refused(&answer) {
+                // What was asked behind it was done in another database, or will be.
+                let lost = self.sessions.drop_connection(answer.node, out);
+                return self.answered(now, lost, out);
+            }
             let asked = self.open.as_ref().map(|operation| operation.state);
             match (asked, &mut self.open) {
                 (Some(State::Asked { tag, .. }), _) if tag == answer.tag => self.step(now, answer, out),

@@ -15,6 +15,7 @@ use super::told;
 use crate::event::{Body, Said, Topic};
 use crate::id::NodeId;
 use crate::invariant::evidence::{Content, Functions, NodeEvidence};
+use crate::model::place;
 use crate::wire::info::Info;
 
 /// How many keys a page has, about.
@@ -24,6 +25,8 @@ const PAGE: &str = "200";
 #[derive(Debug)]
 pub(super) struct KeyReader {
     node: NodeId,
+    /// The database that is read now.
+    database: u16,
     cursor: Vec<u8>,
     open: BTreeMap<u64, Ask>,
     seen: BTreeSet<Vec<u8>>,
@@ -32,6 +35,8 @@ pub(super) struct KeyReader {
     evicted_keys: Option<u64>,
     /// Whether it says that some of its keys expire.
     has_volatile: bool,
+    /// Whether keys of this database were asked when they expire.
+    asked_expiries: bool,
     /// Keys that expire and their instants, in turn; absent until they are asked for.
     expiries: Option<Vec<Said>>,
     state: State,
@@ -53,6 +58,7 @@ enum Ask {
     Stats,
     Functions,
     Keyspace,
+    Select,
     Expiry {
         key: Vec<u8>,
     },
@@ -74,6 +80,7 @@ impl KeyReader {
     pub fn begin(node: NodeId, scene: &mut Scene) -> Self {
         let mut reader = KeyReader {
             node,
+            database: 0,
             cursor: b"0".to_vec(),
             open: BTreeMap::new(),
             seen: BTreeSet::new(),
@@ -81,6 +88,7 @@ impl KeyReader {
             functions: None,
             evicted_keys: None,
             has_volatile: false,
+            asked_expiries: false,
             expiries: None,
             state: State::Reading,
             moved: true,
@@ -137,10 +145,11 @@ impl KeyReader {
             }
             (Ask::Keyspace, result) if answer.is_reply() => {
                 let text = text_of(result).unwrap_or_default();
-                self.has_volatile = text.contains("expires=") && !text.contains("expires=0,");
+                self.has_volatile = text.matches("expires=").count() > text.matches("expires=0,").count();
             }
             (Ask::Expiry { key }, result) if answer.is_reply() => self.expiry(&key, &told::said(result)),
             (Ask::Functions, result) if answer.is_reply() => self.functions = functions_of(result),
+            (Ask::Select, Ok(_)) => {}
             (Ask::Scan, Ok(page)) => self.page(page, scene)?,
             (Ask::Get { key }, result) => self.value(key, result, scene)?,
             (Ask::Type { key }, result) => {
@@ -148,7 +157,7 @@ impl KeyReader {
                 self.digest(key, kind, scene);
             }
             (Ask::Digest { key, kind }, result) if answer.is_reply() => {
-                self.found.insert(printable(&key), Content::Other { kind, digest: digest_of(result) });
+                self.found.insert(self.place(&key), Content::Other { kind, digest: digest_of(result) });
             }
             _ => return None,
         }
@@ -175,7 +184,7 @@ impl KeyReader {
             // It expired since its page was read.
             Ok(Value::Nil) => {}
             Ok(Value::BulkString(bytes)) => {
-                self.found.insert(printable(&key), Content::Text(printable(&without_cache(bytes))));
+                self.found.insert(self.place(&key), Content::Text(printable(&without_cache(bytes))));
             }
             Err(SessionError::Server(error)) if error.code == "WRONGTYPE" => {
                 let tags = scene.ask_all(self.node, vec![vec![b"TYPE".to_vec(), key.clone()]]);
@@ -199,8 +208,10 @@ impl KeyReader {
     fn turn_page(&mut self, scene: &mut Scene) {
         if self.cursor != b"0" {
             self.scan(scene);
-        } else if self.has_volatile && self.expiries.is_none() {
+        } else if self.has_volatile && !self.asked_expiries {
             self.ask_expiries(scene);
+        } else if self.database + 1 < scene.members.databases() {
+            self.select_next(scene);
         } else {
             let node = self.node;
             let said = self.expiries.take().map(Said::List);
@@ -210,8 +221,22 @@ impl KeyReader {
         }
     }
 
+    fn select_next(&mut self, scene: &mut Scene) {
+        self.database += 1;
+        (self.seen, self.asked_expiries) = (BTreeSet::new(), false);
+        let select = ["SELECT", &self.database.to_string()];
+        self.open.insert(scene.ask(self.node, &select), Ask::Select);
+        self.scan(scene);
+    }
+
+    /// Where a key stands among those of all databases.
+    fn place(&self, key: &[u8]) -> String {
+        place(self.database, &printable(key)).into_owned()
+    }
+
     fn ask_expiries(&mut self, scene: &mut Scene) {
-        self.expiries = Some(Vec::new());
+        self.asked_expiries = true;
+        self.expiries.get_or_insert_default();
         let asks = self.seen.iter().map(|key| vec![b"PEXPIRETIME".to_vec(), key.clone()]).collect();
         let tags = scene.ask_all(self.node, asks);
         let keys = self.seen.iter().map(|key| Ask::Expiry { key: key.clone() });
@@ -226,9 +251,9 @@ impl KeyReader {
         /// What `PEXPIRETIME` says of a key that is not there.
         const GONE: i64 = -2;
         if said.number() == Some(GONE) {
-            self.found.remove(&printable(key));
+            self.found.remove(&self.place(key));
         } else if said.number().is_some_and(|at| at >= 0) {
-            let pair = [Said::Text(printable(key)), said.clone()];
+            let pair = [Said::Text(self.place(key)), said.clone()];
             self.expiries.iter_mut().for_each(|all| all.extend(pair.clone()));
         }
     }

@@ -63,6 +63,8 @@ pub(super) struct Members {
     nodes: BTreeMap<NodeId, Member>,
     /// Those that need not belong to the cluster.
     outsiders: Outsiders,
+    /// How many databases each has.
+    databases: u16,
 }
 
 impl Members {
@@ -71,12 +73,17 @@ impl Members {
         let layout = plan.cluster.layout();
         let member = |node: NodeId| Member { alive: !layout.is_spare(node), paused: false, id: None };
         let nodes = layout.hosts().map(|node| (node, member(node))).collect();
-        Members { nodes, outsiders: Outsiders::of(plan) }
+        Members { nodes, outsiders: Outsiders::of(plan), databases: plan.cluster.databases }
     }
 
     /// Nodes that need not belong to the cluster.
     pub fn outsiders(&self) -> &Outsiders {
         &self.outsiders
+    }
+
+    /// How many databases each node has.
+    pub fn databases(&self) -> u16 {
+        self.databases
     }
 
     fn get(&mut self, node: NodeId) -> &mut Member {

@@ -18,8 +18,8 @@ use super::{BadInput, CANNOT_LISTEN, Environment, Exit, folder_name, say, say_to
 use crate::campaign::summary::{Summary, junit, markdown, text};
 use crate::campaign::worker::leave_session;
 use crate::campaign::{
-    Campaign, CampaignError, Contestant, Crew, Divergence, Ended, Find, Ledger, Question, Signature, Source,
-    Tally,
+    Campaign, CampaignError, Contestant, Crew, Divergence, Ended, Find, Ledger, Question, RunLine, Signature,
+    Source, Tally,
 };
 use crate::plan::Overrides;
 use crate::replay::bisect::ProbeError;
@@ -126,7 +126,7 @@ fn campaign<'a>(request: &Request, environment: &Environment, stop: &'a AtomicBo
         false => Source::Scenarios(scenarios),
     };
     // A scenario that has no plan at all is better refused now than after it was started.
-    source.plan(request.seed_start)?;
+    source.plan(request.seed_start, &servers[0])?;
     let others = source.other_servers(request.seed_start)?;
     let servers = servers.into_iter().map(|server| with_others(server, others.clone(), environment));
     let servers = servers.collect::<Result<Vec<Server>>>()?;
@@ -226,11 +226,13 @@ pub(super) fn write_summary(
 ) -> Result<Summary> {
     let folders = if finds.is_empty() { BTreeMap::new() } else { campaign.publish(finds)? };
     let summary = Summary::new(campaign, ledger, finds, &folders);
+    let any = &campaign.contestants[0].server;
+    let name = |line: &RunLine| campaign.source.scenario(line.seed, any).head.name;
     let files = [
         ("summary.txt", text::render(&summary, false)),
         ("summary.md", markdown::render(&summary)),
         ("summary.json", summary.to_json()),
-        ("junit.xml", junit::render(ledger.runs(), |line| campaign.source.scenario(line.seed).head.name)),
+        ("junit.xml", junit::render(ledger.runs(), name)),
     ];
     for (name, text) in files {
         let path = campaign.out.join(name);

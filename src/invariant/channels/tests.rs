@@ -48,6 +48,7 @@ impl Told {
             client,
             sequence,
             request,
+            database: 0,
             invoked_at,
             completed_at,
             outcome,

@@ -2,10 +2,12 @@
 //!
 //! A key that expires is told by its instant, which is asked for; of a field only the commands that gave it one are known.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::super::evidence::Evidence;
 use crate::history::{Entry, Request};
+use crate::model::place;
 use crate::time::{SimDuration, SimTime};
 
 /// How long before the end a field may have expired that one node has deleted and another one not yet.
@@ -20,10 +22,10 @@ enum Deadline {
     At(u64),
 }
 
-/// The keys of such hashes.
-pub(super) fn hashes(evidence: &Evidence) -> BTreeSet<&str> {
+/// The places of such hashes.
+pub(super) fn hashes(evidence: &Evidence) -> BTreeSet<Cow<'_, str>> {
     let fleeting = |entry: &&Entry| deadlines(&entry.request).iter().any(|at| is_late(evidence, entry, *at));
-    evidence.history.iter().filter(fleeting).map(|entry| entry.request.key()).collect()
+    evidence.history.iter().filter(fleeting).map(|entry| place(entry.database, entry.request.key())).collect()
 }
 
 fn is_late(evidence: &Evidence, entry: &Entry, deadline: Deadline) -> bool {

@@ -17,6 +17,7 @@ use super::super::writers::{Destroyer, Writers};
 use super::super::{Case, Verdict};
 use crate::history::{Entry, Outcome, Request, words_of_calls};
 use crate::id::{NodeId, ShardId};
+use crate::model::key_at;
 use crate::time::SimTime;
 use crate::wire::SLOT_COUNT;
 use crate::wire::resp::key_slot;
@@ -69,7 +70,7 @@ fn judged<T>(case: &Case, then: impl FnOnce(&Judge, Findings) -> T) -> T {
     let by_key = writes_by_key(&case.evidence.history);
     // Keys that other commands write are followed command by command (`replies`).
     let called = words_of_calls(&case.evidence.history);
-    for (key, writes) in by_key.iter().filter(|(key, _)| !called.contains(*key)) {
+    for (key, writes) in by_key.iter().filter(|(key, _)| !called.contains(key_at(key))) {
         let acknowledged = writes.iter().filter(|w| is_acknowledged(w)).count() as u64;
         match value_of(case, &owners, key) {
             Found::NotAsked => judge.not_asked += acknowledged,
@@ -81,7 +82,7 @@ fn judged<T>(case: &Case, then: impl FnOnce(&Judge, Findings) -> T) -> T {
             }
         }
     }
-    unwritten(&judge, |key| by_key.contains_key(key) || called.contains(key), &mut findings);
+    unwritten(&judge, |key| by_key.contains_key(key) || called.contains(key_at(key)), &mut findings);
     then(&judge, findings)
 }
 
@@ -194,7 +195,7 @@ fn written_until(writes: &[&Entry], value: Option<&Content>) -> Result<Option<Si
 
 impl<'e> Judge<'e> {
     fn key(&mut self, findings: &mut Findings, (key, writes, value): (&str, &[&'e Entry], Option<&Content>)) {
-        if self.evidence.guest_keys.holds(key) {
+        if self.evidence.guest_keys.holds(key_at(key)) {
             return;
         }
         let by_plan = value.and_then(|value| self.writers.wrote(key, value));
@@ -282,7 +283,7 @@ fn unwritten(judge: &Judge, is_known: impl Fn(&str) -> bool, findings: &mut Find
         let owned =
             |key: &str| owners[usize::from(key_slot(key.as_bytes()))].is_some_and(|o| o.node == node.node);
         for (key, value) in keys.filter(|(key, _)| owned(key)) {
-            let is_guests = judge.evidence.guest_keys.holds(key);
+            let is_guests = judge.evidence.guest_keys.holds(key_at(key));
             if judge.writers.wrote(key, value).is_none() && !is_guests {
                 findings
                     .wrong(judge.evidence.ended_at, format!("{} holds {key}, which nobody wrote", node.node));

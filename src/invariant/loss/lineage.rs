@@ -24,6 +24,7 @@ use super::windows::kept;
 use crate::chronicle::replication::{Begin, Copied, Cut, Extent, Reign, ReignId, Replication};
 use crate::history::{Entry, Request, write_digest};
 use crate::id::NodeId;
+use crate::model::key_at;
 use crate::time::SimTime;
 use crate::wire::resp::key_slot;
 
@@ -124,7 +125,7 @@ impl<'e> Lineage<'e> {
         let Request::Set { key, value } = &write.request else {
             return Vec::new();
         };
-        let digest = write_digest(key.as_bytes(), value.as_bytes());
+        let digest = write_digest(key_at(key).as_bytes(), value.as_bytes());
         let index = self.index.get_or_init(|| self.commands());
         let alike = &index[index.partition_point(|(d, ..)| *d < digest)..];
         let mut alike = alike.iter().take_while(|(d, ..)| *d == digest);

@@ -154,7 +154,10 @@ fn commands(request: &Request) -> Vec<Cow<'_, [String]>> {
             commands.iter().map(|command| Cow::Borrowed(&command[..])).collect()
         }
         _ => {
-            let own = |command: Vec<&str>| Cow::Owned(command.into_iter().map(str::to_owned).collect());
+            let own = |words: Vec<&str>| {
+                let bare = |(nth, word)| if nth == 1 { model::key_at(word) } else { word };
+                Cow::Owned(words.into_iter().enumerate().map(bare).map(str::to_owned).collect())
+            };
             request.commands().into_iter().map(own).collect()
         }
     }
@@ -189,11 +192,15 @@ impl Ask<'_> {
     pub fn execute(&self, state: &State, epoch_us: u64) -> Option<Cells> {
         let now = self.clock(epoch_us);
         let asker = Asker { now, conn: self.conn, watches_elsewhere: self.watches_elsewhere };
-        let told = self.told.as_deref();
-        match self.part {
-            Part::Whole => model::call(state.clone(), &self.commands, asker, told),
-            Part::Begin => model::begin(state, self.who(), &self.commands[0], now),
-            Part::End => Some(model::end(state, self.who(), told.and_then(<[Reply]>::first))),
+        let (told, state) = (self.told.as_deref(), state.clone().selecting(self.entry.database));
+        let after = match self.part {
+            Part::Whole => model::call(state, &self.commands, asker, told)?,
+            Part::Begin => model::begin(&state, self.who(), &self.commands[0], now)?,
+            Part::End => model::end(&state, self.who(), told.and_then(<[Reply]>::first)),
+        };
+        match after.iter().all(|state| state.selected() == 0) {
+            true => Some(after),
+            false => Some(after.into_iter().map(|state| state.selecting(0)).collect()),
         }
     }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::Evidence;
 use crate::history::{Entry, Outcome, Reply, Request, words_of_calls};
 use crate::invariant::verdict::Findings;
+use crate::model::key_at;
 
 /// Judges what `RANDOMKEY` told; nothing where others than clients may have written keys.
 pub(super) fn judge(evidence: &Evidence, findings: &mut Findings) {
@@ -13,7 +14,7 @@ pub(super) fn judge(evidence: &Evidence, findings: &mut Findings) {
         return;
     }
     let plain = evidence.history.iter().filter_map(|entry| match &entry.request {
-        Request::Set { key, .. } => Some(key.as_str()),
+        Request::Set { key, .. } => Some(key_at(key)),
         Request::Get { .. } | Request::Call { .. } => None,
     });
     let known = words_of_calls(&evidence.history).into_iter().chain(plain).collect::<BTreeSet<_>>();

@@ -47,6 +47,7 @@ impl Told {
             client,
             sequence,
             request,
+            database: 0,
             invoked_at: at(from),
             completed_at: is_told.then(|| at(to)),
             outcome: Some(outcome),

@@ -59,19 +59,28 @@ fn kind_of(run: &mut Run) -> Ran {
 
 fn copy(run: &mut Run) -> Ran {
     let (from, to) = (run.arg(1)?, run.arg(2)?);
-    let replace = match run.args.get(3).map(|word| word.to_ascii_uppercase()).as_deref() {
-        None => false,
-        Some("REPLACE") if run.args.len() == 4 => true,
-        Some(_) => return Err(Stop::Unmodelled),
-    };
-    if from == to {
-        return Err(Stop::Error("ERR"));
-    }
     let item = run.state.get(from).cloned();
+    let (mut replace, mut database, mut place) = (false, None, 3);
+    while let Some(word) = run.args.get(place) {
+        match word.to_ascii_uppercase().as_str() {
+            "REPLACE" => replace = true,
+            "DB" => {
+                place += 1;
+                database = Some(run.int(place)?.try_into().map_err(|_| Stop::Error("ERR"))?);
+            }
+            _ => return Err(Stop::Unmodelled),
+        }
+        place += 1;
+    }
+    let home = run.state.select(0);
+    let away = database.unwrap_or(home);
+    run.state.select(away);
     let item = item.filter(|_| replace || run.state.get(to).is_none());
     let done = item.is_some();
-    item.into_iter().for_each(|item| run.state.put(to, item));
-    Ok(Expected::yes(done))
+    let is_same = from == to && home == away;
+    item.filter(|_| !is_same).into_iter().for_each(|item| run.state.put(to, item));
+    run.state.select(home);
+    if is_same { Err(Stop::Error("ERR")) } else { Ok(Expected::yes(done)) }
 }
 
 fn rename(run: &mut Run) -> Ran {

@@ -6,6 +6,7 @@ pub mod blocking;
 pub mod cardinalities;
 pub mod channels;
 pub mod counters;
+pub mod databases;
 pub mod expiry;
 pub mod fields;
 pub mod hashes;

@@ -58,8 +58,8 @@ fn scan(run: &mut Run) -> Ran {
     if !is_known || tag != format!("{{{}}}", cell_of(tag)) {
         return Err(Stop::Unmodelled);
     }
-    let keys = run.state.items().filter(|(key, _)| key.starts_with(tag));
-    Ok(scanned(keys.map(|(key, _)| vec![key.as_str()])))
+    let keys = run.state.keys().filter(|key| key.starts_with(tag));
+    Ok(scanned(keys.map(|key| vec![key])))
 }
 
 fn hscan(run: &mut Run) -> Ran {

@@ -6,6 +6,7 @@ use std::collections::{BTreeSet, VecDeque};
 use super::{Broken, State, Waiting};
 use crate::history::Reply;
 use crate::model::Stop;
+use crate::model::database::{database_at, key_at, place};
 
 /// Who waits for a cell to change.
 impl State {
@@ -17,7 +18,7 @@ impl State {
     /// A client begins to wait at one end of a list, behind all others; what it pops may go to an end of another list.
     pub fn wait(&mut self, who: u64, (key, back): (&str, bool), to: Option<(&str, bool)>) {
         let to = to.map(|(key, back)| (key.to_owned(), back));
-        self.waiting.push_back(Waiting { who, key: key.to_owned(), back, to });
+        self.waiting.push_back(Waiting { who, database: self.selected, key: key.to_owned(), back, to });
     }
 
     /// A client is given something.
@@ -27,29 +28,33 @@ impl State {
 
     /// Gives what lists hold to those who wait for it, whoever waits longest first.
     pub fn serve_waiting(&mut self) {
-        let is_due = |state: &State, one: &Waiting| matches!(state.list(&one.key), Ok(Some(_)));
-        while let Some(place) = self.waiting.iter().position(|one| is_due(self, one)) {
+        let list = |state: &State, one: &Waiting| {
+            state.items.get(&*place(one.database, &one.key)).map(|item| item.value.kind())
+        };
+        while let Some(place) = self.waiting.iter().position(|one| list(self, one) == Some("list")) {
             let Some(one) = self.waiting.remove(place) else { return };
+            let selected = self.select(one.database);
             self.serve_one(one);
+            self.select(selected);
         }
     }
 
     fn serve_one(&mut self, one: Waiting) {
-        let Waiting { who, key, back, to } = one;
+        let Waiting { who, key, back, to, .. } = one;
         // It is told so, and the list is left as it is.
         if let Some(Err(Stop::Error(code))) = to.as_ref().map(|(to, _)| self.list(to)) {
             return self.serve(who, Reply::Error(code.to_owned()));
         }
         let take = |list: &mut VecDeque<String>| if back { list.pop_back() } else { list.pop_front() };
         let Ok(Some(element)) = self.change_list(&key, take) else { return };
-        self.touch(&key, Broken::Yes);
+        self.touch(&self.place(&key), Broken::Yes);
         let [key, text] = [&key, &element].map(|text| Reply::text(text.as_bytes()));
         let Some((to, to_back)) = to else { return self.serve(who, Reply::List(vec![key, text])) };
         let put = |list: &mut VecDeque<String>| {
             if to_back { list.push_back(element) } else { list.push_front(element) }
         };
         if self.change_list(&to, put).is_ok() {
-            self.touch(&to, Broken::Yes);
+            self.touch(&self.place(&to), Broken::Yes);
             self.serve(who, text);
         }
     }
@@ -62,7 +67,8 @@ impl State {
 
     /// A connection watches keys too.
     pub fn watch(&mut self, conn: u64, keys: impl Iterator<Item = String>) {
-        self.watches.entry(conn).or_default().keys.extend(keys);
+        let places = keys.map(|key| self.place(&key).into_owned()).collect::<Vec<_>>();
+        self.watches.entry(conn).or_default().keys.extend(places);
     }
 
     /// A connection watches nothing any more; whether what it watched changed.
@@ -83,14 +89,21 @@ impl State {
         for key in keys {
             if self.items.get(&key) != before.items.get(&key) {
                 self.touch(&key, Broken::Yes);
-            } else if writes && words.contains(&key) {
+            } else if writes && self.may_write(&key, words) {
                 self.touch(&key, Broken::Maybe);
             }
         }
     }
 
-    pub(super) fn touch(&mut self, key: &str, broken: Broken) {
-        let watches = self.watches.values_mut().filter(|watch| watch.keys.contains(key));
+    /// Whether a command of these words may write what is at a place: only a copy goes to another database.
+    fn may_write(&self, place: &str, words: &[String]) -> bool {
+        let is_copy = words.first().is_some_and(|name| name.eq_ignore_ascii_case("COPY"));
+        let names = words.iter().any(|word| word == key_at(place));
+        names && (is_copy || database_at(place) == self.selected)
+    }
+
+    pub(super) fn touch(&mut self, place: &str, broken: Broken) {
+        let watches = self.watches.values_mut().filter(|watch| watch.keys.contains(place));
         watches.for_each(|watch| watch.broken = watch.broken.max(broken));
     }
 

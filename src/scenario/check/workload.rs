@@ -19,7 +19,7 @@ const MAX_AT_ONCE: usize = 100;
 /// The longest word of a command, in bytes: a value of a megabyte.
 const MAX_WORD_BYTES: u64 = 1 << 20;
 /// Commands after which a connection's replies do not follow its commands one by one any more.
-const STAYS: [&str; 15] = [
+const STAYS: [&str; 14] = [
     "SUBSCRIBE",
     "PSUBSCRIBE",
     "SSUBSCRIBE",
@@ -31,11 +31,12 @@ const STAYS: [&str; 15] = [
     "CLIENT",
     "HELLO",
     "RESET",
-    "SELECT",
     "READONLY",
     "READWRITE",
     "ASKING",
 ];
+/// The kind of commands that is for several databases.
+const DATABASES: &str = "databases";
 /// The longest key, in bytes.
 const MAX_KEY_BYTES: usize = 1_024;
 
@@ -72,6 +73,10 @@ impl Finds {
                     format!("it is one of `{known}`"),
                 );
             }
+        }
+        if mix.get(DATABASES).is_some_and(|weight| *weight > 0) && self.databases < 2 {
+            let advice = "say how many there are: `cluster: {databases: 4}`";
+            self.add(&place.key(DATABASES), "the cluster has one database", advice);
         }
         if !mix.is_empty() && mix.values().all(|weight| *weight == 0) {
             self.add(place, "nothing is left to draw", "give at least one kind a weight above 0");
@@ -149,11 +154,26 @@ impl Finds {
             if commands.iter().flatten().any(|word| word.len() as u64 > MAX_WORD_BYTES) {
                 self.add(&place, "a word is too long", format!("at most {MAX_WORD_BYTES} bytes"));
             }
+            self.selects(&place, commands);
             let stays = |word: &String| STAYS.iter().any(|name| word.eq_ignore_ascii_case(name));
             if let Some(name) = commands.iter().filter_map(|command| command.first()).find(|word| stays(word))
             {
                 let message = format!("`{name}` changes what the connection means for what follows");
                 self.add(&place, message, "leave it out: clients keep their connections to themselves");
+            }
+        }
+    }
+
+    /// A database is selected that there is.
+    fn selects(&mut self, place: &Place, commands: &[Vec<String>]) {
+        let selects = commands
+            .iter()
+            .filter(|command| command.first().is_some_and(|name| name.eq_ignore_ascii_case("SELECT")));
+        for command in selects {
+            let is_there = |number: u64| number < self.databases;
+            if !matches!(&command[1..], [number] if number.parse().is_ok_and(is_there)) {
+                let advice = format!("`cluster.databases` is {}, and the first one is 0", self.databases);
+                self.add(place, "`SELECT` names no database that there is", advice);
             }
         }
     }

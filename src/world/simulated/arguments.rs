@@ -35,7 +35,9 @@ pub fn of(cluster: &ClusterPlan) -> String {
     let own = cluster.config.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     // Nodes log in at each other as everybody does.
     let login = cluster.password().map(|password| ("masterauth", password));
-    let all = chosen.into_iter().chain(FIXED.iter().copied()).chain(login).chain(own);
+    let databases = cluster.databases.to_string();
+    let databases = (cluster.databases > 1).then_some(("cluster-databases", databases.as_str()));
+    let all = chosen.into_iter().chain(FIXED.iter().copied()).chain(databases).chain(login).chain(own);
     all.map(|(name, value)| format!("{name} {}\n", quoted(value))).collect()
 }
 

@@ -38,6 +38,9 @@ pub(in super::super) enum Moved {
 pub(super) struct SlotMove {
     slot: u16,
     step: Step,
+    /// The database whose keys go over, and whether any did since the first.
+    database: u16,
+    found: bool,
     /// For how long it stays open before its keys go over, and again before it changes its owner; until it does.
     open_for: [Option<SimDuration>; 2],
     /// The question that is open, or the timer until the next.
@@ -58,7 +61,14 @@ enum Step {
 impl SlotMove {
     /// Begins at the target.
     pub fn start(ends: Ends, slot: u16, open_for: Option<SimDuration>, desk: &mut Desk) -> Self {
-        let mut moving = SlotMove { slot, step: Step::Importing, open_for: [open_for; 2], tag: 0 };
+        let mut moving = SlotMove {
+            slot,
+            step: Step::Importing,
+            database: 0,
+            found: false,
+            open_for: [open_for; 2],
+            tag: 0,
+        };
         moving.set_slot(Step::Importing, (ends.target, "IMPORTING", ends.source), desk);
         moving
     }
@@ -84,8 +94,11 @@ impl SlotMove {
                 return Moved::Begun;
             }
             Step::Keys => match keys(answer) {
-                keys if keys.is_empty() => self.emptied(target, desk),
-                keys => self.migrate(ends, keys, desk),
+                keys if keys.is_empty() => self.emptied(ends, desk),
+                keys => {
+                    self.found = true;
+                    self.migrate(ends, keys, desk);
+                }
             },
             Step::Open => return Moved::NotYet,
             Step::Migrate => self.ask_for_keys(source, desk),
@@ -95,8 +108,17 @@ impl SlotMove {
         Moved::NotYet
     }
 
-    /// Its keys are over: it stays open for a while, or changes its owner at once.
-    fn emptied(&mut self, target: NodeId, desk: &mut Desk) {
+    /// The keys of a database are over, and the next one's follow, until nothing is left in any. Then the slot stays open for a while, or
+    /// changes its owner at once.
+    fn emptied(&mut self, Ends { source, target }: Ends, desk: &mut Desk) {
+        let databases = desk.roll.cluster.databases;
+        let is_last = self.database + 1 >= databases;
+        if databases > 1 && (!is_last || self.found) {
+            self.found &= !is_last;
+            self.database = if is_last { 0 } else { self.database + 1 };
+            return self.ask_for_keys(source, desk);
+        }
+        self.database = 0;
         match self.open_for[1].take() {
             Some(open_for) => self.wait(open_for, desk),
             None => self.set_slot(Step::TargetOwns, (target, "NODE", target), desk),
@@ -130,17 +152,32 @@ impl SlotMove {
     fn ask_for_keys(&mut self, source: NodeId, desk: &mut Desk) {
         let slot = self.slot.to_string();
         self.step = Step::Keys;
-        self.tag = desk.terminal.ask(source, &["CLUSTER", "GETKEYSINSLOT", &slot, BATCH], desk.out);
+        self.ask_within(source, &["CLUSTER", "GETKEYSINSLOT", &slot, BATCH], desk);
+    }
+
+    /// Asks within the database, and leaves the connection in the first one.
+    fn ask_within<A: AsRef<[u8]>>(&mut self, source: NodeId, args: &[A], desk: &mut Desk) {
+        let select = |database: u16, desk: &mut Desk| {
+            desk.terminal.ask(source, &["SELECT", &database.to_string()], desk.out)
+        };
+        if self.database > 0 {
+            select(self.database, desk);
+        }
+        self.tag = desk.terminal.ask(source, args, desk.out);
+        if self.database > 0 {
+            select(0, desk);
+        }
     }
 
     fn migrate(&mut self, ends: Ends, keys: Vec<Vec<u8>>, desk: &mut Desk) {
         let (ip, port) = (Host::Node(ends.target).address().to_string(), CLIENT_PORT.to_string());
-        let fixed = ["MIGRATE", &ip, &port, "", "0", MIGRATE_MS, "REPLACE"];
+        let database = self.database.to_string();
+        let fixed = ["MIGRATE", &ip, &port, "", &database, MIGRATE_MS, "REPLACE"];
         let login = desk.roll.cluster.password().map(|password| ["AUTH", password]);
         let words = fixed.into_iter().chain(login.into_iter().flatten()).chain(["KEYS"]);
         let args: Vec<Vec<u8>> = words.map(|word| word.as_bytes().to_vec()).chain(keys).collect();
         self.step = Step::Migrate;
-        self.tag = desk.terminal.ask(ends.source, &args, desk.out);
+        self.ask_within(ends.source, &args, desk);
     }
 }
 

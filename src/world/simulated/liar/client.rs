@@ -26,7 +26,7 @@ impl Liar {
     fn instead(&mut self, words: &[&[u8]]) -> Option<Vec<u8>> {
         let name = words.first()?.to_ascii_uppercase();
         match (self.lie, &name[..], &words[1..]) {
-            (Lie::LostWrite, b"SET", _) => Some(pack(&[DOES_NOTHING])),
+            (Lie::LostWrite, b"SET", _) | (Lie::SelectKeeps, b"SELECT", _) => Some(pack(&[DOES_NOTHING])),
             (Lie::StaleRead, b"SET", [key, value, ..]) => {
                 let values = self.values.entry(key.to_vec());
                 values.or_insert_with(|| [value.to_vec(), value.to_vec()])[1] = value.to_vec();

@@ -10,6 +10,9 @@ const SET: &[u8] = b"*3\r\n$3\r\nSET\r\n";
 /// A deletion of one key in a stream, and a command of its length that does nothing.
 const DEL: &[u8] = b"*2\r\n$3\r\nDEL\r\n";
 const GET: &[u8] = b"*2\r\n$3\r\nGET\r\n";
+/// The second database is selected in a stream, and the first.
+const SELECT_SECOND: &[u8] = b"*2\r\n$6\r\nSELECT\r\n$1\r\n1\r\n";
+const SELECT_FIRST: &[u8] = b"*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n";
 /// What comes before a deadline in milliseconds of these years.
 const DEADLINE: &[u8] = b"$4\r\nPXAT\r\n$13\r\n";
 /// The beginning of a receipt: `REPLCONF ACK` with its offset, and the offset of an append-only file behind it, if there is one.
@@ -26,6 +29,7 @@ impl Liar {
             Lie::AckMore | Lie::AckBack => self.receipt(bytes),
             Lie::DelUntold => replaced(bytes, DEL, GET),
             Lie::ExpiryUntold => later(bytes),
+            Lie::SelectUntold => replaced(bytes, SELECT_SECOND, SELECT_FIRST),
             _ => None,
         }
     }

@@ -132,6 +132,8 @@ fn a_replica_is_not_told_of_deletions_and_of_deadlines_too_late() {
         |lie, text: &str| Liar::new(lie, None).sent(TO_TWO, &pack(&text.split(' ').collect::<Vec<_>>()));
     assert_eq!(sent(Lie::DelUntold, "DEL k"), Some(pack(&["GET", "k"])));
     assert_eq!(sent(Lie::DelUntold, "SET k v"), None);
+    assert_eq!(sent(Lie::SelectUntold, "SELECT 1"), Some(pack(&["SELECT", "0"])));
+    assert_eq!(sent(Lie::SelectUntold, "SELECT 2"), None);
     let later = sent(Lie::ExpiryUntold, "SET k v PXAT 1700000000000");
     assert_eq!(later, Some(pack(&["SET", "k", "v", "PXAT", "2700000000000"])));
 }
