@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn a_matrix_says_who_saw_whom() {
-        let saboteur = saboteurs::all().next().expect("there are some");
+        let saboteur = saboteurs::all().find(|known| known.name == "vote-twice").expect("it is one");
         let seen = Tried { fired: true, violated: vec!["votes", "reads"] };
         let unseen = Tried { fired: true, violated: vec![] };
         let idle = Tried { fired: false, violated: vec![] };

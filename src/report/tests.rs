@@ -247,7 +247,7 @@ fn the_json_report_has_every_measured_value() {
                 },
                 "replication_stream": {
                   "title": "Replication Stream",
-                  "statement": "replicas of one history get the same commands at the same offsets, acknowledge only what reached them, and go on only where their primary has what they have",
+                  "statement": "replicas of one history get the same commands at the same offsets and nothing else, acknowledge only what reached them, and go on only where their primary has what they have",
                   "verdict": "holds",
                   "detail": "0 commands of 0 histories"
                 },
