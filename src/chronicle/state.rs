@@ -15,7 +15,7 @@ use super::views::Views;
 use crate::event::{Body, Event, Gossiped, MessageType};
 use crate::id::NodeId;
 use crate::time::{SimDuration, SimTime};
-use crate::wire::server_log::Said;
+use crate::wire::server_log::{self, Said};
 
 /// A node that says `ok`, and why it must not.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,7 +133,9 @@ impl States {
         let member = members.get(node);
         let started_at = member.and_then(|member| member.started_at);
         let owners = views.owners(node, member.and_then(|member| member.last.as_ref()));
-        let is_primary = owners.contains(node);
+        // Its last header may say what it was before this very turn.
+        let is_replica = matches!(&event.body, Body::Log { line } if server_log::is_of_replica(line));
+        let is_primary = owners.contains(node) && !is_replica;
         let suspected = owners.nodes().filter_map(|owner| {
             let until = suspicions.suspected_until(node, owner)?;
             // Whoever owned nothing then was not counted.
@@ -332,10 +334,10 @@ mod tests {
     #[test]
     fn a_primary_that_said_that_it_sees_no_majority_waits_from_the_first_word_of_the_others() {
         let plan = crate::invariant::sample::healthy().plan;
-        let back = |silent_until: u64, s: u64| {
+        let back_as = |role: &str, silent_until: u64, s: u64| {
             let mut chronicle = super::super::Chronicle::new(&plan);
             let logs = |chronicle: &mut super::super::Chronicle, s: u64, line: &str| {
-                let line = format!("1:M # {line}");
+                let line = format!("1:{role} # {line}");
                 chronicle.see(&event(s, ActorId::Node(NodeId(1)), Body::Log { line }));
             };
             chronicle.see(&event(0, ActorId::Node(NodeId(1)), Body::Start { incarnation: 1 }));
@@ -348,8 +350,10 @@ mod tests {
             logs(&mut chronicle, s, "Cluster state changed: ok");
             chronicle.states.contradictions().iter().map(|found| found.why.clone()).collect::<Vec<_>>()
         };
+        let back = |silent_until, s| back_as("M", silent_until, s);
         let (after, delay) = (SimDuration::from_secs(1), SimDuration::from_secs(2));
         assert_eq!(back(7, 11), [Why::Back { after, delay }]);
+        assert_eq!(back_as("S", 7, 11), [], "a replica need not wait, whatever it was before");
         assert_eq!((back(7, 12), back(8, 11)), (vec![], vec![]), "of the second it cannot be certain then");
     }
 

@@ -124,6 +124,12 @@ const FOLLOWS: &str = "Reconfiguring myself as a replica of ";
 /// Redis ends it with `master`, Valkey with `primary`; the id follows either.
 const MIGRATES: &str = "Migrating to orphaned ";
 
+/// Whether a line was written by a process that is a replica then: `17:S 01 Jan 2026 …`.
+pub fn is_of_replica(line: &str) -> bool {
+    let behind_pid = line.trim_start_matches(|digit: char| digit.is_ascii_digit());
+    behind_pid.len() < line.len() && behind_pid.starts_with(":S ")
+}
+
 /// Reads a line; nothing if it says nothing of interest.
 pub fn read(line: &str) -> Option<Said<'_>> {
     PHRASES.iter().filter(|Phrase(text, _)| line.contains(text)).find_map(|Phrase(_, said)| said(line))
