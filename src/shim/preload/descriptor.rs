@@ -184,7 +184,7 @@ pub fn is_named_elsewhere(fd: i32, kind: Kind) -> bool {
 /// The child of a fork names everything its parent names.
 pub fn share_with(child: usize) {
     let (page, me) = (turn::page(), turn::my_number());
-    for socket in &page.sockets[..page.sockets_used.get() as usize] {
+    for socket in turn::sockets() {
         socket.refs[child].set(socket.refs[me].get());
     }
     for pipe in &page.pipes[..PIPES] {

@@ -70,7 +70,7 @@ fn take_place() -> Option<usize> {
 
 /// Takes back what was prepared for a child that could not be forked.
 fn forget(child: usize) {
-    for socket in &turn::page().sockets[..turn::page().sockets_used.get() as usize] {
+    for socket in turn::sockets() {
         socket.refs[child].set(0);
     }
     for pipe in &turn::page().pipes {

@@ -186,7 +186,7 @@ fn why_not_bound(s: &Socket, host: u32, port: u16) -> Option<i32> {
         _ => false,
     };
     let is_taken = |other: &Socket| other.local_port.get() == port && is_in_way(other);
-    (port != 0 && turn::page().sockets.iter().any(is_taken)).then_some(libc::EADDRINUSE)
+    (port != 0 && turn::sockets().iter().any(is_taken)).then_some(libc::EADDRINUSE)
 }
 
 /// Gives the socket a local port if it has none yet; which it has now.

@@ -8,7 +8,7 @@ use core::ptr;
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use crate::baton::Baton;
-use crate::page::{self, Page, Participant, Record, record, state};
+use crate::page::{self, Page, Participant, Record, Socket, record, state};
 use crate::sys::{self, sys};
 
 const FUTEX_WAIT: usize = 0;
@@ -61,6 +61,11 @@ pub fn my_number() -> usize {
 #[inline]
 pub fn me() -> &'static Participant {
     &page().participants[my_number()]
+}
+
+/// The sockets of the page that were ever in use: it is not touched for the others, which are many.
+pub fn sockets() -> &'static [Socket] {
+    &page().sockets[..page().sockets_used.get() as usize]
 }
 
 /// The participants of the page that were ever in use.
