@@ -1,7 +1,7 @@
 //! Replicas hold what their primaries hold, and the final data is what clients were told (`kept.rs`).
 //!
-//! Compared are keys, their types and values, and function libraries with their code; not how long a key has to live, and no hash of
-//! which a field expires just then (`fleeting.rs`).
+//! Compared are keys, their types and values, and function libraries with their code; not how long a key has to live, and nothing
+//! that expires just then (`fleeting.rs`).
 
 mod fleeting;
 mod kept;
@@ -45,7 +45,7 @@ fn replicas(case: &Case) -> Verdict {
     let mut findings = Findings::default();
     case.note_unseen(&mut findings);
     let (mut pairs, mut compared, mut libraries) = (0, 0, 0);
-    let fleeting = fleeting::hashes(case.evidence);
+    let fleeting = fleeting::places(case.evidence);
     for (replica, primary) in pairs_of(case) {
         let (Some(has), Some(wants)) = (&replica.keys, &primary.keys) else {
             findings.missing(format!("the keys of {} or {} were not read", replica.node, primary.node));

@@ -1,6 +1,6 @@
-//! Hashes of which a field may have expired while nodes were read out, one after the other.
+//! Keys that may have expired while nodes were read out, one after the other, and hashes of which a field may have.
 //!
-//! A key that expires is told by its instant, which is asked for; of a field only the commands that gave it one are known.
+//! When a key expires its node is asked; of a field only the commands that gave it a deadline are known.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -22,22 +22,36 @@ enum Deadline {
     At(u64),
 }
 
-/// The places of such hashes.
-pub(super) fn hashes(evidence: &Evidence) -> BTreeSet<Cow<'_, str>> {
+/// The places of all of them.
+pub(super) fn places(evidence: &Evidence) -> BTreeSet<Cow<'_, str>> {
     let fleeting = |entry: &&Entry| deadlines(&entry.request).iter().any(|at| is_late(evidence, entry, *at));
-    evidence.history.iter().filter(fleeting).map(|entry| place(entry.database, entry.request.key())).collect()
+    let hashes = evidence.history.iter().filter(fleeting);
+    let hashes = hashes.map(|entry| place(entry.database, entry.request.key()));
+    let told = evidence.accounts.values().filter_map(|account| account.expiries.as_ref()).flatten();
+    let is_over = |ms: i64| u64::try_from(ms).is_ok_and(|ms| is_about_the_end(evidence, at(evidence, ms)));
+    let keys = told.filter(|(_, ms)| is_over(**ms)).map(|(place, _)| Cow::Borrowed(place.as_str()));
+    hashes.chain(keys).collect()
 }
 
 fn is_late(evidence: &Evidence, entry: &Entry, deadline: Deadline) -> bool {
-    let (first, last) = match deadline {
-        Deadline::In(after) => {
-            (entry.invoked_at + after, entry.completed_at.unwrap_or(evidence.ended_at) + after)
-        }
-        Deadline::At(ms) => {
-            let at = SimTime::from_ns((ms * 1_000).saturating_sub(evidence.plan.epoch_us) * 1_000);
-            (at, at)
-        }
-    };
+    is_about_the_end(
+        evidence,
+        match deadline {
+            Deadline::In(after) => {
+                (entry.invoked_at + after, entry.completed_at.unwrap_or(evidence.ended_at) + after)
+            }
+            Deadline::At(ms) => at(evidence, ms),
+        },
+    )
+}
+
+/// The instant that is so many milliseconds after the beginning of 1970, as the first and the last that it may be.
+fn at(evidence: &Evidence, ms: u64) -> (SimTime, SimTime) {
+    let at = SimTime::from_ns((ms * 1_000).saturating_sub(evidence.plan.epoch_us) * 1_000);
+    (at, at)
+}
+
+fn is_about_the_end(evidence: &Evidence, (first, last): (SimTime, SimTime)) -> bool {
     first <= evidence.ended_at && last + LATE >= evidence.ended_at
 }
 
@@ -73,6 +87,7 @@ fn deadline(command: &[String]) -> Option<Deadline> {
 mod tests {
     use super::super::super::sample::{at, healthy, ok_at};
     use super::*;
+    use crate::id::NodeId;
 
     #[test]
     fn a_field_that_expires_about_the_end_makes_its_hash_fleeting() {
@@ -82,7 +97,7 @@ mod tests {
             let command: Vec<String> = words.split(' ').map(str::to_owned).collect();
             let request = Request::Call { key: "h".to_owned(), commands: vec![command] };
             evidence.history = vec![Entry { request, ..ok_at("h", "v", 1, invoked, invoked + 1) }];
-            hashes(&evidence).contains("h")
+            places(&evidence).contains("h")
         };
         assert!(is_fleeting("HGETEX h PX 457 FIELDS 1 m5", 28));
         assert!(is_fleeting("HPEXPIRE h 2000 FIELDS 1 m5", 27));
@@ -91,5 +106,19 @@ mod tests {
         assert!(!is_fleeting("HSET h m5 v", 28));
         let epoch_ms = healthy().plan.epoch_us / 1_000;
         assert!(is_fleeting(&format!("HPEXPIREAT h {} FIELDS 1 m5", epoch_ms + 29_000), 5));
+    }
+
+    #[test]
+    fn a_key_whose_node_says_that_it_expires_about_the_end_is_fleeting() {
+        let is_fleeting = |expires_s: u64| {
+            let mut evidence = healthy();
+            evidence.ended_at = at(30);
+            let ms = (evidence.plan.epoch_us / 1_000 + expires_s * 1_000) as i64;
+            let account = evidence.accounts.entry(NodeId(1)).or_default();
+            account.expiries = Some([("k".to_owned(), ms)].into());
+            places(&evidence).contains("k")
+        };
+        assert!(is_fleeting(29), "one node may have read it, and another one not");
+        assert!(!is_fleeting(20) && !is_fleeting(40));
     }
 }
