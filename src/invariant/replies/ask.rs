@@ -178,6 +178,12 @@ impl Ask<'_> {
         [Ask { part: Part::Begin, ..self }].into_iter().chain(end).collect()
     }
 
+    /// Whether other operations may have come between its commands: it is no transaction, and took more than one turn.
+    pub fn came_in_pieces(&self) -> bool {
+        let is_one = self.commands.len() < 2 || self.commands[0][0].eq_ignore_ascii_case("MULTI");
+        !is_one && self.to.is_some_and(|to| to.event > self.from.event)
+    }
+
     /// A number for it that no other operation has.
     pub fn who(&self) -> u64 {
         u64::from(self.entry.client.0) << 40 | self.entry.sequence

@@ -28,7 +28,7 @@ impl Within {
 
 /// Puts operations to a cell in every order that may have been.
 pub(super) fn orders(cells: &Cells, asks: &[&Ask], epoch_us: u64) -> Within {
-    if asks.len() > TOGETHER_MAX {
+    if asks.len() > TOGETHER_MAX || asks.len() > 1 && asks.iter().any(|ask| ask.came_in_pieces()) {
         return Within::unknown();
     }
     let whole = (1_u32 << asks.len()) - 1;

@@ -27,8 +27,20 @@ impl Told {
     }
 
     /// A client asks a command that a node gets in one turn and replies to in another one, or never.
-    fn ask(&mut self, node: u16, (from, to): (u64, u64), command: &str, told: Option<Reply>) -> &mut Self {
-        let commands = vec![command.split(' ').map(str::to_owned).collect::<Vec<_>>()];
+    fn ask(&mut self, node: u16, turns: (u64, u64), command: &str, told: Option<Reply>) -> &mut Self {
+        self.ask_all(node, turns, &[command], told.map(|reply| vec![reply]))
+    }
+
+    /// The same with several commands at once.
+    fn ask_all(
+        &mut self,
+        node: u16,
+        (from, to): (u64, u64),
+        commands: &[&str],
+        told: Option<Vec<Reply>>,
+    ) -> &mut Self {
+        let words = |command: &&str| command.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let commands: Vec<_> = commands.iter().map(words).collect();
         let request = Request::Call { key: commands[0][1].clone(), commands };
         let (client, sequence) = (ClientId(1), self.evidence.history.len() as u64 + 1);
         let moment = |turn| Some(Moment { event: turn, at: at(turn) });
@@ -42,7 +54,7 @@ impl Told {
         };
         self.evidence.chronicle.executions.insert_for_test(client, sequence, execution);
         let is_told = told.is_some();
-        let outcome = told.map_or(Outcome::Info("lost".to_owned()), |reply| Outcome::Replied(vec![reply]));
+        let outcome = told.map_or(Outcome::Info("lost".to_owned()), Outcome::Replied);
         self.evidence.history.push(Entry {
             client,
             sequence,
@@ -121,6 +133,18 @@ impl Told {
         let verdict = self.verdict();
         assert!(verdict.is_violated() && verdict.detail().contains(what), "{verdict:?}");
     }
+}
+
+#[test]
+fn other_commands_come_between_those_that_reach_a_node_in_pieces() {
+    let read = || vec![Reply::Nil, Reply::Text("1".to_owned())];
+    let verdict = |turns: (u64, u64)| {
+        let mut told = Told::new();
+        told.ask_all(1, turns, &["GET n", "GET n"], Some(read())).incr(1, 2, 1);
+        check(&Case::of(&told.evidence))
+    };
+    assert!(!verdict((1, 3)).is_violated(), "one came before and the other one after");
+    assert!(verdict((2, 2)).is_violated(), "both were executed at once");
 }
 
 #[test]
