@@ -29,8 +29,6 @@ const BY_SABOTEURS: &[&str] = &[
     "votes",
     "epochs",
     "persisted_epochs",
-    "isolation",
-    "replication_stream",
     "one_story",
     "persistence",
     "replies",
