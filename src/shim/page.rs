@@ -28,8 +28,8 @@ pub const PROBE_VARIABLE: &str = "VALKEY_FUZZER_PROBE";
 /// Processes of one host that can live at once: a server and its forked children, or a guest and all it started.
 pub const PARTICIPANTS: usize = 256;
 /// Sockets of one host that can be open at once: two links of a node to each of a thousand, and clients; or all ends of all
-/// links of a cluster of ninety nodes that a guest starts.
-pub const SOCKETS: usize = 16384;
+/// links of a cluster of sixty nodes that a guest starts.
+pub const SOCKETS: usize = 8192;
 /// Pipes of one node that can be open at once.
 pub const PIPES: usize = 64;
 /// Counters of one node (`eventfd`, `timerfd`) that can be open at once.
@@ -435,6 +435,8 @@ pub const RX_AT: usize = OUTBOX_AT + OUTBOX_BYTES;
 pub const PIPE_AT: usize = RX_AT + SOCKETS * RX_BYTES;
 /// Size of the whole memory file.
 pub const PAGE_BYTES: usize = PIPE_AT + PIPES * PIPE_BYTES;
+// Where files may have no more than a gibibyte (`ulimit -f`), a larger one would end whoever makes it.
+const _: () = assert!(PAGE_BYTES < 1 << 30);
 
 /// How many bytes a record with `len` bytes of payload takes.
 pub const fn record_bytes(len: usize) -> usize {
