@@ -203,19 +203,21 @@ impl Campaign<'_> {
             Attempt::Diverged(divergence) => Ok(Some(Ended::Diverged(divergence))),
             Attempt::Counted(line) => {
                 ledger.append(RunLine::clone(&line))?;
-                self.bound_failures(ledger)?;
+                let failed = line.status == RunStatus::Failed;
+                if let Some(most) = self.kept_max.filter(|_| failed) {
+                    self.bound_failures(ledger, most)?;
+                }
                 watch(&line);
-                let is_last = self.stop_on_first && line.status == RunStatus::Failed;
+                let is_last = self.stop_on_first && failed;
                 Ok(is_last.then_some(Ended::FirstViolation))
             }
         }
     }
 
     /// Removes the failures with the highest seeds where more are kept than may be.
-    fn bound_failures(&self, ledger: &Ledger) -> Result<(), CampaignError> {
+    fn bound_failures(&self, ledger: &Ledger, most: usize) -> Result<(), CampaignError> {
         let failed = ledger.runs().filter(|line| line.status == RunStatus::Failed);
-        let mut beyond = failed.skip(self.kept_max.unwrap_or(usize::MAX));
-        beyond.try_for_each(|line| attempt::remove(&self.failure(line)))
+        failed.skip(most).try_for_each(|line| attempt::remove(&self.failure(line)))
     }
 
     /// Where a run is kept that failed.

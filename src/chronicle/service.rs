@@ -201,7 +201,7 @@ impl Service {
         let reached = views.within_reach(node, since);
         let heard = owners.nodes().filter(|owner| reached.contains(owner)).count();
         let (for_, owners_count) = (self.notices_within, owners.count());
-        // Mostly enough are, and nobody else need be asked.
+        // Mostly enough are heard, and nobody else need be asked.
         (heard < owners.quorum() && heard < members.least_quorum(&owners)).then_some(Refusal::CutOff {
             for_,
             heard,

@@ -23,7 +23,7 @@ pub struct Selected {
 
 impl Selected {
     /// A connection to `node` is to be made.
-    pub fn is_new(&mut self, node: NodeId) {
+    pub fn connects(&mut self, node: NodeId) {
         self.on.insert(node, Some(0));
     }
 

@@ -248,7 +248,7 @@ impl Client {
 
     fn introduce(&mut self, node: NodeId, listens: bool, out: &mut Out) {
         if !listens {
-            self.selected.is_new(node);
+            self.selected.connects(node);
         }
         let hello = self.speaks_third.then_some(&["HELLO", "3"][..]);
         let replicas_too = self.pinned.map(|_| &["READONLY"][..]);

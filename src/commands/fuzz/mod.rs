@@ -126,7 +126,6 @@ fn campaign<'a>(request: &Request, environment: &Environment, stop: &'a AtomicBo
         false => Source::Scenarios(scenarios),
     };
     // A scenario that has no plan at all is better refused now than after it was started.
-    source.plan(request.seed_start, &servers[0])?;
     let others = source.other_servers(request.seed_start)?;
     let servers = servers.into_iter().map(|server| with_others(server, others.clone(), environment));
     let servers = servers.collect::<Result<Vec<Server>>>()?;

@@ -28,29 +28,28 @@ pub(super) fn places(evidence: &Evidence) -> BTreeSet<Cow<'_, str>> {
     let hashes = evidence.history.iter().filter(fleeting);
     let hashes = hashes.map(|entry| place(entry.database, entry.request.key()));
     let told = evidence.accounts.values().filter_map(|account| account.expiries.as_ref()).flatten();
-    let is_over = |ms: i64| u64::try_from(ms).is_ok_and(|ms| is_about_the_end(evidence, at(evidence, ms)));
+    let is_over = |ms: i64| u64::try_from(ms).is_ok_and(|ms| is_due(evidence, ms));
     let keys = told.filter(|(_, ms)| is_over(**ms)).map(|(place, _)| Cow::Borrowed(place.as_str()));
     hashes.chain(keys).collect()
 }
 
 fn is_late(evidence: &Evidence, entry: &Entry, deadline: Deadline) -> bool {
-    is_about_the_end(
-        evidence,
-        match deadline {
-            Deadline::In(after) => {
-                (entry.invoked_at + after, entry.completed_at.unwrap_or(evidence.ended_at) + after)
-            }
-            Deadline::At(ms) => at(evidence, ms),
-        },
-    )
+    match deadline {
+        Deadline::In(after) => {
+            let completed_at = entry.completed_at.unwrap_or(evidence.ended_at);
+            is_about_the_end(evidence, (entry.invoked_at + after, completed_at + after))
+        }
+        Deadline::At(ms) => is_due(evidence, ms),
+    }
 }
 
-/// The instant that is so many milliseconds after the beginning of 1970, as the first and the last that it may be.
-fn at(evidence: &Evidence, ms: u64) -> (SimTime, SimTime) {
+/// Whether what expires so many milliseconds after the beginning of 1970 is what nodes may differ in.
+fn is_due(evidence: &Evidence, ms: u64) -> bool {
     let at = SimTime::from_ns((ms * 1_000).saturating_sub(evidence.plan.epoch_us) * 1_000);
-    (at, at)
+    is_about_the_end(evidence, (at, at))
 }
 
+/// The same of something that is over at one of these two or between them.
 fn is_about_the_end(evidence: &Evidence, (first, last): (SimTime, SimTime)) -> bool {
     first <= evidence.ended_at && last + LATE >= evidence.ended_at
 }
