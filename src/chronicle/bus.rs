@@ -11,7 +11,7 @@ use crate::event::{Body, BusSummary, Claim, Event, Gossiped, MessageType, Publis
 use crate::fault::Channel;
 use crate::id::{ActorId, Host, NodeId};
 use crate::op::share_slots;
-use crate::time::SimTime;
+use crate::time::{SimDuration, SimTime};
 
 /// One message of the cluster bus, as it was sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub struct Message {
     /// It was made when it was sent: the connection had carried something of its sender's at an earlier instant. What waits for a
     /// connection goes out with its first word.
     pub prompt: bool,
+    /// How long what it answers had waited to be read; nothing if it answers nothing.
+    pub waited: SimDuration,
     /// Its type.
     pub r#type: MessageType,
     /// What its sender said of itself; absent if the header is a light one, or the log is too old to tell.
@@ -91,6 +93,8 @@ pub(super) struct Bus {
     said: BTreeMap<NodeId, Said>,
     /// When connections carried something for the first time, by who sent it.
     opened_at: BTreeMap<(u64, NodeId), SimTime>,
+    /// What was delivered last through a connection to a node: the event, and when.
+    delivered: BTreeMap<(u64, NodeId), (u64, SimTime)>,
 }
 
 #[derive(Clone, Debug)]
@@ -128,6 +132,7 @@ impl Bus {
                 // What was on its way to whoever is gone arrives nowhere.
                 self.under_way.remove(&(*conn, *node));
                 self.opened_at.remove(&(*conn, *node));
+                self.delivered.remove(&(*conn, *node));
                 None
             }
             Body::Start { .. } => {
@@ -151,6 +156,7 @@ impl Bus {
         (from, to, conn): (NodeId, NodeId, u64),
         bus: &BusSummary,
     ) -> Message {
+        let asked = self.delivered.get(&(conn, from)).filter(|(asked, _)| Some(*asked) == event.cause);
         Message {
             event: event.i,
             at: event.at,
@@ -158,6 +164,7 @@ impl Bus {
             to,
             conn,
             prompt: *self.opened_at.entry((conn, from)).or_insert(event.at) < event.at,
+            waited: asked.map_or(SimDuration::ZERO, |(_, asked_at)| event.at.since(*asked_at)),
             r#type: bus.r#type,
             header: self.header(from, bus),
             about: bus.about.clone(),
@@ -197,6 +204,7 @@ impl Bus {
         front.left = front.left.saturating_sub(*len);
         let whole = front.left == 0;
         let message = whole.then(|| queue.pop_front()).flatten()?.message?;
+        self.delivered.insert((*conn, node), (event.i, event.at));
         Some(Heard { event: event.i, at: event.at, message })
     }
 }
@@ -268,5 +276,24 @@ mod tests {
         assert_eq!(heard(1, 1), Some(1));
         assert_eq!((heard(8, 3), heard(2, 2)), (Some(3), None));
         assert_eq!((heard(4, 1), heard(4, 3)), (None, Some(4)), "it comes in two pieces");
+    }
+
+    #[test]
+    fn an_answer_tells_how_long_what_it_answers_had_waited() {
+        let mut bus = Bus::default();
+        bus.sent(&sent(1, Some(ping(Some(claim()), None))));
+        bus.delivered(&delivered(9, 1, 1)).expect("a message");
+        let answer = |i, cause| {
+            let Event { body: Body::Sent { len, digest, bus, .. }, .. } =
+                sent(i, Some(ping(Some(claim()), None)))
+            else {
+                panic!("something is sent");
+            };
+            let (from, to, channel) = (ActorId::Node(B), Host::Node(A), Channel::Bus);
+            let body = Body::Sent { from, conn: 7, channel, to, len, digest, bus, repl: None };
+            event(i, ActorId::Network, cause, body)
+        };
+        let mut waited = |i, cause| bus.sent(&answer(i, cause)).expect("a message").waited.as_ns();
+        assert_eq!((waited(19, Some(9)), waited(20, Some(8)), waited(21, None)), (10, 0, 0));
     }
 }

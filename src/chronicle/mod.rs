@@ -254,6 +254,7 @@ impl Chronicle {
 
     fn said(&mut self, message: &Arc<Message>) {
         self.tells_claims |= message.header.is_some();
+        self.service.said(message);
         let known = Known {
             members: &self.members,
             views: &self.views,
@@ -271,7 +272,6 @@ impl Chronicle {
         let steady_since = self.service.steady_since(message.from);
         self.suspicions.said(message, (&self.members, &self.views), steady_since);
         self.states.said(message, &self.members, &self.views);
-        self.service.said(message);
         self.answers.said(message);
         self.foreign.said(message);
         self.channels.said(message);

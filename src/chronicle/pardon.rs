@@ -108,7 +108,8 @@ impl Pardons {
     }
 }
 
-/// Whether a node holds another one for a primary with slots, by what it heard and what it says of itself.
+/// Whether a node must hold another one for a primary with slots, by what it heard and what it says of itself: of two who claim
+/// the same slots in one epoch it may hold either for their owner.
 fn owns(views: &Views, viewer: NodeId, node: NodeId, own: Option<&Arc<Message>>) -> bool {
-    views.owners(viewer, own).contains(node)
+    views.owners(viewer, own).unchallenged().contains(node)
 }

@@ -90,6 +90,7 @@ pub fn of_type(r#type: MessageType, says: Says, to: u16, s: u64) -> Message {
         to: NodeId(to),
         conn: u64::from(says.node) * 1000 + u64::from(to),
         prompt: true,
+        waited: SimDuration::ZERO,
         r#type,
         header: Some(header),
         about: None,

@@ -64,6 +64,12 @@ const BUSY: SimDuration = SimDuration::from_secs(1);
 /// How many are kept: more tell nothing new.
 const KEPT: usize = 64;
 
+/// A process that leaves a message unread for longer than a quarter of its node timeout is busy, whatever it says meanwhile: what
+/// reached it may be unknown to it.
+fn reads_within(node_timeout: SimDuration) -> SimDuration {
+    BUSY.min(SimDuration::from_ns(node_timeout.as_ns() / 4))
+}
+
 /// What the other timelines know when something is done.
 #[derive(Clone, Copy)]
 pub(super) struct Known<'c> {
@@ -78,6 +84,7 @@ pub(super) struct Known<'c> {
 #[derive(Clone, Debug)]
 pub struct Service {
     notices_within: SimDuration,
+    reads_within: SimDuration,
     accepted: Vec<Accepted>,
     /// What clients wait for: when they asked, and whether they only read.
     open: BTreeMap<(ClientId, u64), (SimTime, bool)>,
@@ -101,6 +108,7 @@ impl Service {
     pub(super) fn new(plan: &Plan, node_timeout: SimDuration) -> Self {
         Service {
             notices_within: notices_within(node_timeout),
+            reads_within: reads_within(node_timeout),
             accepted: Vec::new(),
             open: BTreeMap::new(),
             down_since: BTreeMap::new(),
@@ -113,6 +121,7 @@ impl Service {
     /// The longest node timeout that counted so far.
     pub(super) fn retimed(&mut self, node_timeout: SimDuration) {
         self.notices_within = notices_within(node_timeout);
+        self.reads_within = reads_within(node_timeout);
     }
 
     pub(super) fn see(&mut self, event: &Event, known: Known) {
@@ -228,6 +237,11 @@ impl Service {
 
     /// A node says what it is: a replica that had taken a write before was none, or had no right to.
     pub(super) fn said(&mut self, message: &Message) {
+        if message.waited > self.reads_within
+            && let Some(activity) = self.activity.get_mut(&message.from)
+        {
+            activity.steady_since = message.at;
+        }
         let Some(header) = &message.header else {
             return;
         };
@@ -316,6 +330,10 @@ mod tests {
         let for_ = SimDuration::from_secs(5);
         let cut_off = Refusal::CutOff { for_, heard: 1, owners: 3 };
         assert_eq!(write(&mut chronicle(34, &primary)), [cut_off]);
+        let mut slow = chronicle(34, &primary);
+        let waited = SimDuration::from_ms(600);
+        slow.take(Message { waited, ..message(primary.clone(), 2, 39) });
+        assert_eq!(write(&mut slow), [], "it reads so late that it may not know");
         assert_eq!(write(&mut chronicle(35, &primary)), []);
     }
 
