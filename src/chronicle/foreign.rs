@@ -1,24 +1,34 @@
-//! Clients that were served about a slot by a node that neither had it nor followed who had, or that was giving it away.
+//! Clients that were served about a slot by a node that neither had it nor followed who had, that was giving it away, or that only
+//! copies it and was not told that this will do.
 //!
 //! A node's headers on the bus say which slots it has, or its primary. Who served a slot that its last header before the question
 //! lacks, and the next header too, had no right to, unless the client had been sent to it with `ASK`. Who has opened a slot to give
 //! it away, as its log says, sends a client with `ASK` after each key that it does not have, and never says that there is none
-//! (`getNodeByQuery`).
+//! (`getNodeByQuery`). A client that waits at a node is sent after its slot once that has gone: it is looked after at least once a
+//! second (`clusterRedirectBlockedClientIfNeeded`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::bus::Message;
+use super::executions::Executions;
 use super::members::Members;
 use crate::event::{Body, Claim, Event};
 use crate::history::{Outcome, Reply, Request};
 use crate::id::{ActorId, ClientId, NodeId};
 use crate::model;
-use crate::time::SimTime;
+use crate::plan::Plan;
+use crate::time::{SimDuration, SimTime};
 use crate::wire::resp::key_slot;
 use crate::wire::server_log::Said;
 
 /// How many are kept: more tell nothing new.
 const KEPT: usize = 64;
+
+/// So long after its slot has gone a client is kept waiting at the most: a second, and what a process that is not busy takes.
+const KEPT_WAITING: SimDuration = SimDuration::from_secs(3);
+/// A process that leaves a message of the cluster bus unread for so long is busy.
+const BUSY: SimDuration = SimDuration::from_ms(500);
 
 /// An answer that its node had no right to give.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,15 +43,30 @@ pub struct Served {
     pub node: NodeId,
     /// About which slot.
     pub slot: u16,
-    /// It had the slot, and was giving it away: the client was told that there is no such key.
-    pub gives_away: bool,
+    /// Why it had none.
+    pub wrong: NoRight,
 }
 
-impl Served {
-    /// Whether who says this of itself may not answer so.
-    fn is_wrong(&self, claim: &Claim) -> bool {
-        let has = has(claim, self.slot);
-        if self.gives_away { claim.is_primary() && has } else { !has }
+/// Why a node had no right to answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoRight {
+    /// It neither had the slot nor followed who had.
+    HasNot,
+    /// It had the slot, and was giving it away: the client was told that there is no such key.
+    GivesAway,
+    /// It followed who had the slot, and the client had not said `READONLY`.
+    Follows,
+}
+
+impl NoRight {
+    /// Whether it goes for who says this of itself.
+    fn goes_for(self, claim: &Claim, slot: u16) -> bool {
+        let has = has(claim, slot);
+        match self {
+            NoRight::HasNot => !has,
+            NoRight::GivesAway => claim.is_primary() && has,
+            NoRight::Follows => !claim.is_primary() && has,
+        }
     }
 }
 
@@ -54,6 +79,22 @@ pub struct Foreign {
     served: Vec<Served>,
     /// Slots that nodes have opened to give them away, and when.
     opened: BTreeMap<(NodeId, u16), SimTime>,
+    /// What each node says of itself, and since when.
+    standing: BTreeMap<NodeId, (SimTime, Arc<Claim>)>,
+    /// When a process was last known to be stopped, or busy.
+    hindered_at: BTreeMap<NodeId, SimTime>,
+    /// Slots that nodes have ever opened to take them.
+    imported: BTreeSet<(NodeId, u16)>,
+    /// Every client says to every node that a replica may answer.
+    all_read_copies: bool,
+    /// Clients that said so by hand.
+    read_copies: BTreeSet<ClientId>,
+}
+
+/// What else is known.
+pub(super) struct Known<'c> {
+    pub members: &'c Members,
+    pub executions: &'c Executions,
 }
 
 /// What a client waits for.
@@ -67,25 +108,48 @@ struct Open {
 }
 
 impl Foreign {
+    /// Those of a run of this plan.
+    pub(super) fn new(plan: &Plan) -> Self {
+        let all_read_copies = plan.workload.as_ref().is_some_and(|workload| workload.pinned);
+        Foreign { all_read_copies, ..Foreign::default() }
+    }
+
     /// Takes what a server's log says.
     pub(super) fn logged(&mut self, at: SimTime, (node, said): (NodeId, Said)) {
         match said {
             Said::Migrates(slot) => {
                 self.opened.insert((node, slot), at);
             }
-            Said::Imports(slot) | Said::Assigned(slot) => {
+            Said::Imports(slot) => {
+                self.opened.remove(&(node, slot));
+                self.imported.insert((node, slot));
+            }
+            Said::Assigned(slot) => {
                 self.opened.remove(&(node, slot));
             }
             _ => {}
         }
     }
 
-    pub(super) fn see(&mut self, event: &Event, members: &Members) {
-        if let (ActorId::Node(node), Body::Start { .. }) = (event.actor, &event.body) {
-            self.opened.retain(|(opened, _), _| *opened != node);
+    pub(super) fn see(&mut self, event: &Event, known: &Known) {
+        match (event.actor, &event.body) {
+            (ActorId::Node(node), Body::Start { .. }) => {
+                self.opened.retain(|(opened, _), _| *opened != node);
+                self.standing.remove(&node);
+            }
+            (ActorId::Node(node), Body::Pause { .. }) => {
+                self.hindered_at.insert(node, event.at);
+            }
+            _ => {}
         }
         let ActorId::Client(client) = event.actor else { return };
         match &event.body {
+            Body::Invoke { request: Request::Call { commands, .. }, .. }
+                if commands.iter().any(|command| command[0].eq_ignore_ascii_case("READONLY")) =>
+            {
+                self.read_copies.insert(client);
+                self.open.remove(&client);
+            }
             Body::Invoke { request, .. } if !request.key().is_empty() => {
                 let (at, slot, request) = (event.at, key_slot(request.key().as_bytes()), request.clone());
                 self.open.insert(client, Open { at, slot, request, sent_to: None });
@@ -94,7 +158,7 @@ impl Foreign {
                 let sent_to = ask.then_some(*to);
                 self.open.get_mut(&client).into_iter().for_each(|open| open.sent_to = sent_to);
             }
-            Body::Complete { outcome, node, .. } => {
+            Body::Complete { sequence, outcome, node } => {
                 let open = self.open.remove(&client);
                 if let Some((open, node)) =
                     open.zip(*node).filter(|(open, _)| is_served(&open.request, outcome))
@@ -102,28 +166,53 @@ impl Foreign {
                     let gives_away = is_missing(&open.request, outcome)
                         && self.opened.get(&(node, open.slot)).is_some_and(|since| *since < open.at);
                     let served =
-                        Served { at: event.at, event: event.i, client, node, slot: open.slot, gives_away };
-                    self.serve(served, &open, members);
+                        |wrong| Served { at: event.at, event: event.i, client, node, slot: open.slot, wrong };
+                    let reads_copies = self.all_read_copies || self.read_copies.contains(&client);
+                    let follows = (!reads_copies).then_some(NoRight::Follows);
+                    let has = if gives_away { NoRight::GivesAway } else { NoRight::HasNot };
+                    for wrong in [has].into_iter().chain(follows) {
+                        self.serve((served(wrong), *sequence), &open, known);
+                    }
                 }
             }
             _ => {}
         }
     }
 
-    fn serve(&mut self, served: Served, open: &Open, members: &Members) {
-        let last = members.get(served.node).and_then(|member| member.last.as_ref());
-        let known = last.filter(|last| last.at < open.at).and_then(|last| last.header.as_ref());
-        let is_wrong = known.is_some_and(|header| served.is_wrong(&header.claim));
+    fn serve(&mut self, (served, sequence): (Served, u64), open: &Open, known: &Known) {
+        let last = known.members.get(served.node).and_then(|member| member.last.as_ref());
+        let before = last.filter(|last| last.at < open.at).and_then(|last| last.header.as_ref());
+        let is_wrong = before.is_some_and(|header| served.wrong.goes_for(&header.claim, served.slot))
+            || self.was_kept_waiting(&served, sequence, known);
         let doubtful = self.doubtful.entry(served.node).or_default();
         if is_wrong && open.sent_to != Some(served.node) && doubtful.len() < KEPT {
             doubtful.push(served);
         }
     }
 
+    /// Whether a client waited at a node long after that had no right to answer any more.
+    fn was_kept_waiting(&self, served: &Served, sequence: u64, known: &Known) -> bool {
+        let Some((since, claim)) = self.standing.get(&served.node) else { return false };
+        let told = known.executions.of(served.client, sequence).and_then(|execution| execution.to);
+        served.wrong != NoRight::GivesAway
+            && served.wrong.goes_for(claim, served.slot)
+            && told.is_some_and(|told| told.at.since(*since) > KEPT_WAITING)
+            && self.hindered_at.get(&served.node).is_none_or(|at| at < since)
+            && !self.imported.contains(&(served.node, served.slot))
+    }
+
     pub(super) fn said(&mut self, message: &Message) {
+        if message.waited > BUSY {
+            self.hindered_at.insert(message.from, message.at);
+            self.doubtful.remove(&message.from);
+        }
         let Some(header) = &message.header else { return };
+        let stands = |claim: &Claim| (claim.flags, &claim.slots) == (header.claim.flags, &header.claim.slots);
+        if self.standing.get(&message.from).is_none_or(|(_, claim)| !stands(claim)) {
+            self.standing.insert(message.from, (message.at, Arc::clone(&header.claim)));
+        }
         let doubtful = self.doubtful.get_mut(&message.from).map(std::mem::take).unwrap_or_default();
-        let wrong = doubtful.into_iter().filter(|served| served.is_wrong(&header.claim));
+        let wrong = doubtful.into_iter().filter(|served| served.wrong.goes_for(&header.claim, served.slot));
         let room = KEPT.saturating_sub(self.served.len());
         self.served.extend(wrong.take(room));
     }
@@ -174,8 +263,8 @@ fn is_served(request: &Request, outcome: &Outcome) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Chronicle;
-    use super::super::sample::{Says, event, message};
+    use super::super::sample::{Says, at, event, message};
+    use super::super::{Chronicle, Execution, Moment};
     use super::*;
     use crate::invariant::sample::healthy;
 
@@ -215,13 +304,13 @@ mod tests {
         let mut chronicle = Chronicle::new(&healthy().plan);
         chronicle.take(message(Says::primary(1, 1, (0, 16_383)), 2, 1));
         let node = NodeId(1);
-        said.iter().for_each(|said| chronicle.foreign.logged(crate::chronicle::sample::at(1), (node, *said)));
+        said.iter().for_each(|said| chronicle.foreign.logged(at(1), (node, *said)));
         let ask = Body::Invoke { sequence: 1, request: Request::Get { key: "k".to_owned() } };
         chronicle.see(&event(2, CLIENT, ask));
         let told = Body::Complete { sequence: 1, outcome: Outcome::Ok(None), node: Some(node) };
         chronicle.see(&event(3, CLIENT, told));
         chronicle.take(message(after.clone(), 2, 4));
-        chronicle.foreign.served().iter().map(|served| served.gives_away).collect()
+        chronicle.foreign.served().iter().map(|served| served.wrong == NoRight::GivesAway).collect()
     }
 
     #[test]
@@ -233,5 +322,53 @@ mod tests {
         assert_eq!(denied(&[opens, Said::Assigned(slot())], &leads), [false; 0]);
         assert_eq!(denied(&[opens], &follows), [false; 0]);
         assert!(!is_missing(&Request::Get { key: "k".to_owned() }, &Outcome::Ok(Some("v".to_owned()))));
+    }
+
+    #[test]
+    fn a_replica_answers_only_who_said_that_a_copy_will_do() {
+        let (leads, follows) =
+            (Says::primary(1, 1, (0, 16_383)), Says { slots: vec![(0, 16_383)], ..Says::replica(1, 2) });
+        assert_eq!((served(&follows, None, &follows), served(&leads, None, &follows)), (1, 0));
+        assert_eq!(served(&follows, Some(true), &follows), 0);
+        let mut chronicle = Chronicle::new(&healthy().plan);
+        chronicle.take(message(follows.clone(), 2, 1));
+        for (sequence, command) in [(1, vec!["READONLY"]), (2, vec!["GET", "k"])] {
+            let commands = vec![command.into_iter().map(str::to_owned).collect()];
+            let key = if sequence == 1 { String::new() } else { "k".to_owned() };
+            let request = Request::Call { key, commands };
+            chronicle.see(&event(2, CLIENT, Body::Invoke { sequence, request }));
+            let outcome = Outcome::Replied(vec![Reply::Status("OK".to_owned())]);
+            chronicle.see(&event(3, CLIENT, Body::Complete { sequence, outcome, node: Some(NodeId(1)) }));
+        }
+        chronicle.take(message(follows, 2, 4));
+        assert_eq!(chronicle.foreign.served().len(), 0);
+    }
+
+    /// A client waits from 2 s on for an element of `k` at node 1, which has its slot until 10 s, and is told at that second that
+    /// there is none.
+    fn kept_waiting(told_s: u64, between: &[Event]) -> usize {
+        let mut chronicle = Chronicle::new(&healthy().plan);
+        let (with, without) = (Says::primary(1, 1, (0, 16_383)), Says::primary(1, 1, (0, 1)));
+        chronicle.take(message(with, 2, 1));
+        let commands = vec!["BLPOP k 0".split(' ').map(str::to_owned).collect()];
+        let request = Request::Call { key: "k".to_owned(), commands };
+        chronicle.see(&event(2, CLIENT, Body::Invoke { sequence: 1, request }));
+        chronicle.take(message(without.clone(), 2, 10));
+        between.iter().for_each(|event| chronicle.see(event));
+        let (node, moment) = (NodeId(1), |s| Some(Moment { event: s, at: at(s) }));
+        let (from, to) = (moment(2), moment(told_s));
+        let execution = Execution { node, conn: 1, from, to, again: false, data: None };
+        chronicle.executions.insert_for_test(ClientId(1), 1, execution);
+        let outcome = Outcome::Replied(vec![Reply::Nil]);
+        chronicle.see(&event(told_s, CLIENT, Body::Complete { sequence: 1, outcome, node: Some(node) }));
+        chronicle.take(message(without, 2, told_s + 1));
+        chronicle.foreign.served().len()
+    }
+
+    #[test]
+    fn who_waits_where_the_slot_is_no_more_is_sent_after_it() {
+        assert_eq!([12, 14].map(|told_s| kept_waiting(told_s, &[])), [0, 1]);
+        let stopped = event(11, ActorId::Node(NodeId(1)), Body::Pause { paused: true });
+        assert_eq!(kept_waiting(14, &[stopped]), 0);
     }
 }

@@ -47,7 +47,7 @@ pub use duties::{Duties, Duty, Neglect};
 pub use elections::{Elections, Request, Takeover, Vote};
 pub use epochs::{Epochs, Setback, Wrong};
 pub use executions::{Execution, Executions, Moment, Unanswered};
-pub use foreign::{Foreign, Served};
+pub use foreign::{Foreign, NoRight, Served};
 pub use handover::{HAND_OVER_TIMEOUT, Handovers, Moved};
 pub use holdings::{Holdings, Look, Numbers};
 pub use members::{Member, Members};
@@ -156,7 +156,7 @@ impl Chronicle {
             replication: Replication::new(node_timeout),
             executions: Executions::default(),
             answers: Answers::default(),
-            foreign: Foreign::default(),
+            foreign: Foreign::new(plan),
             channels: Channels::default(),
             holdings: Holdings::default(),
         }
@@ -191,7 +191,8 @@ impl Chronicle {
         self.replication.see(event);
         self.executions.see(event, &self.replication);
         self.answers.see(event);
-        self.foreign.see(event, &self.members);
+        let (members, executions) = (&self.members, &self.executions);
+        self.foreign.see(event, &foreign::Known { members, executions });
         self.channels.see(event);
         self.holdings.see(event);
         if let Some(message) = self.bus.sent(event) {

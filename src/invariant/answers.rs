@@ -1,16 +1,16 @@
 //! Clients are answered in step, and by whom they must be: each question once, and a redirection names a node that can be right.
 //!
 //! A reply that nobody asked for breaks the protocol, whatever it says. `MOVED` names a node that has the slot or had it, or says
-//! itself that it has; never the node that says it. Whoever serves a slot has it, or follows who has; while it gives it away it sends
-//! clients after the keys that are not there (any more). A question that reached a node is answered, and to the end: that is asked
-//! only where nothing else was going on and the client had waited long, as a node may be stopped, or its clients paused. A question
-//! that waits is answered once it has waited for as long as it says, unless it says for ever.
+//! itself that it has; never the node that says it. Whoever serves a slot has it, or follows who has and was told `READONLY`; while
+//! it gives it away it sends clients after the keys that are not there (any more). A question that reached a node is answered, and
+//! to the end: that is asked only where nothing else was going on and the client had waited long, as a node may be stopped, or its
+//! clients paused. A question that waits is answered once it has waited for as long as it says, unless it says for ever.
 //!
 //! Source: `getNodeByQuery`, `clusterRedirectClient`.
 
 use super::verdict::Findings;
 use super::{Applies, Case, Evidence, Invariant, Verdict, always_asked};
-use crate::chronicle::{Redirection, Served, Unanswered};
+use crate::chronicle::{NoRight, Redirection, Served, Unanswered};
 use crate::history::{Entry, Request};
 use crate::model;
 use crate::op::{Op, Typed};
@@ -48,7 +48,7 @@ fn check(case: &Case) -> Verdict {
     }
     let closes_by_hand = types_cluster(evidence);
     let served = evidence.chronicle.foreign.served().iter();
-    for served in served.filter(|served| !served.gives_away || !closes_by_hand) {
+    for served in served.filter(|served| served.wrong != NoRight::GivesAway || !closes_by_hand) {
         findings.broken_by((served.at, served.event), foreign(served));
     }
     for open in evidence.chronicle.executions.unanswered().iter().filter(|open| is_owed(evidence, open)) {
@@ -96,13 +96,22 @@ fn redirected(one: &Redirection, why: &str) -> String {
 }
 
 fn foreign(served: &Served) -> String {
-    let Served { client, node, slot, gives_away, .. } = served;
-    if *gives_away {
-        return format!(
-            "{node} told {client} that a key of slot {slot} is not there, and did not send it after it (ASK)"
-        );
+    let Served { client, node, slot, wrong, .. } = served;
+    match wrong {
+        NoRight::HasNot => {
+            format!("{node} served {client} about slot {slot}, which neither it nor its primary had")
+        }
+        NoRight::GivesAway => {
+            format!(
+                "{node} told {client} that a key of slot {slot} is not there, and did not send it after it (ASK)"
+            )
+        }
+        NoRight::Follows => {
+            format!(
+                "{node} served {client} about slot {slot}, which it only copies, and was not told READONLY"
+            )
+        }
     }
-    format!("{node} served {client} about slot {slot}, which neither it nor its primary had")
 }
 
 fn unanswered(open: &Unanswered) -> String {

@@ -77,7 +77,8 @@ fn link(case: &Case, node: &NodeEvidence, findings: &mut Findings) {
     let Some(primary) = node.primary.and_then(|p| case.evidence.node(p)) else {
         return findings.wrong(at, format!("{} replicates nobody of the cluster", node.node));
     };
-    if !primary.is_live() || primary.own_slots().is_empty() {
+    let owns_nothing = primary.own_slots().is_empty() && !stays_empty(case.evidence, primary.node);
+    if !primary.is_live() || owns_nothing {
         let what = if primary.is_live() { "owns no slots" } else { "is dead" };
         return findings.wrong(at, format!("{} replicates {}, which {what}", node.node, primary.node));
     }
@@ -86,6 +87,14 @@ fn link(case: &Case, node: &NodeEvidence, findings: &mut Findings) {
         Some(false) => findings.wrong(at, format!("the link of {} to {} is down", node.node, primary.node)),
         None => findings.missing(format!("the link of {} is not known", node.node)),
     }
+}
+
+/// Whether a primary stays what it is, with its replicas, once the last of its slots was moved away: it follows nobody where
+/// replicas may not migrate (`clusterUpdateSlotsConfigWith`).
+fn stays_empty(evidence: &Evidence, primary: NodeId) -> bool {
+    let home = standing::home(evidence, primary);
+    home.shards.iter().any(|shard| is_emptied(evidence, *shard))
+        && !Settings::at(evidence, primary, evidence.ended_at).migrates_replicas()
 }
 
 fn offsets(case: &Case, node: &NodeEvidence, primary: &NodeEvidence, findings: &mut Findings) {
@@ -188,6 +197,26 @@ mod tests {
         assert!(check(&Case::of(&evidence)).is_violated());
         evidence.moved = [(0, ShardId(2))].into();
         assert_eq!(check(&Case::of(&evidence)).name(), "holds");
+    }
+
+    #[test]
+    fn an_emptied_primary_keeps_its_replicas_where_none_may_migrate() {
+        let emptied = |migrates: &str| {
+            let mut evidence = healthy();
+            evidence.moved = (0..=5460).map(|slot| (slot, ShardId(2))).collect();
+            for row in evidence.nodes.iter_mut().flat_map(|node| &mut node.view) {
+                match row.node {
+                    Some(NodeId(1)) => row.slots = vec![],
+                    Some(NodeId(3)) => row.slots.insert(0, (0, 5460)),
+                    _ => {}
+                }
+            }
+            let setting = ("cluster-allow-replica-migration".to_owned(), migrates.to_owned());
+            evidence.plan.cluster.config.extend([setting]);
+            check(&Case::of(&evidence)).detail().to_owned()
+        };
+        assert_eq!(emptied("yes"), "node-2 replicates node-1, which owns no slots");
+        assert!(!emptied("no").contains("owns no slots"), "{}", emptied("no"));
     }
 
     #[test]

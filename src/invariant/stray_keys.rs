@@ -3,10 +3,10 @@
 //! Keys that stay behind come back to life when the slot does (`delKeysInSlot` deletes them when a slot is lost, and a
 //! replica gets the deletions). A copy that expires later than its primary's outlives it when the replica takes over.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::account::{Heard, heard};
-use super::evidence::{Content, NodeEvidence};
+use super::evidence::{Content, Evidence, NodeEvidence};
 use super::verdict::Findings;
 use super::{Applies, Case, Invariant, Verdict};
 use crate::wire::Role;
@@ -27,7 +27,9 @@ fn check(case: &Case) -> Verdict {
     let evidence = case.evidence;
     let mut findings = Findings::default();
     let all = heard(evidence).collect::<Vec<_>>();
-    for what in evidence.seen().filter_map(strays).chain(all.iter().filter_map(|one| expiries(one, &all))) {
+    for what in
+        evidence.seen().filter_map(strays).chain(all.iter().filter_map(|one| expiries(evidence, one, &all)))
+    {
         findings.wrong(evidence.broken_since(), what);
     }
     let unread = evidence.seen().filter(|node| node.keys.is_none()).count();
@@ -51,28 +53,41 @@ fn first(keys: &[&str]) -> String {
     keys[..keys.len().min(NAMED)].join(", ")
 }
 
-/// A live replica whose copies expire at other instants than its live primary's keys do.
-fn expiries(one: &Heard, all: &[Heard]) -> Option<String> {
+/// A live replica whose copies expire at other instants than its live primary's keys do, or of which only one expires.
+fn expiries(evidence: &Evidence, one: &Heard, all: &[Heard]) -> Option<String> {
     let id = one.own.primary.as_ref().filter(|_| one.own.role() == Some(Role::Replica))?;
     let primary = all.iter().find(|other| other.own.id == *id)?;
-    let (copies, keys) = (one.account.expiries.as_ref()?, primary.account.expiries.as_ref()?);
-    let differ = differing(copies, keys);
+    let differ = differing(evidence, one, primary);
     (!differ.is_empty()).then(|| {
         let count = differ.len();
         format!("{count} keys expire otherwise on {} than on {} ({})", one.node, primary.node, first(&differ))
     })
 }
 
-/// Keys that are in both with different instants. One that is in one only expired between the looks, or is not there at all,
-/// which is judged with what it holds.
-fn differing<'k>(copies: &'k BTreeMap<String, i64>, keys: &BTreeMap<String, i64>) -> Vec<&'k str> {
-    let differs = |(key, at): &(&String, &i64)| keys.get(*key).is_some_and(|other| other != *at);
-    copies.iter().filter(differs).map(|(key, _)| key.as_str()).collect()
+/// Keys that both have with different instants, or that only one says an instant of. Of the latter only those count that cannot
+/// have expired between the looks: their instant is behind the end, by clocks that nothing made wrong.
+fn differing<'e>(evidence: &'e Evidence, one: &Heard<'e>, other: &Heard<'e>) -> Vec<&'e str> {
+    let ends_ms = (evidence.plan.epoch_us + evidence.ended_at.as_ns() / 1_000) / 1_000;
+    let lasts = |at: i64| evidence.first_wrong_clock().is_none() && at > ends_ms as i64;
+    // Who has no key that expires is not asked.
+    let instant =
+        |of: &Heard<'e>, key: &str| of.account.expiries.as_ref().and_then(|all| all.get(key)).copied();
+    let has = |of: &Heard, key: &str| {
+        evidence.node(of.node).and_then(|node| node.keys.as_ref()).is_some_and(|keys| keys.contains_key(key))
+    };
+    let differs = |key: &&str| match (instant(one, key), instant(other, key)) {
+        (Some(one), Some(other)) => one != other,
+        (Some(at), None) => lasts(at) && has(other, key),
+        (None, Some(at)) => lasts(at) && has(one, key),
+        (None, None) => false,
+    };
+    let keys =
+        [one, other].into_iter().filter_map(|of| of.account.expiries.as_ref()).flat_map(BTreeMap::keys);
+    keys.map(String::as_str).collect::<BTreeSet<_>>().into_iter().filter(differs).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::Evidence;
     use super::super::sample::healthy;
     use super::*;
     use crate::id::NodeId;
@@ -107,6 +122,27 @@ mod tests {
             check(&Case::of(&evidence)).detail(),
             "1 keys expire otherwise on node-2 than on node-1 (k)"
         );
+    }
+
+    #[test]
+    fn a_copy_that_never_expires_though_its_key_does_is_a_violation() {
+        // `k` expires long after the end of the run, or might have by then.
+        let mut late = healthy();
+        let ends_ms = (late.plan.epoch_us + late.ended_at.as_ns() / 1_000) as i64 / 1_000;
+        for node in 0..2 {
+            late.nodes[node]
+                .keys
+                .get_or_insert_default()
+                .insert("k".to_owned(), Content::Text("v".to_owned()));
+        }
+        let mut early = late.clone();
+        expiring(&mut late, 1, ends_ms + 1_000);
+        expiring(&mut early, 1, ends_ms - 1_000);
+        let told = "1 keys expire otherwise on node-2 than on node-1 (k)";
+        assert_eq!(check(&Case::of(&late)).detail(), told);
+        assert!(!check(&Case::of(&early)).is_violated());
+        late.nodes[1].keys.get_or_insert_default().remove("k");
+        assert!(!check(&Case::of(&late)).is_violated(), "that is judged with what it holds");
     }
 
     #[test]

@@ -61,6 +61,11 @@ impl<'e> Writers<'e> {
         Writers { evidence, typed }
     }
 
+    /// Whether nobody but clients can have written anything.
+    pub fn are_none(&self) -> bool {
+        self.typed.is_empty() && self.evidence.first_guest_at().is_none()
+    }
+
     /// When a value that a key holds can have been written at the latest, if a command can have written it.
     pub fn wrote(&self, key: &str, value: &Content) -> Option<SimTime> {
         let can = self.leading(key).filter(|typed| typed.can_write(key, value));

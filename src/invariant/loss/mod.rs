@@ -11,9 +11,30 @@ mod windows;
 pub(super) use self::lineage::{Lineage, Ruling};
 use self::windows::Windows;
 use super::evidence::Evidence;
+use crate::chronicle::replication::Reign;
 use crate::history::Entry;
 use crate::id::NodeId;
+use crate::time::SimTime;
 use crate::wire::resp::key_slot;
+
+/// What a process has for sure that was started again, of what the one before it had done by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Survived {
+    /// All that was told to clients until then.
+    pub until: SimTime,
+    /// Whatever the one before had said that it is on its disk (`WAITAOF`).
+    pub synchronised: bool,
+}
+
+/// What survived the end of a process, if a reign begins with the start of the next one; nothing if nobody can know.
+pub(super) fn survived(evidence: &Evidence, reign: &Reign) -> Option<Survived> {
+    let exits = evidence.exits.iter().filter(|exit| exit.node == reign.node && exit.at <= reign.began_at);
+    let exit = exits.max_by_key(|exit| exit.at)?;
+    let kept = windows::kept(evidence, exit, reign.began_at);
+    let until = kept.map_or(SimTime::NEVER, |(until, _)| until);
+    let synchronised = windows::has_what_was_synchronised(evidence, exit, reign.began_at);
+    Some(Survived { until, synchronised })
+}
 
 /// The slot of a write went to another node by a command that moves no keys.
 const GIVEN_AWAY: &str = "its slot was given away by hand, without its keys";

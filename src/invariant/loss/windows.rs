@@ -19,7 +19,7 @@
 //! A write counts as executed at some moment between its invocation and its completion; each bound is compared with
 //! the end that cannot accuse the server wrongly.
 
-use super::super::evidence::{DiskReport, DiskStep, Evidence, ExitReport, FaultReport, PrimaryChange};
+use super::super::evidence::{DiskStep, Evidence, ExitReport, FaultReport, PrimaryChange};
 use super::super::settings::{AppendFsync, Settings};
 use crate::fault::POWER_LOST;
 use crate::history::Entry;
@@ -182,14 +182,9 @@ fn synchronised(
 
 /// Until when a restarted process has what the one before executed, and what it came back with; nothing if it has all.
 pub(super) fn kept(evidence: &Evidence, exit: &ExitReport, back: SimTime) -> Option<(SimTime, &'static str)> {
-    let of_node = |report: &&DiskReport| report.node == exit.node;
-    let next_end = evidence.exits.iter().filter(|e| e.node == exit.node && e.at > back).map(|e| e.at).min();
-    let loaded = evidence.disk.iter().filter(of_node);
-    let loaded = loaded.filter(|report| report.at >= back && next_end.is_none_or(|end| report.at < end));
-    let loaded = loaded.map(|report| report.step).find(|step| !matches!(step, DiskStep::Saved { .. }));
-    let copied = evidence.chronicle.copies.put_back_between(exit.node, [exit.at, back]);
+    let copied = copied(evidence, exit, back);
     let moment = copied.unwrap_or(exit.at);
-    match loaded {
+    match loaded(evidence, exit, back) {
         Some(DiskStep::LoadedAppendOnly) => {
             let settings = Settings::at(evidence, exit.node, moment);
             if !settings.appends() {
@@ -202,7 +197,7 @@ pub(super) fn kept(evidence: &Evidence, exit: &ExitReport, back: SimTime) -> Opt
             (exit.status == POWER_LOST).then(|| synchronised(evidence, exit, &settings)).flatten()
         }
         Some(DiskStep::LoadedSnapshot) => {
-            let saved = evidence.disk.iter().filter(of_node).filter(|report| report.at <= moment);
+            let saved = evidence.disk.iter().filter(|report| report.node == exit.node && report.at <= moment);
             let mut as_of = saved.filter_map(|report| match report.step {
                 DiskStep::Saved { as_of } => Some(as_of),
                 _ => None,
@@ -211,6 +206,26 @@ pub(super) fn kept(evidence: &Evidence, exit: &ExitReport, back: SimTime) -> Opt
         }
         _ => Some((SimTime::ZERO, "without its data")),
     }
+}
+
+/// Whether a restarted process has what the one before had said that its append-only file has (`WAITAOF`).
+pub(super) fn has_what_was_synchronised(evidence: &Evidence, exit: &ExitReport, back: SimTime) -> bool {
+    loaded(evidence, exit, back) == Some(DiskStep::LoadedAppendOnly)
+        && Settings::at(evidence, exit.node, exit.at).appends()
+        && copied(evidence, exit, back).is_none()
+}
+
+/// What a restarted process read its data from.
+fn loaded(evidence: &Evidence, exit: &ExitReport, back: SimTime) -> Option<DiskStep> {
+    let next_end = evidence.exits.iter().filter(|e| e.node == exit.node && e.at > back).map(|e| e.at).min();
+    let loaded = evidence.disk.iter().filter(|report| report.node == exit.node);
+    let loaded = loaded.filter(|report| report.at >= back && next_end.is_none_or(|end| report.at < end));
+    loaded.map(|report| report.step).find(|step| !matches!(step, DiskStep::Saved { .. }))
+}
+
+/// When the copy was taken with which a process was restarted, if it was.
+fn copied(evidence: &Evidence, exit: &ExitReport, back: SimTime) -> Option<SimTime> {
+    evidence.chronicle.copies.put_back_between(exit.node, [exit.at, back])
 }
 
 /// The shard whose primary a node was at an instant.
@@ -226,6 +241,7 @@ fn shard_led(evidence: &Evidence, node: NodeId, at: SimTime) -> Option<ShardId> 
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::evidence::DiskReport;
     use super::super::super::sample::{at, healthy, hit, kill, lag, ok_at, promote};
     use super::*;
     use crate::chronicle::PutBack;

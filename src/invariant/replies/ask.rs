@@ -221,6 +221,15 @@ impl Ask<'_> {
         (ms(self.from.at), ms(self.to.map_or(self.from.at, |to| to.at)))
     }
 
+    /// Whether it was told that all before is on its node's disk.
+    pub fn is_synchronised(&self) -> bool {
+        let told = self.commands.iter().zip(self.told.iter().flatten()).last();
+        told.is_some_and(|(command, reply)| {
+            command[0].eq_ignore_ascii_case("WAITAOF")
+                && matches!(reply, Reply::List(both) if matches!(both[..], [Reply::Int(1..), _]))
+        })
+    }
+
     /// Whether it only reads.
     pub fn reads(&self) -> bool {
         self.commands.iter().all(|command| model::sent_of(command) == Some(Sent::Nothing))

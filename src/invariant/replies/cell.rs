@@ -201,7 +201,8 @@ impl<'e> Cell<'e> {
         let from = asks.iter().map(|ask| ask.from).min().expect("there is one at least");
         let to = asks.iter().map(|ask| ask.to).collect::<Option<Vec<_>>>();
         let to = to.and_then(|all| all.into_iter().max());
-        track.steps.push(Step { from, to, place, is_change, within: during, after });
+        let synchronised = asks.iter().any(|ask| ask.is_synchronised());
+        track.steps.push(Step { from, to, synchronised, place, is_change, within: during, after });
     }
 
     fn unexplained(&self, before: &States, asks: &[&Ask]) -> String {

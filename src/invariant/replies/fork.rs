@@ -2,7 +2,7 @@
 //!
 //! A write of which it is known where it stands in the stream is in or out. Of another one only this is known: it came behind
 //! everything that was sent before its turn. Where a process was started again, its disk may have given anything back that
-//! the cell ever held in its lineage.
+//! the cell ever held in its lineage, but for what surely stood there.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,6 +12,7 @@ use super::track::{Place, States, Track};
 use crate::chronicle::Moment;
 use crate::chronicle::replication::{Begin, Copied, Cut, Extent, ReignId, Replication};
 use crate::id::NodeId;
+use crate::invariant::loss::survived;
 use crate::time::SimTime;
 
 /// The reigns of a run, with what is known of where clients' writes stand in their streams.
@@ -91,9 +92,20 @@ impl<'e> Reigns<'e> {
     pub fn start(&self, id: ReignId, tracks: &BTreeMap<ReignId, Track>) -> States {
         match self.replication.reign(id).by {
             Begin::Start { before: None } => States::empty(),
-            Begin::Start { before: Some(cut) } => self.ever(cut.of, tracks).or(States::empty()),
+            Begin::Start { before: Some(cut) } => {
+                let kept = self.restarted(id, cut, tracks);
+                kept.unwrap_or_else(|| self.ever(cut.of, tracks).or(States::empty()))
+            }
             Begin::Takeover(cut) => self.cut(cut, tracks),
         }
+    }
+
+    /// What a cell may hold in a process that was started again, if it has for sure what the one before did to it.
+    fn restarted(&self, id: ReignId, cut: Cut, tracks: &BTreeMap<ReignId, Track>) -> Option<States> {
+        let (reign, before) = (self.replication.reign(id), self.replication.reign(cut.of));
+        let is_own = reign.node == before.node && matches!(cut.extent, Extent::Until(_));
+        let survived = survived(self.evidence, reign).filter(|_| is_own)?;
+        tracks.get(&cut.of)?.survivors(survived)
     }
 
     /// What a cell held at some time in a reign, or in those that it grew out of.

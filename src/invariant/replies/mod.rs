@@ -124,14 +124,19 @@ impl Counts {
 
 /// When a cell is not followed any more: its keys were written by somebody else, or nobody knows when they expire.
 fn followed_until(evidence: &Evidence, writers: &Writers, asks: &[Ask]) -> SimTime {
+    let touched = (!writers.are_none()).then(|| touched_at(writers, asks)).flatten();
+    let misled = evidence.first_wrong_clock().filter(|_| expires(asks));
+    touched.into_iter().chain(misled).min().unwrap_or(SimTime::NEVER)
+}
+
+/// When somebody else may have written first what these operations name.
+fn touched_at(writers: &Writers, asks: &[Ask]) -> Option<SimTime> {
     let words = asks.iter().flat_map(|ask| ask.commands.iter()).flat_map(|command| command.iter().skip(1));
     let mut words = words.map(|word| &**word).collect::<Vec<_>>();
     words.sort_unstable();
     words.dedup();
     let beside = asks.first().and_then(|ask| writers.touched_in(cell_of(ask.entry.request.key())));
-    let touched = words.into_iter().filter_map(|word| writers.touched(word)).chain(beside).min();
-    let misled = expires(asks).then(|| evidence.first_wrong_clock()).flatten();
-    touched.into_iter().chain(misled).min().unwrap_or(SimTime::NEVER)
+    words.into_iter().filter_map(|word| writers.touched(word)).chain(beside).min()
 }
 
 /// The shard that a cell's slot was given to.

@@ -4,9 +4,10 @@ use super::super::sample::{at, disturb, healthy, operation};
 use super::*;
 use crate::chronicle::replication::{Begin, Copied, Cut, Executed, Extent, Reign, ReignId};
 use crate::chronicle::{Execution, Moment};
+use crate::fault::POWER_LOST;
 use crate::history::{Entry, Outcome, Reply, Request};
 use crate::id::{ClientId, NodeId};
-use crate::invariant::evidence::Content;
+use crate::invariant::evidence::{Content, DiskReport, DiskStep, ExitReport};
 use crate::op::{Command, Ending, Method, OpAction, Reshard, Which};
 use crate::wire::resp;
 
@@ -366,4 +367,36 @@ fn a_blocking_pop_that_was_refused_was_not_served() {
     let run = refused("NOREPLICAS Not enough good replicas to write.");
     assert_eq!(run.verdict().name(), "holds", "{:?}", run.verdict());
     refused("UNBLOCKED force unblock").is_broken("BLPOP q 1");
+}
+
+/// Node 1 counts three times, the last time with a `WAITAOF`; the power goes at 5 s, and its append-only file is read at 6 s.
+fn powered_off(fsync: &str, told: &str) -> Told {
+    let mut run = Told::new();
+    let pairs =
+        [("appendonly", "yes"), ("appendfsync", fsync)].map(|(name, is)| (name.to_owned(), is.to_owned()));
+    run.evidence.plan.cluster.config.extend(pairs);
+    run.incr(1, 1, 1).incr(1, 3, 2);
+    let on_disk = Reply::List(vec![Reply::Int(told.parse().expect("a number")), Reply::Int(0)]);
+    run.ask_all(1, (4, 4), &["INCR n", "WAITAOF 1 0 0"], Some(vec![Reply::Int(3), on_disk]));
+    let (node, status) = (NodeId(1), POWER_LOST.to_owned());
+    let (expected, reason, restarted_at) = (true, None, Some(at(6)));
+    run.evidence.exits.push(ExitReport { node, at: at(5), status, expected, reason, restarted_at });
+    run.evidence.disk.push(DiskReport { node, at: at(6), step: DiskStep::LoadedAppendOnly });
+    let begin = Begin::Start { before: Some(Cut { of: ReignId(0), extent: Extent::Until(at(6)) }) };
+    run.evidence.chronicle.replication.begin_for_test(Reign::new(node, at(6), begin));
+    run
+}
+
+#[test]
+fn what_is_on_disk_is_there_after_a_restart() {
+    let goes_on = |fsync, told, count| {
+        let mut run = powered_off(fsync, told);
+        run.incr(1, 7, count);
+        run.verdict().is_violated()
+    };
+    // What was told more than two seconds before is there, the rest may be.
+    assert_eq!([1, 2, 3, 4].map(|count| goes_on("everysec", "0", count)), [true, false, false, false]);
+    assert_eq!([2, 3, 4].map(|count| goes_on("everysec", "1", count)), [true, true, false]);
+    assert_eq!([3, 4].map(|count| goes_on("always", "0", count)), [true, false]);
+    assert_eq!([1, 4, 5].map(|count| goes_on("no", "0", count)), [false, false, true]);
 }

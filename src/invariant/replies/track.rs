@@ -2,6 +2,7 @@
 
 use crate::chronicle::Moment;
 use crate::chronicle::replication::{Copied, Extent};
+use crate::invariant::loss::Survived;
 use crate::model::{Cells, Clock, State};
 use crate::time::SimTime;
 
@@ -37,6 +38,8 @@ pub(super) struct Track {
 pub(super) struct Step {
     pub from: Moment,
     pub to: Option<Moment>,
+    /// One of them was told that it is on its node's disk.
+    pub synchronised: bool,
     pub place: Place,
     /// Whether it surely changed something.
     pub is_change: bool,
@@ -131,8 +134,22 @@ impl Track {
         let from = surely.map_or(self.start.clone(), |last| self.steps[last].after.clone());
         let first = surely.map_or(0, |last| last + 1);
         let open = maybe.map_or(&[][..], |last| self.steps.get(first..=last).unwrap_or_default());
-        open.iter().fold(from, |states, step| states.or(step.within.clone()).or(step.after.clone()))
+        among(from, open)
     }
+
+    /// What it may hold after its process was started again, if anything that was done to it surely survived.
+    pub fn survivors(&self, survived: Survived) -> Option<States> {
+        let surely = self.steps.iter().rposition(|step| {
+            let is_told = step.to.is_some_and(|to| to.at < survived.until);
+            is_told || survived.synchronised && step.synchronised
+        })?;
+        Some(among(self.steps[surely].after.clone(), &self.steps[surely + 1..]))
+    }
+}
+
+/// These states, or those that it had during and after any of these steps.
+fn among(states: States, steps: &[Step]) -> States {
+    steps.iter().fold(states, |states, step| states.or(step.within.clone()).or(step.after.clone()))
 }
 
 impl Step {

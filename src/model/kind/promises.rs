@@ -25,7 +25,12 @@ fn draw(pick: &mut Pick) -> Go {
     match pick.choice(6) {
         0 => vec![words(&["GET", &key])],
         1 => vec![words(&["INCR", &count]), wait],
-        2 => vec![words(&["SET", &key, pick.token]), words(&["WAITAOF", "0", &replicas, &ms])],
+        2 => {
+            // Where there is no append-only file the first is refused.
+            let local = pick.choice(2);
+            let replicas = if local == 1 { "0" } else { &replicas };
+            vec![words(&["SET", &key, pick.token]), words(&["WAITAOF", &local.to_string(), replicas, &ms])]
+        }
         _ => vec![words(&["SET", &key, pick.token]), wait],
     }
 }
