@@ -59,10 +59,12 @@ fn could_not_write(evidence: &Evidence, node: NodeId, at: SimTime) -> bool {
 
 /// Whether a server ended in order, by a rule of its own, because of what a fault was doing to its machine just then.
 fn ended_by_its_own_rule(evidence: &Evidence, exit: &ExitReport) -> bool {
+    /// What a process that can do nothing takes to notice it at the most: it tries to accept each connection a thousand times.
+    const LONG_TURN: SimDuration = SimDuration::from_secs(5);
     let words = exit.reason.as_deref().unwrap_or_default();
     let lasts = |fault: &FaultReport| {
-        let healed = fault.healed_at.unwrap_or(SimTime::NEVER);
-        fault.hit.contains(&exit.node) && fault.fired_at.is_some_and(|at| at <= exit.at) && exit.at <= healed
+        let over = fault.healed_at.map_or(SimTime::NEVER, |healed| healed + LONG_TURN);
+        fault.hit.contains(&exit.node) && fault.fired_at.is_some_and(|at| at <= exit.at) && exit.at <= over
     };
     let excuses = |fault: &FaultReport| {
         let planned = evidence.plan.fault(fault.id);
@@ -88,8 +90,9 @@ pub fn is_suspicious(line: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{at, healthy, kill};
+    use super::super::sample::{at, healthy, hit, kill};
     use super::*;
+    use crate::fault::{Descriptors, Fault, FaultId, Target, Trigger};
 
     #[test]
     fn an_end_that_was_asked_for_is_no_crash() {
@@ -123,6 +126,25 @@ mod tests {
         assert!(is_suspicious(&line) && !is_suspicious("1:M * Ready to accept connections tcp"));
         let mut evidence = healthy();
         evidence.suspicious_log_lines = vec![LogLine { node: NodeId(1), at: at(3), line }];
+        assert!(check(&Case::of(&evidence)).is_violated());
+    }
+
+    #[test]
+    fn a_server_that_can_open_no_file_ends_by_its_own_rule_and_may_notice_late() {
+        let mut evidence = healthy();
+        let (target, duration_ns) = (Target::Node(NodeId(2)), SimDuration::from_secs(2));
+        evidence.plan.faults.push(Fault {
+            id: FaultId(1),
+            trigger: Trigger::At { delay_ns: SimDuration::ZERO },
+            action: Descriptors { target, spare: 0, duration_ns }.into(),
+        });
+        hit(&mut evidence, NodeId(2), 10, Some(12));
+        kill(&mut evidence, NodeId(2), 15);
+        evidence.exits[0].expected = false;
+        evidence.exits[0].status = "exit 1".to_owned();
+        evidence.exits[0].reason = Some("Fatal: can't update cluster config file.".to_owned());
+        assert!(!check(&Case::of(&evidence)).is_violated());
+        evidence.exits[0].at = at(18);
         assert!(check(&Case::of(&evidence)).is_violated());
     }
 }

@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 
 use super::evidence::NodeEvidence;
-use super::expectation::State;
-use super::layout::{is_given_up, ranges};
+use super::expectation::{Fate, State};
+use super::layout::{is_given_up, ranges, shard_served};
 use super::verdict::Findings;
 use super::{Applies, Case, Invariant, Verdict, always_asked};
 use crate::id::NodeId;
@@ -78,13 +78,19 @@ pub fn agree(nodes: &[NodeEvidence]) -> bool {
 }
 
 fn agreement(case: &Case, findings: &mut Findings) {
-    for text in disagreements(&case.evidence.nodes) {
-        findings.wrong(case.evidence.broken_since(), text);
+    // Which of the dead of a lost shard had its slots last is told by nobody any more to who was away then.
+    let is_untold = |node: &NodeEvidence| {
+        !node.is_live() && matches!(case.expectation.fate(shard_served(case.evidence, node)), Fate::Lost(_))
+    };
+    for (node, text) in disagreements(&case.evidence.nodes) {
+        if !is_untold(node) {
+            findings.wrong(case.evidence.broken_since(), text);
+        }
     }
 }
 
 /// Every node of which two views say different things, or which lives and is no member to all.
-fn disagreements(nodes: &[NodeEvidence]) -> Vec<String> {
+fn disagreements(nodes: &[NodeEvidence]) -> Vec<(&NodeEvidence, String)> {
     let seen = || nodes.iter().filter(|n| n.is_live() && n.reachable && !n.view.is_empty());
     let mut found = Vec::new();
     for subject in nodes {
@@ -94,7 +100,7 @@ fn disagreements(nodes: &[NodeEvidence]) -> Vec<String> {
         }
         let missing = subject.is_live() && opinions.contains_key(STRANGER);
         if opinions.len() > 1 || missing {
-            found.push(format!("{} is {}", subject.node, told(&opinions)));
+            found.push((subject, format!("{} is {}", subject.node, told(&opinions))));
         }
     }
     found
@@ -182,6 +188,16 @@ mod tests {
         kill_both(&mut evidence, NodeId(1), 20);
         let verdict = check(&Case::of(&evidence));
         assert_eq!(verdict, Verdict::holds("expected: shard 1 lost all its members; 4 nodes agree"));
+        // Node 6 was away when node 2 had taken over from node 1, and nobody is left to tell.
+        let mut one_missed_it = evidence.clone();
+        for row in one_missed_it.nodes[2..5].iter_mut().flat_map(|node| &mut node.view) {
+            match row.node {
+                Some(NodeId(1)) => row.slots = vec![],
+                Some(NodeId(2)) => row.slots = vec![(0, 5460)],
+                _ => {}
+            }
+        }
+        assert!(!check(&Case::of(&one_missed_it)).is_violated());
         evidence.nodes[3].cluster_state_ok = Some(true);
         let verdict = check(&Case::of(&evidence));
         assert!(verdict.is_violated() && verdict.detail().starts_with("cluster_state is ok on node-4"));
