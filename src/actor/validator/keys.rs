@@ -73,6 +73,11 @@ enum Ask {
         key: Vec<u8>,
         kind: String,
     },
+    /// The groups of a stream, whose digest is of its entries alone.
+    Groups {
+        key: Vec<u8>,
+        digest: String,
+    },
 }
 
 impl KeyReader {
@@ -155,6 +160,17 @@ impl KeyReader {
             (Ask::Type { key }, result) => {
                 let kind = text_of(result)?;
                 self.digest(key, kind, scene);
+            }
+            (Ask::Digest { key, kind }, result) if answer.is_reply() && kind == STREAM => {
+                let (args, digest) =
+                    (vec![b"XINFO".to_vec(), b"GROUPS".to_vec(), key.clone()], digest_of(result));
+                let tags = scene.ask_all(self.node, vec![args]);
+                let ask = |tag| (tag, Ask::Groups { key: key.clone(), digest: digest.clone() });
+                self.open.extend(tags.into_iter().map(ask));
+            }
+            (Ask::Groups { key, digest }, result) if answer.is_reply() => {
+                let digest = [digest].into_iter().chain(groups_of(result)).collect::<Vec<_>>().join(" ");
+                self.found.insert(self.place(&key), Content::Other { kind: STREAM.to_owned(), digest });
             }
             (Ask::Digest { key, kind }, result) if answer.is_reply() => {
                 self.found.insert(self.place(&key), Content::Other { kind, digest: digest_of(result) });
@@ -265,6 +281,9 @@ impl KeyReader {
     }
 }
 
+/// What `TYPE` says of a stream.
+const STREAM: &str = "stream";
+
 /// The libraries of `FUNCTION LIST WITHCODE`: name and code; nothing if the server has no functions.
 fn functions_of(result: &Result<Value, SessionError>) -> Option<Functions> {
     let Ok(Value::Array(libraries)) = result else { return None };
@@ -277,8 +296,22 @@ fn functions_of(result: &Result<Value, SessionError>) -> Option<Functions> {
 /// The value that follows a name in a flat list of names and values.
 fn field(list: &Value, name: &str) -> Option<String> {
     let Value::Array(parts) = list else { return None };
-    let text = |value: &Value| text_of(&Ok(value.clone()));
+    let text = |value: &Value| match value {
+        Value::Int(number) => Some(number.to_string()),
+        value => text_of(&Ok(value.clone())),
+    };
     parts.chunks_exact(2).find(|pair| text(&pair[0]).as_deref() == Some(name)).and_then(|pair| text(&pair[1]))
+}
+
+/// What `XINFO GROUPS` says of each group that all copies must have alike: how far it has read, and how much of that nobody has
+/// acknowledged.
+fn groups_of(result: &Result<Value, SessionError>) -> Vec<String> {
+    let Ok(Value::Array(groups)) = result else { return Vec::new() };
+    let words = |group: &Value| {
+        let word = |name| field(group, name).unwrap_or_default();
+        format!("{} at {} with {} open", word("name"), word("last-delivered-id"), word("pending"))
+    };
+    groups.iter().map(words).collect()
 }
 
 /// The one digest of the reply, or the error that stands for it.

@@ -154,12 +154,17 @@ fn all_pages_of_keys_are_read_with_what_they_hold() {
     let keys = keys.map(|key| (key.clone(), format!("value of {key}"))).collect::<BTreeMap<_, _>>();
     fake.node(1).keys = keys.clone();
     let list = (0..).map(|n| format!("list:{n}")).find(|key| key_slot(key.as_bytes()) <= 5460).expect("one");
-    fake.node(1).lists = BTreeSet::from([list.clone()]);
+    let stream =
+        (0..).map(|n| format!("stream:{n}")).find(|key| key_slot(key.as_bytes()) <= 5460).expect("one");
+    // Whatever is no text is among these.
+    fake.node(1).lists = BTreeSet::from([list.clone(), stream.clone()]);
     settle(&mut fake);
     let nodes = fake.findings(5).nodes;
     let mut read = nodes[0].keys.clone().expect("keys");
     let digest = format!("digest-of-{list}");
     assert_eq!(read.remove(&list), Some(Content::Other { kind: "list".to_owned(), digest }));
+    let digest = format!("digest-of-{stream} g at 1-7 with 2 open");
+    assert_eq!(read.remove(&stream), Some(Content::Other { kind: "stream".to_owned(), digest }));
     let wanted = keys.into_iter().map(|(key, value)| (key, Content::Text(value))).collect::<BTreeMap<_, _>>();
     assert!(wanted.len() > 20);
     let libraries = BTreeMap::from([("lib".to_owned(), "#!lua".to_owned())]);

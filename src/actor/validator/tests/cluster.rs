@@ -220,7 +220,13 @@ impl Fake {
             }
             ["SCAN", cursor, "COUNT", _] => page(fake, cursor.parse().expect("a cursor")),
             ["GET", key] => self.get(node, key),
+            ["TYPE", key] if key.starts_with("stream") => "+stream\r\n".to_owned(),
             ["TYPE", _] => "+list\r\n".to_owned(),
+            ["XINFO", "GROUPS", _] => {
+                let [name, group, pending, last, id] =
+                    ["name", "g", "pending", "last-delivered-id", "1-7"].map(bulk);
+                format!("*1\r\n*6\r\n{name}{group}{pending}:2\r\n{last}{id}")
+            }
             ["DEBUG", "DIGEST-VALUE", key] => format!("*1\r\n+digest-of-{key}\r\n"),
             other => panic!("{other:?}"),
         }
