@@ -168,7 +168,8 @@ impl Foreign {
                     let served =
                         |wrong| Served { at: event.at, event: event.i, client, node, slot: open.slot, wrong };
                     let reads_copies = self.all_read_copies || self.read_copies.contains(&client);
-                    let follows = (!reads_copies).then_some(NoRight::Follows);
+                    let may_follow = reads_copies || is_of_channel(&open.request);
+                    let follows = (!may_follow).then_some(NoRight::Follows);
                     let has = if gives_away { NoRight::GivesAway } else { NoRight::HasNot };
                     for wrong in [has].into_iter().chain(follows) {
                         self.serve((served(wrong), *sequence), &open, known);
@@ -242,6 +243,11 @@ fn is_missing(request: &Request, outcome: &Outcome) -> bool {
         },
         _ => false,
     }
+}
+
+/// Whether an operation is about channels, which any member of a shard serves (`getNodeByQuery`).
+fn is_of_channel(request: &Request) -> bool {
+    matches!(request, Request::Call { commands, .. } if commands.iter().any(|command| model::is_of_channel(command)))
 }
 
 /// Whether an operation was answered with what a key holds, or with a write of it.
@@ -342,6 +348,8 @@ mod tests {
         }
         chronicle.take(message(follows, 2, 4));
         assert_eq!(chronicle.foreign.served().len(), 0);
+        let commands = vec!["SSUBSCRIBE k".split(' ').map(str::to_owned).collect()];
+        assert!(is_of_channel(&Request::Call { key: "k".to_owned(), commands }));
     }
 
     /// A client waits from 2 s on for an element of `k` at node 1, which has its slot until 10 s, and is told at that second that
