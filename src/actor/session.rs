@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::mem;
 use std::net::SocketAddrV4;
 
-use redis::Value;
+use redis::{PushKind, Value};
 
 use super::Out;
 use super::message::{Arrival, Arrived, Chunk, End, Message, NetworkMessage};
@@ -251,8 +251,8 @@ impl Connection {
     }
 }
 
-/// What subscribers are told without having asked, by its first word (`pubsub.c`).
-const UNASKED: [&str; 3] = ["message", "smessage", "sunsubscribe"];
+/// What subscribers, and clients that track what they read, are told without having asked, by its first word (`pubsub.c`, `tracking.c`).
+const UNASKED: [&str; 4] = ["message", "smessage", "sunsubscribe", "invalidate"];
 
 /// Whether it is no reply: a list in the second version of the protocol, a push in the third.
 fn is_unasked(value: &Value) -> bool {
@@ -277,7 +277,13 @@ fn told(value: Value) -> Vec<String> {
     };
     match value {
         Value::Push { kind, data } => {
-            [kind.to_string()].into_iter().chain(data.into_iter().map(word)).collect()
+            let parts = data.into_iter().flat_map(|part| match part {
+                Value::Array(items) => items,
+                // What is told of no key is told of all.
+                Value::Nil if kind == PushKind::Invalidate => Vec::new(),
+                part => vec![part],
+            });
+            [kind.to_string()].into_iter().chain(parts.map(word)).collect()
         }
         Value::Array(items) => items.into_iter().map(word).collect(),
         other => vec![word(other)],

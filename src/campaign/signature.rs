@@ -39,6 +39,7 @@ const MOST_TELLING: &[&str] = &[
     "replies",
     "promises",
     "channels",
+    "tracking",
     "answers",
     "data_consistency",
     "single_owner",

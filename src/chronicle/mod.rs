@@ -9,6 +9,7 @@
 
 mod answers;
 mod bus;
+mod caches;
 mod candidates;
 mod channels;
 mod copies;
@@ -39,6 +40,7 @@ mod views;
 
 pub use answers::{Answers, OutOfStep, Redirection};
 pub use bus::{Header, Heard, Message};
+pub use caches::{Caches, Invalidation};
 pub use candidates::{Candidacy, Candidates};
 pub use channels::{Carried, Channels, Ended, Push};
 pub use copies::{Copies, PutBack};
@@ -123,6 +125,8 @@ pub struct Chronicle {
     pub foreign: Foreign,
     /// What was said on channels.
     pub channels: Channels,
+    /// What clients were told of what they had read.
+    pub caches: Caches,
     /// What processes hold.
     pub holdings: Holdings,
 }
@@ -158,6 +162,7 @@ impl Chronicle {
             answers: Answers::default(),
             foreign: Foreign::new(plan),
             channels: Channels::default(),
+            caches: Caches::default(),
             holdings: Holdings::default(),
         }
     }
@@ -194,6 +199,7 @@ impl Chronicle {
         let (members, executions) = (&self.members, &self.executions);
         self.foreign.see(event, &foreign::Known { members, executions });
         self.channels.see(event);
+        self.caches.see(event);
         self.holdings.see(event);
         if let Some(message) = self.bus.sent(event) {
             self.said(&message);

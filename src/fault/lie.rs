@@ -135,6 +135,10 @@ lies! {
     SwallowReply "swallow_reply";
     /// A reply to a client is given twice.
     DoubleReply "double_reply";
+    /// What a client reads is not tracked, so that it is not told that it has changed.
+    InvalidationLost "invalidation_lost";
+    /// A client is told that another key has changed than the one that has.
+    InvalidationOther "invalidation_other";
     /// A message of a channel is kept from a subscriber.
     SwallowMessage "swallow_message";
     /// A message of a channel is told a subscriber twice.

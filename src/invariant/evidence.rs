@@ -458,6 +458,12 @@ pub struct LogLine {
 }
 
 impl Evidence {
+    /// Whether nobody else than the workload's clients asks for anything: no guest, and nobody who types commands.
+    pub fn is_all_asked_by_clients(&self) -> bool {
+        let types = |op: &Op| !op.action.typed().is_empty();
+        self.plan.guests.is_empty() && !self.plan.operations.iter().any(types)
+    }
+
     /// When the first guest was started.
     pub fn first_guest_at(&self) -> Option<SimTime> {
         self.guests.iter().filter_map(|guest| guest.started_at).min()

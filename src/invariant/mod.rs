@@ -58,6 +58,7 @@ pub mod single_owner;
 pub mod slot_coverage;
 pub mod standing;
 pub mod stray_keys;
+mod tracking;
 pub mod two_writers;
 pub mod verdict;
 pub mod views_agree;
@@ -133,6 +134,7 @@ pub static CATALOGUE: &[Invariant] = &[
     promises::INVARIANT,
     answers::INVARIANT,
     channels::INVARIANT,
+    tracking::INVARIANT,
     availability::INVARIANT,
     single_owner::INVARIANT,
     views_agree::INVARIANT,
@@ -283,7 +285,8 @@ mod tests {
         let mut evidence = healthy();
         evidence.lag_samples = vec![lag(2, 1, 10, 0)];
         evidence.plan.limits.max_lost_writes = Some(0);
-        (evidence.plan.limits.guests, evidence.plan.limits.security) = (true, true);
+        let limits = &mut evidence.plan.limits;
+        (limits.guests, limits.security, limits.tracking) = (true, true, true);
         let judged = judge(&evidence);
         assert!(judged.iter().all(|j| j.verdict.name() == "holds") && judged.len() == CATALOGUE.len());
         evidence.plan.limits.data_consistency = false;

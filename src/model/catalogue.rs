@@ -6,7 +6,8 @@ use std::sync::LazyLock;
 use super::Rule;
 use super::kind::{
     big, bitmaps, blocking, cardinalities, channels, counters, databases, expiry, fields, hashes, keys,
-    lists, objects, promises, scans, scripts, sets, sorted_sets, streams, strings, transactions, users,
+    lists, objects, promises, scans, scripts, sets, sorted_sets, streams, strings, tracking, transactions,
+    users,
 };
 use crate::rng::Stream;
 
@@ -42,7 +43,7 @@ pub struct Pick<'a> {
 }
 
 /// Every kind.
-pub static KINDS: [Kind; 22] = [
+pub static KINDS: [Kind; 23] = [
     strings::KIND,
     counters::KIND,
     keys::KIND,
@@ -65,6 +66,7 @@ pub static KINDS: [Kind; 22] = [
     big::KIND,
     channels::KIND,
     databases::KIND,
+    tracking::KIND,
 ];
 
 /// The kind with this name.

@@ -20,6 +20,7 @@ pub use answer::Expected;
 pub use catalogue::{Go, KINDS, Kind, Pick, kind_named, rule};
 pub use database::{database_after, database_at, key_at, may_select, place};
 pub use kind::streams::Stream as StreamValue;
+pub use kind::tracking::{TRACKED, TRACKING, hears_of_all, tracked};
 pub use slot::{SLOT_COUNT, key_slot};
 pub use state::{Cells, Deadline, Item, State, Value};
 pub use step::{

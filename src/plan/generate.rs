@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use self::story::Story;
 use crate::language::{Entry, Layout, Value};
-use crate::model::KINDS;
+use crate::model::{KINDS, TRACKING};
 use crate::rng::Stream;
 use crate::scenario::{
     Cluster, Formation, Head, Intensity, LatencyMs, Network, PLAIN, Pattern, Scenario, Workload,
@@ -83,6 +83,11 @@ pub fn generate_for(seed: u64, overrides: &Overrides, has_databases: bool) -> Sc
 const DATABASES_ONE_IN: u64 = 5;
 /// The kind of commands that goes from one database to another.
 const DATABASES: &str = "databases";
+
+/// The share of seeds with it: one of these many.
+const TRACKING_ONE_IN: u64 = 8;
+/// Kinds of commands that have draws of their own.
+const APART: [&str; 2] = [DATABASES, TRACKING];
 
 /// Operations and faults that are drawn one by one.
 fn drawn_apart(seed: u64, layout: Layout) -> Story {
@@ -216,13 +221,24 @@ fn owned(mix: &[(&str, u64)]) -> BTreeMap<String, u64> {
 /// The kind of commands that is drawn seldom, and with little weight: each of its messages goes to all who listen.
 const LOUD: &str = "channels";
 
-/// What clients say beside `SET` and `GET`: half of the seeds nothing, the others some of all kinds.
+/// What clients say beside `SET` and `GET`: half of the seeds nothing, the others some of all kinds; and some keep what they read.
 fn mix(seed: u64) -> BTreeMap<String, u64> {
+    let mut mix = shared_mix(seed);
+    if stream(seed, TRACKING).chance(1, TRACKING_ONE_IN) {
+        // It takes reads before and behind a change to see what a client was told of it.
+        mix.entry(PLAIN.to_owned()).or_insert(2);
+        let others: u64 = mix.values().sum();
+        mix.insert(TRACKING.to_owned(), others.div_ceil(3));
+    }
+    mix
+}
+
+fn shared_mix(seed: u64) -> BTreeMap<String, u64> {
     let mut stream = stream(seed, "mix");
     if stream.chance(1, 2) {
         return BTreeMap::new();
     }
-    let drawn = KINDS.iter().filter(|kind| kind.name != DATABASES).filter_map(|kind| {
+    let drawn = KINDS.iter().filter(|kind| !APART.contains(&kind.name)).filter_map(|kind| {
         let is_loud = kind.name == LOUD;
         let weight = stream.range(1..=if is_loud { 1 } else { 5 });
         stream.chance(1, if is_loud { 6 } else { 2 }).then(|| (kind.name.to_owned(), weight))

@@ -20,6 +20,7 @@ use crate::fault::{Cue, Fault, FaultId, LatencyRange};
 use crate::history::Request;
 use crate::id::{ClientId, Host, NodeId, ShardId};
 use crate::language::Layout;
+use crate::model;
 use crate::op::Op;
 use crate::time::SimDuration;
 
@@ -213,6 +214,9 @@ pub struct Limits {
     /// Who has not logged in gets nothing; asked for where there is a password.
     #[serde(skip_serializing_if = "is_false")]
     pub security: bool,
+    /// Clients are told what changed that they keep; asked for where some do.
+    #[serde(skip_serializing_if = "is_false")]
+    pub tracking: bool,
     /// How long after the last fault or operation all live nodes agree at the latest.
     pub max_convergence_ns: SimDuration,
     /// The longest replication lag that is tolerated once nothing is wrong.
@@ -266,6 +270,7 @@ impl Default for Limits {
             operations: true,
             guests: false,
             security: false,
+            tracking: false,
             max_convergence_ns: CONVERGENCE,
             max_replication_lag_ns: SimDuration::from_secs(5),
             max_write_gap_ns: None,
@@ -325,6 +330,12 @@ impl Plan {
 }
 
 impl WorkloadPlan {
+    /// Whether clients keep what they read.
+    pub fn keeps(&self) -> bool {
+        let is_tracked = |command: &ClientCommand| model::tracked(&command.request).is_some();
+        self.mix.contains_key(model::TRACKING) || self.commands.iter().any(is_tracked)
+    }
+
     /// The workload that does just these commands: as many clients as they name, for as long as they take.
     pub fn of_script(mut commands: Vec<ClientCommand>) -> Self {
         /// How long the workload goes on after its last command is due.

@@ -54,6 +54,7 @@ pub fn resolve(scenario: &Scenario, seed: Option<u64>) -> Result<Plan, ResolveEr
     let (operations, faults) = actions::read(scenario, cluster.layout(), Draws { seed, working_ms })
         .map_err(ResolveError::Invalid)?;
     let security = cluster.password().is_some();
+    let tracking = workload.as_ref().is_some_and(WorkloadPlan::keeps);
     let asked = limits(&scenario.validation, SimDuration::from_ms(cluster.node_timeout_ms));
     Ok(Plan {
         name: scenario.head.name.clone(),
@@ -64,7 +65,7 @@ pub fn resolve(scenario: &Scenario, seed: Option<u64>) -> Result<Plan, ResolveEr
         operations,
         faults,
         workload,
-        limits: Limits { guests: !guests.is_empty(), security, ..asked },
+        limits: Limits { guests: !guests.is_empty(), security, tracking, ..asked },
         guests,
     })
 }
@@ -193,6 +194,7 @@ fn limits(written: &Validation, node_timeout: SimDuration) -> Limits {
         operations: written.operations.unwrap_or(usual.operations),
         guests: usual.guests,
         security: usual.security,
+        tracking: usual.tracking,
         max_convergence_ns: seconds(written.max_convergence_time).unwrap_or(usual.max_convergence_ns),
         max_replication_lag_ns: seconds(written.max_replication_lag).unwrap_or(usual.max_replication_lag_ns),
         max_write_gap_ns: seconds(written.max_write_gap),

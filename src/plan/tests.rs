@@ -7,7 +7,7 @@ use super::{Overrides, Plan, generate, generate_for, resolve};
 use crate::fault::{Moment, Target, Trigger};
 use crate::id::ShardId;
 use crate::op::{Failover, OpId};
-use crate::scenario::{Scenario, parse_str};
+use crate::scenario::{PLAIN, Scenario, parse_str};
 use crate::time::SimDuration;
 
 fn scenario(text: &str) -> Scenario {
@@ -229,6 +229,16 @@ fn a_share_of_seeds_has_several_databases_where_servers_can_have_them() {
         assert!(plan.cluster.databases > 1 || scenario == plain);
     }
     assert!((40..80).contains(&several) && (15..45).contains(&moving), "{several}, {moving}");
+}
+
+#[test]
+fn a_share_of_seeds_has_clients_that_keep_what_they_read() {
+    let has_some = |seed: &u64| {
+        let mix = generate(*seed, &Overrides::default()).workload.mix;
+        mix.contains_key("tracking") && mix.contains_key(PLAIN)
+    };
+    let count = (0..300).filter(has_some).count();
+    assert!((15..45).contains(&count), "{count}");
 }
 
 #[test]

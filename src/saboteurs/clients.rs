@@ -4,6 +4,22 @@ use super::Saboteur;
 
 pub(super) const ALL: &[Saboteur] = &[
     Saboteur {
+        name: "invalidation-lost",
+        about: "a primary does not tell clients that what they have read has changed",
+        catches: &["tracking"],
+        body: "chaos:
+  - {type: sabotage, lie: invalidation_lost, node: 1, at: 1}
+workload: {duration: 6, rate: 200, reconnect: 20, mix: {tracking: 1}}",
+    },
+    Saboteur {
+        name: "invalidation-for-another",
+        about: "a primary tells clients that another key has changed than the one that has",
+        catches: &["tracking"],
+        body: "chaos:
+  - {type: sabotage, lie: invalidation_other, node: 1, at: 1}
+workload: {duration: 6, rate: 200, mix: {tracking: 1}}",
+    },
+    Saboteur {
         name: "lost-write",
         about: "a primary acknowledges writes and does not do them",
         catches: &["data_consistency"],

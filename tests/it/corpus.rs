@@ -36,6 +36,7 @@ const BY_SABOTEURS: &[&str] = &[
     "cluster_state",
     "duties",
     "channels",
+    "tracking",
     "replica_migration",
     "candidates",
     "failover_time",

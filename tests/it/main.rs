@@ -41,5 +41,6 @@ mod strangers;
 mod support;
 mod surroundings;
 mod tidy;
+mod tracking;
 mod work;
 mod workers;

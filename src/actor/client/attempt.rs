@@ -9,6 +9,7 @@ use std::ops::Range;
 use redis::Value;
 
 use super::slot_owners::node_at;
+use super::voices::Voice;
 use crate::actor::session::SessionError;
 use crate::history::{Outcome, Reply, Request};
 use crate::id::NodeId;
@@ -126,8 +127,17 @@ impl Operation {
             .any(|command| command.first().is_some_and(|name| name.eq_ignore_ascii_case("PFCOUNT")))
     }
 
+    /// Over which of a client's connections it is asked.
+    pub fn voice(&self) -> Voice {
+        match model::tracked(&self.request) {
+            Some(_) => Voice::Keeps,
+            None if self.listens() => Voice::Listens,
+            None => Voice::Asks,
+        }
+    }
+
     /// Whether it subscribes, for which a client has connections of their own.
-    pub fn listens(&self) -> bool {
+    fn listens(&self) -> bool {
         let commands = self.request.commands();
         let name = commands.first().and_then(|command| command.first());
         name.is_some_and(|name| LISTENING.iter().any(|listening| name.eq_ignore_ascii_case(listening)))

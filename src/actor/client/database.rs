@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::voices::Voice;
 use crate::actor::session::{Answer, SessionError};
 use crate::history::{Outcome, Request};
 use crate::id::NodeId;
@@ -16,33 +17,38 @@ pub struct Selected {
     /// The client's own.
     database: u16,
     /// What each connection has selected; nothing if nobody knows.
-    on: BTreeMap<NodeId, Option<u16>>,
-    /// The tags under which connections were told.
+    on: BTreeMap<(Voice, NodeId), Option<u16>>,
+    /// The tags under which connections were told, or anything else that must be done.
     tags: BTreeSet<u64>,
 }
 
 impl Selected {
-    /// A connection to `node` is to be made.
-    pub fn connects(&mut self, node: NodeId) {
-        self.on.insert(node, Some(0));
+    /// A connection is to be made.
+    pub fn connects(&mut self, to: (Voice, NodeId)) {
+        self.on.insert(to, Some(0));
     }
 
-    /// The database that the connection to `node` must select before anything is asked over it.
-    pub fn missing(&self, node: NodeId) -> Option<u16> {
-        let has = self.on.get(&node).copied().flatten();
+    /// The database that a connection must select before anything is asked over it.
+    pub fn missing(&self, to: (Voice, NodeId)) -> Option<u16> {
+        let has = self.on.get(&to).copied().flatten();
         (has != Some(self.database)).then_some(self.database)
     }
 
-    /// The connection to `node` is told under `tag`.
-    pub fn selecting(&mut self, node: NodeId, tag: u64) {
-        self.on.insert(node, Some(self.database));
+    /// A connection is told under `tag`.
+    pub fn selecting(&mut self, to: (Voice, NodeId), tag: u64) {
+        self.on.insert(to, Some(self.database));
+        self.counts_on(tag);
+    }
+
+    /// What is asked under `tag` must be done, or nothing that is asked behind it counts.
+    pub fn counts_on(&mut self, tag: u64) {
         self.tags.insert(tag);
     }
 
-    /// A request goes to `node`.
-    pub fn asked(&mut self, node: NodeId, request: &Request) {
+    /// A request goes over a connection.
+    pub fn asked(&mut self, to: (Voice, NodeId), request: &Request) {
         if model::may_select(request) {
-            self.on.insert(node, None);
+            self.on.insert(to, None);
         }
     }
 
@@ -53,7 +59,7 @@ impl Selected {
         }
     }
 
-    /// Whether an answer says that a connection did not select what it was told to.
+    /// Whether an answer says that a connection did not do what it had to.
     pub fn is_refused(&mut self, answer: &Answer) -> bool {
         self.tags.remove(&answer.tag) && matches!(answer.result, Err(SessionError::Server(_)))
     }

@@ -11,7 +11,7 @@ use crate::id::ActorId;
 use crate::time::SimDuration;
 
 /// Handles above this are of connections with which a client listens.
-const HANDLES: u64 = 1 << 32;
+pub const HANDLES: u64 = 1 << 32;
 /// How long it waits before it asks, and for the answer.
 const WAITS: SimDuration = SimDuration::from_ms(1_500);
 /// What stands in the log for the last answer.
@@ -33,11 +33,6 @@ enum Stage {
     Open,
     Waiting,
     Asked,
-}
-
-/// Whether a connection with this handle is one with which a client listens.
-pub fn is_heard(handle: u64) -> bool {
-    handle > HANDLES
 }
 
 impl Ears {

@@ -11,15 +11,16 @@ mod ears;
 mod route;
 mod script;
 mod slot_owners;
+mod voices;
 
 use self::attempt::{Operation, Patience, State, Step};
 use self::database::Selected;
 use self::draws::Draws;
-use self::ears::Ears;
 use self::route::Route;
 use self::script::Script;
+use self::voices::{Voice, Voices};
 use super::message::{Arrived, ClientMessage, DirectorMessage, Message};
-use super::session::{Answer, Sessions};
+use super::session::Answer;
 use super::{Actor, Out};
 use crate::event::Body;
 use crate::event_log::ClientDecisions;
@@ -31,14 +32,14 @@ use crate::time::{SimDuration, SimTime};
 /// One simulated client.
 #[derive(Debug)]
 pub struct Client {
+    id: ClientId,
     me: ActorId,
     phase: Phase,
     draws: Draws,
     /// What is done instead of what is drawn.
     script: Option<Script>,
-    sessions: Sessions,
+    voices: Voices,
     selected: Selected,
-    ears: Ears,
     route: Route,
     /// Operations invoked so far.
     sequence: u64,
@@ -74,13 +75,13 @@ impl Client {
         let me = ActorId::Client(id);
         let timeout = plan.workload.as_ref().and_then(|workload| workload.timeout_ns);
         Some(Client {
+            id,
             me,
             phase: Phase::Idle,
             draws: Draws::new(id, plan, recorded)?,
             script: plan.workload.as_ref().and_then(|workload| Script::of(id, workload)),
-            sessions: Sessions::new(me).with_password(plan.cluster.password()),
+            voices: Voices::new(me, plan.cluster.password()),
             selected: Selected::default(),
-            ears: Ears::new(me, plan.cluster.password()),
             route: Route::laid_out(&plan.cluster),
             sequence: 0,
             tags: 0,
@@ -165,8 +166,8 @@ impl Client {
         self.selected.completed(&operation.request, &outcome);
         out.note(Body::Complete { sequence: operation.sequence, outcome, node: operation.answered });
         if self.reconnect.is_some_and(|every| operation.sequence.is_multiple_of(every)) {
-            self.sessions.close_all(out);
-            self.ears.sessions.close_all(out);
+            self.voices.fall_silent(out);
+            self.voices.ears.sessions.close_all(out);
         }
         if self.phase == Phase::Stopping && !self.may_ask() {
             self.finish(out);
@@ -188,17 +189,17 @@ impl Client {
 
     fn finish(&mut self, out: &mut Out) {
         self.phase = Phase::Listening;
-        self.sessions.close_all(out);
+        self.voices.fall_silent(out);
         self.hear_out(out);
     }
 
     /// Waits for what is under way to what it has subscribed to, if anything, and for an answer behind it.
     fn hear_out(&mut self, out: &mut Out) {
-        if let Some(pause) = self.ears.hear_out(&mut self.tags, out) {
+        if let Some(pause) = self.voices.ears.hear_out(&mut self.tags, out) {
             return self.tell_self(pause, ClientMessage::Stop, out);
         }
         self.phase = Phase::Done;
-        self.ears.sessions.close_all(out);
+        self.voices.ears.sessions.close_all(out);
         out.send(ActorId::Director, Message::Director(DirectorMessage::ClientDone));
     }
 
@@ -212,8 +213,8 @@ impl Client {
     }
 
     fn attempt(&mut self, now: SimTime, node: NodeId, asking: bool, out: &mut Out) {
-        let listens = self.open.as_ref().is_some_and(Operation::listens);
-        self.greet(node, listens, out);
+        let voice = self.voice();
+        self.greet((voice, node), out);
         let before = self.tag();
         let operation = self.open.as_mut().expect("an open operation is tried");
         let first = self.tags + 1;
@@ -221,41 +222,49 @@ impl Client {
         let Some(until) = operation.attempt(node, self.tags, now) else {
             return self.complete(Outcome::Fail("too many attempts".to_owned()), out);
         };
-        if !listens {
-            self.selected.asked(node, &operation.request);
-        }
+        let asks = (first..).zip(operation.request.commands()).collect::<Vec<_>>();
+        self.selected.asked((voice, node), &operation.request);
         if asking {
             // Nobody waits for its answer: what the command gets tells it all.
-            voice(listens, &mut self.sessions, &mut self.ears).ask(node, &["ASKING"], before, out);
+            self.voices.of(voice).ask(node, &["ASKING"], before, out);
         }
-        let asks = (first..).zip(operation.request.commands()).collect::<Vec<_>>();
-        voice(listens, &mut self.sessions, &mut self.ears).ask_all(node, &asks, out);
+        self.voices.of(voice).ask_all(node, &asks, out);
         self.set_alarm(now, until, out);
     }
 
     /// Says on a connection that is to be made which version of the protocol it speaks, and that a replica may answer; and on any
     /// which database is meant, unless it is the one that the connection has selected.
-    fn greet(&mut self, node: NodeId, listens: bool, out: &mut Out) {
-        if !voice(listens, &mut self.sessions, &mut self.ears).has(node) {
-            self.introduce(node, listens, out);
+    fn greet(&mut self, (voice, node): (Voice, NodeId), out: &mut Out) {
+        if !self.voices.of(voice).has(node) {
+            self.introduce((voice, node), out);
         }
-        if let Some(database) = self.selected.missing(node).filter(|_| !listens) {
+        if let Some(database) = self.selected.missing((voice, node)).filter(|_| voice != Voice::Listens) {
             let tag = self.tag();
-            self.selected.selecting(node, tag);
-            self.sessions.ask(node, &["SELECT", &database.to_string()], tag, out);
+            self.selected.selecting((voice, node), tag);
+            self.voices.of(voice).ask(node, &["SELECT", &database.to_string()], tag, out);
         }
     }
 
-    fn introduce(&mut self, node: NodeId, listens: bool, out: &mut Out) {
-        if !listens {
-            self.selected.connects(node);
+    fn introduce(&mut self, (voice, node): (Voice, NodeId), out: &mut Out) {
+        self.selected.connects((voice, node));
+        if voice == Voice::Keeps {
+            for command in voices::introduction(self.id) {
+                let tag = self.tag();
+                self.selected.counts_on(tag);
+                self.voices.of(voice).ask(node, command, tag, out);
+            }
         }
-        let hello = self.speaks_third.then_some(&["HELLO", "3"][..]);
+        let hello = self.speaks_third.then_some(&["HELLO", "3"][..]).filter(|_| voice != Voice::Keeps);
         let replicas_too = self.pinned.map(|_| &["READONLY"][..]);
         for command in [hello, replicas_too].into_iter().flatten() {
             let tag = self.tag();
-            voice(listens, &mut self.sessions, &mut self.ears).ask(node, command, tag, out);
+            self.voices.of(voice).ask(node, command, tag, out);
         }
+    }
+
+    /// Over which connections what is open is asked.
+    fn voice(&self) -> Voice {
+        self.open.as_ref().map_or(Voice::Asks, Operation::voice)
     }
 
     fn set_alarm(&mut self, now: SimTime, until: SimTime, out: &mut Out) {
@@ -270,9 +279,9 @@ impl Client {
         self.alarm = self.alarm.filter(|alarm| *alarm > now);
         match self.open.as_ref().map(|operation| operation.state) {
             Some(State::Asked { node, until, .. }) if now >= until => {
-                let listens = self.open.as_ref().is_some_and(Operation::listens);
-                let answers = voice(listens, &mut self.sessions, &mut self.ears).drop_connection(node, out);
-                self.answered(now, answers, out);
+                let voice = self.voice();
+                let answers = self.voices.of(voice).drop_connection(node, out);
+                self.answered(now, (voice, answers), out);
             }
             Some(State::Asked { until, .. }) => self.set_alarm(now, until, out),
             _ => {}
@@ -290,12 +299,12 @@ impl Client {
         self.open.as_ref().filter(|operation| operation.sequence == sequence).map(|operation| operation.state)
     }
 
-    fn answered(&mut self, now: SimTime, answers: Vec<Answer>, out: &mut Out) {
+    fn answered(&mut self, now: SimTime, (voice, answers): (Voice, Vec<Answer>), out: &mut Out) {
         for answer in answers {
             if self.selected.is_refused(&answer) {
-                // What was asked behind it was done in another database, or will be.
-                let lost = self.sessions.drop_connection(answer.node, out);
-                return self.answered(now, lost, out);
+                // What was asked behind it was done in another database, or is not tracked, or will be.
+                let lost = self.voices.of(voice).drop_connection(answer.node, out);
+                return self.answered(now, (voice, lost), out);
             }
             let asked = self.open.as_ref().map(|operation| operation.state);
             match (asked, &mut self.open) {
@@ -305,7 +314,7 @@ impl Client {
                 {
                     open.before_last(answer.result);
                 }
-                _ if self.ears.has_asked(answer.tag) => self.heard_out(&answer, out),
+                _ if self.voices.ears.has_asked(answer.tag) => self.heard_out(&answer, out),
                 _ => self.route.answered(&answer),
             }
         }
@@ -319,8 +328,8 @@ impl Client {
     }
 
     fn arrived(&mut self, now: SimTime, arrived: Arrived, out: &mut Out) {
-        let listens = ears::is_heard(arrived.handle);
-        let sessions = voice(listens, &mut self.sessions, &mut self.ears);
+        let voice = Voice::with_handle(arrived.handle);
+        let sessions = self.voices.of(voice);
         let answers = sessions.arrived(arrived, out);
         for (node, push) in sessions.take_pushes() {
             out.note(Body::Pushed { node, push });
@@ -328,7 +337,7 @@ impl Client {
         for (node, detail) in sessions.take_out_of_step() {
             self.note(Body::OutOfStep { node, detail }, out);
         }
-        self.answered(now, answers, out);
+        self.answered(now, (voice, answers), out);
     }
 
     fn step(&mut self, now: SimTime, answer: Answer, out: &mut Out) {
@@ -393,12 +402,12 @@ impl Client {
         }
         if let Some(node) = self.route.silent() {
             // No operation is being asked when this is called, so none is lost with the connection.
-            self.sessions.drop_connection(node, out);
+            self.voices.of(Voice::Asks).drop_connection(node, out);
         }
         let tag = self.tag();
         let node = self.route.refresh(now, tag, &mut self.draws, out);
-        self.greet(node, false, out);
-        self.sessions.ask(node, &["CLUSTER", "SLOTS"], tag, out);
+        self.greet((Voice::Asks, node), out);
+        self.voices.of(Voice::Asks).ask(node, &["CLUSTER", "SLOTS"], tag, out);
     }
 
     fn tag(&mut self) -> u64 {
@@ -409,11 +418,6 @@ impl Client {
     fn tell_self(&self, delay: SimDuration, message: ClientMessage, out: &mut Out) {
         out.send_after(delay, self.me, Message::Client(message));
     }
-}
-
-/// The connections over which it asks: those with which it listens, or the others.
-fn voice<'a>(listens: bool, sessions: &'a mut Sessions, ears: &'a mut Ears) -> &'a mut Sessions {
-    if listens { &mut ears.sessions } else { sessions }
 }
 
 /// The node that a client asks first if it has one of its own.

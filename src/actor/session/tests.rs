@@ -127,3 +127,18 @@ fn closing_all_tells_every_node() {
     sessions.close_all(&mut out);
     assert_eq!(told(&mut out), ["closed 1 reset=false", "closed 2 reset=false"]);
 }
+
+#[test]
+fn what_changed_is_told_key_by_key_and_all_of_it_without_one() {
+    let (mut sessions, mut out) = (sessions().listening(), Out::default());
+    sessions.ask(NODE, &["GET", "k"], 7, &mut out);
+    arrive(&mut sessions, 1, Arrival::Connected, &mut out);
+    let pushes = ">2\r\n$10\r\ninvalidate\r\n*2\r\n$1\r\na\r\n$1\r\nb\r\n>2\r\n$10\r\ninvalidate\r\n_\r\n";
+    assert!(arrive(&mut sessions, 1, data(pushes), &mut out).is_empty());
+    let told = sessions.take_pushes().into_iter().map(|(node, words)| (node, words.join(" ")));
+    assert_eq!(
+        told.collect::<Vec<_>>(),
+        ["invalidate a b", "invalidate"].map(|words| (NODE, words.to_owned()))
+    );
+    assert_eq!(arrive(&mut sessions, 1, data("_\r\n"), &mut out).len(), 1);
+}

@@ -21,7 +21,6 @@ use self::said::{Publication, Subscription};
 use super::verdict::Findings;
 use super::{Applies, Case, Evidence, Invariant, Verdict, always_asked};
 use crate::chronicle::{Carried, Channels, Push};
-use crate::op::Op;
 
 pub(super) const INVARIANT: Invariant = Invariant {
     name: "channels",
@@ -92,12 +91,6 @@ impl<'e> Talk<'e> {
             Some([place]) => self.publications.get(*place),
             _ => None,
         }
-    }
-
-    /// Whether nobody else than the workload's clients says anything on channels.
-    fn is_all_known(&self) -> bool {
-        let types = |op: &Op| !op.action.typed().is_empty();
-        self.evidence.plan.guests.is_empty() && !self.evidence.plan.operations.iter().any(types)
     }
 }
 

@@ -20,7 +20,7 @@ pub(super) fn judge(talk: &Talk, findings: &mut Findings) {
         let fits = |one: &&Publication| {
             (one.is_of_shard, one.channel) == (is_of_shard, channel) && one.entry.invoked_at <= push.at
         };
-        if talk.is_all_known() && !known.clone().any(|one| fits(&one)) {
+        if talk.evidence.is_all_asked_by_clients() && !known.clone().any(|one| fits(&one)) {
             findings
                 .broken_by((push.at, push.event), format!("{}, which nobody had published", in_words(push)));
         }

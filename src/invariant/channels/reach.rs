@@ -110,7 +110,7 @@ fn counted(talk: &Talk, (one, done): (&Publication, Done), findings: &mut Findin
         own().filter(|own| is_surely(talk, own, (one, done))).map(|own| own.conn).collect::<BTreeSet<_>>();
     let most = own().filter(|own| is_perhaps(talk, own, done)).map(|own| own.conn).collect::<BTreeSet<_>>();
     let bounds = least.len() as i64..=most.len() as i64;
-    if talk.is_all_known() && !bounds.contains(&done.count) {
+    if talk.evidence.is_all_asked_by_clients() && !bounds.contains(&done.count) {
         let (entry, (least, most)) = (one.entry, (bounds.start(), bounds.end()));
         let what = format!(
             "{} told {} that #{} had {} subscribers there, who were {least} to {most}",

@@ -324,8 +324,8 @@ fn a_run_without_findings_is_unknown() {
             "resources"
         ]
     );
-    // The limits of availability, what guests must do, and a password are asked for by those plans alone that set them.
-    assert_eq!(judged.len(), CATALOGUE.len() - 3);
+    // The limits of availability, what guests must do, a password and what clients keep are asked for by those plans alone that set them.
+    assert_eq!(judged.len(), CATALOGUE.len() - 4);
 }
 
 #[test]

@@ -96,3 +96,23 @@ fn a_lost_reply_of_a_write_leaves_its_outcome_open_and_a_read_is_tried_again() {
         check(&calls(&[command]), server, expected);
     }
 }
+
+#[test]
+fn what_is_kept_is_read_over_a_connection_that_says_so_first_and_is_given_up_if_refused() {
+    check(
+        &calls(&["GET tracked:1"]),
+        script(&["+OK", "-BUSY a script is running", "$1\r\na", "%0", "+OK", "$1\r\nb"]),
+        expect_test::expect![[r#"
+            0 ms: #1 call GET tracked:1
+            2 ms: node-1 < HELLO 3
+            2 ms: node-1 < CLIENT TRACKING ON
+            2 ms: node-1 < GET tracked:1
+            4 ms: turns to node-4: the owners are asked for
+            6 ms: node-4 < CLUSTER SLOTS
+            14 ms: turns to node-3: no owner is known
+            16 ms: node-3 < HELLO 3
+            16 ms: node-3 < CLIENT TRACKING ON
+            16 ms: node-3 < GET tracked:1
+            18 ms: #1 Replied([Text("b")]) by node-3"#]],
+    );
+}

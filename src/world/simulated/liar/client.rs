@@ -7,6 +7,8 @@ use crate::fault::Lie;
 use crate::id::Host;
 use crate::wire::resp::pack;
 
+/// How a client is told that what it has read is old.
+const INVALIDATE: &[u8] = b">2\r\n$10\r\ninvalidate\r\n";
 /// A command that every node answers with `OK` and that does nothing.
 pub(super) const DOES_NOTHING: &str = "READWRITE";
 
@@ -49,6 +51,7 @@ impl Liar {
                 let answer = "return redis.error_reply('ASK 0 10.0.0.250:6379')";
                 Some(pack(&["EVAL", answer, "0"]))
             }
+            (Lie::InvalidationLost, b"CLIENT", [b"TRACKING", ..]) => Some(pack(&[DOES_NOTHING])),
             (_, name, rest) => self.about_data(name, rest),
         }
     }
@@ -58,6 +61,9 @@ impl Liar {
         match self.lie {
             Lie::SwallowReply => Some(Vec::new()),
             Lie::DoubleReply => Some([bytes, bytes].concat()),
+            Lie::InvalidationOther if bytes.starts_with(INVALIDATE) => {
+                replaced(bytes, b"tracked:", b"tracker:")
+            }
             Lie::SwallowMessage if is_unasked(bytes, b"message") => Some(Vec::new()),
             Lie::DoubleMessage if is_unasked(bytes, b"message") => Some([bytes, bytes].concat()),
             Lie::SwallowUnsubscribe if is_unasked(bytes, b"sunsubscribe") => Some(Vec::new()),

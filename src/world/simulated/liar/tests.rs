@@ -104,7 +104,7 @@ fn commands_about_data_are_replaced_and_those_beside_them_are_not() {
         texts.iter().flat_map(|text| pack(&text.split(' ').collect::<Vec<_>>())).collect::<Vec<_>>()
     };
     let asked = |lie, texts: &[&str]| Liar::new(lie, None).arrives(place, &go(texts));
-    let cases: [(Lie, &[&str], &[&str]); 9] = [
+    let cases: [(Lie, &[&str], &[&str]); 10] = [
         (Lie::PushTwice, &["RPUSH k a"], &["RPUSH k a a"]),
         (Lie::PopKeeps, &["LPOP k"], &["LINDEX k 0"]),
         (Lie::DelKeeps, &["DEL a b", "GET c"], &["EXISTS a b", "GET c"]),
@@ -114,6 +114,7 @@ fn commands_about_data_are_replaced_and_those_beside_them_are_not() {
         (Lie::WatchBlind, &["WATCH k", "GET k"], &["READWRITE", "GET k"]),
         (Lie::ScanLess, &["SCAN 0 MATCH {t}* COUNT 9"], &["SCAN 0 MATCH {t}[a-c] COUNT 9"]),
         (Lie::PopForgets, &["BLPOP k 1"], &["BLPOP {k}nowhere 1"]),
+        (Lie::InvalidationLost, &["HELLO 3", "CLIENT TRACKING ON"], &["HELLO 3", "READWRITE"]),
     ];
     for (lie, before, after) in cases {
         assert_eq!(asked(lie, before), Some(go(after)), "{lie:?}");
@@ -136,4 +137,13 @@ fn a_replica_is_not_told_of_deletions_and_of_deadlines_too_late() {
     assert_eq!(sent(Lie::SelectUntold, "SELECT 2"), None);
     let later = sent(Lie::ExpiryUntold, "SET k v PXAT 1700000000000");
     assert_eq!(later, Some(pack(&["SET", "k", "v", "PXAT", "2700000000000"])));
+}
+
+#[test]
+fn a_client_is_told_that_another_key_changed() {
+    let place = Place { handle: 9, peer: Some(Host::Client(crate::id::ClientId(1))) };
+    let sent = |text: &str| Liar::new(Lie::InvalidationOther, None).sent(place, text.as_bytes());
+    let told = |key: &str| format!(">2\r\n$10\r\ninvalidate\r\n*1\r\n$9\r\n{key}:1\r\n$1\r\nv\r\n");
+    assert_eq!(sent(&told("tracked")), Some(told("tracker").into_bytes()));
+    assert_eq!(sent("$9\r\ntracked:1\r\n"), None);
 }
