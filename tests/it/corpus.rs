@@ -31,7 +31,6 @@ const BY_SABOTEURS: &[&str] = &[
     "persisted_epochs",
     "one_story",
     "persistence",
-    "replies",
     "answers",
     "cluster_state",
     "duties",
