@@ -40,6 +40,8 @@ pub struct Candidates {
     due: BTreeMap<NodeId, Vec<(SimTime, SimTime)>>,
     /// When a replica was last on good terms with its primary, at the latest.
     fresh_at: BTreeMap<NodeId, SimTime>,
+    /// When replicas said that their data is too old to stand.
+    too_old: Vec<SimTime>,
 }
 
 impl Candidates {
@@ -87,6 +89,7 @@ impl Candidates {
                 }
             }
             Said::AsksNow => self.says_due(node, at, at),
+            Said::TooOld => self.too_old.push(at),
             _ => {}
         }
     }
@@ -100,6 +103,11 @@ impl Candidates {
     pub fn due(&self, node: NodeId, at: SimTime) -> Option<SimTime> {
         let said = self.due.get(&node)?;
         said.iter().rev().find(|(since, _)| *since <= at).map(|(_, due)| *due)
+    }
+
+    /// When a replica said last between two instants that its data is too old to stand.
+    pub fn too_old_between(&self, [from, until]: [SimTime; 2]) -> Option<SimTime> {
+        self.too_old.iter().rev().copied().find(|at| (from..=until).contains(at))
     }
 
     /// When a process was last on good terms with its primary, at the latest; nothing if it never was.

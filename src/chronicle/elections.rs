@@ -219,7 +219,8 @@ impl Elections {
         let is_read = |of: NodeId| self.claimed.get(&(*to, of)).is_some_and(|(_, since)| *since <= by);
         let others = views.of(*to).map(|other| &other.message);
         let others = others.filter(|other| other.from != *from && is_read(other.from));
-        Owners::of(others.chain([&heard.message])).contains(*from)
+        // Of two who claim the same slots in one epoch either may have them: the voter comes first.
+        Owners::of([&heard.message].into_iter().chain(others)).contains(*from)
     }
 
     fn find(&self, node: NodeId, epoch: u64) -> Option<usize> {

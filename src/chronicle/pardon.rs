@@ -4,7 +4,7 @@
 //! A node marks another one no earlier than it is told to, so that what it was told first is a lower bound. It must be known to
 //! read what it is told, and to hold the other one for the owner of slots all along.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::bus::{Heard, Message};
@@ -34,6 +34,8 @@ pub struct Pardon {
 pub struct Pardons {
     /// When a node was told or said first that another one is failing, since it said last that it is not.
     failing_since: BTreeMap<(NodeId, NodeId), SimTime>,
+    /// Whom a node has heard lead with slots.
+    led: BTreeSet<(NodeId, NodeId)>,
     early: Vec<Pardon>,
 }
 
@@ -46,9 +48,13 @@ impl Pardons {
 
     /// Takes what was heard, before `views` do.
     pub(super) fn heard(&mut self, heard: &Heard, known: &Known) {
-        let Message { from, to, r#type, about, .. } = &*heard.message;
+        let Message { from, to, r#type, about, header, .. } = &*heard.message;
+        if header.as_ref().is_some_and(|header| header.claim.is_primary() && header.claim.owns_slots()) {
+            self.led.insert((*to, *from));
+        }
         // Whoever owned nothing meanwhile may have been taken back at once, and own something again.
-        self.failing_since.retain(|(by, about), _| by != to || owns(known.views, *to, *about, None));
+        self.failing_since
+            .retain(|(by, about), _| by != to || owns((known.views, &self.led), *to, *about, None));
         if *r#type == MessageType::UPDATE {
             // It tells of owners that may not be heard.
             self.failing_since.retain(|(by, _), _| by != to);
@@ -58,7 +64,7 @@ impl Pardons {
             return;
         };
         // Whoever is not known is not heeded.
-        if known.views.heard_at(*to, *from).is_some() && owns(known.views, *to, about, None) {
+        if known.views.heard_at(*to, *from).is_some() && owns((known.views, &self.led), *to, about, None) {
             self.failing_since.entry((*to, about)).or_insert(heard.at);
         }
     }
@@ -69,8 +75,9 @@ impl Pardons {
         self.holds(message, known);
         // Whoever has lost all slots to the one that says so may be taken back at once.
         if message.header.as_ref().is_some_and(|header| header.claim.owns_slots()) {
-            self.failing_since
-                .retain(|(of, about), _| *of != by || owns(known.views, by, *about, Some(message)));
+            self.failing_since.retain(|(of, about), _| {
+                *of != by || owns((known.views, &self.led), by, *about, Some(message))
+            });
         }
         for Gossiped(id, flags) in message.gossip.iter().filter(|gossiped| gossiped.1 & Gossiped::FAIL == 0) {
             let Some(about) = known.members.current(id) else { continue };
@@ -82,7 +89,8 @@ impl Pardons {
             let is_steady = known.service.steady_since(by).is_some_and(|steady| steady <= since);
             let is_early = at.since(since) < shortest.times(2);
             let is_primary = flags & Claim::PRIMARY != 0;
-            if is_early && is_steady && is_primary && owns(known.views, by, about, Some(message)) {
+            if is_early && is_steady && is_primary && owns((known.views, &self.led), by, about, Some(message))
+            {
                 self.early.push(Pardon { event: message.event, at, by, about, since });
             }
         }
@@ -96,7 +104,9 @@ impl Pardons {
         let told = failing.map(|gossiped| (&gossiped.0, SimTime::ZERO));
         for (id, since) in called.map(|id| (id, message.at)).into_iter().chain(told) {
             let about = known.members.current(id);
-            if let Some(about) = about.filter(|about| owns(known.views, message.from, *about, None)) {
+            if let Some(about) =
+                about.filter(|about| owns((known.views, &self.led), message.from, *about, None))
+            {
                 self.failing_since.entry((message.from, about)).or_insert(since);
             }
         }
@@ -110,6 +120,25 @@ impl Pardons {
 
 /// Whether a node must hold another one for a primary with slots, by what it heard and what it says of itself: of two who claim
 /// the same slots in one epoch it may hold either for their owner.
-fn owns(views: &Views, viewer: NodeId, node: NodeId, own: Option<&Arc<Message>>) -> bool {
-    views.owners(viewer, own).unchallenged().contains(node)
+fn owns(
+    (views, led): (&Views, &BTreeSet<(NodeId, NodeId)>),
+    viewer: NodeId,
+    node: NodeId,
+    own: Option<&Arc<Message>>,
+) -> bool {
+    views.owners(viewer, own).unchallenged().contains(node) && !may_be_nobodys((views, led), viewer, node)
+}
+
+/// Whether the slots that a node claims may be nobody's to another one: whoever had them there follows that node by now, and it
+/// has said nothing since then (`clusterSetNodeAsReplica` by what a replica says takes away its slots).
+fn may_be_nobodys((views, led): (&Views, &BTreeSet<(NodeId, NodeId)>), viewer: NodeId, node: NodeId) -> bool {
+    let claims = || views.of(viewer).filter_map(|heard| Some((heard, &heard.message.header.as_ref()?.claim)));
+    let own = claims().find(|(heard, _)| heard.message.from == node);
+    own.is_some_and(|(own, claim)| {
+        claims().any(|(other, follows)| {
+            follows.of.as_ref() == Some(&claim.id)
+                && other.at >= own.at
+                && led.contains(&(viewer, other.message.from))
+        })
+    })
 }

@@ -1,7 +1,8 @@
 //! After a disturbance, all live nodes agree and are ok again within the plan's limit.
 //!
 //! Measured from the end of the last disturbance to the first look from which on all agreed, and after each earlier
-//! disturbance that had the cluster to itself: one that is overtaken by the next before the limit is not judged alone.
+//! disturbance that had the cluster to itself: one that is overtaken by the next before the limit is not judged alone. As long as
+//! replicas say that their data is too old to stand, nobody can be waited for.
 
 use super::evidence::{Disturbance, Evidence};
 use super::expectation::State;
@@ -55,7 +56,10 @@ fn check(case: &Case) -> Verdict {
     }
     undisturbed(evidence, &mut findings);
     let last = evidence.converged_at().zip(evidence.last_disturbance_ended_at());
-    let last = last.map_or(SimDuration::ZERO, |(converged, ended)| converged.since(ended));
+    let last = last.map_or(SimDuration::ZERO, |(converged, ended)| {
+        let took = converged.since(ended);
+        took - held_up(evidence, ended, took)
+    });
     findings.verdict(|| match slowest {
         Some((took, disturbance)) if took > last => {
             format!("{}; at most {} {}", told(last, limit), seconds(took), after(disturbance))
@@ -70,7 +74,9 @@ fn judge_one(case: &Case, disturbance: &Disturbance, findings: &mut Findings) ->
     let limit = evidence.plan.limits.max_convergence_ns;
     let (ended, next) = window(evidence, disturbance)?;
     match recovery(evidence, ended, next) {
-        Recovery::After(took) if took <= limit => return Some(took),
+        Recovery::After(took) if took - held_up(evidence, ended, took) <= limit => {
+            return Some(took - held_up(evidence, ended, took));
+        }
         Recovery::After(took) => {
             findings.wrong(ended + limit, format!("{} {}", told(took, limit), after(disturbance)));
         }
@@ -91,6 +97,13 @@ fn judge_one(case: &Case, disturbance: &Disturbance, findings: &mut Findings) ->
         Recovery::NotWithin(_) => {}
     }
     None
+}
+
+/// How much of the time until the cluster agreed was lost because replicas said that their data is too old to stand: they may once
+/// their link to a primary that is gone without a word is given up (`repl-timeout`), from where on its age counts anew.
+fn held_up(evidence: &Evidence, ended: SimTime, took: SimDuration) -> SimDuration {
+    let said = evidence.chronicle.candidates.too_old_between([ended, ended + took]);
+    said.map_or(SimDuration::ZERO, |said| said.since(ended))
 }
 
 /// Without any disturbance there is nothing to wait for.
@@ -143,7 +156,9 @@ mod tests {
     use super::super::evidence::ExitReport;
     use super::super::sample::{at, disturb, healthy, kill, kill_both, looks};
     use super::*;
-    use crate::id::NodeId;
+    use crate::chronicle::sample::event;
+    use crate::event::Body;
+    use crate::id::{ActorId, NodeId};
 
     #[test]
     fn the_time_counts_from_the_end_of_the_last_disturbance() {
@@ -161,6 +176,22 @@ mod tests {
         let verdict = check(&Case::of(&evidence));
         let text = "35.0s (beyond 30.0s limit) after disturbance at 10.000000s";
         assert_eq!(verdict, Verdict::violated(at(50), text));
+    }
+
+    #[test]
+    fn nobody_is_waited_for_who_says_that_its_data_is_too_old() {
+        let took = |said_s: u64| {
+            let mut evidence = healthy();
+            disturb(&mut evidence, 10, 20);
+            looks(&mut evidence, &[(1, true), (12, false), (55, true)]);
+            let line =
+                "1:S * Currently unable to failover: Disconnected from primary for longer than allowed.";
+            let says = Body::Log { line: line.to_owned() };
+            evidence.chronicle.see(&event(said_s, ActorId::Node(NodeId(2)), says));
+            check(&Case::of(&evidence)).detail().to_owned()
+        };
+        assert_eq!(took(45), "10.0s (within 30.0s limit)");
+        assert_eq!(took(15), "35.0s (beyond 30.0s limit) after disturbance at 10.000000s");
     }
 
     #[test]

@@ -56,6 +56,8 @@ pub enum Said<'a> {
     FullSync,
     /// A replica lost its primary (`freeClient`).
     PrimaryLost,
+    /// A replica may not stand for election: its data is too old (`clusterLogCantFailover`), said again every ten seconds.
+    TooOld,
     /// The server opened a slot to get it (`clusterCommandSetSlot`).
     Imports(u16),
     /// The server opened a slot to give it away.
@@ -101,6 +103,7 @@ const PHRASES: &[Phrase] = &[
     Phrase("Full resync from ", |_| Some(Said::FullSync)),
     Phrase("Connection with primary lost.", |_| Some(Said::PrimaryLost)),
     Phrase("Connection with master lost.", |_| Some(Said::PrimaryLost)),
+    Phrase(" for longer than allowed.", |_| Some(Said::TooOld)),
     Phrase("Importing slot ", |line| slot_after(line, "Importing slot ").map(Said::Imports)),
     Phrase("Migrating slot ", |line| slot_after(line, "Migrating slot ").map(Said::Migrates)),
     Phrase("Assigning slot ", |line| slot_after(line, "Assigning slot ").map(Said::Assigned)),
@@ -244,6 +247,10 @@ mod tests {
             ("1:S * PRIMARY <-> REPLICA sync started".to_owned(), Said::SyncStarted),
             ("1:S * Full resync from primary: 5f4b:14".to_owned(), Said::FullSync),
             ("1:S * Connection with primary lost.".to_owned(), Said::PrimaryLost),
+            (
+                "1:S * Currently unable to failover: Disconnected from primary for longer than allowed. Please".to_owned(),
+                Said::TooOld,
+            ),
             (format!("1:M * Importing slot 100 from node {ID} ()"), Said::Imports(100)),
             (format!("1:M * Migrating slot 16383 to node {ID} ()"), Said::Migrates(16_383)),
             (format!("1:M * Assigning slot 0 to node {ID} () in shard {other}"), Said::Assigned(0)),
