@@ -56,10 +56,8 @@ fn check(case: &Case) -> Verdict {
     }
     undisturbed(evidence, &mut findings);
     let last = evidence.converged_at().zip(evidence.last_disturbance_ended_at());
-    let last = last.map_or(SimDuration::ZERO, |(converged, ended)| {
-        let took = converged.since(ended);
-        took - held_up(evidence, ended, took)
-    });
+    let took = |(converged, ended): (SimTime, SimTime)| counted(evidence, ended, converged.since(ended));
+    let last = last.map_or(SimDuration::ZERO, took);
     findings.verdict(|| match slowest {
         Some((took, disturbance)) if took > last => {
             format!("{}; at most {} {}", told(last, limit), seconds(took), after(disturbance))
@@ -74,8 +72,8 @@ fn judge_one(case: &Case, disturbance: &Disturbance, findings: &mut Findings) ->
     let limit = evidence.plan.limits.max_convergence_ns;
     let (ended, next) = window(evidence, disturbance)?;
     match recovery(evidence, ended, next) {
-        Recovery::After(took) if took - held_up(evidence, ended, took) <= limit => {
-            return Some(took - held_up(evidence, ended, took));
+        Recovery::After(took) if counted(evidence, ended, took) <= limit => {
+            return Some(counted(evidence, ended, took));
         }
         Recovery::After(took) => {
             findings.wrong(ended + limit, format!("{} {}", told(took, limit), after(disturbance)));
@@ -99,11 +97,13 @@ fn judge_one(case: &Case, disturbance: &Disturbance, findings: &mut Findings) ->
     None
 }
 
-/// How much of the time until the cluster agreed was lost because replicas said that their data is too old to stand: they may once
-/// their link to a primary that is gone without a word is given up (`repl-timeout`), from where on its age counts anew.
-fn held_up(evidence: &Evidence, ended: SimTime, took: SimDuration) -> SimDuration {
-    let said = evidence.chronicle.candidates.too_old_between([ended, ended + took]);
-    said.map_or(SimDuration::ZERO, |said| said.since(ended))
+/// How long the cluster took to agree, without what was lost because replicas said that their data is too old to stand, if that
+/// matters: they may stand once their link to a primary that is gone without a word is given up (`repl-timeout`), from where on its
+/// age counts anew.
+fn counted(evidence: &Evidence, ended: SimTime, took: SimDuration) -> SimDuration {
+    let is_late = took > evidence.plan.limits.max_convergence_ns;
+    let said = evidence.chronicle.candidates.too_old_between([ended, ended + took]).filter(|_| is_late);
+    said.map_or(took, |said| took - said.since(ended))
 }
 
 /// Without any disturbance there is nothing to wait for.
