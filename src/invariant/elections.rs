@@ -182,6 +182,7 @@ mod tests {
         };
         assert_eq!(lost(6).as_deref(), Some("node-4 leads in epoch 7 with 1 of 2 votes"));
         assert_eq!(lost(1), None, "that claim is older than the voter's");
+        assert_eq!(lost(2), None, "that claim is as new as the voter's, who may have been heard first");
     }
 
     #[test]

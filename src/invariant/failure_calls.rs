@@ -112,6 +112,19 @@ mod tests {
         assert!(!is_early(told_failing(called, 13, owner)), "it had called it so long before");
     }
 
+    #[test]
+    fn slots_that_are_taken_from_a_rival_are_nobodys_until_their_owner_is_heard_again() {
+        // Node 4 had claimed the slots of node 3 in the same epoch, or had not, and follows it by now.
+        let rival = |evidence: &mut Evidence| {
+            evidence.chronicle.take(message(Says::primary(4, 3, (30, 39)), 1, 5));
+        };
+        let is_early = |before: &dyn Fn(&mut Evidence)| {
+            let verdict = told_failing(before, 13, Says::replica(4, 3));
+            verdict.detail().contains("node-1 calls node-3 well 3.000s after")
+        };
+        assert!(is_early(&|_| ()) && !is_early(&rival));
+    }
+
     fn owner(node: u16) -> Says {
         Says::primary(node, u64::from(node), (node * 10, node * 10 + 9))
     }

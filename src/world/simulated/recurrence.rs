@@ -216,23 +216,26 @@ fn request(what: libc::c_uint, thread: i32, address: usize, data: *mut libc::c_v
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Read;
     use std::process::{Child, Command, Stdio};
 
     /// A program of a few instructions, which is written as a file of its own.
     #[expect(clippy::disallowed_methods, reason = "a process of the test's own")]
     fn started(folder: &std::path::Path, body: &str) -> Child {
         let (source, program) = (folder.join("it.c"), folder.join("it"));
-        fs::write(&source, format!("volatile long x; int main(void) {{ {body} }}")).expect("it is written");
+        // It says when it begins.
+        let begins = "extern long write(int, const void *, unsigned long);";
+        let main = format!("int main(void) {{ write(1, \"x\", 1); {body} }}");
+        fs::write(&source, format!("{begins} volatile long x; {main}")).expect("it is written");
         let compiled = Command::new("cc").arg(&source).arg("-o").arg(&program).status().expect("a compiler");
         assert!(compiled.success());
-        Command::new(program).stdin(Stdio::null()).spawn().expect("it starts")
+        Command::new(program).stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("it starts")
     }
 
-    #[expect(clippy::disallowed_methods, reason = "it is given the time to come to its loop")]
     fn is_endless(body: &str) -> bool {
         let folder = tempfile::tempdir().expect("a folder");
         let mut child = started(folder.path(), body);
-        std::thread::sleep(std::time::Duration::from_millis(300));
+        child.stdout.as_mut().expect("a pipe").read_exact(&mut [0]).expect("it begins");
         let endless = works_in_a_circle(child.id(), 20_000);
         child.kill().expect("it is killed");
         child.wait().expect("it ends");
