@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::executions::Executions;
 use crate::event::{Body, Event};
 use crate::id::{ActorId, ClientId};
 use crate::model;
@@ -32,8 +33,6 @@ pub struct Invalidation {
 pub struct Caches {
     /// The tracked read that each client waits for: its number and key.
     open: BTreeMap<ClientId, (u64, String)>,
-    /// What reached each client last, and over which connection.
-    reached: BTreeMap<ClientId, (u64, u64)>,
     /// With which event the answer to a tracked read reached its client.
     answered: BTreeMap<(ClientId, u64), u64>,
     /// What was read over which connection and not told of since then.
@@ -42,7 +41,7 @@ pub struct Caches {
 }
 
 impl Caches {
-    pub(super) fn see(&mut self, event: &Event) {
+    pub(super) fn see(&mut self, event: &Event, executions: &Executions) {
         let ActorId::Client(client) = event.actor else { return };
         match &event.body {
             Body::Invoke { sequence, request } => {
@@ -50,28 +49,30 @@ impl Caches {
                     self.open.insert(client, (*sequence, key.to_owned()));
                 }
             }
-            Body::Deliver { conn, .. } => drop(self.reached.insert(client, (event.i, *conn))),
-            Body::Complete { sequence, .. } => self.complete(event, client, *sequence),
+            Body::Complete { sequence, .. } => {
+                self.complete(client, *sequence, executions.reached_with(client, event.cause));
+            }
             Body::Pushed { push, .. } => {
                 if let Some((WORD, keys)) = push.split_first().map(|(word, keys)| (word.as_str(), keys)) {
-                    self.told(event, client, keys);
+                    let reached = executions.reached_with(client, event.cause);
+                    self.told((client, event.at), keys, reached);
                 }
             }
             _ => {}
         }
     }
 
-    fn complete(&mut self, event: &Event, client: ClientId, sequence: u64) {
+    fn complete(&mut self, client: ClientId, sequence: u64, reached: Option<(u64, u64)>) {
         let Some((_, key)) = self.open.remove(&client).filter(|(open, _)| *open == sequence) else { return };
-        if let Some((deliver, conn)) = self.reached_with(event, client) {
+        if let Some((deliver, conn)) = reached {
             self.answered.insert((client, sequence), deliver);
             self.kept.insert((conn, key));
         }
     }
 
-    fn told(&mut self, event: &Event, client: ClientId, keys: &[String]) {
-        let Some((deliver, conn)) = self.reached_with(event, client) else { return };
-        let word = Invalidation { client, conn, event: deliver, at: event.at, key: None, is_unread: false };
+    fn told(&mut self, (client, at): (ClientId, SimTime), keys: &[String], reached: Option<(u64, u64)>) {
+        let Some((event, conn)) = reached else { return };
+        let word = Invalidation { client, conn, event, at, key: None, is_unread: false };
         if keys.is_empty() {
             return self.invalidations.push(word);
         }
@@ -83,11 +84,6 @@ impl Caches {
                 Invalidation { key: Some(key.clone()), is_unread: !was_kept && !is_asked, ..word.clone() };
             self.invalidations.push(word);
         }
-    }
-
-    /// What reached the client so that it noted this, and over which connection.
-    fn reached_with(&self, event: &Event, client: ClientId) -> Option<(u64, u64)> {
-        self.reached.get(&client).copied().filter(|(deliver, _)| Some(*deliver) == event.cause)
     }
 
     /// With which event the answer to a tracked read reached its client.
@@ -116,18 +112,20 @@ impl Caches {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Chronicle;
     use super::*;
     use crate::history::{Outcome, Reply, Request};
     use crate::id::NodeId;
+    use crate::invariant::sample::healthy;
 
     const CLIENT: ClientId = ClientId(1);
 
     /// What a client notes of what reached it over connection 5 with event `deliver`.
-    fn noted(caches: &mut Caches, deliver: u64, notes: Vec<Body>) {
+    fn noted(chronicle: &mut Chronicle, deliver: u64, notes: Vec<Body>) {
         let bodies = [Body::Deliver { conn: 5, len: 9 }].into_iter().chain(notes);
         for (i, body) in (deliver..).zip(bodies) {
             let (at, actor, kind) = (SimTime::from_ns(i), ActorId::Client(CLIENT), body.kind());
-            caches.see(&Event { i, at, actor, kind, cause: Some(deliver), body });
+            chronicle.see(&Event { i, at, actor, kind, cause: Some(deliver), body });
         }
     }
 
@@ -148,12 +146,13 @@ mod tests {
 
     #[test]
     fn a_read_is_good_for_one_word_of_its_key() {
-        let mut caches = Caches::default();
+        let mut chronicle = Chronicle::new(&healthy().plan);
         let change = || told(&["invalidate", "tracked:1"]);
-        noted(&mut caches, 10, vec![asked(1)]);
-        noted(&mut caches, 20, vec![answer(1)]);
-        noted(&mut caches, 30, vec![change(), change(), told(&["message", "news:1", "text"])]);
-        noted(&mut caches, 40, vec![asked(2), change(), told(&["invalidate"])]);
+        noted(&mut chronicle, 10, vec![asked(1)]);
+        noted(&mut chronicle, 20, vec![answer(1)]);
+        noted(&mut chronicle, 30, vec![change(), change(), told(&["message", "news:1", "text"])]);
+        noted(&mut chronicle, 40, vec![asked(2), change(), told(&["invalidate"])]);
+        let caches = &chronicle.caches;
         assert_eq!(caches.answered(CLIENT, 1), Some(20));
         let words = caches.invalidations().iter();
         let words = words.map(|word| (word.event, word.key.as_deref(), word.is_unread)).collect::<Vec<_>>();

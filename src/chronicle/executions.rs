@@ -216,6 +216,11 @@ impl Executions {
         self.done.get(&(client, sequence)).copied().or_else(|| Some(under_way()?.execution))
     }
 
+    /// What reached a client with which it did what has this cause: the event, and over which connection.
+    pub(super) fn reached_with(&self, client: ClientId, cause: Option<u64>) -> Option<(u64, u64)> {
+        self.reached.get(&client).copied().filter(|(event, _)| Some(*event) == cause)
+    }
+
     /// What had reached the replicas of a node when it answered an operation that waits for them: offsets of its stream.
     pub fn promised(&self, client: ClientId, sequence: u64, node: NodeId) -> Option<&[u64]> {
         self.promised.get(&(client, sequence, node)).map(Vec::as_slice)
@@ -290,10 +295,9 @@ impl Executions {
     /// What reached the client with this event completed its operation, or it gave up by itself.
     fn complete(&mut self, client: ClientId, sequence: u64, cause: Option<u64>) {
         let Some(open) = self.open.remove(&client).filter(|open| open.sequence == sequence) else { return };
-        let reached = self.reached.get(&client).filter(|(event, _)| Some(*event) == cause);
-        match (reached, cause) {
+        match (self.reached_with(client, cause), cause) {
             (Some((_, conn)), _) => {
-                if let Some(attempt) = open.attempts.on(*conn) {
+                if let Some(attempt) = open.attempts.on(conn) {
                     self.settle(*attempt);
                 }
             }

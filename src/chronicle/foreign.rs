@@ -171,35 +171,43 @@ impl Foreign {
                     let may_follow = reads_copies || is_of_channel(&open.request);
                     let follows = (!may_follow).then_some(NoRight::Follows);
                     let has = if gives_away { NoRight::GivesAway } else { NoRight::HasNot };
-                    for wrong in [has].into_iter().chain(follows) {
-                        self.serve((served(wrong), *sequence), &open, known);
-                    }
+                    let served = [has].into_iter().chain(follows).map(served);
+                    self.serve((node, served), *sequence, &open, known);
                 }
             }
             _ => {}
         }
     }
 
-    fn serve(&mut self, (served, sequence): (Served, u64), open: &Open, known: &Known) {
-        let last = known.members.get(served.node).and_then(|member| member.last.as_ref());
+    /// A node answered, which is wrong in one of these ways or in none.
+    fn serve(
+        &mut self,
+        (node, served): (NodeId, impl Iterator<Item = Served>),
+        sequence: u64,
+        open: &Open,
+        known: &Known,
+    ) {
+        let last = known.members.get(node).and_then(|member| member.last.as_ref());
         let before = last.filter(|last| last.at < open.at).and_then(|last| last.header.as_ref());
-        let is_wrong = before.is_some_and(|header| served.wrong.goes_for(&header.claim, served.slot))
-            || self.was_kept_waiting(&served, sequence, known);
-        let doubtful = self.doubtful.entry(served.node).or_default();
-        if is_wrong && open.sent_to != Some(served.node) && doubtful.len() < KEPT {
-            doubtful.push(served);
-        }
+        let is_wrong = |served: &Served| {
+            before.is_some_and(|header| served.wrong.goes_for(&header.claim, served.slot))
+                || self.was_kept_waiting(served, sequence, known)
+        };
+        let wrong = served.filter(|_| open.sent_to != Some(node)).filter(is_wrong).collect::<Vec<_>>();
+        let doubtful = self.doubtful.entry(node).or_default();
+        let room = KEPT.saturating_sub(doubtful.len());
+        doubtful.extend(wrong.into_iter().take(room));
     }
 
     /// Whether a client waited at a node long after that had no right to answer any more.
     fn was_kept_waiting(&self, served: &Served, sequence: u64, known: &Known) -> bool {
         let Some((since, claim)) = self.standing.get(&served.node) else { return false };
-        let told = known.executions.of(served.client, sequence).and_then(|execution| execution.to);
+        let told = || known.executions.of(served.client, sequence).and_then(|execution| execution.to);
         served.wrong != NoRight::GivesAway
             && served.wrong.goes_for(claim, served.slot)
-            && told.is_some_and(|told| told.at.since(*since) > KEPT_WAITING)
             && self.hindered_at.get(&served.node).is_none_or(|at| at < since)
             && !self.imported.contains(&(served.node, served.slot))
+            && told().is_some_and(|told| told.at.since(*since) > KEPT_WAITING)
     }
 
     pub(super) fn said(&mut self, message: &Message) {

@@ -199,7 +199,7 @@ impl Chronicle {
         let (members, executions) = (&self.members, &self.executions);
         self.foreign.see(event, &foreign::Known { members, executions });
         self.channels.see(event);
-        self.caches.see(event);
+        self.caches.see(event, &self.executions);
         self.holdings.see(event);
         if let Some(message) = self.bus.sent(event) {
             self.said(&message);

@@ -52,9 +52,9 @@ impl Pardons {
         if header.as_ref().is_some_and(|header| header.claim.is_primary() && header.claim.owns_slots()) {
             self.led.insert((*to, *from));
         }
+        let table = Table { views: known.views, led: &self.led };
         // Whoever owned nothing meanwhile may have been taken back at once, and own something again.
-        self.failing_since
-            .retain(|(by, about), _| by != to || owns((known.views, &self.led), *to, *about, None));
+        self.failing_since.retain(|(by, about), _| by != to || table.owns(*to, *about, None));
         if *r#type == MessageType::UPDATE {
             // It tells of owners that may not be heard.
             self.failing_since.retain(|(by, _), _| by != to);
@@ -64,7 +64,7 @@ impl Pardons {
             return;
         };
         // Whoever is not known is not heeded.
-        if known.views.heard_at(*to, *from).is_some() && owns((known.views, &self.led), *to, about, None) {
+        if known.views.heard_at(*to, *from).is_some() && table.owns(*to, about, None) {
             self.failing_since.entry((*to, about)).or_insert(heard.at);
         }
     }
@@ -73,11 +73,10 @@ impl Pardons {
         let (by, at) = (message.from, message.at);
         let (_, shortest) = known.asks.node_timeouts();
         self.holds(message, known);
+        let table = Table { views: known.views, led: &self.led };
         // Whoever has lost all slots to the one that says so may be taken back at once.
         if message.header.as_ref().is_some_and(|header| header.claim.owns_slots()) {
-            self.failing_since.retain(|(of, about), _| {
-                *of != by || owns((known.views, &self.led), by, *about, Some(message))
-            });
+            self.failing_since.retain(|(of, about), _| *of != by || table.owns(by, *about, Some(message)));
         }
         for Gossiped(id, flags) in message.gossip.iter().filter(|gossiped| gossiped.1 & Gossiped::FAIL == 0) {
             let Some(about) = known.members.current(id) else { continue };
@@ -89,8 +88,7 @@ impl Pardons {
             let is_steady = known.service.steady_since(by).is_some_and(|steady| steady <= since);
             let is_early = at.since(since) < shortest.times(2);
             let is_primary = flags & Claim::PRIMARY != 0;
-            if is_early && is_steady && is_primary && owns((known.views, &self.led), by, about, Some(message))
-            {
+            if is_early && is_steady && is_primary && table.owns(by, about, Some(message)) {
                 self.early.push(Pardon { event: message.event, at, by, about, since });
             }
         }
@@ -98,15 +96,14 @@ impl Pardons {
 
     /// A node says that another one is failing: since it calls it so, or since nobody knows when.
     fn holds(&mut self, message: &Message, known: &Known) {
+        let table = Table { views: known.views, led: &self.led };
         // What waited for its link was said long before.
         let called = message.about.as_ref().filter(|_| message.r#type == MessageType::FAIL && message.prompt);
         let failing = message.gossip.iter().filter(|gossiped| gossiped.1 & Gossiped::FAIL != 0);
         let told = failing.map(|gossiped| (&gossiped.0, SimTime::ZERO));
         for (id, since) in called.map(|id| (id, message.at)).into_iter().chain(told) {
             let about = known.members.current(id);
-            if let Some(about) =
-                about.filter(|about| owns((known.views, &self.led), message.from, *about, None))
-            {
+            if let Some(about) = about.filter(|about| table.owns(message.from, *about, None)) {
                 self.failing_since.entry((message.from, about)).or_insert(since);
             }
         }
@@ -118,27 +115,31 @@ impl Pardons {
     }
 }
 
-/// Whether a node must hold another one for a primary with slots, by what it heard and what it says of itself: of two who claim
-/// the same slots in one epoch it may hold either for their owner.
-fn owns(
-    (views, led): (&Views, &BTreeSet<(NodeId, NodeId)>),
-    viewer: NodeId,
-    node: NodeId,
-    own: Option<&Arc<Message>>,
-) -> bool {
-    views.owners(viewer, own).unchallenged().contains(node) && !may_be_nobodys((views, led), viewer, node)
+/// What tells whom a node holds for a primary with slots.
+#[derive(Clone, Copy)]
+struct Table<'c> {
+    views: &'c Views,
+    /// Whom a node has heard lead with slots.
+    led: &'c BTreeSet<(NodeId, NodeId)>,
 }
 
-/// Whether the slots that a node claims may be nobody's to another one: whoever had them there follows that node by now, and it
-/// has said nothing since then (`clusterSetNodeAsReplica` by what a replica says takes away its slots).
-fn may_be_nobodys((views, led): (&Views, &BTreeSet<(NodeId, NodeId)>), viewer: NodeId, node: NodeId) -> bool {
-    let claims = || views.of(viewer).filter_map(|heard| Some((heard, &heard.message.header.as_ref()?.claim)));
-    let own = claims().find(|(heard, _)| heard.message.from == node);
-    own.is_some_and(|(own, claim)| {
-        claims().any(|(other, follows)| {
-            follows.of.as_ref() == Some(&claim.id)
-                && other.at >= own.at
-                && led.contains(&(viewer, other.message.from))
+impl Table<'_> {
+    /// Whether a node must hold another one for a primary with slots, by what it heard and what it says of itself: of two who claim
+    /// the same slots in one epoch it may hold either for their owner.
+    fn owns(self, viewer: NodeId, node: NodeId, own: Option<&Arc<Message>>) -> bool {
+        self.views.owners(viewer, own).is_unchallenged(node) && !self.may_be_nobodys(viewer, node)
+    }
+
+    /// Whether the slots that a node claims may be nobody's to another one: whoever had them there follows that node by now, and it
+    /// has said nothing since then (what a replica says takes away its slots, `clusterSetNodeAsReplica`).
+    fn may_be_nobodys(self, viewer: NodeId, node: NodeId) -> bool {
+        let own = self.views.last(viewer, node);
+        let Some((own, id)) = own.and_then(|own| Some((own, &own.message.header.as_ref()?.claim.id))) else {
+            return false;
+        };
+        self.views.of(viewer).any(|other| {
+            let follows = other.message.header.as_ref().and_then(|header| header.claim.of.as_ref());
+            follows == Some(id) && other.at >= own.at && self.led.contains(&(viewer, other.message.from))
         })
-    })
+    }
 }

@@ -58,6 +58,11 @@ impl Views {
         self.heard_at.get(&(viewer, speaker)).copied()
     }
 
+    /// The newest header of another node that reached one.
+    pub fn last(&self, viewer: NodeId, speaker: NodeId) -> Option<&Heard> {
+        self.headers.get(&(viewer, speaker))
+    }
+
     /// The newest headers that reached a node.
     pub fn of(&self, viewer: NodeId) -> impl Iterator<Item = &Heard> {
         let all = (viewer, NodeId(u16::MIN))..=(viewer, NodeId(u16::MAX));
@@ -128,6 +133,11 @@ impl Owners {
     /// Whether a node is one of them.
     pub fn contains(&self, node: NodeId) -> bool {
         self.0.contains_key(&node)
+    }
+
+    /// Whether a node is one of them and owns all that it claims.
+    pub fn is_unchallenged(&self, node: NodeId) -> bool {
+        self.0.get(&node).copied().unwrap_or_default()
     }
 
     /// Those who own all that they claim.

@@ -72,10 +72,11 @@ fn judge_one(case: &Case, disturbance: &Disturbance, findings: &mut Findings) ->
     let limit = evidence.plan.limits.max_convergence_ns;
     let (ended, next) = window(evidence, disturbance)?;
     match recovery(evidence, ended, next) {
-        Recovery::After(took) if counted(evidence, ended, took) <= limit => {
-            return Some(counted(evidence, ended, took));
-        }
         Recovery::After(took) => {
+            let counted = counted(evidence, ended, took);
+            if counted <= limit {
+                return Some(counted);
+            }
             findings.wrong(ended + limit, format!("{} {}", told(took, limit), after(disturbance)));
         }
         Recovery::NotWithin(watched) if watched >= limit => {

@@ -51,13 +51,21 @@ fn promise(entry: &Entry) -> Option<Promise<'_>> {
     let [name, key, value] = &set[..] else { return None };
     let replicas = match (wait[0].to_ascii_uppercase().as_str(), told) {
         ("WAIT", Reply::Int(replicas)) => *replicas,
-        ("WAITAOF", Reply::List(both)) => match both[..] {
-            [_, Reply::Int(replicas)] => replicas,
-            _ => return None,
-        },
-        _ => return None,
+        _ => synchronised(wait, told)?[1],
     };
     name.eq_ignore_ascii_case("SET").then_some(Promise { key, value, replicas })
+}
+
+/// What `WAITAOF` tells: how many of its own disks, and of its replicas', have what was written before; nothing if it is another
+/// command, or was refused.
+pub(super) fn synchronised(command: &[String], told: &Reply) -> Option<[i64; 2]> {
+    match told {
+        Reply::List(both) if command[0].eq_ignore_ascii_case("WAITAOF") => match both[..] {
+            [Reply::Int(own), Reply::Int(replicas)] => Some([own, replicas]),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 /// How many replicas a write had reached when its client was told; nothing if it is not known where it stands.

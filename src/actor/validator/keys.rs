@@ -162,11 +162,8 @@ impl KeyReader {
                 self.digest(key, kind, scene);
             }
             (Ask::Digest { key, kind }, result) if answer.is_reply() && kind == STREAM => {
-                let (args, digest) =
-                    (vec![b"XINFO".to_vec(), b"GROUPS".to_vec(), key.clone()], digest_of(result));
-                let tags = scene.ask_all(self.node, vec![args]);
-                let ask = |tag| (tag, Ask::Groups { key: key.clone(), digest: digest.clone() });
-                self.open.extend(tags.into_iter().map(ask));
+                let args = vec![b"XINFO".to_vec(), b"GROUPS".to_vec(), key.clone()];
+                self.ask(args, Ask::Groups { key, digest: digest_of(result) }, scene);
             }
             (Ask::Groups { key, digest }, result) if answer.is_reply() => {
                 let digest = [digest].into_iter().chain(groups_of(result)).collect::<Vec<_>>().join(" ");
@@ -203,8 +200,7 @@ impl KeyReader {
                 self.found.insert(self.place(&key), Content::Text(printable(&without_cache(bytes))));
             }
             Err(SessionError::Server(error)) if error.code == "WRONGTYPE" => {
-                let tags = scene.ask_all(self.node, vec![vec![b"TYPE".to_vec(), key.clone()]]);
-                self.open.extend(tags.into_iter().map(|tag| (tag, Ask::Type { key: key.clone() })));
+                self.ask(vec![b"TYPE".to_vec(), key.clone()], Ask::Type { key }, scene);
             }
             Err(SessionError::Server(error)) if matches!(error.code.as_str(), "MOVED" | "ASK") => {
                 self.digest(key, error.code.clone(), scene);
@@ -216,9 +212,13 @@ impl KeyReader {
 
     fn digest(&mut self, key: Vec<u8>, kind: String, scene: &mut Scene) {
         let args = vec![b"DEBUG".to_vec(), b"DIGEST-VALUE".to_vec(), key.clone()];
+        self.ask(args, Ask::Digest { key, kind }, scene);
+    }
+
+    /// Asks one thing more.
+    fn ask(&mut self, args: Vec<Vec<u8>>, ask: Ask, scene: &mut Scene) {
         let tags = scene.ask_all(self.node, vec![args]);
-        let ask = |tag| (tag, Ask::Digest { key: key.clone(), kind: kind.clone() });
-        self.open.extend(tags.into_iter().map(ask));
+        self.open.extend(tags.into_iter().zip([ask]));
     }
 
     fn turn_page(&mut self, scene: &mut Scene) {
@@ -276,8 +276,7 @@ impl KeyReader {
 
     fn scan(&mut self, scene: &mut Scene) {
         let args = vec![b"SCAN".to_vec(), self.cursor.clone(), b"COUNT".to_vec(), PAGE.into()];
-        let tags = scene.ask_all(self.node, vec![args]);
-        self.open.extend(tags.into_iter().map(|tag| (tag, Ask::Scan)));
+        self.ask(args, Ask::Scan, scene);
     }
 }
 
@@ -325,7 +324,6 @@ fn digest_of(result: &Result<Value, SessionError>) -> String {
     }
 }
 
-/// The bytes as text; those that are none are escaped.
 /// A HyperLogLog without the count that it remembers (`hllCount`): `PFCOUNT` writes it where it is asked, at a replica too, and
 /// copies that differ in nothing else hold the same.
 fn without_cache(bytes: &[u8]) -> Vec<u8> {
@@ -337,6 +335,7 @@ fn without_cache(bytes: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// The bytes as text; those that are none are escaped.
 fn printable(bytes: &[u8]) -> String {
     match str::from_utf8(bytes) {
         Ok(text) => text.to_owned(),

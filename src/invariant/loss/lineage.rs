@@ -18,9 +18,9 @@
 
 use std::cell::OnceCell;
 
-use super::super::evidence::{Evidence, ExitReport, PrimaryChange};
+use super::super::evidence::{Evidence, PrimaryChange};
 use super::super::layout::shard_served;
-use super::windows::kept;
+use super::windows::{exit_before, kept};
 use crate::chronicle::replication::{Begin, Copied, Cut, Extent, Reign, ReignId, Replication};
 use crate::history::{Entry, Request, write_digest};
 use crate::id::NodeId;
@@ -186,7 +186,7 @@ impl<'e> Lineage<'e> {
 
     /// What a process that was started again got back of what the one before it had.
     fn reloaded(&self, reign: &Reign, before: Cut) -> Option<Cut> {
-        match self.restart(reign).and_then(|exit| kept(self.evidence, exit, reign.began_at)) {
+        match exit_before(self.evidence, reign).and_then(|exit| kept(self.evidence, exit, reign.began_at)) {
             Some((after, _)) => self.as_of(before, after),
             None => Some(before),
         }
@@ -206,13 +206,6 @@ impl<'e> Lineage<'e> {
             }
         };
         Some(Cut { extent, ..data })
-    }
-
-    /// The end of the process that a reign came after.
-    fn restart(&self, reign: &Reign) -> Option<&'e ExitReport> {
-        let exits =
-            self.evidence.exits.iter().filter(|exit| exit.node == reign.node && exit.at <= reign.began_at);
-        exits.max_by_key(|exit| exit.at)
     }
 
     /// What is to be said of a write that stands somewhere, by the chain of the data that survived.
@@ -296,7 +289,7 @@ impl<'e> Lineage<'e> {
     }
 
     fn by_restart(&self, reign: &Reign, write: &Entry) -> Ruling {
-        let Some(exit) = self.restart(reign) else {
+        let Some(exit) = exit_before(self.evidence, reign) else {
             return Ruling::Unknown;
         };
         let (node, back) = (reign.node, reign.began_at);

@@ -28,8 +28,7 @@ pub(super) struct Survived {
 
 /// What survived the end of a process, if a reign begins with the start of the next one; nothing if nobody can know.
 pub(super) fn survived(evidence: &Evidence, reign: &Reign) -> Option<Survived> {
-    let exits = evidence.exits.iter().filter(|exit| exit.node == reign.node && exit.at <= reign.began_at);
-    let exit = exits.max_by_key(|exit| exit.at)?;
+    let exit = windows::exit_before(evidence, reign)?;
     let kept = windows::kept(evidence, exit, reign.began_at);
     let until = kept.map_or(SimTime::NEVER, |(until, _)| until);
     let synchronised = windows::has_what_was_synchronised(evidence, exit, reign.began_at);

@@ -21,6 +21,7 @@
 
 use super::super::evidence::{DiskStep, Evidence, ExitReport, FaultReport, PrimaryChange};
 use super::super::settings::{AppendFsync, Settings};
+use crate::chronicle::replication::Reign;
 use crate::fault::POWER_LOST;
 use crate::history::Entry;
 use crate::id::{NodeId, ShardId};
@@ -206,6 +207,12 @@ pub(super) fn kept(evidence: &Evidence, exit: &ExitReport, back: SimTime) -> Opt
         }
         _ => Some((SimTime::ZERO, "without its data")),
     }
+}
+
+/// The end of the process that a reign came after, if it began with a start.
+pub(super) fn exit_before<'e>(evidence: &'e Evidence, reign: &Reign) -> Option<&'e ExitReport> {
+    let exits = evidence.exits.iter().filter(|exit| exit.node == reign.node && exit.at <= reign.began_at);
+    exits.max_by_key(|exit| exit.at)
 }
 
 /// Whether a restarted process has what the one before had said that its append-only file has (`WAITAOF`).

@@ -8,6 +8,7 @@ use crate::chronicle::replication::{Copied, Cut, Extent, ReignId};
 use crate::chronicle::{Execution, Moment};
 use crate::history::{Entry, Outcome, Reply, Request, write_digest};
 use crate::id::ClientId;
+use crate::invariant::promises::synchronised;
 use crate::model::{self, Asker, Cells, Clock, Sent, State};
 use crate::time::SimTime;
 use crate::wire::resp;
@@ -224,10 +225,7 @@ impl Ask<'_> {
     /// Whether it was told that all before is on its node's disk.
     pub fn is_synchronised(&self) -> bool {
         let told = self.commands.iter().zip(self.told.iter().flatten()).last();
-        told.is_some_and(|(command, reply)| {
-            command[0].eq_ignore_ascii_case("WAITAOF")
-                && matches!(reply, Reply::List(both) if matches!(both[..], [Reply::Int(1..), _]))
-        })
+        told.and_then(|(command, reply)| synchronised(command, reply)).is_some_and(|[own, _]| own > 0)
     }
 
     /// Whether it only reads.

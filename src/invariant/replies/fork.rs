@@ -12,7 +12,7 @@ use super::track::{Place, States, Track};
 use crate::chronicle::Moment;
 use crate::chronicle::replication::{Begin, Copied, Cut, Extent, ReignId, Replication};
 use crate::id::NodeId;
-use crate::invariant::loss::survived;
+use crate::invariant::loss::{Survived, survived};
 use crate::time::SimTime;
 
 /// The reigns of a run, with what is known of where clients' writes stand in their streams.
@@ -23,14 +23,21 @@ pub(super) struct Reigns<'e> {
     by_digest: BTreeMap<ReignId, BTreeMap<u64, Vec<u64>>>,
     /// For each reign up to where its stream had been sent by which turn; both grow.
     streamed: BTreeMap<ReignId, Vec<(Moment, u64)>>,
+    /// For each reign that began with a restart what is known of that.
+    survived: BTreeMap<ReignId, Survived>,
 }
 
 impl<'e> Reigns<'e> {
     /// Those of a run.
     pub fn of(evidence: &'e Evidence) -> Self {
         let replication = &evidence.chronicle.replication;
-        let mut reigns =
-            Reigns { evidence, replication, by_digest: BTreeMap::new(), streamed: BTreeMap::new() };
+        let mut reigns = Reigns {
+            evidence,
+            replication,
+            by_digest: BTreeMap::new(),
+            streamed: BTreeMap::new(),
+            survived: BTreeMap::new(),
+        };
         for (id, reign) in replication.reigns() {
             let mut by_digest: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
             for command in reign.commands() {
@@ -38,6 +45,7 @@ impl<'e> Reigns<'e> {
             }
             reigns.by_digest.insert(id, by_digest);
             reigns.streamed.insert(id, reigns.sent(id));
+            reigns.survived.extend(survived(evidence, reign).map(|survived| (id, survived)));
         }
         reigns
     }
@@ -104,8 +112,8 @@ impl<'e> Reigns<'e> {
     fn restarted(&self, id: ReignId, cut: Cut, tracks: &BTreeMap<ReignId, Track>) -> Option<States> {
         let (reign, before) = (self.replication.reign(id), self.replication.reign(cut.of));
         let is_own = reign.node == before.node && matches!(cut.extent, Extent::Until(_));
-        let survived = survived(self.evidence, reign).filter(|_| is_own)?;
-        tracks.get(&cut.of)?.survivors(survived)
+        let survived = self.survived.get(&id).filter(|_| is_own)?;
+        tracks.get(&cut.of)?.survivors(*survived)
     }
 
     /// What a cell held at some time in a reign, or in those that it grew out of.
