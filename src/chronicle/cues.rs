@@ -92,6 +92,11 @@ impl Cues {
         }
     }
 
+    /// Whether anybody waits for a sight, or for its turn.
+    pub fn are_waited_for(&self) -> bool {
+        !self.waiting.is_empty() || !self.met.is_empty()
+    }
+
     /// Whose sight has come next, for one event in the order of the plan, faults first.
     pub fn take(&mut self) -> Option<Met> {
         self.met.pop_front()

@@ -64,7 +64,7 @@ const KEPT: usize = 64;
 /// The operations of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Executions {
-    done: BTreeMap<(ClientId, u64), Execution>,
+    done: Done,
     /// The operation of each client that is open.
     open: BTreeMap<ClientId, Open>,
     /// What reached each client last, and over which connection.
@@ -97,6 +97,10 @@ struct Open {
 #[derive(Clone, Debug, Default)]
 struct Attempts(Vec<Attempt>);
 
+/// What was executed, by client and number. Operations of a client end nearly in order.
+#[derive(Clone, Debug, Default)]
+struct Done(BTreeMap<ClientId, Vec<(u64, Execution)>>);
+
 /// A request on its way, and what was seen of it.
 #[derive(Clone, Copy, Debug)]
 struct Attempt {
@@ -123,6 +127,26 @@ struct Stream {
     got: Option<Moment>,
     /// The turn that sent last.
     said: Option<Moment>,
+}
+
+impl Done {
+    fn insert(&mut self, (client, sequence): (ClientId, u64), execution: Execution) {
+        let own = self.0.entry(client).or_default();
+        match own.last() {
+            Some((last, _)) if *last >= sequence => {
+                match own.binary_search_by_key(&sequence, |(sequence, _)| *sequence) {
+                    Ok(place) => own[place].1 = execution,
+                    Err(place) => own.insert(place, (sequence, execution)),
+                }
+            }
+            _ => own.push((sequence, execution)),
+        }
+    }
+
+    fn get(&self, (client, sequence): (ClientId, u64)) -> Option<Execution> {
+        let own = self.0.get(&client)?;
+        Some(own[own.binary_search_by_key(&sequence, |(sequence, _)| *sequence).ok()?].1)
+    }
 }
 
 impl Attempts {
@@ -168,7 +192,7 @@ impl Executions {
                 match (*from, *to) {
                     (ActorId::Client(client), Host::Node(node)) => self.asked(client, node, (*conn, *len)),
                     (ActorId::Node(node), Host::Client(client)) => {
-                        self.replied((*conn, *len), turn, replication.data_of(node, event.at));
+                        self.replied((*conn, *len), turn, || replication.data_of(node, event.at));
                         self.promise(client, node, replication);
                     }
                     _ => {}
@@ -182,7 +206,7 @@ impl Executions {
             }
             (ActorId::Node(node), Body::Deliver { conn, len }) => {
                 let now = Moment { event: event.i, at: event.at };
-                self.delivered((*conn, *len), now, replication.data_of(node, event.at));
+                self.delivered((*conn, *len), now, || replication.data_of(node, event.at));
             }
             (ActorId::Client(client), Body::Deliver { conn, len }) => {
                 self.reached.insert(client, (event.i, *conn));
@@ -213,7 +237,7 @@ impl Executions {
         let open = open.filter(|open| open.sequence == sequence).flat_map(|open| &open.attempts.0);
         let left = self.left.values().flatten().filter(|attempt| attempt.who == (client, sequence));
         let under_way = || left.chain(open).max_by_key(|attempt| attempt.execution.from);
-        self.done.get(&(client, sequence)).copied().or_else(|| Some(under_way()?.execution))
+        self.done.get((client, sequence)).or_else(|| Some(under_way()?.execution))
     }
 
     /// What reached a client with which it did what has this cause: the event, and over which connection.
@@ -258,18 +282,18 @@ impl Executions {
         open.chain(self.left.get_mut(&conn).into_iter().flatten())
     }
 
-    fn delivered(&mut self, (conn, len): (u64, u64), now: Moment, data: Option<Cut>) {
+    fn delivered(&mut self, (conn, len): (u64, u64), now: Moment, data: impl Fn() -> Option<Cut>) {
         let Some(stream) = self.streams.get_mut(&conn) else { return };
         stream.delivered += len;
         let delivered = stream.delivered;
         for attempt in self.on(conn).filter(|attempt| attempt.has_begun(delivered)) {
             if attempt.execution.from.is_none() {
-                (attempt.execution.from, attempt.execution.data) = (Some(now), data);
+                (attempt.execution.from, attempt.execution.data) = (Some(now), data());
             }
         }
     }
 
-    fn replied(&mut self, (conn, len): (u64, u64), turn: Moment, data: Option<Cut>) {
+    fn replied(&mut self, (conn, len): (u64, u64), turn: Moment, data: impl Fn() -> Option<Cut>) {
         let Some(stream) = self.streams.get_mut(&conn) else { return };
         stream.replied += len;
         stream.said = Some(turn);
@@ -278,7 +302,7 @@ impl Executions {
         for attempt in self.on(conn).filter(|attempt| attempt.end <= delivered) {
             if attempt.execution.to.is_none() {
                 attempt.execution.to = Some(turn);
-                attempt.execution.data = both(attempt.execution.data, data);
+                attempt.execution.data = both(attempt.execution.data, data());
             }
         }
     }

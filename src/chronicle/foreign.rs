@@ -102,9 +102,24 @@ pub(super) struct Known<'c> {
 struct Open {
     at: SimTime,
     slot: u16,
-    request: Request,
+    asked: Asked,
     /// Whom it was sent to this once.
     sent_to: Option<NodeId>,
+}
+
+/// What matters here of what a client asked: commands, without what they write.
+#[derive(Clone, Debug)]
+struct Asked(Vec<Word>);
+
+/// One command.
+#[derive(Clone, Debug)]
+struct Word {
+    /// In capital letters.
+    name: String,
+    /// How many words it has.
+    len: usize,
+    of_key: bool,
+    of_channel: bool,
 }
 
 impl Foreign {
@@ -151,8 +166,8 @@ impl Foreign {
                 self.open.remove(&client);
             }
             Body::Invoke { request, .. } if !request.key().is_empty() => {
-                let (at, slot, request) = (event.at, key_slot(request.key().as_bytes()), request.clone());
-                self.open.insert(client, Open { at, slot, request, sent_to: None });
+                let (at, slot) = (event.at, key_slot(request.key().as_bytes()));
+                self.open.insert(client, Open { at, slot, asked: Asked::by(request), sent_to: None });
             }
             Body::Redirect { to, ask, .. } => {
                 let sent_to = ask.then_some(*to);
@@ -160,15 +175,14 @@ impl Foreign {
             }
             Body::Complete { sequence, outcome, node } => {
                 let open = self.open.remove(&client);
-                if let Some((open, node)) =
-                    open.zip(*node).filter(|(open, _)| is_served(&open.request, outcome))
+                if let Some((open, node)) = open.zip(*node).filter(|(open, _)| open.asked.is_served(outcome))
                 {
-                    let gives_away = is_missing(&open.request, outcome)
+                    let gives_away = open.asked.is_missing(outcome)
                         && self.opened.get(&(node, open.slot)).is_some_and(|since| *since < open.at);
                     let served =
                         |wrong| Served { at: event.at, event: event.i, client, node, slot: open.slot, wrong };
                     let reads_copies = self.all_read_copies || self.read_copies.contains(&client);
-                    let may_follow = reads_copies || is_of_channel(&open.request);
+                    let may_follow = reads_copies || open.asked.is_of_channel();
                     let follows = (!may_follow).then_some(NoRight::Follows);
                     let has = if gives_away { NoRight::GivesAway } else { NoRight::HasNot };
                     let served = [has].into_iter().chain(follows).map(served);
@@ -236,42 +250,52 @@ fn has(claim: &Claim, slot: u16) -> bool {
     claim.slots.iter().any(|(first, last)| (*first..=*last).contains(&slot))
 }
 
-/// Whether an operation about one key was answered with that there is none.
-fn is_missing(request: &Request, outcome: &Outcome) -> bool {
-    match (request, outcome) {
-        (Request::Get { .. }, Outcome::Ok(None)) => true,
-        (Request::Call { commands, .. }, Outcome::Replied(replies)) => match (&commands[..], &replies[..]) {
-            ([command], [reply]) => match (command[0].to_ascii_uppercase().as_str(), command.len()) {
-                ("GET", 2) => *reply == Reply::Nil,
-                ("EXISTS", 2) => *reply == Reply::Int(0),
-                ("TYPE", 2) => *reply == Reply::Status("none".to_owned()),
-                _ => false,
-            },
-            _ => false,
-        },
-        _ => false,
+impl Asked {
+    fn by(request: &Request) -> Self {
+        let word = |name: &str, len| Word { name: name.to_owned(), len, of_key: true, of_channel: false };
+        let called = |command: &Vec<String>| Word {
+            name: command[0].to_ascii_uppercase(),
+            len: command.len(),
+            of_key: model::is_of_key(command),
+            of_channel: model::is_of_channel(command),
+        };
+        Asked(match request {
+            Request::Set { .. } => vec![word("SET", 3)],
+            Request::Get { .. } => vec![word("GET", 2)],
+            Request::Call { commands, .. } => commands.iter().map(called).collect(),
+        })
     }
-}
 
-/// Whether an operation is about channels, which any member of a shard serves (`getNodeByQuery`).
-fn is_of_channel(request: &Request) -> bool {
-    matches!(request, Request::Call { commands, .. } if commands.iter().any(|command| model::is_of_channel(command)))
-}
-
-/// Whether an operation was answered with what a key holds, or with a write of it.
-fn is_served(request: &Request, outcome: &Outcome) -> bool {
-    match (request, outcome) {
-        (_, Outcome::Ok(_)) => true,
-        (Request::Call { commands, .. }, Outcome::Replied(replies)) => {
-            let serves = |(command, reply): (&Vec<String>, &Reply)| match reply {
-                Reply::Error(_) => false,
-                Reply::Status(status) if status == "QUEUED" => false,
-                Reply::List(_) if command[0].eq_ignore_ascii_case("EXEC") => true,
-                _ => model::is_of_key(command),
-            };
-            commands.iter().zip(replies).any(serves)
+    /// Whether one key was asked about, and the answer was that there is none.
+    fn is_missing(&self, outcome: &Outcome) -> bool {
+        let [Word { name, len, .. }] = &self.0[..] else { return false };
+        match (name.as_str(), len, outcome) {
+            ("GET", 2, Outcome::Ok(None)) => true,
+            ("GET", 2, Outcome::Replied(replies)) => replies[..] == [Reply::Nil],
+            ("EXISTS", 2, Outcome::Replied(replies)) => replies[..] == [Reply::Int(0)],
+            ("TYPE", 2, Outcome::Replied(replies)) => replies[..] == [Reply::Status("none".to_owned())],
+            _ => false,
         }
-        _ => false,
+    }
+
+    /// Whether it is about channels, which any member of a shard serves (`getNodeByQuery`).
+    fn is_of_channel(&self) -> bool {
+        self.0.iter().any(|word| word.of_channel)
+    }
+
+    /// Whether it was answered with what a key holds, or with a write of it.
+    fn is_served(&self, outcome: &Outcome) -> bool {
+        let serves = |(word, reply): (&Word, &Reply)| match reply {
+            Reply::Error(_) => false,
+            Reply::Status(status) if status == "QUEUED" => false,
+            Reply::List(_) if word.name == "EXEC" => true,
+            _ => word.of_key,
+        };
+        match outcome {
+            Outcome::Ok(_) => true,
+            Outcome::Replied(replies) => self.0.iter().zip(replies).any(serves),
+            Outcome::Fail(_) | Outcome::Info(_) => false,
+        }
     }
 }
 
@@ -335,7 +359,9 @@ mod tests {
         assert_eq!(denied(&[], &leads), [false; 0]);
         assert_eq!(denied(&[opens, Said::Assigned(slot())], &leads), [false; 0]);
         assert_eq!(denied(&[opens], &follows), [false; 0]);
-        assert!(!is_missing(&Request::Get { key: "k".to_owned() }, &Outcome::Ok(Some("v".to_owned()))));
+        assert!(
+            !Asked::by(&Request::Get { key: "k".to_owned() }).is_missing(&Outcome::Ok(Some("v".to_owned())))
+        );
     }
 
     #[test]
@@ -357,7 +383,7 @@ mod tests {
         chronicle.take(message(follows, 2, 4));
         assert_eq!(chronicle.foreign.served().len(), 0);
         let commands = vec!["SSUBSCRIBE k".split(' ').map(str::to_owned).collect()];
-        assert!(is_of_channel(&Request::Call { key: "k".to_owned(), commands }));
+        assert!(Asked::by(&Request::Call { key: "k".to_owned(), commands }).is_of_channel());
     }
 
     /// A client waits from 2 s on for an element of `k` at node 1, which has its slot until 10 s, and is told at that second that

@@ -146,6 +146,11 @@ impl Gatherer {
         }
     }
 
+    /// Whether a fault or an operation waits for something to be seen.
+    pub fn is_waited_for(&self) -> bool {
+        self.chronicle.cues.are_waited_for()
+    }
+
     /// The next fault that waits no longer, as what it waits for was seen.
     pub fn met(&mut self) -> Option<Met> {
         self.chronicle.cues.take()

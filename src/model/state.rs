@@ -3,13 +3,17 @@
 //! A deadline is known as well as the moment at which it was set: first and last instant. Between the two nobody can say
 //! whether the key is still there, and both are followed (`state/expire.rs`).
 
+mod cells;
 mod expire;
+mod items;
 mod waiting;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 
+pub use self::cells::Cells;
+use self::items::Items;
 use super::database::{database_at, key_at, place};
 use super::{Stop, StreamValue};
 use crate::history::Reply;
@@ -18,7 +22,7 @@ use crate::history::Reply;
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct State {
     /// By place: keys of all databases.
-    items: BTreeMap<String, Item>,
+    items: Items,
     /// The database that whatever comes next is about.
     selected: u16,
     /// Who waits to pop from a list, longest first.
@@ -61,9 +65,6 @@ pub enum Broken {
     /// It did.
     Yes,
 }
-
-/// States of a cell that may be the one.
-pub type Cells = BTreeSet<State>;
 
 /// A key's value, and when it expires.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -152,13 +153,13 @@ macro_rules! collection {
         /// Changes the collection of this type at a key, which begins empty and is gone once it is empty again.
         pub fn $change<T>(&mut self, key: &str, change: impl FnOnce(&mut $type) -> T) -> Result<T, Stop> {
             self.$look(key)?;
-            let place = self.place(key).into_owned();
+            let place = place(self.selected, key);
             let Some(item) = self.items.get_mut(&place) else {
                 let mut value = <$type>::default();
                 let done = change(&mut value);
                 let item = Item { value: Value::$variant(value), until: None };
                 if !item.value.is_empty() {
-                    self.items.insert(place, item);
+                    self.items.insert(&place, item);
                 }
                 return Ok(done);
             };
@@ -199,24 +200,25 @@ impl State {
 
     /// What is at a key.
     pub fn get(&self, key: &str) -> Option<&Item> {
-        self.items.get(&*self.place(key))
+        self.items.get(&self.place(key))
     }
 
     /// What is at a key, to be changed.
     pub fn get_mut(&mut self, key: &str) -> Option<&mut Item> {
         let place = place(self.selected, key);
-        self.items.get_mut(&*place)
+        self.items.get_mut(&place)
     }
 
     /// Puts something at a key.
     pub fn put(&mut self, key: &str, item: Item) {
-        self.items.insert(self.place(key).into_owned(), item);
+        let place = place(self.selected, key);
+        self.items.insert(&place, item);
     }
 
     /// Takes a key out.
     pub fn take(&mut self, key: &str) -> Option<Item> {
         let place = place(self.selected, key);
-        self.items.remove(&*place)
+        self.items.remove(&place)
     }
 
     /// The places of all keys of all databases with what is there.
@@ -226,8 +228,8 @@ impl State {
 
     /// The keys of the database that is selected.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
-        let own = self.items.keys().filter(|place| database_at(place) == self.selected);
-        own.map(|place| key_at(place))
+        let own = self.items.iter().filter(|(place, _)| database_at(place) == self.selected);
+        own.map(|(place, _)| key_at(place))
     }
 
     /// Whatever comes next is about this database; which one it was before.

@@ -149,7 +149,7 @@ fn in_turn<C: AsRef<[String]>>(
     for (place, command) in commands.iter().enumerate() {
         let mut next = Cells::new();
         for state in cells {
-            next.append(&mut step(state, command.as_ref(), asker, told.map(|told| &told[place]))?);
+            next.extend(step(state, command.as_ref(), asker, told.map(|told| &told[place]))?);
         }
         cells = next;
     }
@@ -164,7 +164,7 @@ fn transaction<C: AsRef<[String]>>(
 ) -> Option<Cells> {
     let mut after = Cells::new();
     for state in state.at(asker.now) {
-        after.append(&mut transaction_now(state, commands, asker, told)?);
+        after.extend(transaction_now(state, commands, asker, told)?);
     }
     Some(after)
 }

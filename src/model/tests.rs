@@ -39,9 +39,9 @@ fn transcript(lines: &[(&str, &str)]) -> State {
             |told: &Reply| step(state.clone(), &words(command), NOW, Some(told)).expect("it is known");
         let wrong = after(&Reply::Status("WRONG".to_owned()));
         assert!(wrong.is_empty(), "{command} is not answered with anything");
-        let mut right = after(&reply(told));
+        let right = after(&reply(told));
         assert_eq!(right.len(), 1, "{command} of {state} is not answered with {told}");
-        state = right.pop_first().expect("there is one");
+        state = right.into_iter().next().expect("there is one");
     }
     state
 }
@@ -127,10 +127,13 @@ fn keys_of_one_name_are_others_in_other_databases() {
 #[test]
 fn who_waits_in_a_database_is_served_by_a_push_there() {
     let waits = begin(&State::default().selecting(1), 7, &words("BLPOP q 1"), NOW.now);
-    let state = waits.and_then(|mut after| after.pop_first()).expect("it waits");
+    let state = waits.and_then(|after| after.into_iter().next()).expect("it waits");
     let pushed = |database| {
         let state = state.clone().selecting(database);
-        call(state, &[words("RPUSH q a")], NOW, Some(&[Reply::Int(1)])).expect("it is known").pop_first()
+        call(state, &[words("RPUSH q a")], NOW, Some(&[Reply::Int(1)]))
+            .expect("it is known")
+            .into_iter()
+            .next()
     };
     let element = Reply::List(vec![reply("$q"), reply("$a")]);
     let is_told = |state: Option<State>, told| !end(&state.expect("it is pushed"), 7, Some(told)).is_empty();
@@ -143,7 +146,7 @@ fn a_watch_is_of_a_key_in_its_database() {
     let watched = transcript(&[("SELECT 1", "+OK"), ("SET n 5", "+OK"), ("WATCH n", "+OK")]);
     let after = |database, command: &str| {
         let after = step(watched.clone().selecting(database), &words(command), over(2), None);
-        let after = after.expect("it is known").pop_first().expect("there is one").selecting(1);
+        let after = after.expect("it is known").into_iter().next().expect("there is one").selecting(1);
         may_be_told(&after, Reply::Nil)
     };
     assert!(after(1, "DEL n") && after(1, "MOVE n 0"));
@@ -265,9 +268,9 @@ fn a_transaction_happens_as_a_whole_or_not_at_all() {
         call(State::default(), &commands, NOW, Some(&told)).expect("it is known")
     };
     let whole = after(Reply::List(vec![Reply::Int(1), Reply::Int(2)]));
-    assert_eq!(whole.first().map(ToString::to_string).as_deref(), Some("n = \"2\""));
+    assert_eq!(whole.iter().next().map(ToString::to_string).as_deref(), Some("n = \"2\""));
     assert!(after(Reply::Nil).is_empty(), "nothing was watched");
-    assert_eq!(after(reply("-EXECABORT")).first(), Some(&State::default()));
+    assert_eq!(after(reply("-EXECABORT")).iter().next(), Some(&State::default()));
     assert!(after(Reply::List(vec![Reply::Int(1), Reply::Int(1)])).is_empty());
     assert!(after(Reply::List(vec![Reply::Int(1)])).is_empty());
 }
@@ -295,7 +298,7 @@ fn executed(command: &[String]) -> State {
     let mut state = State::default();
     if waits(command) {
         let begun = begin(&state, 1, command, NOW.now);
-        return begun.and_then(|mut after| after.pop_first()).expect("it waits");
+        return begun.and_then(|after| after.into_iter().next()).expect("it waits");
     }
     let rule = rule(&command[0]).unwrap_or_else(|| panic!("nobody knows {command:?}"));
     let told = Reply::text(if command[0] == "XADD" { b"7-1" } else { b"m1x" });
@@ -394,7 +397,7 @@ fn a_watch_breaks_a_transaction_exactly_when_its_key_changed() {
     let the_same = after("SET n 5");
     assert!(may_be_told(&the_same, done()) && may_be_told(&the_same, Reply::Nil), "nothing shows");
     let unwatched = step(changed, &words("UNWATCH"), over(1), None).expect("it is known");
-    assert!(may_be_told(unwatched.first().expect("one"), Reply::List(vec![Reply::Int(1)])));
+    assert!(may_be_told(unwatched.iter().next().expect("one"), Reply::List(vec![Reply::Int(1)])));
 }
 
 #[test]
@@ -416,11 +419,12 @@ fn a_watched_key_that_expires_breaks_a_transaction() {
 fn a_push_serves_whoever_waits_longest() {
     let mut state = State::default();
     for who in [7, 8] {
-        let waits = begin(&state, who, &words("BLPOP q 1"), NOW.now).and_then(|mut after| after.pop_first());
+        let waits =
+            begin(&state, who, &words("BLPOP q 1"), NOW.now).and_then(|after| after.into_iter().next());
         state = waits.expect("it waits");
     }
     let pushed = call(state.clone(), &[words("RPUSH q a")], NOW, Some(&[Reply::Int(1)]));
-    let pushed = pushed.and_then(|mut after| after.pop_first()).expect("it is pushed");
+    let pushed = pushed.and_then(|after| after.into_iter().next()).expect("it is pushed");
     let element = Reply::List(vec![reply("$q"), reply("$a")]);
     let is_told = |state: &State, who, told: &Reply| !end(state, who, Some(told)).is_empty();
     assert!(is_told(&pushed, 7, &element) && !is_told(&pushed, 8, &element));
@@ -502,9 +506,9 @@ fn a_scan_that_is_over_tells_all_that_is_there_and_nothing_else() {
 #[test]
 fn what_is_moved_to_who_waits_goes_where_he_said() {
     let begun = begin(&State::default(), 7, &words("BLMOVE {t}a {t}b LEFT RIGHT 1"), NOW.now);
-    let state = begun.and_then(|mut after| after.pop_first()).expect("it waits");
+    let state = begun.and_then(|after| after.into_iter().next()).expect("it waits");
     let pushed = call(state, &[words("RPUSH {t}a x")], NOW, Some(&[Reply::Int(1)]));
-    let pushed = pushed.and_then(|mut after| after.pop_first()).expect("it is pushed");
+    let pushed = pushed.and_then(|after| after.into_iter().next()).expect("it is pushed");
     assert!(end(&pushed, 7, Some(&reply("$x"))).len() == 1 && end(&pushed, 7, Some(&Reply::Nil)).is_empty());
     let moved = step(pushed, &words("LRANGE {t}b 0 -1"), NOW, Some(&reply("*x")));
     assert_eq!(moved.map(|after| after.len()), Some(1));

@@ -13,9 +13,15 @@ use crate::time::SimTime;
 /// Sees every event as it happens; nothing of it reaches the run.
 pub type Observer = Box<dyn FnMut(&Event)>;
 
+/// How many events the gatherer sees at once, unless somebody waits for one: between two turns of a server nothing of its own is
+/// in the processor's caches.
+const TOGETHER: usize = 256;
+
 /// The one place that events are made.
 pub struct Recorder {
     phase: Phase,
+    /// What the gatherer has not seen and the writer has not got.
+    fresh: Vec<Event>,
     writer: LogWriter,
     gatherer: Option<Gatherer>,
     observer: Option<Observer>,
@@ -28,6 +34,7 @@ impl Recorder {
     pub fn new(writer: LogWriter, gatherer: Gatherer) -> Self {
         Recorder {
             phase: Phase::Form,
+            fresh: Vec::with_capacity(TOGETHER),
             writer,
             gatherer: Some(gatherer),
             observer: None,
@@ -36,8 +43,9 @@ impl Recorder {
     }
 
     /// The same, and `observer` sees every event.
-    pub fn observed_by(self, observer: Option<Observer>) -> Self {
-        Recorder { observer, ..self }
+    pub fn observed_by(mut self, observer: Option<Observer>) -> Self {
+        self.observer = observer;
+        self
     }
 
     /// How many events there are.
@@ -68,18 +76,38 @@ impl Recorder {
 
     /// The next fault that waits no longer, as what it waits for was seen.
     pub fn met(&mut self) -> Option<Met> {
+        if !self.gatherer.as_ref()?.is_waited_for() {
+            return None;
+        }
+        self.catch_up();
         self.gatherer.as_mut()?.met()
     }
 
     /// Everything that was gathered; events after this are only written.
     pub fn evidence(&mut self, findings: Option<Findings>) -> Evidence {
+        self.catch_up();
         let gatherer = self.gatherer.take().expect("evidence is asked for once");
         gatherer.finish(findings)
     }
 
     /// The writer, to be finished.
-    pub fn into_writer(self) -> LogWriter {
-        self.writer
+    pub fn into_writer(mut self) -> LogWriter {
+        self.catch_up();
+        std::mem::replace(&mut self.writer, LogWriter::nowhere())
+    }
+
+    fn catch_up(&mut self) {
+        if let Some(gatherer) = &mut self.gatherer {
+            self.fresh.iter().for_each(|event| gatherer.see(event));
+        }
+        self.fresh.drain(..).for_each(|event| self.writer.push(event));
+    }
+}
+
+/// However a run ends, its log is whole.
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        self.fresh.drain(..).for_each(|event| self.writer.push(event));
     }
 }
 
@@ -93,13 +121,13 @@ impl Record for Recorder {
             tracing::info!(?phase, event = i, "phase begins");
         }
         let event = Event { i, at, actor, kind: body.kind(), cause, body };
-        if let Some(gatherer) = &mut self.gatherer {
-            gatherer.see(&event);
-        }
         if let Some(observer) = &mut self.observer {
             observer(&event);
         }
-        self.writer.push(event);
+        self.fresh.push(event);
+        if self.fresh.len() >= TOGETHER {
+            self.catch_up();
+        }
         i
     }
 }

@@ -7,6 +7,9 @@
 use crate::id::NodeId;
 use crate::time::SimTime;
 
+/// How many of a reign's last commands are looked at first.
+const TAIL: usize = 64;
+
 /// A reign's place among those of a run, in the order in which they began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ReignId(pub usize);
@@ -123,7 +126,11 @@ impl Reign {
 
     /// Notes a command that a replica is sent; an error if another was sent something else there.
     pub fn execute(&mut self, command: Executed) -> Result<(), Differs> {
-        let at = self.commands.partition_point(|other| other.end < command.end);
+        let is_before = |other: &Executed| other.end < command.end;
+        // Replicas are rarely far behind one another.
+        let tail = self.commands.len().saturating_sub(TAIL);
+        let first = self.commands.get(tail).filter(|other| is_before(other)).map_or(0, |_| tail);
+        let at = first + self.commands[first..].partition_point(is_before);
         let begin = command.end.saturating_sub(command.len);
         let before = at.checked_sub(1).map(|before| self.commands[before]).filter(|other| other.end > begin);
         match self.commands.get(at) {

@@ -49,6 +49,15 @@ impl<'e> Fresh<'e> {
         }
     }
 
+    /// Whether a read saw what the last write that was acknowledged before it wrote, as reads mostly do: nothing can be wrong with it.
+    pub fn shows_the_last_write(&self, read: &Entry) -> bool {
+        let (Request::Get { key }, Some(Outcome::Ok(Some(saw)))) = (&read.request, &read.outcome) else {
+            return false;
+        };
+        let last = self.acknowledged.get(key.as_str()).and_then(|writes| before(writes, read).last());
+        last.is_some_and(|last| matches!(&last.request, Request::Set { value, .. } if value == saw))
+    }
+
     /// Holds one read against the writes before it.
     pub fn judge(&self, read: &Entry, writes: &Writes, writers: &Writers, findings: &mut Findings) {
         let (Request::Get { key }, Some(Outcome::Ok(value))) = (&read.request, &read.outcome) else {
@@ -80,12 +89,16 @@ impl<'e> Fresh<'e> {
         if data.is_some_and(|data| matches!(data.extent, Extent::Copied(_))) {
             return None;
         }
-        let writes = self.acknowledged.get(read.request.key())?;
-        let before = writes.partition_point(|write| write.completed_at <= Some(read.invoked_at));
-        let after = writes[..before].iter().rev().take_while(|write| write.completed_at > Some(until));
+        let writes = before(self.acknowledged.get(read.request.key())?, read);
+        let after = writes.iter().rev().take_while(|write| write.completed_at > Some(until));
         let mut after = after.filter(|write| write.invoked_at > until);
         after.find(|write| self.lineage.surely_had(write, node, [read.invoked_at, completed])).copied()
     }
+}
+
+/// Those of writes, in order of their completion, that were acknowledged before a read began.
+fn before<'w, 'e>(writes: &'w [&'e Entry], read: &Entry) -> &'w [&'e Entry] {
+    &writes[..writes.partition_point(|write| write.completed_at <= Some(read.invoked_at))]
 }
 
 fn is_acknowledged_write(entry: &Entry) -> bool {

@@ -33,8 +33,12 @@ pub(super) struct Ask<'e> {
     pub conn: u64,
     /// Its connection watches keys of other cells, or may watch none any more.
     pub watches_elsewhere: bool,
+    /// Whether it only reads.
+    pub only_reads: bool,
+    /// The digest under which its last command stands in a stream, if it stands there as the client wrote it.
+    pub digest: Option<u64>,
     /// What was replied, command by command; nothing if nobody knows, and then it may not have been executed either.
-    pub told: Option<Vec<Reply>>,
+    pub told: Option<Cow<'e, [Reply]>>,
     /// In which reign it was executed; nothing if the log does not tell.
     pub reign: Option<ReignId>,
     /// What of the reign its node had, if it only copied it.
@@ -44,14 +48,18 @@ pub(super) struct Ask<'e> {
     pub to: Option<Moment>,
 }
 
-/// The operations of a run that were executed, or may have been.
-pub(super) fn asks(evidence: &Evidence) -> impl Iterator<Item = Ask<'_>> {
-    let elsewhere = watches_elsewhere(evidence);
-    evidence.history.iter().filter_map(|entry| ask(evidence, entry)).flat_map(move |ask| {
-        let watches_elsewhere =
-            ask.watches_elsewhere || elsewhere.contains(&(ask.entry.client, ask.entry.sequence));
+/// What of an operation was executed in one go each, or may have been.
+pub(super) fn asks<'e>(
+    evidence: &'e Evidence,
+    entry: &'e Entry,
+    elsewhere: &BTreeSet<(ClientId, u64)>,
+) -> impl Iterator<Item = Ask<'e>> {
+    let watches_elsewhere = elsewhere.contains(&(entry.client, entry.sequence));
+    let whole = ask(evidence, entry).map(|ask| {
+        let watches_elsewhere = ask.watches_elsewhere || watches_elsewhere;
         Ask { watches_elsewhere, ..ask }.parts()
-    })
+    });
+    whole.into_iter().flatten()
 }
 
 /// The name of no cell.
@@ -59,7 +67,7 @@ const EARLIER: &str = "";
 
 /// Operations over connections that watched other cells when they were asked, or the same one in another reign: a transaction that
 /// was lost, or sent elsewhere, leaves a watch behind, and so does a watch that was set though what came with it was refused.
-fn watches_elsewhere(evidence: &Evidence) -> BTreeSet<(ClientId, u64)> {
+pub(super) fn watches_elsewhere(evidence: &Evidence) -> BTreeSet<(ClientId, u64)> {
     let mut watched: BTreeMap<u64, BTreeSet<(&str, Option<ReignId>)>> = BTreeMap::new();
     let mut found = BTreeSet::new();
     for entry in &evidence.history {
@@ -87,8 +95,8 @@ fn watches_elsewhere(evidence: &Evidence) -> BTreeSet<(ClientId, u64)> {
 fn ask<'e>(evidence: &'e Evidence, entry: &'e Entry) -> Option<Ask<'e>> {
     let told = match &entry.outcome {
         Some(Outcome::Fail(_)) => return None,
-        Some(Outcome::Ok(value)) => Some(vec![plain(&entry.request, value.as_deref())]),
-        Some(Outcome::Replied(replies)) => Some(replies.clone()),
+        Some(Outcome::Ok(value)) => Some(Cow::Owned(vec![plain(&entry.request, value.as_deref())])),
+        Some(Outcome::Replied(replies)) => Some(Cow::Borrowed(&replies[..])),
         Some(Outcome::Info(_)) | None => None,
     };
     let commands = commands(&entry.request);
@@ -115,7 +123,21 @@ fn ask<'e>(evidence: &'e Evidence, entry: &'e Entry) -> Option<Ask<'e>> {
     let conn = execution.map_or(0, |execution| execution.conn);
     // A transaction that was refused while it was queued watches nothing any more (`discardTransaction`).
     let (part, watches_elsewhere) = (Part::Whole, execution.is_some_and(|execution| execution.again));
-    Some(Ask { entry, part, commands, conn, watches_elsewhere, told, reign, copied, from, to })
+    let digest = digest(&commands);
+    Some(Ask {
+        entry,
+        part,
+        commands,
+        conn,
+        watches_elsewhere,
+        only_reads,
+        digest,
+        told,
+        reign,
+        copied,
+        from,
+        to,
+    })
 }
 
 /// Whether every write among commands was refused, so that what was told of the others is all that there is to it.
@@ -164,19 +186,31 @@ fn commands(request: &Request) -> Vec<Cow<'_, [String]>> {
     }
 }
 
+/// The digest of an operation of one command in a stream, if it stands there as the client wrote it.
+fn digest(commands: &[Cow<[String]>]) -> Option<u64> {
+    let [command] = commands else { return None };
+    match (model::sent_of(command)?, &command[..]) {
+        (Sent::Verbatim, [name, key, value, rest @ ..]) if name.eq_ignore_ascii_case("SET") => {
+            rest.is_empty().then(|| write_digest(key.as_bytes(), value.as_bytes()))
+        }
+        (Sent::Verbatim, command) => Some(xxhash_rust::xxh3::xxh3_64(&resp::pack(command))),
+        _ => None,
+    }
+}
+
 impl Ask<'_> {
     /// What of it is executed in one go each.
-    fn parts(self) -> Vec<Self> {
+    fn parts(self) -> impl Iterator<Item = Self> {
         // One that was refused, at once or after it had waited, was never served.
         let refused =
             |told: &[Reply]| matches!(told, [reply] if reply.error_code().is_some_and(model::is_refusal));
         let is_refused = self.told.as_deref().is_some_and(refused);
         let waits = !is_refused && matches!(&self.commands[..], [command] if model::waits(command));
         if !waits || self.told.is_none() && self.to.is_none() {
-            return vec![self];
+            return [Some(self), None].into_iter().flatten();
         }
         let end = self.to.map(|to| Ask { part: Part::End, from: to, ..self.clone() });
-        [Ask { part: Part::Begin, ..self }].into_iter().chain(end).collect()
+        [Some(Ask { part: Part::Begin, ..self }), end].into_iter().flatten()
     }
 
     /// Whether other operations may have come between its commands: it is no transaction, and took more than one turn.
@@ -224,25 +258,8 @@ impl Ask<'_> {
 
     /// Whether it was told that all before is on its node's disk.
     pub fn is_synchronised(&self) -> bool {
-        let told = self.commands.iter().zip(self.told.iter().flatten()).last();
+        let told = self.commands.iter().zip(self.told.as_deref().into_iter().flatten()).last();
         told.and_then(|(command, reply)| synchronised(command, reply)).is_some_and(|[own, _]| own > 0)
-    }
-
-    /// Whether it only reads.
-    pub fn reads(&self) -> bool {
-        self.commands.iter().all(|command| model::sent_of(command) == Some(Sent::Nothing))
-    }
-
-    /// The digest under which its last command stands in a stream, if it stands there as the client wrote it.
-    pub fn digest(&self) -> Option<u64> {
-        let [command] = &self.commands[..] else { return None };
-        match (model::sent_of(command)?, &command[..]) {
-            (Sent::Verbatim, [name, key, value, rest @ ..]) if name.eq_ignore_ascii_case("SET") => {
-                rest.is_empty().then(|| write_digest(key.as_bytes(), value.as_bytes()))
-            }
-            (Sent::Verbatim, command) => Some(xxhash_rust::xxh3::xxh3_64(&resp::pack(command))),
-            _ => None,
-        }
     }
 
     /// Who asked what and was told what, in words.
@@ -250,7 +267,14 @@ impl Ask<'_> {
         let entry = self.entry;
         let by = entry.node.map_or(String::new(), |node| format!(" by {node}"));
         let at = entry.completed_at.unwrap_or(entry.invoked_at);
-        let told = self.told.iter().flatten().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+        let told = self
+            .told
+            .as_deref()
+            .into_iter()
+            .flatten()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join("; ");
         format!("{} #{} at {at} was told {told}{by} for {}", entry.client, entry.sequence, entry.request)
     }
 }

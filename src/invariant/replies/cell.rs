@@ -9,6 +9,7 @@ use super::fork::Reigns;
 use super::order::{Within, orders};
 use super::passage::Passage;
 use super::track::{States, Step, Track};
+use crate::chronicle::Moment;
 use crate::chronicle::replication::{Cut, Extent, ReignId};
 use crate::model::{Cells, State};
 use crate::time::{SimDuration, SimTime};
@@ -180,7 +181,7 @@ impl<'e> Cell<'e> {
         let states = |cells: Option<Cells>| cells.map_or(States::unknown(), States::of);
         let (during, after) = (states(within.during), states(within.after));
         let track = self.tracks.get_mut(&reign).expect("the caller made it");
-        if asks.iter().all(|ask| ask.reads()) {
+        if asks.iter().all(|ask| ask.only_reads) {
             // What a read shows was so since the last write.
             *track.now_mut() = after;
             return;
@@ -190,17 +191,17 @@ impl<'e> Cell<'e> {
         let now = clocks.reduce(|one, two| (one.0.min(two.0), one.1.max(two.1)));
         // What expires is gone by another command than theirs.
         let before = track.now().at(now.expect("there is one at least"));
+        // Only what changed something is sure to stand in the stream.
+        let is_change = before.is_disjoint(&after);
         let mut place = self.reigns.place_of(asks, reign, track.floor());
-        self.untold.extend(asks.iter().filter(|ask| ask.told.is_none()).filter_map(|ask| ask.digest()));
-        if asks.iter().filter_map(|ask| ask.digest()).any(|digest| self.untold.contains(&digest)) {
+        self.untold.extend(asks.iter().filter(|ask| ask.told.is_none()).filter_map(|ask| ask.digest));
+        if asks.iter().filter_map(|ask| ask.digest).any(|digest| self.untold.contains(&digest)) {
             // The command in the stream may be the other one.
             place.upto = None;
         }
-        // Only what changed something is sure to stand in the stream.
-        let is_change = before.is_disjoint(&after);
         let from = asks.iter().map(|ask| ask.from).min().expect("there is one at least");
-        let to = asks.iter().map(|ask| ask.to).collect::<Option<Vec<_>>>();
-        let to = to.and_then(|all| all.into_iter().max());
+        let later = |one: Option<Moment>, two: Option<Moment>| Some(one?.max(two?));
+        let to = asks.iter().map(|ask| ask.to).reduce(later).expect("there is one at least");
         let synchronised = asks.iter().any(|ask| ask.is_synchronised());
         track.steps.push(Step { from, to, synchronised, place, is_change, within: during, after });
     }

@@ -9,7 +9,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Evidence;
 use super::ask::Ask;
 use super::track::{Place, States, Track};
-use crate::chronicle::Moment;
 use crate::chronicle::replication::{Begin, Copied, Cut, Extent, ReignId, Replication};
 use crate::id::NodeId;
 use crate::invariant::loss::{Survived, survived};
@@ -19,10 +18,10 @@ use crate::time::SimTime;
 pub(super) struct Reigns<'e> {
     pub evidence: &'e Evidence,
     pub replication: &'e Replication,
-    /// For each reign its commands by digest: the offsets behind them, in order.
-    by_digest: BTreeMap<ReignId, BTreeMap<u64, Vec<u64>>>,
-    /// For each reign up to where its stream had been sent by which turn; both grow.
-    streamed: BTreeMap<ReignId, Vec<(Moment, u64)>>,
+    /// For each reign its commands: their digests with the offsets behind them, in order.
+    by_digest: BTreeMap<ReignId, Vec<(u64, u64)>>,
+    /// For each reign up to where its stream had been sent by which event; both grow.
+    streamed: BTreeMap<ReignId, Vec<(u64, u64)>>,
     /// For each reign that began with a restart what is known of that.
     survived: BTreeMap<ReignId, Survived>,
 }
@@ -39,10 +38,9 @@ impl<'e> Reigns<'e> {
             survived: BTreeMap::new(),
         };
         for (id, reign) in replication.reigns() {
-            let mut by_digest: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
-            for command in reign.commands() {
-                by_digest.entry(command.digest).or_default().push(command.end);
-            }
+            let mut by_digest =
+                reign.commands().iter().map(|command| (command.digest, command.end)).collect::<Vec<_>>();
+            by_digest.sort_unstable();
             reigns.by_digest.insert(id, by_digest);
             reigns.streamed.insert(id, reigns.sent(id));
             reigns.survived.extend(survived(evidence, reign).map(|survived| (id, survived)));
@@ -51,7 +49,7 @@ impl<'e> Reigns<'e> {
     }
 
     /// Up to where a reign's stream had been sent, turn by turn.
-    fn sent(&self, id: ReignId) -> Vec<(Moment, u64)> {
+    fn sent(&self, id: ReignId) -> Vec<(u64, u64)> {
         let reign = self.replication.reign(id);
         let next = self.replication.reigns().find(|(later, other)| *later > id && other.node == reign.node);
         let end = next.map_or(SimTime::NEVER, |(_, next)| next.began_at);
@@ -59,7 +57,7 @@ impl<'e> Reigns<'e> {
         let mut most = 0;
         let its = all.filter(|(turn, _)| (reign.began_at..end).contains(&turn.at)).map(|(turn, to)| {
             most = most.max(*to);
-            (*turn, most)
+            (turn.event, most)
         });
         its.collect()
     }
@@ -71,6 +69,9 @@ impl<'e> Reigns<'e> {
 
     /// Where operations that nobody can tell apart in time stand in their reign's stream: behind the least, up to the last.
     pub fn place_of(&self, asks: &[&Ask], reign: ReignId, floor: u64) -> Place {
+        if let [ask] = asks {
+            return self.place(ask, reign, floor);
+        }
         let places = asks.iter().map(|ask| self.place(ask, reign, floor)).collect::<Vec<_>>();
         let upto = places.iter().map(|place| place.upto).collect::<Option<Vec<_>>>();
         // Two that look alike would be taken for the same command.
@@ -85,15 +86,18 @@ impl<'e> Reigns<'e> {
     /// Where a write stands in its reign's stream, which is behind an offset that is known.
     pub fn place(&self, ask: &Ask, reign: ReignId, floor: u64) -> Place {
         let streamed = &self.streamed[&reign];
-        let before = streamed.partition_point(|(turn, _)| turn.event < ask.from.event);
+        let before = streamed.partition_point(|(event, _)| *event < ask.from.event);
         let after = before.checked_sub(1).map_or(0, |last| streamed[last].1).max(floor);
-        let ends = ask.digest().and_then(|digest| self.by_digest[&reign].get(&digest));
-        let upto = ends.and_then(|ends| ends.get(ends.partition_point(|end| *end <= after)));
+        let upto = ask.digest.and_then(|digest| {
+            let all = &self.by_digest[&reign];
+            let next = all.get(all.partition_point(|command| *command <= (digest, after)));
+            next.filter(|(of, _)| *of == digest).map(|(_, end)| *end)
+        });
         // What was executed before a data set was begun is in it, and stands at no higher offset.
         let ended_at = ask.to.map_or(SimTime::NEVER, |to| to.at);
         let snapshots = self.replication.reign(reign).snapshots.iter();
         let bound = snapshots.filter(|(since, _)| ended_at < *since).map(|(_, offset)| *offset).min();
-        Place { after, upto: upto.copied().filter(|upto| bound.is_none_or(|bound| *upto <= bound)) }
+        Place { after, upto: upto.filter(|upto| bound.is_none_or(|bound| *upto <= bound)) }
     }
 
     /// What a cell may hold when a reign begins, by its tracks so far; nothing if nobody knows.

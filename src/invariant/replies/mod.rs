@@ -22,7 +22,7 @@ mod track;
 
 use std::collections::BTreeMap;
 
-use self::ask::{Ask, asks};
+use self::ask::{Ask, asks, watches_elsewhere};
 use self::cell::Cell;
 use self::ending::Ending;
 use self::fork::Reigns;
@@ -31,7 +31,7 @@ use super::settings::Settings;
 use super::verdict::Findings;
 use super::writers::Writers;
 use super::{Applies, Case, Evidence, Invariant, Verdict};
-use crate::history::Request;
+use crate::history::{Entry, Request};
 use crate::id::ShardId;
 use crate::model::cell_of;
 use crate::statistics::Spread;
@@ -59,13 +59,17 @@ fn check(case: &Case) -> Verdict {
     }
     let (writers, reigns) = (Writers::of(evidence), Reigns::of(evidence));
     let (passages, ending) = (Passages::of(evidence), Ending::of(case));
-    let mut cells: BTreeMap<&str, Vec<Ask>> = BTreeMap::new();
-    for ask in asks(evidence) {
-        cells.entry(cell_of(ask.entry.request.key())).or_default().push(ask);
+    let mut cells: BTreeMap<&str, Vec<&Entry>> = BTreeMap::new();
+    for entry in &evidence.history {
+        cells.entry(cell_of(entry.request.key())).or_default().push(entry);
     }
     let (mut findings, mut counts) = (Findings::default(), Counts::default());
-    let upset = upset_at(evidence);
-    for (name, mut asks) in cells {
+    let (elsewhere, upset) = (watches_elsewhere(evidence), upset_at(evidence));
+    for (name, entries) in cells {
+        let mut asks = entries.iter().flat_map(|entry| asks(evidence, entry, &elsewhere)).collect::<Vec<_>>();
+        if asks.is_empty() {
+            continue;
+        }
         // They mostly come in this order, and are large.
         if !asks.is_sorted_by_key(|ask| ask.from) {
             asks.sort_by_key(|ask| ask.from);

@@ -3,7 +3,7 @@
 //! They are few: those that a node took in one turn, or while it was stopped. One that was over before another one reached
 //! the node comes before it. What nobody was told of may be left out.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 
 use super::ask::{Ask, Part};
 use crate::model::Cells;
@@ -31,35 +31,38 @@ pub(super) fn orders(cells: &Cells, asks: &[&Ask], epoch_us: u64) -> Within {
     if asks.len() > TOGETHER_MAX || asks.len() > 1 && asks.iter().any(|ask| ask.came_in_pieces()) {
         return Within::unknown();
     }
-    let whole = (1_u32 << asks.len()) - 1;
+    let whole = (1 << asks.len()) - 1;
     // What may be held once a set of them is done, by the set.
-    let mut reached: BTreeMap<u32, Cells> = BTreeMap::from([(0, cells.clone())]);
+    let mut reached = vec![Cells::new(); whole + 1];
     let (mut during, mut looked) = (Cells::new(), 0);
     for done in 0..whole {
-        let Some(cells) = reached.remove(&done) else { continue };
+        let cells = match done {
+            0 => Cow::Borrowed(cells),
+            done => Cow::Owned(std::mem::take(&mut reached[done])),
+        };
         looked += cells.len();
         if looked > STATES_MAX {
             return Within::unknown();
         }
         for (place, ask) in asks.iter().enumerate().filter(|(place, _)| is_next(asks, done, *place)) {
-            let next = reached.entry(done | 1 << place).or_default();
-            for state in &cells {
-                let Some(mut after) = ask.execute(state, epoch_us) else { return Within::unknown() };
-                next.append(&mut after);
+            let next = &mut reached[done | 1 << place];
+            for state in &*cells {
+                let Some(after) = ask.execute(state, epoch_us) else { return Within::unknown() };
+                next.extend(after);
             }
             if ask.told.is_none() {
                 next.extend(cells.iter().cloned());
             }
         }
         if done > 0 {
-            during.extend(cells);
+            during.extend(cells.into_owned());
         }
     }
-    Within { during: Some(during), after: Some(reached.remove(&whole).unwrap_or_default()) }
+    Within { during: Some(during), after: reached.pop() }
 }
 
 /// Whether an operation may come next once others are done: it is not, and none that was over before it began is missing.
-fn is_next(asks: &[&Ask], done: u32, place: usize) -> bool {
+fn is_next(asks: &[&Ask], done: usize, place: usize) -> bool {
     let is_missing = |other: usize| done & 1 << other == 0;
     let (own, is_end) = (asks[place], asks[place].part == Part::End);
     let begins = |other: &Ask| is_end && other.part == Part::Begin && other.who() == own.who();

@@ -94,7 +94,7 @@ impl Passage {
         let taken_at = asks.iter().filter(|ask| of_target(ask)).map(|ask| ask.from).min();
         let is_led = |ask: &Ask| {
             let is_old =
-                ask.reign == Some(self.source) && ask.reads() && taken_at.is_some_and(|at| at < ask.from);
+                ask.reign == Some(self.source) && ask.only_reads && taken_at.is_some_and(|at| at < ask.from);
             ask.from.at < self.began_at
                 || ask.copied.is_none() && !asks_any(ask) && !(self.tells_old && is_old)
         };

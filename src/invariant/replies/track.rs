@@ -1,5 +1,7 @@
 //! What a cell holds in one reign, step by step: the states that may be the one, and where in the stream each change stands.
 
+use std::borrow::Cow;
+
 use crate::chronicle::Moment;
 use crate::chronicle::replication::{Copied, Extent};
 use crate::invariant::loss::Survived;
@@ -72,8 +74,8 @@ impl States {
 
     /// One of these or one of those.
     pub fn or(self, other: States) -> States {
-        let both = self.0.zip(other.0).map(|(mut one, mut two)| {
-            one.append(&mut two);
+        let both = self.0.zip(other.0).map(|(mut one, two)| {
+            one.extend(two);
             one
         });
         both.map_or(States::unknown(), States::of)
@@ -90,9 +92,12 @@ impl States {
     }
 
     /// What may be left of these at an instant, by what expires until then.
-    pub fn at(&self, now: Clock) -> States {
+    pub fn at(&self, now: Clock) -> Cow<'_, States> {
         let left = |cells: &Cells| cells.iter().flat_map(|state| state.clone().at(now)).collect();
-        self.0.as_ref().map_or(States::unknown(), |cells| States::of(left(cells)))
+        match &self.0 {
+            Some(cells) if !cells.iter().all(State::lasts) => Cow::Owned(States::of(left(cells))),
+            _ => Cow::Borrowed(self),
+        }
     }
 
     /// Whether it is known that none of these is one of those.

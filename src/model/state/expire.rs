@@ -1,6 +1,6 @@
 //! What expires: keys and fields of hashes, at an instant of a server's clock that is known within bounds.
 
-use super::{Broken, Deadline, State, Value};
+use super::{Broken, Deadline, Item, State, Value};
 use crate::model::Clock;
 
 /// How far a server's own clock may be from the instant of its turn, in milliseconds: a command takes the time that was read
@@ -20,6 +20,9 @@ impl State {
     /// What the cell may hold at an instant, by what has expired until then: one state, or several if the instant is near
     /// a deadline.
     pub fn at(mut self, now: Clock) -> Vec<State> {
+        if self.lasts() {
+            return vec![self];
+        }
         let is_due = |until: &Deadline| until.from <= now.1 + CLOCK_SLACK_MS;
         let due = self.perishable().filter(|(_, until)| is_due(until)).collect::<Vec<_>>();
         let is_over = |until: &Deadline| until.to < now.0 - CLOCK_SLACK_MS;
@@ -40,6 +43,12 @@ impl State {
         let deadlines = state.items.values_mut().filter_map(|item| item.until.as_mut());
         deadlines.for_each(|until| until.to = until.to.saturating_add(ms));
         state
+    }
+
+    /// Whether nothing in it expires by itself.
+    pub fn lasts(&self) -> bool {
+        let stays = |item: &Item| item.until.is_none() && !matches!(item.value, Value::Hash(_));
+        self.items.values().all(stays) || self.perishable().next().is_none() && self.husks().is_empty()
     }
 
     fn perishable(&self) -> impl Iterator<Item = (Perishable, Deadline)> {

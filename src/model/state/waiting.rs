@@ -29,7 +29,7 @@ impl State {
     /// Gives what lists hold to those who wait for it, whoever waits longest first.
     pub fn serve_waiting(&mut self) {
         let list = |state: &State, one: &Waiting| {
-            state.items.get(&*place(one.database, &one.key)).map(|item| item.value.kind())
+            state.items.get(&place(one.database, &one.key)).map(|item| item.value.kind())
         };
         while let Some(place) = self.waiting.iter().position(|one| list(self, one) == Some("list")) {
             let Some(one) = self.waiting.remove(place) else { return };
