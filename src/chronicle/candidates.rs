@@ -136,19 +136,22 @@ fn possible((node, offset, now): (NodeId, u64, SimTime), members: &Members, view
     };
     // Offsets that it was told are not on its disk.
     let told: Vec<&Heard> = views.of(node).filter(|heard| heard.at >= started_at).collect();
-    let is_read = |heard: &&&Heard| now.since(heard.at) > READ_WITHIN;
+    let told_at = |heard: &Heard| views.offset(node, heard.message.from);
+    let is_read = |heard: &&&Heard| {
+        let last = told_at(heard).map_or(heard.at, |(at, _)| at.max(heard.at));
+        now.since(last) > READ_WITHIN
+    };
     let sibling = |heard: &Heard| {
-        let header = heard.message.header.as_ref()?;
-        let claim = &header.claim;
+        let claim = &heard.message.header.as_ref()?.claim;
         let stands = claim.of.as_ref() == Some(primary) && claim.flags & Claim::NO_FAILOVER == 0;
-        stands.then_some(header.offset)
+        told_at(heard).filter(|_| stands).map(|(_, offset)| offset)
     };
     let better =
         told.iter().filter(is_read).filter(|heard| sibling(heard).is_some_and(|other| other > offset));
     // Of those that were only gossiped about, and of those that said something newer, nothing is known for certain.
-    let not_worse = views.of(node).filter(|heard| {
-        now.since(heard.at) <= READ_WITHIN || sibling(heard).is_some_and(|other| other >= offset)
-    });
+    let not_worse = views
+        .of(node)
+        .filter(|heard| !is_read(&heard) || sibling(heard).is_some_and(|other| other >= offset));
     (better.count() as u64, if offset == 0 { u64::MAX } else { not_worse.count() as u64 })
 }
 
@@ -156,18 +159,27 @@ fn possible((node, offset, now): (NodeId, u64, SimTime), members: &Members, view
 mod tests {
     use super::super::Chronicle;
     use super::super::replica_links::ReplicaLinks;
-    use super::super::sample::{Says, at, event, message};
+    use super::super::sample::{Says, at, event, message, of_type};
     use super::*;
-    use crate::event::Closing;
+    use crate::event::{Closing, MessageType};
     use crate::invariant::sample::healthy;
 
     /// Node 4, with offset 50, and two others follow node 1; it has heard the offsets of those, and stands at 10 s.
     fn stands(others: [u64; 2], said_at: u64) -> Candidacy {
+        stands_after(others, said_at, None)
+    }
+
+    /// The same, and node 5 asked it for a vote later, with this offset.
+    fn stands_after(others: [u64; 2], said_at: u64, asked: Option<(u64, u64)>) -> Candidacy {
         let mut chronicle = Chronicle::new(&healthy().plan);
         chronicle.see(&event(1, ActorId::Node(NodeId(4)), Body::Start { incarnation: 1 }));
         chronicle.take(message(Says { offset: 50, ..Says::replica(4, 1) }, 1, 2));
         for (node, offset) in (5..).zip(others) {
             chronicle.take(message(Says { offset, ..Says::replica(node, 1) }, 4, said_at));
+        }
+        for (offset, asked_at) in asked {
+            let asks = Says { offset, ..Says::replica(5, 1) };
+            chronicle.take(of_type(MessageType::FAILOVER_AUTH_REQUEST, asks, 4, asked_at));
         }
         let line = "Start of election delayed for 612 milliseconds (rank #1, offset 50).".to_owned();
         chronicle.see(&event(10, ActorId::Node(NodeId(4)), Body::Log { line }));
@@ -181,6 +193,13 @@ mod tests {
         assert_eq!(candidacy.delay, SimDuration::from_ms(612));
         assert_eq!(stands([60, 50], 5).possible, (1, 2));
         assert_eq!(stands([10, 40], 5).possible, (0, 0));
+    }
+
+    #[test]
+    fn whoever_asks_for_a_vote_tells_its_offset_too() {
+        assert_eq!(stands_after([60, 40], 5, Some((20, 9))).possible, (0, 0));
+        assert_eq!(stands_after([20, 40], 5, Some((60, 9))).possible, (1, 1));
+        assert_eq!(stands_after([60, 40], 5, Some((20, 10))).possible, (0, 1));
     }
 
     #[test]

@@ -22,6 +22,8 @@ pub struct Views {
     headers: BTreeMap<(NodeId, NodeId), Heard>,
     /// When anything was heard last, by who heard it and who sent it.
     heard_at: BTreeMap<(NodeId, NodeId), SimTime>,
+    /// The last offset that was told, by who heard it and whose it is.
+    offsets: BTreeMap<(NodeId, NodeId), (SimTime, u64)>,
 }
 
 /// Who owns slots, and whether it owns all that it claims: what is left of an old claim may have been another one's since,
@@ -33,6 +35,9 @@ impl Views {
     pub(super) fn heard(&mut self, heard: &Heard) {
         let Message { from, to, header, .. } = &*heard.message;
         self.heard_at.insert((*to, *from), heard.at);
+        if let Some(header) = header {
+            self.offsets.insert((*to, *from), (heard.at, header.offset));
+        }
         let Some(header) = header.as_ref().filter(|_| heard.message.tells_slots()) else {
             return;
         };
@@ -51,6 +56,12 @@ impl Views {
     pub(super) fn forget(&mut self, viewer: NodeId) {
         self.headers.retain(|(by, _), _| *by != viewer);
         self.heard_at.retain(|(by, _), _| *by != viewer);
+        self.offsets.retain(|(by, _), _| *by != viewer);
+    }
+
+    /// The offset that a node was told of another one's data last, and when: every whole header tells it.
+    pub fn offset(&self, viewer: NodeId, speaker: NodeId) -> Option<(SimTime, u64)> {
+        self.offsets.get(&(viewer, speaker)).copied()
     }
 
     /// When a node heard anything of another one last.

@@ -422,6 +422,10 @@ pub enum DiskStep {
     LoadedSnapshot,
     /// The append-only file was loaded at the start.
     LoadedAppendOnly,
+    /// The append-only file could not be written to.
+    AppendFailed,
+    /// It can be again, and has everything.
+    AppendSolved,
 }
 
 /// How often a replica lost its primary and synchronised again.

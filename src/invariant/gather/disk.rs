@@ -44,6 +44,12 @@ impl Disk {
         if line.contains("DB loaded from append only file") {
             return Some(DiskStep::LoadedAppendOnly);
         }
+        if APPEND_FAILS.iter().any(|text| line.contains(text)) {
+            return Some(DiskStep::AppendFailed);
+        }
+        if line.contains("AOF write error looks solved") {
+            return Some(DiskStep::AppendSolved);
+        }
         line.contains("DB loaded from disk").then_some(DiskStep::LoadedSnapshot)
     }
 }
@@ -57,6 +63,10 @@ const ENDS: [&str; 3] = [
     "PRIMARY <-> REPLICA sync: Finished with success",
     "MASTER <-> REPLICA sync: Finished with success",
 ];
+
+/// Nothing, or a part of it, could be appended (`flushAppendOnlyFile`).
+const APPEND_FAILS: [&str; 2] =
+    ["Error writing to the AOF file", "Short write while writing to the AOF file"];
 
 /// Whether a line was written by a forked child: `17563:C 16 Nov …`.
 fn is_of_child(line: &str) -> bool {

@@ -393,6 +393,8 @@ fn what_the_log_says_of_the_disk_is_kept() {
         "DB loaded from disk: 0.000 seconds",
         "DB loaded from append only file: 0.000 seconds",
         "DB loaded from base file appendonly.aof.1.base.rdb: 0.000 seconds",
+        "Error writing to the AOF file: No space left on device",
+        "AOF write error looks solved. The server can write again.",
     ];
     for line in lines {
         feed.log(1, line);
@@ -400,8 +402,13 @@ fn what_the_log_says_of_the_disk_is_kept() {
     feed.node(1, Body::Log { line: "7:C 01 Jan 2026 00:00:00.000 * DB saved on disk".to_owned() });
     let steps = feed.finish().disk.iter().map(|report| report.step).collect::<Vec<_>>();
     let saved = |s| DiskStep::Saved { as_of: at(s) };
-    let loaded = [DiskStep::LoadedSnapshot, DiskStep::LoadedAppendOnly];
-    assert_eq!(steps, [&[saved(1), saved(3), saved(4)][..], &loaded].concat());
+    let others = [
+        DiskStep::LoadedSnapshot,
+        DiskStep::LoadedAppendOnly,
+        DiskStep::AppendFailed,
+        DiskStep::AppendSolved,
+    ];
+    assert_eq!(steps, [&[saved(1), saved(3), saved(4)][..], &others].concat());
 }
 
 #[test]

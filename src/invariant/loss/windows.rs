@@ -13,7 +13,7 @@
 //! - **A coordinated handover** loses nothing that was acknowledged before it. But an old primary that a fault keeps from
 //!   hearing of it goes on once its pause is over, and what it acknowledges then is lost as after any takeover.
 //! - **A primary that comes back before anyone took over** comes back with what its log says it loaded, and its replicas
-//!   copy that. An append-only file holds everything; a snapshot holds what was executed until it was begun; with
+//!   copy that. An append-only file holds everything, until it could not be written to any more; a snapshot holds what was executed until it was begun; with
 //!   neither, everything acknowledged until the end may be lost. (The documented danger of restarts without persistence.)
 //!
 //! A write counts as executed at some moment between its invocation and its completion; each bound is compared with
@@ -195,7 +195,11 @@ pub(super) fn kept(evidence: &Evidence, exit: &ExitReport, back: SimTime) -> Opt
             if let Some(as_of) = copied {
                 return Some((as_of, "with an old copy of its append-only file"));
             }
-            (exit.status == POWER_LOST).then(|| synchronised(evidence, exit, &settings)).flatten()
+            let lost = (exit.status == POWER_LOST).then(|| synchronised(evidence, exit, &settings)).flatten();
+            let full = unwritten_since(evidence, exit);
+            let full =
+                full.map(|since| (since, "with an append-only file that it could not write to any more"));
+            lost.into_iter().chain(full).min_by_key(|(until, _)| *until)
         }
         Some(DiskStep::LoadedSnapshot) => {
             let saved = evidence.disk.iter().filter(|report| report.node == exit.node && report.at <= moment);
@@ -207,6 +211,33 @@ pub(super) fn kept(evidence: &Evidence, exit: &ExitReport, back: SimTime) -> Opt
         }
         _ => Some((SimTime::ZERO, "without its data")),
     }
+}
+
+/// Since when a process that ended could not write to its append-only file, if it could not. It says so once in half a minute at
+/// most (`AOF_WRITE_LOG_ERROR_RATE`), and that it can again each time; whatever lies between may be a failure that it did not tell.
+fn unwritten_since(evidence: &Evidence, exit: &ExitReport) -> Option<SimTime> {
+    // A second later it tries again, and tells.
+    const SILENT: SimDuration = SimDuration::from_secs(32);
+    let before = evidence.exits.iter().filter(|other| other.node == exit.node && other.at < exit.at);
+    let began_at = before.map(|other| other.at).max().unwrap_or(SimTime::ZERO);
+    let its = evidence.disk.iter().filter(|report| report.node == exit.node);
+    let (mut since, mut told_at, mut solved_at) = (None, None, None);
+    // What it was silent about began after it could write last.
+    let is_misled = evidence.first_wrong_clock().is_some();
+    let hidden = |told_at: Option<SimTime>, at: SimTime| {
+        told_at.is_some_and(|told| is_misled || at.since(told) <= SILENT)
+    };
+    for report in its.filter(|report| (began_at..=exit.at).contains(&report.at)) {
+        match report.step {
+            DiskStep::AppendFailed => {
+                since = solved_at.filter(|_| hidden(told_at, report.at)).or(Some(report.at));
+                told_at = Some(report.at);
+            }
+            DiskStep::AppendSolved => (since, solved_at) = (None, Some(report.at)),
+            _ => {}
+        }
+    }
+    since.or_else(|| solved_at.filter(|_| hidden(told_at, exit.at)))
 }
 
 /// The end of the process that a reign came after, if it began with a start.
@@ -227,7 +258,9 @@ fn loaded(evidence: &Evidence, exit: &ExitReport, back: SimTime) -> Option<DiskS
     let next_end = evidence.exits.iter().filter(|e| e.node == exit.node && e.at > back).map(|e| e.at).min();
     let loaded = evidence.disk.iter().filter(|report| report.node == exit.node);
     let loaded = loaded.filter(|report| report.at >= back && next_end.is_none_or(|end| report.at < end));
-    loaded.map(|report| report.step).find(|step| !matches!(step, DiskStep::Saved { .. }))
+    loaded
+        .map(|report| report.step)
+        .find(|step| matches!(step, DiskStep::LoadedAppendOnly | DiskStep::LoadedSnapshot))
 }
 
 /// When the copy was taken with which a process was restarted, if it was.
@@ -382,6 +415,22 @@ mod tests {
             evidence.plan.cluster.config.insert("appendonly".to_owned(), value.to_owned());
             assert_eq!(excused(&evidence, 1, 15, 16), !keeps, "{value}");
         }
+    }
+
+    #[test]
+    fn what_could_not_be_appended_is_not_in_the_file() {
+        let lost = |steps: &[(u64, DiskStep)], exit_s| {
+            let mut evidence = restarted(&[steps, &[(exit_s + 1, DiskStep::LoadedAppendOnly)]].concat());
+            (evidence.exits[0].at, evidence.exits[0].restarted_at) = (at(exit_s), Some(at(exit_s + 1)));
+            evidence.plan.cluster.config.insert("appendonly".to_owned(), "yes".to_owned());
+            [6, 11, 16].map(|s| excused(&evidence, 1, s, s + 1))
+        };
+        let (fails, solved) = (DiskStep::AppendFailed, DiskStep::AppendSolved);
+        assert_eq!(lost(&[(10, fails)], 20), [false, true, true]);
+        // Whether it failed again it would not have told.
+        assert_eq!(lost(&[(10, fails), (15, solved)], 20), [false, false, true]);
+        assert_eq!(lost(&[(10, fails), (15, solved), (40, fails)], 50), [false, false, true]);
+        assert_eq!(lost(&[(10, fails), (15, solved)], 50), [false; 3]);
     }
 
     #[test]

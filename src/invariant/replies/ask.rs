@@ -209,7 +209,8 @@ impl Ask<'_> {
         if !waits || self.told.is_none() && self.to.is_none() {
             return [Some(self), None].into_iter().flatten();
         }
-        let end = self.to.map(|to| Ask { part: Part::End, from: to, ..self.clone() });
+        // What a client left in one turn with what it asked ends after it begins.
+        let end = self.to.map(|to| Ask { part: Part::End, from: to.max(self.from), ..self.clone() });
         [Some(Ask { part: Part::Begin, ..self }), end].into_iter().flatten()
     }
 

@@ -369,6 +369,14 @@ fn a_blocking_pop_that_was_refused_was_not_served() {
     refused("UNBLOCKED force unblock").is_broken("BLPOP q 1");
 }
 
+#[test]
+fn clients_that_wait_may_be_left_in_the_turn_in_which_they_came() {
+    let mut run = Told::new();
+    // Something else was answered in the turn before the one that took the command.
+    run.ask(1, (3, 9), "BRPOP q 0.9", None).ask(1, (5, 4), "BRPOP q 0.9", None);
+    assert_eq!(run.verdict().name(), "holds", "{:?}", run.verdict());
+}
+
 /// Node 1 counts three times, the last time with a `WAITAOF`; the power goes at 5 s, and its append-only file is read at 6 s.
 fn powered_off(fsync: &str, told: &str) -> Told {
     let mut run = Told::new();
