@@ -117,9 +117,13 @@ impl Moves {
         if self.following.get(&node).is_some_and(same) {
             return;
         }
-        // A link that stood still brings what was said before the last move.
-        let is_stale =
-            |(left_at, whom): &(SimTime, String)| whom == primary && message.at.since(*left_at) <= STALE;
+        // A link that stood still brings what was said before the last move, but nothing of a process that is gone.
+        let started_at = known.members.get(node).and_then(|member| member.started_at);
+        let is_stale = |(left_at, whom): &(SimTime, String)| {
+            whom == primary
+                && message.at.since(*left_at) <= STALE
+                && started_at.is_none_or(|started| started <= *left_at)
+        };
         if self.left.get(&node).is_some_and(is_stale) {
             return;
         }

@@ -147,6 +147,26 @@ mod tests {
     }
 
     #[test]
+    fn one_that_was_started_again_may_go_back() {
+        let moves = |restarts: bool| {
+            let evidence = moved(2, |evidence| {
+                let follows =
+                    |primary, first| Says { slots: vec![(first, first + 50)], ..Says::replica(2, primary) };
+                evidence.chronicle.take(message(follows(4, 200), 1, 20));
+                if restarts {
+                    let start = Body::Start { incarnation: 2 };
+                    evidence.chronicle.see(&event(22, ActorId::Node(NodeId(2)), start));
+                    evidence.chronicle.take(message(follows(4, 200), 1, 23));
+                }
+                evidence.chronicle.take(message(follows(1, 100), 1, 25));
+            });
+            evidence.chronicle.moves.all().len()
+        };
+        // What waited since before it left is said late, but not by another process.
+        assert_eq!((moves(false), moves(true)), (1, 2));
+    }
+
+    #[test]
     fn one_that_follows_its_shards_slots_does_not_move() {
         let evidence = moved(2, |evidence| {
             let says = Says { slots: vec![(100, 250)], ..Says::primary(4, 7, (0, 0)) };
