@@ -14,6 +14,7 @@ use super::suspicion::Suspicions;
 use super::views::Views;
 use crate::event::{Body, Event, Gossiped, MessageType};
 use crate::id::NodeId;
+use crate::op::share_slots;
 use crate::time::{SimDuration, SimTime};
 use crate::wire::server_log::{self, Said};
 
@@ -219,9 +220,16 @@ impl States {
         let owners = views.owners(node, Some(message));
         let mut unchallenged = owners.unchallenged();
         // A replica's header says what its primary owns, as the replica sees it, whatever the primary says of itself.
-        let primary = header.claim.of.as_ref().filter(|_| header.claim.slots.is_empty());
-        if let Some(disowned) = primary.and_then(|id| members.current(id)) {
-            unchallenged.remove(disowned);
+        if let Some(primary) = header.claim.of.as_ref().and_then(|id| members.current(id)) {
+            let disowned = |owner: &NodeId| match *owner == primary {
+                true => header.claim.slots.is_empty(),
+                false => views
+                    .last(node, *owner)
+                    .and_then(|last| last.message.header.as_ref())
+                    .is_some_and(|last| share_slots(&last.claim.slots, &header.claim.slots)),
+            };
+            let gone = unchallenged.nodes().filter(disowned).collect::<Vec<_>>();
+            gone.into_iter().for_each(|owner| unchallenged.remove(owner));
         }
         self.failed_since.retain(|(viewer, owner), _| *viewer != node || unchallenged.contains(*owner));
         for owner in failed.into_iter().filter(|owner| unchallenged.contains(*owner)) {
@@ -320,6 +328,16 @@ mod tests {
         let words = |slots| [(owner(1), 5), (failed(slots), 6), (failed(slots), 9)];
         assert!(says(&words(&[(20, 29)])).contains(&Why::FailedOwner { owner: NodeId(2), since: at(6) }));
         assert_eq!(says(&words(&[])), []);
+    }
+
+    #[test]
+    fn a_replica_knows_what_its_primary_took_of_others() {
+        let failed =
+            |first| Says { slots: vec![(first, first + 9)], gossip: vec![(2, 9)], ..Says::replica(1, 3) };
+        let words = |first| [(owner(1), 5), (failed(first), 6), (failed(first), 9)];
+        assert!(says(&words(30)).contains(&Why::FailedOwner { owner: NodeId(2), since: at(6) }));
+        // It was told so by another one's UPDATE.
+        assert_eq!(says(&words(20)), []);
     }
 
     #[test]

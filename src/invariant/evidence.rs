@@ -77,6 +77,8 @@ pub struct Evidence {
     pub log_tail: Vec<LogLine>,
     /// How often each replica had to synchronise again after formation.
     pub resyncs: BTreeMap<NodeId, Resyncs>,
+    /// When each replica last got all that its primary had, by its own log.
+    pub synchronised_at: BTreeMap<NodeId, SimTime>,
     /// The first event at an instant that is an operation, a fault, the end of a process or a takeover.
     pub notable: BTreeMap<SimTime, u64>,
 }

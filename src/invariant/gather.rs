@@ -52,6 +52,7 @@ pub struct Gatherer {
     takeovers: Takeovers,
     chronicle: Chronicle,
     resyncs: BTreeMap<NodeId, Resyncs>,
+    synchronised_at: BTreeMap<NodeId, SimTime>,
     notable: BTreeMap<SimTime, u64>,
     unformed: Option<(SimTime, String)>,
 }
@@ -83,6 +84,7 @@ impl Gatherer {
             takeovers: Takeovers::default(),
             chronicle: Chronicle::new(plan),
             resyncs: BTreeMap::new(),
+            synchronised_at: BTreeMap::new(),
             notable: BTreeMap::new(),
             unformed: None,
         }
@@ -137,7 +139,7 @@ impl Gatherer {
                 self.processes.see(node, event.at, body);
                 self.disk.see(node, event.at, body);
                 self.takeovers.see(node, event.at, body);
-                resyncs::see(&mut self.resyncs, node, body);
+                resyncs::see((&mut self.resyncs, &mut self.synchronised_at), (node, event.at), body);
             }
             (_, body) => {
                 self.shut_down(body);
@@ -194,6 +196,7 @@ impl Gatherer {
             log_tail: self.processes.log_tail(),
             chronicle: self.chronicle,
             resyncs: self.resyncs,
+            synchronised_at: self.synchronised_at,
             notable: self.notable,
             unformed: self.unformed,
             guests: self.guests.reports,

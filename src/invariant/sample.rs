@@ -72,6 +72,7 @@ pub fn healthy_of(shards: u16, replicas: u16) -> Evidence {
         suspicious_log_lines: vec![],
         log_tail: vec![],
         resyncs: BTreeMap::new(),
+        synchronised_at: BTreeMap::new(),
         notable: BTreeMap::new(),
     };
     tell(&mut evidence);

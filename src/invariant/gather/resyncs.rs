@@ -1,20 +1,28 @@
 //! How often replicas had to synchronise again, and lost the link to their primaries: told by their own logs.
 //!
 //! The lines are those of `replication.c` in Valkey 8.0 to 9.1 and Redis 7. The first synchronisation, while the cluster
-//! is formed, is nobody's loss and is not counted.
+//! is formed, is nobody's loss and is not counted, but when each last had what its primary has is known.
 
 use std::collections::BTreeMap;
 
 use super::super::evidence::Resyncs;
 use crate::event::Body;
 use crate::id::NodeId;
+use crate::time::SimTime;
 
 /// Takes what an event says of a node.
-pub(super) fn see(counts: &mut BTreeMap<NodeId, Resyncs>, node: NodeId, body: &Body) {
+pub(super) fn see(
+    (counts, ends): (&mut BTreeMap<NodeId, Resyncs>, &mut BTreeMap<NodeId, SimTime>),
+    (node, at): (NodeId, SimTime),
+    body: &Body,
+) {
     let Body::Log { line } = body else {
         return;
     };
     let says = |texts: &[&str]| texts.iter().any(|text| line.contains(text));
+    if says(&["REPLICA sync: Finished with success", "Successful partial resynchronization with "]) {
+        ends.insert(node, at);
+    }
     let (full, partial, links_lost) = (
         says(&["Full resync from primary", "Full resync from master"]),
         says(&["Successful partial resynchronization with "]),

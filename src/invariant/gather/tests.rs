@@ -451,7 +451,9 @@ fn resyncs_count_from_the_end_of_formation_on() {
     ] {
         feed.log(2, line);
     }
-    let resyncs = feed.finish().resyncs;
+    let evidence = feed.finish();
+    assert!(evidence.synchronised_at.contains_key(&NodeId(2)));
+    let resyncs = evidence.resyncs;
     let counts = crate::invariant::evidence::Resyncs { full: 1, partial: 1, links_lost: 2 };
     assert_eq!(resyncs, [(NodeId(2), counts)].into());
 }
