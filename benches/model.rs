@@ -26,7 +26,7 @@ fn commands(kind: &str) -> Vec<Vec<String>> {
 fn put(commands: &[Vec<String>], told: Option<&Reply>) -> State {
     commands.iter().fold(State::default(), |state, command| {
         let after = step(state, black_box(command), ASKER, told);
-        after.and_then(|mut after| after.pop_first()).unwrap_or_default()
+        after.and_then(|after| after.into_iter().next()).unwrap_or_default()
     })
 }
 

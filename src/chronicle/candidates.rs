@@ -177,7 +177,7 @@ mod tests {
         for (node, offset) in (5..).zip(others) {
             chronicle.take(message(Says { offset, ..Says::replica(node, 1) }, 4, said_at));
         }
-        for (offset, asked_at) in asked {
+        if let Some((offset, asked_at)) = asked {
             let asks = Says { offset, ..Says::replica(5, 1) };
             chronicle.take(of_type(MessageType::FAILOVER_AUTH_REQUEST, asks, 4, asked_at));
         }
