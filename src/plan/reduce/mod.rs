@@ -13,7 +13,7 @@ pub use timeline::{FaultTimes, OperationTimes, Timeline};
 
 use crate::fault::LatencyRange;
 
-use super::{ClientCommand, LinkDelay, NetworkPlan, Plan, WorkloadPlan};
+use super::{ClientCommand, Limits, LinkDelay, NetworkPlan, Plan, WorkloadPlan};
 
 impl Plan {
     /// The same run with everything its clients did as a script.
@@ -37,7 +37,9 @@ impl Plan {
                 ..script
             }),
         };
-        Plan { workload, ..self.clone() }
+        // What is judged follows from what clients may do.
+        let tracking = workload.as_ref().is_some_and(WorkloadPlan::keeps);
+        Plan { workload, limits: Limits { tracking, ..self.limits.clone() }, ..self.clone() }
     }
 
     /// The plan with another latency of every link; what clients wait for follows from it.

@@ -111,6 +111,19 @@ fn a_timeline_tells_when_everything_was() {
 }
 
 #[test]
+fn a_plan_whose_clients_do_less_is_still_one_that_a_scenario_gives() {
+    let tracked = plan("workload: {mix: {tracking: 1}}");
+    assert!(tracked.limits.tracking);
+    let get =
+        ClientCommand { client: ClientId(1), at_ns: ms(1), request: Request::Get { key: "k".to_owned() } };
+    for commands in [&[get][..], &[]] {
+        let less = tracked.with_commands(commands);
+        assert!(!less.limits.tracking);
+        less.fits().expect("a scenario gives it");
+    }
+}
+
+#[test]
 fn keeping_everything_changes_nothing() {
     let all = three();
     let kept = all.keeping(&run_of_three(), &ops(&[1, 2, 3]), &faults(&[1, 2, 3, 4, 5]));
