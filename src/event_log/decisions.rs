@@ -82,7 +82,10 @@ impl Decisions {
             }
         }
         decisions.truncated |= lines.cut;
-        decisions.clients.values_mut().for_each(ClientDecisions::finish);
+        // A client that does what a script says has no gaps to note.
+        if matches!(format, Format::One) {
+            decisions.clients.values_mut().for_each(ClientDecisions::finish);
+        }
         Ok(decisions)
     }
 
@@ -200,6 +203,8 @@ mod tests {
             (vec![SimDuration::from_ns(33)], false)
         );
         assert_eq!((&second.requests, &second.nodes), (&first.requests, &first.nodes));
+        let scripted = client(&format!("{{\"format\":2}}\n{text}"));
+        assert!(scripted.gaps.is_empty() && !scripted.lacks_gaps());
     }
 
     #[test]

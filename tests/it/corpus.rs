@@ -34,7 +34,6 @@ const BY_SABOTEURS: &[&str] = &[
     "answers",
     "cluster_state",
     "duties",
-    "channels",
     "tracking",
     "replica_migration",
     "candidates",
