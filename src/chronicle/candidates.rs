@@ -137,10 +137,7 @@ fn possible((node, offset, now): (NodeId, u64, SimTime), members: &Members, view
     // Offsets that it was told are not on its disk.
     let told: Vec<&Heard> = views.of(node).filter(|heard| heard.at >= started_at).collect();
     let told_at = |heard: &Heard| views.offset(node, heard.message.from);
-    let is_read = |heard: &&&Heard| {
-        let last = told_at(heard).map_or(heard.at, |(at, _)| at.max(heard.at));
-        now.since(last) > READ_WITHIN
-    };
+    let is_read = |heard: &&&Heard| told_at(heard).is_some_and(|(at, _)| now.since(at) > READ_WITHIN);
     let sibling = |heard: &Heard| {
         let claim = &heard.message.header.as_ref()?.claim;
         let stands = claim.of.as_ref() == Some(primary) && claim.flags & Claim::NO_FAILOVER == 0;

@@ -221,15 +221,14 @@ impl States {
         let mut unchallenged = owners.unchallenged();
         // A replica's header says what its primary owns, as the replica sees it, whatever the primary says of itself.
         if let Some(primary) = header.claim.of.as_ref().and_then(|id| members.current(id)) {
-            let disowned = |owner: &NodeId| match *owner == primary {
+            let disowned = |owner: NodeId| match owner == primary {
                 true => header.claim.slots.is_empty(),
                 false => views
-                    .last(node, *owner)
+                    .last(node, owner)
                     .and_then(|last| last.message.header.as_ref())
                     .is_some_and(|last| share_slots(&last.claim.slots, &header.claim.slots)),
             };
-            let gone = unchallenged.nodes().filter(disowned).collect::<Vec<_>>();
-            gone.into_iter().for_each(|owner| unchallenged.remove(owner));
+            unchallenged.retain(|owner| !disowned(owner));
         }
         self.failed_since.retain(|(viewer, owner), _| *viewer != node || unchallenged.contains(*owner));
         for owner in failed.into_iter().filter(|owner| unchallenged.contains(*owner)) {

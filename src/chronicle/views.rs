@@ -156,9 +156,9 @@ impl Owners {
         Owners(self.0.iter().filter(|(_, is_whole)| **is_whole).map(|(node, _)| (*node, true)).collect())
     }
 
-    /// Takes one of them out.
-    pub fn remove(&mut self, node: NodeId) {
-        self.0.remove(&node);
+    /// Leaves only some of them.
+    pub fn retain(&mut self, keep: impl Fn(NodeId) -> bool) {
+        self.0.retain(|node, _| keep(*node));
     }
 
     /// All of them.

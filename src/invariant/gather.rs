@@ -19,10 +19,11 @@ use self::actions::Actions;
 use self::disk::Disk;
 use self::guests::Guests;
 use self::processes::Processes;
+use self::resyncs::Synchronisations;
 use self::takeovers::Takeovers;
 use self::views::Views;
 use super::Evidence;
-use super::evidence::{Findings, NodeEvidence, PrimaryChange, Resyncs, StrangerReport};
+use super::evidence::{Findings, NodeEvidence, PrimaryChange, StrangerReport};
 use super::layout;
 use super::standing;
 use crate::chronicle::Chronicle;
@@ -51,8 +52,7 @@ pub struct Gatherer {
     strangers: Vec<StrangerReport>,
     takeovers: Takeovers,
     chronicle: Chronicle,
-    resyncs: BTreeMap<NodeId, Resyncs>,
-    synchronised_at: BTreeMap<NodeId, SimTime>,
+    synchronisations: Synchronisations,
     notable: BTreeMap<SimTime, u64>,
     unformed: Option<(SimTime, String)>,
 }
@@ -83,8 +83,7 @@ impl Gatherer {
             strangers: Vec::new(),
             takeovers: Takeovers::default(),
             chronicle: Chronicle::new(plan),
-            resyncs: BTreeMap::new(),
-            synchronised_at: BTreeMap::new(),
+            synchronisations: Synchronisations::default(),
             notable: BTreeMap::new(),
             unformed: None,
         }
@@ -104,7 +103,7 @@ impl Gatherer {
                 self.done = *phase == Phase::Done;
                 self.views.phase(*phase, event.at);
                 if *phase == Phase::Run {
-                    self.resyncs.clear();
+                    self.synchronisations.counts.clear();
                 }
             }
             (ActorId::Client(client), Body::Invoke { sequence, request }) => {
@@ -139,7 +138,7 @@ impl Gatherer {
                 self.processes.see(node, event.at, body);
                 self.disk.see(node, event.at, body);
                 self.takeovers.see(node, event.at, body);
-                resyncs::see((&mut self.resyncs, &mut self.synchronised_at), (node, event.at), body);
+                self.synchronisations.see(node, event.at, body);
             }
             (_, body) => {
                 self.shut_down(body);
@@ -195,8 +194,8 @@ impl Gatherer {
             primary_changes,
             log_tail: self.processes.log_tail(),
             chronicle: self.chronicle,
-            resyncs: self.resyncs,
-            synchronised_at: self.synchronised_at,
+            resyncs: self.synchronisations.counts,
+            synchronised_at: self.synchronisations.ended_at,
             notable: self.notable,
             unformed: self.unformed,
             guests: self.guests.reports,

@@ -13,8 +13,9 @@
 //! - **A coordinated handover** loses nothing that was acknowledged before it. But an old primary that a fault keeps from
 //!   hearing of it goes on once its pause is over, and what it acknowledges then is lost as after any takeover.
 //! - **A primary that comes back before anyone took over** comes back with what its log says it loaded, and its replicas
-//!   copy that. An append-only file holds everything, until it could not be written to any more; a snapshot holds what was executed until it was begun; with
-//!   neither, everything acknowledged until the end may be lost. (The documented danger of restarts without persistence.)
+//!   copy that. An append-only file holds everything, until it could not be written to any more; a snapshot holds what
+//!   was executed until it was begun; with neither, everything acknowledged until the end may be lost. (The documented
+//!   danger of restarts without persistence.)
 //!
 //! A write counts as executed at some moment between its invocation and its completion; each bound is compared with
 //! the end that cannot accuse the server wrongly.

@@ -220,6 +220,11 @@ impl Ask<'_> {
         !is_one && self.to.is_some_and(|to| to.event > self.from.event)
     }
 
+    /// What was replied, as far as it is known.
+    fn replies(&self) -> impl Iterator<Item = &Reply> {
+        self.told.as_deref().into_iter().flatten()
+    }
+
     /// A number for it that no other operation has.
     pub fn who(&self) -> u64 {
         u64::from(self.entry.client.0) << 40 | self.entry.sequence
@@ -259,7 +264,7 @@ impl Ask<'_> {
 
     /// Whether it was told that all before is on its node's disk.
     pub fn is_synchronised(&self) -> bool {
-        let told = self.commands.iter().zip(self.told.as_deref().into_iter().flatten()).last();
+        let told = self.commands.iter().zip(self.replies()).last();
         told.and_then(|(command, reply)| synchronised(command, reply)).is_some_and(|[own, _]| own > 0)
     }
 
@@ -268,14 +273,7 @@ impl Ask<'_> {
         let entry = self.entry;
         let by = entry.node.map_or(String::new(), |node| format!(" by {node}"));
         let at = entry.completed_at.unwrap_or(entry.invoked_at);
-        let told = self
-            .told
-            .as_deref()
-            .into_iter()
-            .flatten()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join("; ");
+        let told = self.replies().map(ToString::to_string).collect::<Vec<_>>().join("; ");
         format!("{} #{} at {at} was told {told}{by} for {}", entry.client, entry.sequence, entry.request)
     }
 }

@@ -1,6 +1,6 @@
 //! What expires: keys and fields of hashes, at an instant of a server's clock that is known within bounds.
 
-use super::{Broken, Deadline, Item, State, Value};
+use super::{Broken, Deadline, State, Value};
 use crate::model::Clock;
 
 /// How far a server's own clock may be from the instant of its turn, in milliseconds: a command takes the time that was read
@@ -47,8 +47,7 @@ impl State {
 
     /// Whether nothing in it expires by itself.
     pub fn lasts(&self) -> bool {
-        let stays = |item: &Item| item.until.is_none() && !matches!(item.value, Value::Hash(_));
-        self.items.values().all(stays) || self.perishable().next().is_none() && self.husks().is_empty()
+        self.perishable().next().is_none() && self.husks().is_empty()
     }
 
     fn perishable(&self) -> impl Iterator<Item = (Perishable, Deadline)> {

@@ -40,10 +40,6 @@ impl Items {
         self.0.iter().map(|(place, item)| (place, item))
     }
 
-    pub fn values(&self) -> impl Iterator<Item = &Item> {
-        self.0.iter().map(|(_, item)| item)
-    }
-
     pub fn values_mut(&mut self) -> impl Iterator<Item = &mut Item> {
         self.0.iter_mut().map(|(_, item)| item)
     }
