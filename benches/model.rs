@@ -23,7 +23,7 @@ fn commands(kind: &str) -> Vec<Vec<String>> {
 }
 
 /// Puts commands to a cell, one after the other.
-fn put(commands: &[Vec<String>], told: Option<&Reply>) -> State {
+fn put(commands: &[Vec<&str>], told: Option<&Reply>) -> State {
     commands.iter().fold(State::default(), |state, command| {
         let after = step(state, black_box(command), ASKER, told);
         after.and_then(|after| after.into_iter().next()).unwrap_or_default()
@@ -33,7 +33,9 @@ fn put(commands: &[Vec<String>], told: Option<&Reply>) -> State {
 fn model(c: &mut Criterion) {
     let mut group = c.benchmark_group("model");
     for kind in ["strings", "counters", "lists", "hashes", "sorted_sets"] {
-        let commands = commands(kind);
+        let drawn = commands(kind);
+        let words = drawn.iter().map(|command| command.iter().map(String::as_str));
+        let commands = words.map(Iterator::collect).collect::<Vec<Vec<&str>>>();
         group.throughput(Throughput::Elements(commands.len() as u64));
         group.bench_function(kind, |b| {
             b.iter(|| black_box(put(&commands, None)));

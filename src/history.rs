@@ -3,11 +3,11 @@
 //! An operation is `Ok` when the server said so, `Fail` when it surely had no effect, and `Info` when nobody can
 //! know (the connection broke, the time ran out). A checker may use an `Info` write or leave it, at any later moment.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use xxhash_rust::xxh3::xxh3_64_with_seed;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use crate::id::{ClientId, NodeId};
 use crate::time::SimTime;
@@ -159,6 +159,51 @@ pub fn words_of_calls(history: &[Entry]) -> BTreeSet<&str> {
 
 fn is_first(database: &u16) -> bool {
     *database == 0
+}
+
+/// What is kept of the operation that each client has open. A client that has none keeps its place for the next one.
+#[derive(Clone, Debug)]
+pub struct OpenOperations<T>(BTreeMap<ClientId, Option<(u64, T)>>);
+
+impl<T> Default for OpenOperations<T> {
+    fn default() -> Self {
+        OpenOperations(BTreeMap::new())
+    }
+}
+
+impl<T> OpenOperations<T> {
+    /// A client asks.
+    pub fn begin(&mut self, (client, sequence): (ClientId, u64), kept: T) {
+        *self.0.entry(client).or_default() = Some((sequence, kept));
+    }
+
+    /// What is kept of a client's.
+    pub fn of(&self, client: ClientId) -> Option<&T> {
+        self.0.get(&client)?.as_ref().map(|(_, kept)| kept)
+    }
+
+    /// What is kept of a client's.
+    pub fn of_mut(&mut self, client: ClientId) -> Option<&mut T> {
+        self.0.get_mut(&client)?.as_mut().map(|(_, kept)| kept)
+    }
+
+    /// A client's operation is over; what was kept of it.
+    pub fn end(&mut self, (client, sequence): (ClientId, u64)) -> Option<T> {
+        let place = self.0.get_mut(&client)?;
+        place.take_if(|(open, _)| *open == sequence).map(|(_, kept)| kept)
+    }
+}
+
+/// Operations by name, those of one name in the order in which they come.
+pub fn by_name<'e>(entries: impl Iterator<Item = (&'e str, &'e Entry)>) -> BTreeMap<&'e str, Vec<&'e Entry>> {
+    // There are many more of them than names, which are dear to compare.
+    let mut all = entries.map(|(name, entry)| (xxh3_64(name.as_bytes()), name, entry)).collect::<Vec<_>>();
+    all.sort_by_key(|(digest, ..)| *digest);
+    let mut by_name: BTreeMap<&str, Vec<&Entry>> = BTreeMap::new();
+    for alike in all.chunk_by(|(_, one, _), (_, two, _)| one == two) {
+        by_name.entry(alike[0].1).or_default().extend(alike.iter().map(|(_, _, entry)| *entry));
+    }
+    by_name
 }
 
 /// One operation of one client, from invocation to completion.

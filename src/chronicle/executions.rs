@@ -85,7 +85,8 @@ pub struct Executions {
 /// An open operation, with what was sent last on each connection since it was invoked: its last attempt is among it.
 #[derive(Clone, Debug, Default)]
 struct Open {
-    sequence: u64,
+    /// Nothing when its client has none open.
+    sequence: Option<u64>,
     /// It is more than one command, so that it may be executed bit by bit.
     is_several: bool,
     /// It waits for replicas.
@@ -117,6 +118,8 @@ struct Attempt {
 /// How many bytes a connection carried.
 #[derive(Clone, Debug, Default)]
 struct Stream {
+    /// Whose it is, once that has asked over it.
+    client: Option<ClientId>,
     asked: u64,
     delivered: u64,
     replied: u64,
@@ -145,7 +148,21 @@ impl Done {
 
     fn get(&self, (client, sequence): (ClientId, u64)) -> Option<Execution> {
         let own = self.0.get(&client)?;
-        Some(own[own.binary_search_by_key(&sequence, |(sequence, _)| *sequence).ok()?].1)
+        // Numbers that are not there make the place an earlier one.
+        let at_most = usize::try_from(sequence.checked_sub(own.first()?.0)?).ok()?;
+        let place = match own.get(at_most) {
+            Some((there, _)) if *there == sequence => at_most,
+            _ => own.binary_search_by_key(&sequence, |(sequence, _)| *sequence).ok()?,
+        };
+        Some(own[place].1)
+    }
+}
+
+impl Open {
+    /// Its client has none open; the room for attempts stays.
+    fn close(&mut self) {
+        self.sequence = None;
+        self.attempts.0.clear();
     }
 }
 
@@ -181,8 +198,9 @@ impl Executions {
             (ActorId::Client(client), Body::Invoke { sequence, request }) => {
                 let is_several = matches!(request, Request::Call { commands, .. } if commands.len() > 1);
                 let is_promise = waits_for_replicas(request);
-                let open = Open { sequence: *sequence, is_several, is_promise, ..Open::default() };
-                self.open.insert(client, open);
+                let open = self.open.entry(client).or_default();
+                open.close();
+                (open.sequence, open.is_several, open.is_promise) = (Some(*sequence), is_several, is_promise);
             }
             (ActorId::Client(client), Body::Complete { sequence, .. }) => {
                 self.complete(client, *sequence, event.cause);
@@ -232,12 +250,15 @@ impl Executions {
 
     /// Where an operation was executed; nothing if it never left its client.
     pub fn of(&self, client: ClientId, sequence: u64) -> Option<Execution> {
+        self.done.get((client, sequence)).or_else(|| self.under_way(client, sequence))
+    }
+
+    fn under_way(&self, client: ClientId, sequence: u64) -> Option<Execution> {
         let given_up = self.given_up.get(&client).map(|(_, open)| open);
         let open = self.open.get(&client).into_iter().chain(given_up);
-        let open = open.filter(|open| open.sequence == sequence).flat_map(|open| &open.attempts.0);
+        let open = open.filter(|open| open.sequence == Some(sequence)).flat_map(|open| &open.attempts.0);
         let left = self.left.values().flatten().filter(|attempt| attempt.who == (client, sequence));
-        let under_way = || left.chain(open).max_by_key(|attempt| attempt.execution.from);
-        self.done.get((client, sequence)).or_else(|| Some(under_way()?.execution))
+        Some(left.chain(open).max_by_key(|attempt| attempt.execution.from)?.execution)
     }
 
     /// What reached a client with which it did what has this cause: the event, and over which connection.
@@ -251,8 +272,10 @@ impl Executions {
     }
 
     fn promise(&mut self, client: ClientId, node: NodeId, replication: &Replication) {
-        if let Some(open) = self.open.get(&client).filter(|open| open.is_promise) {
-            self.promised.insert((client, open.sequence, node), replication.reached_from(node));
+        if let Some(open) = self.open.get(&client).filter(|open| open.is_promise)
+            && let Some(sequence) = open.sequence
+        {
+            self.promised.insert((client, sequence, node), replication.reached_from(node));
         }
     }
 
@@ -265,10 +288,13 @@ impl Executions {
         let stream = self.streams.entry(conn).or_default();
         let begin = stream.asked;
         stream.asked += len;
-        if let Some(open) = self.open.get_mut(&client) {
+        stream.client = Some(client);
+        if let Some(open) = self.open.get_mut(&client)
+            && let Some(sequence) = open.sequence
+        {
             let again = open.attempts.on(conn).is_some();
             let execution = Execution { node, conn, from: None, to: None, again, data: None };
-            let (who, is_several) = ((client, open.sequence), open.is_several);
+            let (who, is_several) = ((client, sequence), open.is_several);
             let attempt = Attempt { who, conn, begin, end: stream.asked, is_several, execution };
             open.attempts.put(attempt);
         }
@@ -276,8 +302,9 @@ impl Executions {
 
     /// The attempts that a connection carries.
     fn on(&mut self, conn: u64) -> impl Iterator<Item = &mut Attempt> {
-        let given_up = self.given_up.values_mut().map(|(_, open)| open);
-        let open = self.open.values_mut().chain(given_up);
+        let client = self.streams.get(&conn).and_then(|stream| stream.client);
+        let given_up = client.and_then(|client| Some(&mut self.given_up.get_mut(&client)?.1));
+        let open = client.and_then(|client| self.open.get_mut(&client)).into_iter().chain(given_up);
         let open = open.filter_map(move |open| open.attempts.on_mut(conn));
         open.chain(self.left.get_mut(&conn).into_iter().flatten())
     }
@@ -318,17 +345,19 @@ impl Executions {
 
     /// What reached the client with this event completed its operation, or it gave up by itself.
     fn complete(&mut self, client: ClientId, sequence: u64, cause: Option<u64>) {
-        let Some(open) = self.open.remove(&client).filter(|open| open.sequence == sequence) else { return };
-        match (self.reached_with(client, cause), cause) {
-            (Some((_, conn)), _) => {
-                if let Some(attempt) = open.attempts.on(conn) {
-                    self.settle(*attempt);
-                }
+        let reached = self.reached_with(client, cause);
+        let Some(open) = self.open.get_mut(&client) else { return };
+        let is_this = open.sequence == Some(sequence);
+        match (reached, cause) {
+            (Some((_, conn)), _) if is_this => {
+                let attempt = open.attempts.on(conn).copied();
+                open.close();
+                attempt.into_iter().for_each(|attempt| self.settle(attempt));
             }
-            (None, Some(cause)) => {
-                self.given_up.insert(client, (cause, open));
+            (None, Some(cause)) if is_this => {
+                self.given_up.insert(client, (cause, std::mem::take(open)));
             }
-            (None, None) => {}
+            _ => open.close(),
         }
     }
 

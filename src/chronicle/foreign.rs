@@ -7,6 +7,7 @@
 //! (`getNodeByQuery`). A client that waits at a node is sent after its slot once that has gone: it is looked after at least once a
 //! second (`clusterRedirectBlockedClientIfNeeded`).
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use super::bus::Message;
 use super::executions::Executions;
 use super::members::Members;
 use crate::event::{Body, Claim, Event};
-use crate::history::{Outcome, Reply, Request};
+use crate::history::{OpenOperations, Outcome, Reply, Request};
 use crate::id::{ActorId, ClientId, NodeId};
 use crate::model;
 use crate::plan::Plan;
@@ -73,7 +74,7 @@ impl NoRight {
 /// Such answers of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Foreign {
-    open: BTreeMap<ClientId, Open>,
+    open: OpenOperations<Open>,
     /// Answers of nodes whose last header lacks the slot; their next one decides.
     doubtful: BTreeMap<NodeId, Vec<Served>>,
     served: Vec<Served>,
@@ -109,13 +110,13 @@ struct Open {
 
 /// What matters here of what a client asked: commands, without what they write.
 #[derive(Clone, Debug)]
-struct Asked(Vec<Word>);
+struct Asked(Cow<'static, [Word]>);
 
 /// One command.
 #[derive(Clone, Debug)]
 struct Word {
     /// In capital letters.
-    name: String,
+    name: Cow<'static, str>,
     /// How many words it has.
     len: usize,
     of_key: bool,
@@ -163,18 +164,18 @@ impl Foreign {
                 if commands.iter().any(|command| command[0].eq_ignore_ascii_case("READONLY")) =>
             {
                 self.read_copies.insert(client);
-                self.open.remove(&client);
             }
-            Body::Invoke { request, .. } if !request.key().is_empty() => {
+            Body::Invoke { sequence, request } if !request.key().is_empty() => {
                 let (at, slot) = (event.at, key_slot(request.key().as_bytes()));
-                self.open.insert(client, Open { at, slot, asked: Asked::by(request), sent_to: None });
+                let open = Open { at, slot, asked: Asked::by(request), sent_to: None };
+                self.open.begin((client, *sequence), open);
             }
             Body::Redirect { to, ask, .. } => {
                 let sent_to = ask.then_some(*to);
-                self.open.get_mut(&client).into_iter().for_each(|open| open.sent_to = sent_to);
+                self.open.of_mut(client).into_iter().for_each(|open| open.sent_to = sent_to);
             }
             Body::Complete { sequence, outcome, node } => {
-                let open = self.open.remove(&client);
+                let open = self.open.end((client, *sequence));
                 if let Some((open, node)) = open.zip(*node).filter(|(open, _)| open.asked.is_served(outcome))
                 {
                     let gives_away = open.asked.is_missing(outcome)
@@ -250,18 +251,26 @@ fn has(claim: &Claim, slot: u16) -> bool {
     claim.slots.iter().any(|(first, last)| (*first..=*last).contains(&slot))
 }
 
+impl Word {
+    /// Of a plain read or write.
+    const fn plain(name: &'static str, len: usize) -> Self {
+        Word { name: Cow::Borrowed(name), len, of_key: true, of_channel: false }
+    }
+}
+
 impl Asked {
     fn by(request: &Request) -> Self {
-        let word = |name: &str, len| Word { name: name.to_owned(), len, of_key: true, of_channel: false };
+        const SET: &[Word] = &[Word::plain("SET", 3)];
+        const GET: &[Word] = &[Word::plain("GET", 2)];
         let called = |command: &Vec<String>| Word {
-            name: command[0].to_ascii_uppercase(),
+            name: Cow::Owned(command[0].to_ascii_uppercase()),
             len: command.len(),
             of_key: model::is_of_key(command),
             of_channel: model::is_of_channel(command),
         };
         Asked(match request {
-            Request::Set { .. } => vec![word("SET", 3)],
-            Request::Get { .. } => vec![word("GET", 2)],
+            Request::Set { .. } => Cow::Borrowed(SET),
+            Request::Get { .. } => Cow::Borrowed(GET),
             Request::Call { commands, .. } => commands.iter().map(called).collect(),
         })
     }
@@ -269,7 +278,7 @@ impl Asked {
     /// Whether one key was asked about, and the answer was that there is none.
     fn is_missing(&self, outcome: &Outcome) -> bool {
         let [Word { name, len, .. }] = &self.0[..] else { return false };
-        match (name.as_str(), len, outcome) {
+        match (&**name, len, outcome) {
             ("GET", 2, Outcome::Ok(None)) => true,
             ("GET", 2, Outcome::Replied(replies)) => replies[..] == [Reply::Nil],
             ("EXISTS", 2, Outcome::Replied(replies)) => replies[..] == [Reply::Int(0)],

@@ -169,6 +169,34 @@ impl Chronicle {
 
     /// Takes the next event.
     pub fn see(&mut self, event: &Event) {
+        if !is_traffic(&event.body) {
+            self.happened(event);
+        }
+        if let Some(fed) = self.links.see(event) {
+            self.candidates.fed(fed, event.at, &self.members);
+        }
+        let (members, views, asks, links) = (&self.members, &self.views, &self.asks, &self.links);
+        let handovers = &self.handovers;
+        self.service.see(event, service::Known { members, views, asks, links, handovers });
+        let (service, candidates) = (&self.service, &self.candidates);
+        self.duties.served(event, &duties::Known { members, views, asks, service, candidates });
+        self.replication.see(event);
+        self.executions.see(event, &self.replication);
+        self.answers.see(event);
+        let (members, executions) = (&self.members, &self.executions);
+        self.foreign.see(event, &foreign::Known { members, executions });
+        self.channels.see(event);
+        self.caches.see(event, &self.executions);
+        if let Some(message) = self.bus.sent(event) {
+            self.said(&message);
+        } else if let Some(heard) = self.bus.delivered(event) {
+            self.heard(&heard);
+        }
+        self.cues.see(event, &self.members);
+    }
+
+    /// Something became of a process, a connection or the harness: nobody asked, sent or got anything by it.
+    fn happened(&mut self, event: &Event) {
         self.resumed(event);
         self.members.see(event);
         self.asked(event);
@@ -179,34 +207,13 @@ impl Chronicle {
         self.durable.see(event);
         self.moves.see(event);
         self.candidates.see(event);
-        if let Some(fed) = self.links.see(event) {
-            self.candidates.fed(fed, event.at, &self.members);
-        }
         self.handovers.see(event);
         self.duties.see(event);
         self.suspicions.see(event);
         self.pardons.see(event);
         self.states.see(event);
-        let (members, views, asks, links) = (&self.members, &self.views, &self.asks, &self.links);
-        let handovers = &self.handovers;
-        self.service.see(event, service::Known { members, views, asks, links, handovers });
-        let (service, candidates) = (&self.service, &self.candidates);
-        self.duties.served(event, &duties::Known { members, views, asks, service, candidates });
-        self.logged(event);
-        self.replication.see(event);
-        self.executions.see(event, &self.replication);
-        self.answers.see(event);
-        let (members, executions) = (&self.members, &self.executions);
-        self.foreign.see(event, &foreign::Known { members, executions });
-        self.channels.see(event);
-        self.caches.see(event, &self.executions);
         self.holdings.see(event);
-        if let Some(message) = self.bus.sent(event) {
-            self.said(&message);
-        } else if let Some(heard) = self.bus.delivered(event) {
-            self.heard(&heard);
-        }
-        self.cues.see(event, &self.members);
+        self.logged(event);
     }
 
     /// The run is over.
@@ -346,4 +353,9 @@ impl Chronicle {
         self.said(&message);
         self.heard(&Heard { event, at, message });
     }
+}
+
+/// Whether an event only tells what clients and nodes ask and send each other, as nine in ten do.
+fn is_traffic(body: &Body) -> bool {
+    matches!(body, Body::Invoke { .. } | Body::Complete { .. } | Body::Sent { .. } | Body::Deliver { .. })
 }

@@ -14,8 +14,8 @@ use super::operator::Asks;
 use super::replica_links::ReplicaLinks;
 use super::views::Views;
 use crate::event::{Body, Event};
-use crate::history::{Outcome, Reply, Request};
-use crate::id::{ActorId, ClientId, NodeId};
+use crate::history::{OpenOperations, Outcome, Reply, Request};
+use crate::id::{ActorId, NodeId};
 use crate::model::{Sent, is_of_channel, rule};
 use crate::plan::Plan;
 use crate::time::{SimDuration, SimTime};
@@ -87,7 +87,7 @@ pub struct Service {
     reads_within: SimDuration,
     accepted: Vec<Accepted>,
     /// What clients wait for: when they asked, and whether they only read.
-    open: BTreeMap<(ClientId, u64), (SimTime, bool)>,
+    open: OpenOperations<(SimTime, bool)>,
     /// Who says that the cluster is down, since when.
     down_since: BTreeMap<NodeId, SimTime>,
     good_replicas: GoodReplicas,
@@ -110,7 +110,7 @@ impl Service {
             notices_within: notices_within(node_timeout),
             reads_within: reads_within(node_timeout),
             accepted: Vec::new(),
-            open: BTreeMap::new(),
+            open: OpenOperations::default(),
             down_since: BTreeMap::new(),
             good_replicas: GoodReplicas::new(plan),
             doubtful: BTreeMap::new(),
@@ -128,11 +128,11 @@ impl Service {
         match (event.actor, &event.body) {
             (ActorId::Client(client), Body::Invoke { sequence, request }) => {
                 if let Some(is_read) = only_reads(request) {
-                    self.open.insert((client, *sequence), (event.at, is_read));
+                    self.open.begin((client, *sequence), (event.at, is_read));
                 }
             }
             (ActorId::Client(client), Body::Complete { sequence, outcome, node }) => {
-                let asked_at = self.open.remove(&(client, *sequence));
+                let asked_at = self.open.end((client, *sequence));
                 if let (Some((asked_at, is_read)), true, Some(node)) = (asked_at, did_all(outcome), node) {
                     let accepted =
                         |why| Accepted { event: event.i, at: event.at, node: *node, asked_at, why };
@@ -298,7 +298,7 @@ mod tests {
     use crate::event::MessageType;
     use crate::invariant::sample::healthy;
 
-    const CLIENT: ActorId = ActorId::Client(ClientId(1));
+    const CLIENT: ActorId = ActorId::Client(crate::id::ClientId(1));
 
     /// Three primaries hear each other until `heard` of the first; it sends something every second until 40.
     fn chronicle(heard: u64, first: &Says) -> Chronicle {

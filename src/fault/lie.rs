@@ -163,4 +163,6 @@ lies! {
     StaysAway "stays_away";
     /// `INFO` counts nine clients.
     ClientsLie "clients_lie";
+    /// A mutex stays locked that should be unlocked.
+    UnlockLeftOut "unlock_left_out";
 }

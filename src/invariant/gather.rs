@@ -29,7 +29,7 @@ use super::standing;
 use crate::chronicle::Chronicle;
 use crate::chronicle::cues::Met;
 use crate::event::{Body, Event, Phase, Told};
-use crate::history::{Entry, Outcome, Request};
+use crate::history::{Entry, OpenOperations, Outcome, Request};
 use crate::id::{ActorId, ClientId, NodeId};
 use crate::model;
 use crate::plan::Plan;
@@ -61,7 +61,7 @@ pub struct Gatherer {
 #[derive(Debug, Default)]
 struct History {
     entries: Vec<Entry>,
-    open: BTreeMap<(ClientId, u64), usize>,
+    open: OpenOperations<usize>,
     /// What each client has selected, if not the first.
     databases: BTreeMap<ClientId, u16>,
 }
@@ -258,12 +258,12 @@ fn is_notable(body: &Body) -> bool {
 
 impl History {
     fn invoke(&mut self, (client, sequence): (ClientId, u64), request: &Request, at: SimTime) {
-        self.open.insert((client, sequence), self.entries.len());
+        self.open.begin((client, sequence), self.entries.len());
         let database = self.databases.get(&client).copied().unwrap_or_default();
         self.entries.push(Entry {
             client,
             sequence,
-            request: placed(database, request.clone()),
+            request: placed(database, request),
             database,
             invoked_at: at,
             completed_at: None,
@@ -273,7 +273,7 @@ impl History {
     }
 
     fn complete(&mut self, who: (ClientId, u64), outcome: &Outcome, (at, node): (SimTime, Option<NodeId>)) {
-        if let Some(index) = self.open.remove(&who) {
+        if let Some(index) = self.open.end(who) {
             let entry = &mut self.entries[index];
             (entry.completed_at, entry.outcome, entry.node) = (Some(at), Some(outcome.clone()), node);
             if let Outcome::Replied(replies) = outcome {
@@ -285,12 +285,12 @@ impl History {
 }
 
 /// A request in a database: a plain one is of the place of its key.
-fn placed(database: u16, request: Request) -> Request {
-    let place = |key: String| model::place(database, &key).into_owned();
+fn placed(database: u16, request: &Request) -> Request {
+    let place = |key| model::place(database, key).into_owned();
     match request {
-        Request::Set { key, value } => Request::Set { key: place(key), value },
+        Request::Set { key, value } => Request::Set { key: place(key), value: value.clone() },
         Request::Get { key } => Request::Get { key: place(key) },
-        call @ Request::Call { .. } => call,
+        call @ Request::Call { .. } => call.clone(),
     }
 }
 

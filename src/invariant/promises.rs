@@ -58,9 +58,9 @@ fn promise(entry: &Entry) -> Option<Promise<'_>> {
 
 /// What `WAITAOF` tells: how many of its own disks, and of its replicas', have what was written before; nothing if it is another
 /// command, or was refused.
-pub(super) fn synchronised(command: &[String], told: &Reply) -> Option<[i64; 2]> {
+pub(super) fn synchronised<S: AsRef<str>>(command: &[S], told: &Reply) -> Option<[i64; 2]> {
     match told {
-        Reply::List(both) if command[0].eq_ignore_ascii_case("WAITAOF") => match both[..] {
+        Reply::List(both) if command[0].as_ref().eq_ignore_ascii_case("WAITAOF") => match both[..] {
             [Reply::Int(own), Reply::Int(replicas)] => Some([own, replicas]),
             _ => None,
         },

@@ -6,6 +6,8 @@
 
 mod fresh;
 
+use std::cell::LazyCell;
+
 use self::fresh::Fresh;
 use super::evidence::Content;
 use super::verdict::Findings;
@@ -25,7 +27,8 @@ pub(super) const INVARIANT: Invariant = Invariant {
 };
 
 fn check(case: &Case) -> Verdict {
-    let (writes, writers) = (Writes::of(&case.evidence.history), Writers::of(case.evidence));
+    let writes = LazyCell::new(|| Writes::of(&case.evidence.history));
+    let writers = LazyCell::new(|| Writers::of(case.evidence));
     let mut findings = Findings::default();
     let fresh = Fresh::of(case);
     let mut count = 0_u64;

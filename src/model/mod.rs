@@ -39,7 +39,7 @@ pub struct Run<'a> {
     /// What the cell holds; changed only by a command that succeeds.
     pub state: &'a mut State,
     /// The command, its name first.
-    pub args: &'a [String],
+    pub args: &'a [&'a str],
     /// When it is executed.
     pub now: Clock,
     /// What the client was told, for commands whose effect the server draws.
@@ -105,7 +105,7 @@ const fn rewords(name: &'static str, run: fn(&mut Run) -> Ran) -> Rule {
 impl<'a> Run<'a> {
     /// The argument at a place; its absence is an error of the server's.
     fn arg(&self, place: usize) -> Result<&'a str, Stop> {
-        self.args.get(place).map(String::as_str).ok_or(Stop::Error("ERR"))
+        self.args.get(place).copied().ok_or(Stop::Error("ERR"))
     }
 
     /// The whole number at a place.
@@ -114,7 +114,7 @@ impl<'a> Run<'a> {
     }
 
     /// The arguments from a place on; at least one must be there.
-    fn rest(&self, place: usize) -> Result<&'a [String], Stop> {
+    fn rest(&self, place: usize) -> Result<&'a [&'a str], Stop> {
         self.args.get(place..).filter(|rest| !rest.is_empty()).ok_or(Stop::Error("ERR"))
     }
 
@@ -124,7 +124,7 @@ impl<'a> Run<'a> {
         if !rest.len().is_multiple_of(2) {
             return Err(Stop::Error("ERR"));
         }
-        Ok(rest.chunks(2).map(|pair| (pair[0].as_str(), pair[1].as_str())))
+        Ok(rest.chunks(2).map(|pair| (pair[0], pair[1])))
     }
 
     /// Fails unless the command has exactly so many parts.

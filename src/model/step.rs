@@ -19,7 +19,7 @@ pub struct Asker {
 
 /// What a cell may hold after a command, if a client was `told` this, or whatever it was told. Empty: no server says that.
 /// Nothing: the model does not know the command, or this form of it.
-pub fn step(state: State, command: &[String], asker: Asker, told: Option<&Reply>) -> Option<Cells> {
+pub fn step(state: State, command: &[&str], asker: Asker, told: Option<&Reply>) -> Option<Cells> {
     let rule = rule(command.first()?)?;
     if told.is_some_and(refuses) {
         return Some(Cells::from([state]));
@@ -53,7 +53,7 @@ pub fn step(state: State, command: &[String], asker: Asker, told: Option<&Reply>
 }
 
 /// Whether a server that is too old for a command says that it does not know it.
-fn is_too_new(told: &Reply, command: &[String]) -> bool {
+fn is_too_new(told: &Reply, command: &[&str]) -> bool {
     let is_new = fields::KIND.rules.iter().any(|rule| command[0].eq_ignore_ascii_case(rule.name));
     is_new && matches!(told, Reply::Error(text) if text.starts_with("ERR unknown command"))
 }
@@ -88,18 +88,18 @@ pub fn is_refusal(code: &str) -> bool {
 }
 
 /// Whether a command may wait.
-pub fn waits(command: &[String]) -> bool {
+pub fn waits<S: AsRef<str>>(command: &[S]) -> bool {
     blocking::waits_for(command).is_some()
 }
 
 /// Whether a command waits for replicas, or disks, to have what was written before it.
-pub fn waits_for_replicas(command: &[String]) -> bool {
-    let is_it = |name: &String| ["WAIT", "WAITAOF"].iter().any(|wait| name.eq_ignore_ascii_case(wait));
+pub fn waits_for_replicas<S: AsRef<str>>(command: &[S]) -> bool {
+    let is_it = |name: &S| ["WAIT", "WAITAOF"].iter().any(|wait| name.as_ref().eq_ignore_ascii_case(wait));
     command.first().is_some_and(is_it)
 }
 
 /// A command that may wait reaches the server, asked by `who`.
-pub fn begin(state: &State, who: u64, command: &[String], now: Clock) -> Option<Cells> {
+pub fn begin(state: &State, who: u64, command: &[&str], now: Clock) -> Option<Cells> {
     let mut after = Cells::new();
     for mut state in state.clone().at(now) {
         let before = state.clone();
@@ -119,7 +119,7 @@ pub fn end(state: &State, who: u64, told: Option<&Reply>) -> Cells {
 
 /// What a cell may hold after commands that were sent in one go, command by command with what a client was told of each, or
 /// whatever it was told of all. Between `MULTI` and `EXEC` they happen together or not at all.
-pub fn call<C: AsRef<[String]>>(
+pub fn call<'w, C: AsRef<[&'w str]>>(
     state: State,
     commands: &[C],
     asker: Asker,
@@ -136,7 +136,7 @@ pub fn call<C: AsRef<[String]>>(
     Some(cells.into_iter().map(served).collect())
 }
 
-fn in_turn<C: AsRef<[String]>>(
+fn in_turn<'w, C: AsRef<[&'w str]>>(
     state: State,
     commands: &[C],
     asker: Asker,
@@ -156,7 +156,7 @@ fn in_turn<C: AsRef<[String]>>(
     Some(cells)
 }
 
-fn transaction<C: AsRef<[String]>>(
+fn transaction<'w, C: AsRef<[&'w str]>>(
     state: State,
     commands: &[C],
     asker: Asker,
@@ -170,7 +170,7 @@ fn transaction<C: AsRef<[String]>>(
 }
 
 /// The same, once what has expired until then is gone: a watched key that was there breaks it (`isWatchedKeyExpired`).
-fn transaction_now<C: AsRef<[String]>>(
+fn transaction_now<'w, C: AsRef<[&'w str]>>(
     mut state: State,
     commands: &[C],
     asker: Asker,
@@ -199,13 +199,13 @@ fn served(mut state: State) -> State {
 }
 
 /// What of a command goes to replicas; nothing if the model does not know it.
-pub fn sent_of(command: &[String]) -> Option<Sent> {
-    Some(rule(command.first()?)?.sent)
+pub fn sent_of<S: AsRef<str>>(command: &[S]) -> Option<Sent> {
+    Some(rule(command.first()?.as_ref())?.sent)
 }
 
 /// The key that a command is sent by: the first one that it names.
-pub fn key_of(command: &[String]) -> &str {
-    let place = match command.first().map(|name| name.to_ascii_uppercase()).as_deref() {
+pub fn key_of<S: AsRef<str>>(command: &[S]) -> &str {
+    let place = match command.first().map(|name| name.as_ref().to_ascii_uppercase()).as_deref() {
         Some("EVAL" | "EVALSHA" | "EVAL_RO" | "EVALSHA_RO" | "FCALL" | "FCALL_RO") => 3,
         Some("XGROUP" | "XINFO" | "OBJECT" | "MEMORY" | "BITOP") => 2,
         Some("XREAD" | "XREADGROUP") => after(command, "STREAMS"),
@@ -216,26 +216,26 @@ pub fn key_of(command: &[String]) -> &str {
         ) => return "",
         _ => 1,
     };
-    command.get(place).map_or("", String::as_str)
+    command.get(place).map_or("", AsRef::as_ref)
 }
 
 /// Whether a command is about a channel, so that no key is touched.
-pub fn is_of_channel(command: &[String]) -> bool {
+pub fn is_of_channel<S: AsRef<str>>(command: &[S]) -> bool {
     channels::is_of_channel(command)
 }
 
 /// Whether a command is about a key.
-pub fn is_of_key(command: &[String]) -> bool {
+pub fn is_of_key<S: AsRef<str>>(command: &[S]) -> bool {
     !key_of(command).is_empty()
 }
 
 /// The key that several commands are sent by: the first one that any of them names.
-pub fn key_of_all(commands: &[Vec<String>]) -> &str {
+pub fn key_of_all<S: AsRef<str>>(commands: &[Vec<S>]) -> &str {
     commands.iter().map(|command| key_of(command)).find(|key| !key.is_empty()).unwrap_or_default()
 }
 
-fn after(command: &[String], word: &str) -> usize {
-    let at = command.iter().position(|part| part.eq_ignore_ascii_case(word));
+fn after<S: AsRef<str>>(command: &[S], word: &str) -> usize {
+    let at = command.iter().position(|part| part.as_ref().eq_ignore_ascii_case(word));
     at.map_or(1, |at| at + 1)
 }
 

@@ -5,8 +5,8 @@ use crate::rng::Stream;
 
 const NOW: Asker = Asker { now: (1_000_000, 1_000_000), conn: 1, watches_elsewhere: false };
 
-fn words(text: &str) -> Vec<String> {
-    text.split(' ').map(str::to_owned).collect()
+fn words(text: &str) -> Vec<&str> {
+    text.split(' ').collect()
 }
 
 /// A reply from its first letter: `:1`, `+OK`, `-ERR`, `_`, `$text`, `#` and a list of one number, `*` and a list of texts.
@@ -294,13 +294,13 @@ fn a_command_is_sent_by_its_first_key_and_a_cell_is_a_hash_tag() {
 }
 
 /// What a command makes of an empty cell, which must stay one.
-fn executed(command: &[String]) -> State {
+fn executed(command: &[&str]) -> State {
     let mut state = State::default();
     if waits(command) {
         let begun = begin(&state, 1, command, NOW.now);
         return begun.and_then(|after| after.into_iter().next()).expect("it waits");
     }
-    let rule = rule(&command[0]).unwrap_or_else(|| panic!("nobody knows {command:?}"));
+    let rule = rule(command[0]).unwrap_or_else(|| panic!("nobody knows {command:?}"));
     let told = Reply::text(if command[0] == "XADD" { b"7-1" } else { b"m1x" });
     let (args, told) = (command, Some(&told));
     let ran = (rule.run)(&mut Run { state: &mut state, args, now: NOW.now, told, conn: Some(1) });
@@ -319,8 +319,10 @@ fn everything_that_is_drawn_is_known() {
             let (stream, token, cells) = (&mut stream, "c1:7", 3);
             let goes = (kind.draw)(&mut Pick { stream, token, cells, may_listen: true, databases: 4 });
             for commands in &goes {
-                let is_inner = |command: &&Vec<String>| !["MULTI", "EXEC"].contains(&command[0].as_str());
-                commands.iter().filter(is_inner).for_each(|command| drop(executed(command)));
+                let words =
+                    commands.iter().map(|command| command.iter().map(String::as_str).collect::<Vec<_>>());
+                let inner = words.filter(|command| !["MULTI", "EXEC"].contains(&command[0]));
+                inner.for_each(|command| drop(executed(&command)));
                 let cells = commands.iter().map(|command| cell_of(key_of(command)));
                 let cells = cells.filter(|cell| !cell.is_empty()).collect::<std::collections::BTreeSet<_>>();
                 let has_one = cells.len() == 1 || commands[0] == ["RANDOMKEY"] || is_of_channel(&commands[0]);

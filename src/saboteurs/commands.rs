@@ -175,6 +175,15 @@ workload: {duration: 5}",
 workload: {duration: 5}",
     },
     Saboteur {
+        name: "mutex-stays-locked",
+        about: "a thread does not unlock what it has locked",
+        catches: &["no_deadlock"],
+        body: "cluster: {node_timeout_ms: 2000, config: {appendonly: 'yes', appendfsync: everysec}}
+chaos:
+  - {type: sabotage, lie: unlock_left_out, node: 1, at: 2}
+workload: {duration: 5}",
+    },
+    Saboteur {
         name: "slow-convergence",
         about: "a cluster needs longer to agree than its plan allows",
         catches: &["convergence_time"],

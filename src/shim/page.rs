@@ -12,7 +12,7 @@ use super::Shared;
 /// First word of a page.
 pub const MAGIC: u64 = 0x766b_667a_7061_6765;
 /// Layout version; the shim refuses another one.
-pub const VERSION: u32 = 9;
+pub const VERSION: u32 = 10;
 /// The variable that names the page's descriptor to the shim.
 pub const PAGE_VARIABLE: &str = "VALKEY_FUZZER_PAGE";
 /// The variable that says which participant a program is that took another one's place.
@@ -125,6 +125,8 @@ pub struct Page {
     pub file_rules: [FileRule; FILE_RULES],
     /// Bytes that the server may still have beside what it has; `UNLIMITED` if nothing limits it. The shim counts.
     pub memory_left: Shared<u64>,
+    /// Unlocks of mutexes that the server is still to leave out: a saboteur's.
+    pub unlocks_left_out: Shared<u32>,
     /// The kernel took no filter, so calls that go round the shim go unnoticed.
     pub unguarded: Shared<u32>,
     /// Bytes of records in the outbox.

@@ -4,14 +4,14 @@
 //! Clients give an attempt up after a while and try again, so that silence is a node's, not a connection's: writes keep arriving, and
 //! none is answered.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::{Duty, Known, Neglect};
 use crate::chronicle::bus::Heard;
 use crate::chronicle::handover::HAND_OVER_TIMEOUT;
 use crate::chronicle::service::only_reads;
 use crate::event::{Body, Event, MessageType};
-use crate::history::Request;
+use crate::history::{OpenOperations, Request};
 use crate::id::{ActorId, ClientId, NodeId};
 use crate::model;
 use crate::time::{SimDuration, SimTime};
@@ -26,7 +26,7 @@ const LULL: SimDuration = SimDuration::from_ms(2_500);
 #[derive(Clone, Debug, Default)]
 pub(super) struct Answer {
     /// Clients whose operation is a write that does not wait by itself.
-    writing: BTreeSet<ClientId>,
+    writing: OpenOperations<()>,
     clients: BTreeMap<u64, ClientId>,
     /// Connections over which a write has reached a node and no answer has left it.
     open: BTreeMap<u64, NodeId>,
@@ -57,17 +57,14 @@ impl Answer {
     /// Takes an event, after `service` did.
     pub fn see(&mut self, event: &Event, known: &Known) -> Option<Neglect> {
         match (event.actor, &event.body) {
-            (ActorId::Client(client), Body::Invoke { request, .. }) => {
+            (ActorId::Client(client), Body::Invoke { sequence, request }) => {
                 self.is_strange |= is_strange(request);
-                let writes = only_reads(request) == Some(false) && !waits(request);
-                if writes {
-                    self.writing.insert(client)
-                } else {
-                    self.writing.remove(&client)
-                };
+                if only_reads(request) == Some(false) && !waits(request) {
+                    self.writing.begin((client, *sequence), ());
+                }
             }
-            (ActorId::Client(client), Body::Complete { .. }) => {
-                self.writing.remove(&client);
+            (ActorId::Client(client), Body::Complete { sequence, .. }) => {
+                self.writing.end((client, *sequence));
             }
             (_, Body::Sent { from: ActorId::Client(client), conn, .. }) => {
                 self.clients.insert(*conn, *client);
@@ -82,7 +79,7 @@ impl Answer {
             }
             (ActorId::Node(node), Body::Deliver { conn, .. }) => {
                 let client = self.clients.get(conn)?;
-                if self.writing.contains(client) {
+                if self.writing.of(*client).is_some() {
                     self.open.insert(*conn, node);
                     return self.asked(event, node, known);
                 }

@@ -15,7 +15,7 @@ use super::super::settings::Settings;
 use super::super::verdict::Findings;
 use super::super::writers::{Destroyer, Writers};
 use super::super::{Case, Verdict};
-use crate::history::{Entry, Outcome, Request, words_of_calls};
+use crate::history::{Entry, Outcome, Request, by_name, words_of_calls};
 use crate::id::{NodeId, ShardId};
 use crate::model::key_at;
 use crate::time::SimTime;
@@ -155,13 +155,8 @@ fn elsewhere<'a>(evidence: &'a Evidence, key: &str) -> Option<&'a Content> {
 }
 
 fn writes_by_key(history: &[Entry]) -> BTreeMap<&str, Vec<&Entry>> {
-    let mut by_key: BTreeMap<&str, Vec<&Entry>> = BTreeMap::new();
-    for entry in history {
-        if let Request::Set { key, .. } = &entry.request {
-            by_key.entry(key).or_default().push(entry);
-        }
-    }
-    by_key
+    let writes = history.iter().filter(|entry| matches!(entry.request, Request::Set { .. }));
+    by_name(writes.map(|write| (write.request.key(), write)))
 }
 
 fn is_acknowledged(write: &Entry) -> bool {

@@ -62,14 +62,13 @@ fn operations_of_clients_become_the_history_and_open_ones_stay_open() {
     let mut feed = feed();
     let client = ActorId::Client(ClientId(1));
     let request = Request::Get { key: "k".to_owned() };
-    for sequence in [1, 2] {
-        feed.see(client, Body::Invoke { sequence, request: request.clone() });
-    }
+    feed.see(client, Body::Invoke { sequence: 1, request: request.clone() });
     let outcome = Outcome::Ok(Some("v".to_owned()));
     feed.see(client, Body::Complete { sequence: 1, outcome: outcome.clone(), node: Some(NodeId(3)) });
+    feed.see(client, Body::Invoke { sequence: 2, request });
     let history = feed.finish().history;
-    assert_eq!((history[0].completed_at, &history[0].outcome), (Some(at(3)), &Some(outcome)));
-    assert_eq!((history[1].invoked_at, history[1].completed_at), (at(2), None));
+    assert_eq!((history[0].completed_at, &history[0].outcome), (Some(at(2)), &Some(outcome)));
+    assert_eq!((history[1].invoked_at, history[1].completed_at), (at(3), None));
     assert_eq!(history[0].node, Some(NodeId(3)));
 }
 

@@ -17,7 +17,7 @@ use super::super::writers::Writers;
 use super::Writes;
 use crate::chronicle::Executions;
 use crate::chronicle::replication::Extent;
-use crate::history::{Entry, Outcome, Request};
+use crate::history::{Entry, Outcome, Request, by_name};
 use crate::time::SimTime;
 
 /// What reads are held against.
@@ -34,10 +34,8 @@ impl<'e> Fresh<'e> {
     /// That of a run.
     pub fn of(case: &Case<'e>) -> Self {
         let evidence = case.evidence;
-        let mut acknowledged: BTreeMap<&str, Vec<&Entry>> = BTreeMap::new();
-        for write in evidence.history.iter().filter(|entry| is_acknowledged_write(entry)) {
-            acknowledged.entry(write.request.key()).or_default().push(write);
-        }
+        let writes = evidence.history.iter().filter(|entry| is_acknowledged_write(entry));
+        let mut acknowledged = by_name(writes.map(|write| (write.request.key(), write)));
         acknowledged.values_mut().for_each(|writes| writes.sort_by_key(|write| write.completed_at));
         let evicts = |node| Settings::at(evidence, node, evidence.ended_at).has_evicted_keys();
         let evicts = evidence.plan.cluster.hosts().any(evicts);

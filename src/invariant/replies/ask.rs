@@ -29,7 +29,7 @@ pub(super) enum Part {
 pub(super) struct Ask<'e> {
     pub entry: &'e Entry,
     pub part: Part,
-    pub commands: Vec<Cow<'e, [String]>>,
+    pub commands: Vec<Vec<&'e str>>,
     pub conn: u64,
     /// Its connection watches keys of other cells, or may watch none any more.
     pub watches_elsewhere: bool,
@@ -73,8 +73,11 @@ pub(super) fn watches_elsewhere(evidence: &Evidence) -> BTreeSet<(ClientId, u64)
     for entry in &evidence.history {
         let Request::Call { key, commands } = &entry.request else { continue };
         let says = |word: &str| commands.iter().any(|command| command[0].eq_ignore_ascii_case(word));
-        let execution = evidence.chronicle.executions.of(entry.client, entry.sequence);
-        let Some(execution) = execution.filter(|_| says("WATCH") || says("EXEC")) else { continue };
+        if !says("WATCH") && !says("EXEC") {
+            continue;
+        }
+        let executions = &evidence.chronicle.executions;
+        let Some(execution) = executions.of(entry.client, entry.sequence) else { continue };
         let watches = watched.entry(execution.conn).or_default();
         let own = (model::cell_of(key), reign(evidence, execution));
         if watches.iter().any(|watch| *watch != own) {
@@ -141,9 +144,9 @@ fn ask<'e>(evidence: &'e Evidence, entry: &'e Entry) -> Option<Ask<'e>> {
 }
 
 /// Whether every write among commands was refused, so that what was told of the others is all that there is to it.
-fn is_refused(commands: &[Cow<[String]>], told: Option<&[Reply]>) -> bool {
+fn is_refused(commands: &[Vec<&str>], told: Option<&[Reply]>) -> bool {
     let is_error = |reply: &Reply| reply.error_code().is_some();
-    let is_done = |(command, reply): (&Cow<[String]>, &Reply)| {
+    let is_done = |(command, reply): (&Vec<&str>, &Reply)| {
         model::sent_of(command) != Some(Sent::Nothing) && !is_error(reply)
     };
     told.is_some_and(|told| !commands.iter().zip(told).any(is_done))
@@ -171,23 +174,16 @@ fn plain(request: &Request, value: Option<&str>) -> Reply {
     }
 }
 
-fn commands(request: &Request) -> Vec<Cow<'_, [String]>> {
-    match request {
-        Request::Call { commands, .. } => {
-            commands.iter().map(|command| Cow::Borrowed(&command[..])).collect()
-        }
-        _ => {
-            let own = |words: Vec<&str>| {
-                let bare = |(nth, word)| if nth == 1 { model::key_at(word) } else { word };
-                Cow::Owned(words.into_iter().enumerate().map(bare).map(str::to_owned).collect())
-            };
-            request.commands().into_iter().map(own).collect()
-        }
+fn commands(request: &Request) -> Vec<Vec<&str>> {
+    let mut commands = request.commands();
+    if let Request::Set { .. } | Request::Get { .. } = request {
+        commands[0][1] = model::key_at(commands[0][1]);
     }
+    commands
 }
 
 /// The digest of an operation of one command in a stream, if it stands there as the client wrote it.
-fn digest(commands: &[Cow<[String]>]) -> Option<u64> {
+fn digest(commands: &[Vec<&str>]) -> Option<u64> {
     let [command] = commands else { return None };
     match (model::sent_of(command)?, &command[..]) {
         (Sent::Verbatim, [name, key, value, rest @ ..]) if name.eq_ignore_ascii_case("SET") => {

@@ -18,12 +18,46 @@ use crate::time::SimTime;
 pub(super) struct Reigns<'e> {
     pub evidence: &'e Evidence,
     pub replication: &'e Replication,
-    /// For each reign its commands: their digests with the offsets behind them, in order.
-    by_digest: BTreeMap<ReignId, Vec<(u64, u64)>>,
+    by_digest: BTreeMap<ReignId, ByDigest>,
     /// For each reign up to where its stream had been sent by which event; both grow.
     streamed: BTreeMap<ReignId, Vec<(u64, u64)>>,
     /// For each reign that began with a restart what is known of that.
     survived: BTreeMap<ReignId, Survived>,
+}
+
+/// The commands of a reign: their digests with the offsets behind them, in order.
+struct ByDigest {
+    commands: Vec<(u64, u64)>,
+    /// For the first bits of a digest where its commands begin; as many as make a few commands each.
+    begins: Vec<usize>,
+    bits: u32,
+}
+
+impl ByDigest {
+    fn of(mut commands: Vec<(u64, u64)>) -> Self {
+        commands.sort_unstable();
+        let bits = commands.len().max(2).ilog2();
+        let mut begins = vec![0; (1 << bits) + 1];
+        for (digest, _) in &commands {
+            begins[first_bits(*digest, bits) + 1] += 1;
+        }
+        for place in 1..begins.len() {
+            begins[place] += begins[place - 1];
+        }
+        ByDigest { commands, begins, bits }
+    }
+
+    /// The first offset beyond another one behind which a command of this digest stands.
+    fn next(&self, digest: u64, after: u64) -> Option<u64> {
+        let place = first_bits(digest, self.bits);
+        let alike = &self.commands[self.begins[place]..self.begins[place + 1]];
+        let (of, end) = alike.get(alike.partition_point(|command| *command <= (digest, after)))?;
+        (*of == digest).then_some(*end)
+    }
+}
+
+fn first_bits(digest: u64, bits: u32) -> usize {
+    (digest >> (u64::BITS - bits)) as usize
 }
 
 impl<'e> Reigns<'e> {
@@ -38,10 +72,8 @@ impl<'e> Reigns<'e> {
             survived: BTreeMap::new(),
         };
         for (id, reign) in replication.reigns() {
-            let mut by_digest =
-                reign.commands().iter().map(|command| (command.digest, command.end)).collect::<Vec<_>>();
-            by_digest.sort_unstable();
-            reigns.by_digest.insert(id, by_digest);
+            let commands = reign.commands().iter().map(|command| (command.digest, command.end));
+            reigns.by_digest.insert(id, ByDigest::of(commands.collect()));
             reigns.streamed.insert(id, reigns.sent(id));
             reigns.survived.extend(survived(evidence, reign).map(|survived| (id, survived)));
         }
@@ -88,11 +120,7 @@ impl<'e> Reigns<'e> {
         let streamed = &self.streamed[&reign];
         let before = streamed.partition_point(|(event, _)| *event < ask.from.event);
         let after = before.checked_sub(1).map_or(0, |last| streamed[last].1).max(floor);
-        let upto = ask.digest.and_then(|digest| {
-            let all = &self.by_digest[&reign];
-            let next = all.get(all.partition_point(|command| *command <= (digest, after)));
-            next.filter(|(of, _)| *of == digest).map(|(_, end)| *end)
-        });
+        let upto = ask.digest.and_then(|digest| self.by_digest[&reign].next(digest, after));
         // What was executed before a data set was begun is in it, and stands at no higher offset.
         let ended_at = ask.to.map_or(SimTime::NEVER, |to| to.at);
         let snapshots = self.replication.reign(reign).snapshots.iter();

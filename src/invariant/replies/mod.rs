@@ -20,8 +20,6 @@ mod order;
 mod passage;
 mod track;
 
-use std::collections::BTreeMap;
-
 use self::ask::{Ask, asks, watches_elsewhere};
 use self::cell::Cell;
 use self::ending::Ending;
@@ -31,7 +29,7 @@ use super::settings::Settings;
 use super::verdict::Findings;
 use super::writers::Writers;
 use super::{Applies, Case, Evidence, Invariant, Verdict};
-use crate::history::{Entry, Request};
+use crate::history::{Request, by_name};
 use crate::id::ShardId;
 use crate::model::cell_of;
 use crate::statistics::Spread;
@@ -59,10 +57,7 @@ fn check(case: &Case) -> Verdict {
     }
     let (writers, reigns) = (Writers::of(evidence), Reigns::of(evidence));
     let (passages, ending) = (Passages::of(evidence), Ending::of(case));
-    let mut cells: BTreeMap<&str, Vec<&Entry>> = BTreeMap::new();
-    for entry in &evidence.history {
-        cells.entry(cell_of(entry.request.key())).or_default().push(entry);
-    }
+    let cells = by_name(evidence.history.iter().map(|entry| (cell_of(entry.request.key()), entry)));
     let (mut findings, mut counts) = (Findings::default(), Counts::default());
     let (elsewhere, upset) = (watches_elsewhere(evidence), upset_at(evidence));
     for (name, entries) in cells {

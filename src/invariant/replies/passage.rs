@@ -82,7 +82,7 @@ impl Passage {
     /// Whether an operation says the same at either end: not one that waits at one of them, or whose code only one of them has.
     fn can_lead(&self, ask: &Ask) -> bool {
         const LOCAL: [&str; 3] = ["FUNCTION", "FCALL", "FCALL_RO"];
-        let is_local = |command: &[String]| {
+        let is_local = |command: &[&str]| {
             model::waits(command) || LOCAL.iter().any(|name| command[0].eq_ignore_ascii_case(name))
         };
         ask.commands.iter().all(|command| !is_local(command))

@@ -47,21 +47,21 @@ pub(in crate::model) struct Wait<'a> {
 }
 
 /// What a command waits for; nothing for other commands and forms.
-pub(in crate::model) fn waits_for(command: &[String]) -> Option<Wait<'_>> {
-    let name = command.first()?.to_ascii_uppercase();
+pub(in crate::model) fn waits_for<S: AsRef<str>>(command: &[S]) -> Option<Wait<'_>> {
+    let name = command.first()?.as_ref().to_ascii_uppercase();
     match (name.as_str(), &command[1..]) {
-        ("BLPOP", [key, _seconds]) => Some(Wait { key, back: false, to: None }),
-        ("BRPOP", [key, _seconds]) => Some(Wait { key, back: true, to: None }),
+        ("BLPOP", [key, _seconds]) => Some(Wait { key: key.as_ref(), back: false, to: None }),
+        ("BRPOP", [key, _seconds]) => Some(Wait { key: key.as_ref(), back: true, to: None }),
         ("BLMOVE", [key, to, from_end, to_end, _seconds]) => {
-            let back = is_back(from_end).ok()?;
-            Some(Wait { key, back, to: Some((to, is_back(to_end).ok()?)) })
+            let [back, to_back] = [is_back(from_end.as_ref()).ok()?, is_back(to_end.as_ref()).ok()?];
+            Some(Wait { key: key.as_ref(), back, to: Some((to.as_ref(), to_back)) })
         }
         _ => None,
     }
 }
 
 /// A blocking pop reaches the server: it waits behind all others, and may be served at once.
-pub(in crate::model) fn begin(state: &mut State, who: u64, command: &[String]) -> Result<(), Stop> {
+pub(in crate::model) fn begin(state: &mut State, who: u64, command: &[&str]) -> Result<(), Stop> {
     let Wait { key, back, to } = waits_for(command).ok_or(Stop::Unmodelled)?;
     match state.list(key) {
         Ok(_) => state.wait(who, (key, back), to),

@@ -24,8 +24,9 @@ fn draw(pick: &mut Pick) -> Vec<Go> {
 fn pfadd(run: &mut Run) -> Ran {
     let (key, rest) = (run.arg(1)?, run.rest(2)?);
     let is_new = run.state.estimate(key)?.is_none();
-    let fresh =
-        run.state.change_estimate(key, |set| rest.iter().filter(|one| set.insert((*one).clone())).count())?;
+    let fresh = run
+        .state
+        .change_estimate(key, |set| rest.iter().filter(|one| set.insert((**one).to_owned())).count())?;
     Ok(match (is_new, fresh) {
         (true, _) => Expected::int(1),
         (false, 0) => Expected::int(0),

@@ -37,6 +37,8 @@ fn any(run: &mut Run) -> Ran {
 }
 
 /// Whether a command is about a channel, not a key.
-pub(in crate::model) fn is_of_channel(command: &[String]) -> bool {
-    command.first().is_some_and(|name| KIND.rules.iter().any(|rule| name.eq_ignore_ascii_case(rule.name)))
+pub(in crate::model) fn is_of_channel<S: AsRef<str>>(command: &[S]) -> bool {
+    command
+        .first()
+        .is_some_and(|name| KIND.rules.iter().any(|rule| name.as_ref().eq_ignore_ascii_case(rule.name)))
 }

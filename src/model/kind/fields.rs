@@ -41,9 +41,9 @@ fn draw(pick: &mut Pick) -> Vec<String> {
 }
 
 /// The field behind `FIELDS 1` at a place, and what follows it.
-fn one_field<'a>(run: &Run<'a>, place: usize) -> Result<(&'a str, &'a [String]), Stop> {
+fn one_field<'a>(run: &Run<'a>, place: usize) -> Result<(&'a str, &'a [&'a str]), Stop> {
     match run.args.get(place..) {
-        Some([word, count, field, rest @ ..]) if word.eq_ignore_ascii_case("FIELDS") && count == "1" => {
+        Some([word, count, field, rest @ ..]) if word.eq_ignore_ascii_case("FIELDS") && *count == "1" => {
             Ok((field, rest))
         }
         _ => Err(Stop::Unmodelled),

@@ -77,7 +77,7 @@ fn hsetnx(run: &mut Run) -> Ran {
 fn hdel(run: &mut Run) -> Ran {
     let (key, rest) = (run.arg(1)?, run.rest(2)?);
     run.state.change_hash(key, |hash| {
-        Expected::int(rest.iter().filter(|field| hash.remove(*field).is_some()).count())
+        Expected::int(rest.iter().filter(|field| hash.remove(**field).is_some()).count())
     })
 }
 
@@ -99,8 +99,8 @@ fn hget(run: &mut Run) -> Ran {
 
 fn hmget(run: &mut Run) -> Ran {
     let hash = run.state.hash(run.arg(1)?)?;
-    let value = |field: &String| {
-        hash.and_then(|hash| hash.get(field)).map_or(Reply::Nil, |held| Reply::text(held.text.as_bytes()))
+    let value = |field: &&str| {
+        hash.and_then(|hash| hash.get(*field)).map_or(Reply::Nil, |held| Reply::text(held.text.as_bytes()))
     };
     Ok(Expected::Is(Reply::List(run.rest(2)?.iter().map(value).collect())))
 }

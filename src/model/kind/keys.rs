@@ -47,7 +47,7 @@ fn del(run: &mut Run) -> Ran {
 }
 
 fn exists(run: &mut Run) -> Ran {
-    let is_there = |key: &&String| run.state.get(key).is_some();
+    let is_there = |key: &&&str| run.state.get(key).is_some();
     Ok(Expected::int(run.rest(1)?.iter().filter(is_there).count()))
 }
 

@@ -53,8 +53,8 @@ fn push(run: &mut Run, back: bool, only_if_there: bool) -> Ran {
         return Ok(Expected::int(0));
     }
     run.state.change_list(key, |list| {
-        for one in rest {
-            if back { list.push_back(one.clone()) } else { list.push_front(one.clone()) }
+        for one in rest.iter().map(|one| (*one).to_owned()) {
+            if back { list.push_back(one) } else { list.push_front(one) }
         }
         Expected::int(list.len())
     })

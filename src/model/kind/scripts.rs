@@ -11,7 +11,7 @@ pub(in crate::model) const KIND: Kind = Kind {
 };
 
 /// What a script does with its keys and values.
-type Effect = fn(&mut Run, &[String], &[String]) -> Result<Reply, Stop>;
+type Effect = fn(&mut Run, &[&str], &[&str]) -> Result<Reply, Stop>;
 
 /// A script: its name as a function, its body and what that does.
 struct Script {
@@ -97,16 +97,15 @@ fn is_cut_short(told: &Reply) -> bool {
 }
 
 /// What a command replies within a script.
-fn inner(run: &mut Run, command: &[&str]) -> Result<Reply, Stop> {
-    let args = words(command);
-    let rule = rule(command[0]).ok_or(Stop::Unmodelled)?;
-    match (rule.run)(&mut Run { state: run.state, args: &args, now: run.now, told: None, conn: None })? {
+fn inner(run: &mut Run, args: &[&str]) -> Result<Reply, Stop> {
+    let rule = rule(args[0]).ok_or(Stop::Unmodelled)?;
+    match (rule.run)(&mut Run { state: run.state, args, now: run.now, told: None, conn: None })? {
         Expected::Is(reply) => Ok(reply),
         _ => Err(Stop::Unmodelled),
     }
 }
 
-fn swap(run: &mut Run, keys: &[String], values: &[String]) -> Result<Reply, Stop> {
+fn swap(run: &mut Run, keys: &[&str], values: &[&str]) -> Result<Reply, Stop> {
     let [key] = keys else { return Err(Stop::Unmodelled) };
     let [value] = values else { return Err(Stop::Unmodelled) };
     let old = inner(run, &["GET", key])?;
@@ -114,13 +113,13 @@ fn swap(run: &mut Run, keys: &[String], values: &[String]) -> Result<Reply, Stop
     Ok(old)
 }
 
-fn twice(run: &mut Run, keys: &[String], _values: &[String]) -> Result<Reply, Stop> {
+fn twice(run: &mut Run, keys: &[&str], _values: &[&str]) -> Result<Reply, Stop> {
     let [key] = keys else { return Err(Stop::Unmodelled) };
     inner(run, &["INCR", key])?;
     inner(run, &["INCR", key])
 }
 
-fn shift(run: &mut Run, keys: &[String], values: &[String]) -> Result<Reply, Stop> {
+fn shift(run: &mut Run, keys: &[&str], values: &[&str]) -> Result<Reply, Stop> {
     let [from, to] = keys else { return Err(Stop::Unmodelled) };
     let [value] = values else { return Err(Stop::Unmodelled) };
     inner(run, &["RPUSH", from, value])?;

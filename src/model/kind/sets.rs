@@ -47,13 +47,14 @@ fn draw(pick: &mut Pick) -> Vec<String> {
 
 fn sadd(run: &mut Run) -> Ran {
     let (key, rest) = (run.arg(1)?, run.rest(2)?);
-    run.state
-        .change_set(key, |set| Expected::int(rest.iter().filter(|one| set.insert((*one).clone())).count()))
+    run.state.change_set(key, |set| {
+        Expected::int(rest.iter().filter(|one| set.insert((**one).to_owned())).count())
+    })
 }
 
 fn srem(run: &mut Run) -> Ran {
     let (key, rest) = (run.arg(1)?, run.rest(2)?);
-    run.state.change_set(key, |set| Expected::int(rest.iter().filter(|one| set.remove(*one)).count()))
+    run.state.change_set(key, |set| Expected::int(rest.iter().filter(|one| set.remove(**one)).count()))
 }
 
 fn smove(run: &mut Run) -> Ran {
@@ -107,7 +108,7 @@ fn sismember(run: &mut Run) -> Ran {
 
 fn smismember(run: &mut Run) -> Ran {
     let set = run.state.set(run.arg(1)?)?;
-    let is_in = |member: &String| Reply::Int(i64::from(set.is_some_and(|set| set.contains(member))));
+    let is_in = |member: &&str| Reply::Int(i64::from(set.is_some_and(|set| set.contains(*member))));
     Ok(Expected::Is(Reply::List(run.rest(2)?.iter().map(is_in).collect())))
 }
 

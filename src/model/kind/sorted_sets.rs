@@ -76,7 +76,7 @@ fn zincrby(run: &mut Run) -> Ran {
 fn zrem(run: &mut Run) -> Ran {
     let (key, rest) = (run.arg(1)?, run.rest(2)?);
     run.state.change_sorted(key, |set| {
-        Expected::int(rest.iter().filter(|member| set.remove(*member).is_some()).count())
+        Expected::int(rest.iter().filter(|member| set.remove(**member).is_some()).count())
     })
 }
 

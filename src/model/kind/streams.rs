@@ -86,7 +86,7 @@ fn xadd(run: &mut Run) -> Ran {
         return Err(Stop::Error(if wanted == "*" { "an id that is not behind the last one" } else { "ERR" }));
     }
     run.state.change_stream(key, |stream| {
-        stream.entries.insert(new, fields.to_vec());
+        stream.entries.insert(new, fields.iter().map(|field| (*field).to_owned()).collect());
         stream.last = new;
     })?;
     Ok(Expected::text(Some(text(new))))
@@ -98,7 +98,7 @@ fn xlen(run: &mut Run) -> Ran {
 }
 
 fn xrange(run: &mut Run) -> Ran {
-    if run.args.get(2..) != Some(&["-".to_owned(), "+".to_owned()][..]) {
+    if run.args.get(2..) != Some(&["-", "+"][..]) {
         return Err(Stop::Unmodelled);
     }
     let entries = run.state.stream(run.arg(1)?)?.into_iter().flat_map(|stream| &stream.entries);
@@ -133,14 +133,14 @@ fn xgroup(run: &mut Run) -> Ran {
 fn xreadgroup(run: &mut Run) -> Ran {
     let [_, _, group, _, count_word, count, _, key, from] = run.args else { return Err(Stop::Unmodelled) };
     let count = count.parse::<usize>().map_err(|_| Stop::Error("ERR"))?;
-    if !count_word.eq_ignore_ascii_case("COUNT") || from != ">" {
+    if !count_word.eq_ignore_ascii_case("COUNT") || *from != ">" {
         return Err(Stop::Unmodelled);
     }
-    if !run.state.stream(key)?.is_some_and(|stream| stream.groups.contains_key(group)) {
+    if !run.state.stream(key)?.is_some_and(|stream| stream.groups.contains_key(*group)) {
         return Err(Stop::Error("NOGROUP"));
     }
     run.state.change_stream(key, |stream| {
-        let Some(group) = stream.groups.get_mut(group) else { return Expected::Is(Reply::Nil) };
+        let Some(group) = stream.groups.get_mut(*group) else { return Expected::Is(Reply::Nil) };
         let behind = (group.last.0, group.last.1 + 1)..;
         let read = stream.entries.range(behind).take(count).collect::<Vec<_>>();
         group.last = read.last().map_or(group.last, |(id, _)| **id);

@@ -222,7 +222,7 @@ fn msetnx(run: &mut Run) -> Ran {
 }
 
 fn mget(run: &mut Run) -> Ran {
-    let value = |key: &String| run.state.text(key).ok().flatten();
+    let value = |key: &&str| run.state.text(key).ok().flatten();
     let values = run.rest(1)?.iter().map(value);
     let reply = |text: Option<&[u8]>| text.map_or(crate::history::Reply::Nil, crate::history::Reply::text);
     Ok(Expected::Is(crate::history::Reply::List(values.map(reply).collect())))

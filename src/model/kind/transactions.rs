@@ -40,7 +40,7 @@ fn draw(pick: &mut Pick) -> Vec<Go> {
 }
 
 fn watch(run: &mut Run) -> Ran {
-    let keys = run.rest(1)?.iter().cloned();
+    let keys = run.rest(1)?.iter().map(|key| (*key).to_owned());
     let conn = run.conn.ok_or(Stop::Unmodelled)?;
     run.state.watch(conn, keys);
     Ok(Expected::ok())

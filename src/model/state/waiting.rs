@@ -83,7 +83,7 @@ impl State {
 
     /// A command was executed that names these words; `before` is what there was. A write that changed nothing to be seen may
     /// have changed its key all the same.
-    pub fn changed_from(&mut self, before: &State, words: &[String], writes: bool) {
+    pub fn changed_from(&mut self, before: &State, words: &[&str], writes: bool) {
         let keys =
             self.watches.values().flat_map(|watch| watch.keys.iter().cloned()).collect::<BTreeSet<_>>();
         for key in keys {
@@ -96,9 +96,9 @@ impl State {
     }
 
     /// Whether a command of these words may write what is at a place: only a copy goes to another database.
-    fn may_write(&self, place: &str, words: &[String]) -> bool {
+    fn may_write(&self, place: &str, words: &[&str]) -> bool {
         let is_copy = words.first().is_some_and(|name| name.eq_ignore_ascii_case("COPY"));
-        let names = words.iter().any(|word| word == key_at(place));
+        let names = words.iter().any(|word| *word == key_at(place));
         names && (is_copy || database_at(place) == self.selected)
     }
 

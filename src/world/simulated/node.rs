@@ -235,7 +235,7 @@ impl Process {
 
     /// From now on the node lies, about another one if there is one.
     pub fn lie(&mut self, lie: Lie, about: Option<NodeId>) {
-        self.sockets.lie(lie, about);
+        self.sockets.lie(&mut self.page, lie, about);
     }
 
     /// Marks a signal; its handler runs when the process next has the turn.
@@ -276,7 +276,7 @@ impl Process {
         };
         self.warn_if_unguarded();
         self.read_log()?;
-        self.seen.extend(self.sockets.lied());
+        self.seen.extend(self.sockets.lied(&mut self.page));
         let ended_at = SimTime::from_ns(self.page.get().now_ns);
         let shuffled = self.page.get().order != order;
         Ok(Turn { ended_at, seen: std::mem::take(&mut self.seen), next, shuffled })

@@ -134,12 +134,15 @@ impl Sockets {
     }
 
     /// From now on the node lies, about another one if there is one.
-    pub fn lie(&mut self, lie: Lie, about: Option<NodeId>) {
-        self.liars.push(Liar::new(lie, about));
+    pub fn lie(&mut self, page: &mut SharedPage, lie: Lie, about: Option<NodeId>) {
+        let liar = Liar::new(lie, about);
+        liar.instructs(page.get());
+        self.liars.push(liar);
     }
 
     /// The lies that were told for the first time since the last look.
-    pub fn lied(&mut self) -> Vec<Seen> {
+    pub fn lied(&mut self, page: &mut SharedPage) -> Vec<Seen> {
+        self.liars.iter_mut().for_each(|liar| liar.looks_at(page.get()));
         self.liars.iter_mut().filter_map(Liar::news).map(|lie| Seen::Lied { lie }).collect()
     }
 

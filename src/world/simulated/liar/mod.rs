@@ -5,6 +5,7 @@
 mod bus;
 mod client;
 mod data;
+mod process;
 mod settings;
 mod stream;
 
