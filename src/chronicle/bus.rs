@@ -89,12 +89,24 @@ pub struct Heard {
 /// What is under way, and what processes said last.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Bus {
-    under_way: BTreeMap<(u64, NodeId), VecDeque<UnderWay>>,
+    /// Connections, by number.
+    ends: BTreeMap<u64, Ends>,
     said: BTreeMap<NodeId, Said>,
-    /// When connections carried something for the first time, by who sent it.
-    opened_at: BTreeMap<(u64, NodeId), SimTime>,
-    /// What was delivered last through a connection to a node: the event, and when.
-    delivered: BTreeMap<(u64, NodeId), (u64, SimTime)>,
+}
+
+/// The ends of a connection that are not closed, and have sent or got something.
+#[derive(Clone, Debug, Default)]
+struct Ends(Vec<(NodeId, End)>);
+
+/// A node's end of a connection.
+#[derive(Clone, Debug, Default)]
+struct End {
+    /// What is under way to it.
+    under_way: VecDeque<UnderWay>,
+    /// When it sent something for the first time.
+    opened_at: Option<SimTime>,
+    /// What was delivered to it last: the event, and when.
+    delivered: Option<(u64, SimTime)>,
 }
 
 #[derive(Clone, Debug)]
@@ -113,15 +125,33 @@ struct Said {
     offset: u64,
 }
 
+impl Ends {
+    fn find(&mut self, node: NodeId) -> Option<&mut End> {
+        self.0.iter_mut().find(|(of, _)| *of == node).map(|(_, end)| end)
+    }
+
+    fn of(&mut self, node: NodeId) -> &mut End {
+        let place = self.0.iter().position(|(of, _)| *of == node).unwrap_or_else(|| {
+            self.0.push((node, End::default()));
+            self.0.len() - 1
+        });
+        &mut self.0[place].1
+    }
+}
+
 impl Bus {
     /// The message that an event says was sent.
     pub fn sent(&mut self, event: &Event) -> Option<Arc<Message>> {
         match &event.body {
             Body::Sent { from: ActorId::Node(from), conn, channel: Channel::Bus, to, len, bus, .. } => {
                 let Host::Node(to) = *to else { return None };
-                let message = bus.as_ref().map(|bus| Arc::new(self.message(event, (*from, to, *conn), bus)));
+                let ends = self.ends.entry(*conn).or_default();
+                let said = &mut self.said;
+                let way = (*from, to, *conn);
+                let message =
+                    bus.as_ref().map(|bus| Arc::new(message(said, event, (way, ends.of(*from)), bus)));
                 let under_way = UnderWay { event: event.i, left: *len, message: message.clone() };
-                self.under_way.entry((*conn, to)).or_default().push_back(under_way);
+                ends.of(to).under_way.push_back(under_way);
                 message
             }
             Body::Ruled { conn, to, act, .. } if act.loses() => {
@@ -130,9 +160,12 @@ impl Bus {
             }
             Body::Closed { from: ActorId::Node(node), conn, .. } => {
                 // What was on its way to whoever is gone arrives nowhere.
-                self.under_way.remove(&(*conn, *node));
-                self.opened_at.remove(&(*conn, *node));
-                self.delivered.remove(&(*conn, *node));
+                if let Some(ends) = self.ends.get_mut(conn) {
+                    ends.0.retain(|(of, _)| of != node);
+                    if ends.0.is_empty() {
+                        self.ends.remove(conn);
+                    }
+                }
                 None
             }
             Body::Start { .. } => {
@@ -144,50 +177,10 @@ impl Bus {
     }
 
     /// A rule made away with the message that an event says was sent.
-    fn lost(&mut self, way: (u64, NodeId), event: Option<u64>) {
-        if let Some(queue) = self.under_way.get_mut(&way) {
-            queue.retain(|under_way| Some(under_way.event) != event);
+    fn lost(&mut self, (conn, to): (u64, NodeId), event: Option<u64>) {
+        if let Some(end) = self.ends.get_mut(&conn).and_then(|ends| ends.find(to)) {
+            end.under_way.retain(|under_way| Some(under_way.event) != event);
         }
-    }
-
-    fn message(
-        &mut self,
-        event: &Event,
-        (from, to, conn): (NodeId, NodeId, u64),
-        bus: &BusSummary,
-    ) -> Message {
-        let asked = self.delivered.get(&(conn, from)).filter(|(asked, _)| Some(*asked) == event.cause);
-        Message {
-            event: event.i,
-            at: event.at,
-            from,
-            to,
-            conn,
-            prompt: *self.opened_at.entry((conn, from)).or_insert(event.at) < event.at,
-            waited: asked.map_or(SimDuration::ZERO, |(_, asked_at)| event.at.since(*asked_at)),
-            r#type: bus.r#type,
-            header: self.header(from, bus),
-            about: bus.about.clone(),
-            gossip: bus.gossip.clone(),
-            published: bus.published.as_deref().cloned(),
-        }
-    }
-
-    fn header(&mut self, from: NodeId, bus: &BusSummary) -> Option<Header> {
-        let (current_epoch, config_epoch) = (bus.current_epoch?, bus.config_epoch?);
-        let said = self.said.entry(from).or_default();
-        if let Some(claim) = &bus.claim {
-            said.claim = Some(Arc::new((**claim).clone()));
-        }
-        said.offset = bus.offset.unwrap_or(said.offset);
-        Some(Header {
-            claim: said.claim.clone()?,
-            current_epoch,
-            config_epoch,
-            offset: said.offset,
-            paused: bus.paused == Some(true),
-            forced: bus.forced == Some(true),
-        })
     }
 
     /// The message that an event says was delivered.
@@ -195,7 +188,8 @@ impl Bus {
         let (Body::Deliver { conn, len }, ActorId::Node(node)) = (&event.body, event.actor) else {
             return None;
         };
-        let queue = self.under_way.get_mut(&(*conn, node))?;
+        let end = self.ends.get_mut(conn)?.find(node)?;
+        let queue = &mut end.under_way;
         let caused = queue.iter().position(|under_way| Some(under_way.event) == event.cause);
         // What a cut held is caused by the attempt that got through. What a dead process had not got out is gone.
         let found = caused.or_else(|| queue.iter().position(|under_way| under_way.left >= *len))?;
@@ -204,8 +198,51 @@ impl Bus {
         front.left = front.left.saturating_sub(*len);
         let whole = front.left == 0;
         let message = whole.then(|| queue.pop_front()).flatten()?.message?;
-        self.delivered.insert((*conn, node), (event.i, event.at));
+        end.delivered = Some((event.i, event.at));
         Some(Heard { event: event.i, at: event.at, message })
+    }
+}
+
+/// The message that an end of a connection sends to the other one.
+fn message(
+    said: &mut BTreeMap<NodeId, Said>,
+    event: &Event,
+    ((from, to, conn), end): ((NodeId, NodeId, u64), &mut End),
+    bus: &BusSummary,
+) -> Message {
+    let asked = end.delivered.filter(|(asked, _)| Some(*asked) == event.cause);
+    Message {
+        event: event.i,
+        at: event.at,
+        from,
+        to,
+        conn,
+        prompt: *end.opened_at.get_or_insert(event.at) < event.at,
+        waited: asked.map_or(SimDuration::ZERO, |(_, asked_at)| event.at.since(asked_at)),
+        r#type: bus.r#type,
+        header: said.entry(from).or_default().header(bus),
+        about: bus.about.clone(),
+        gossip: bus.gossip.clone(),
+        published: bus.published.as_deref().cloned(),
+    }
+}
+
+impl Said {
+    /// The header of the next message.
+    fn header(&mut self, bus: &BusSummary) -> Option<Header> {
+        let (current_epoch, config_epoch) = (bus.current_epoch?, bus.config_epoch?);
+        if let Some(claim) = &bus.claim {
+            self.claim = Some(Arc::new((**claim).clone()));
+        }
+        self.offset = bus.offset.unwrap_or(self.offset);
+        Some(Header {
+            claim: self.claim.clone()?,
+            current_epoch,
+            config_epoch,
+            offset: self.offset,
+            paused: bus.paused == Some(true),
+            forced: bus.forced == Some(true),
+        })
     }
 }
 

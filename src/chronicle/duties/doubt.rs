@@ -27,6 +27,8 @@ pub(super) struct Doubt {
     answered: BTreeMap<(NodeId, NodeId), (SimTime, SimTime)>,
     /// When a node said last, or was told, that another one is doubted or fails.
     told_at: BTreeMap<(NodeId, NodeId), SimTime>,
+    /// Nobody was heard of last before this.
+    all_heard_since: SimTime,
 }
 
 impl Doubt {
@@ -52,6 +54,10 @@ impl Doubt {
     pub fn said(&mut self, message: &Message, outbounds: &Outbounds, known: &Known) -> Vec<Neglect> {
         let (viewer, at) = (message.from, message.at);
         let due = notices_within(known.node_timeout()) + ROOM;
+        if at.since(self.all_heard_since) <= due {
+            return Vec::new();
+        }
+        self.all_heard_since = self.heard_at.values().copied().min().unwrap_or(at);
         let silent = self.heard_at.iter().filter(|(_, heard_at)| at.since(**heard_at) > due);
         // During a hand-over a primary asks again and again, and each time anew.
         let was_asked = |node| outbounds.get(viewer, node).and_then(|open| open.asked_at);

@@ -16,7 +16,7 @@ const LOOKS: SimDuration = SimDuration::from_ms(200);
 #[derive(Clone, Debug)]
 pub struct Silences {
     patience: SimDuration,
-    heard: BTreeMap<NodeId, BTreeMap<NodeId, Peer>>,
+    heard: BTreeMap<NodeId, Peers>,
     stopped: BTreeMap<NodeId, Vec<Span>>,
 }
 
@@ -27,6 +27,16 @@ pub struct Span {
     pub from: SimTime,
     /// When it heard from one of those again that it had missed.
     pub to: SimTime,
+}
+
+/// What a node knows of the others.
+#[derive(Clone, Debug, Default)]
+struct Peers {
+    all: BTreeMap<NodeId, Peer>,
+    /// Those that are primaries with slots, by the first slot of each.
+    owners: BTreeMap<u16, NodeId>,
+    /// Since when it is these.
+    since: SimTime,
 }
 
 /// What a node knows of another one.
@@ -40,6 +50,36 @@ struct Peer {
 /// The slots that a node claims for itself, as ranges.
 pub type Slots = [(u16, u16)];
 
+impl Peers {
+    /// Whether others own slots once one of them has claimed these.
+    fn would_change(&self, from: NodeId, slots: &Slots) -> bool {
+        let of_others =
+            |(first, last): &(u16, u16)| self.owners.range(first..=last).any(|(_, owner)| *owner != from);
+        let owns = self.all.get(&from).is_some_and(|peer| peer.slot.is_some());
+        owns == slots.is_empty() || slots.iter().any(of_others)
+    }
+
+    /// One of them claims these slots: whoever had its first one there has none.
+    fn claim(&mut self, from: NodeId, slots: &Slots) {
+        for (first, last) in slots {
+            let others = self.owners.range(first..=last).filter(|(_, owner)| **owner != from);
+            for slot in others.map(|(slot, _)| *slot).collect::<Vec<_>>() {
+                let loser = self.owners.remove(&slot).and_then(|loser| self.all.get_mut(&loser));
+                loser.into_iter().for_each(|loser| loser.slot = None);
+            }
+        }
+        let peer = self.all.entry(from).or_default();
+        let claimed = slots.first().map(|(first, _)| *first);
+        if peer.slot != claimed {
+            if let Some(before) = peer.slot {
+                self.owners.remove(&before);
+            }
+            self.owners.extend(claimed.map(|slot| (slot, from)));
+            peer.slot = claimed;
+        }
+    }
+}
+
 impl Silences {
     /// Nobody heard anything yet.
     pub fn new(node_timeout: SimDuration) -> Self {
@@ -50,22 +90,22 @@ impl Silences {
     /// `node` hears from `from`, who claims these slots as a primary, or does not say.
     pub fn hear(&mut self, node: NodeId, from: NodeId, at: SimTime, slots: Option<&Slots>) {
         let peers = self.heard.entry(node).or_default();
-        let last = peers.get(&from).map(|peer| peer.heard_at);
+        let last = peers.all.get(&from).map(|peer| peer.heard_at);
         if last.is_some_and(|last| at.since(last) > self.patience) {
             self.close(node, at);
         }
-        let peers = self.heard.entry(node).or_default();
-        if let Some(slots) = slots {
-            let claims = |slot: u16| slots.iter().any(|(first, last)| (*first..=*last).contains(&slot));
-            peers.values_mut().filter(|peer| peer.slot.is_some_and(claims)).for_each(|peer| peer.slot = None);
-            peers.entry(from).or_default().slot = slots.first().map(|(first, _)| *first);
+        if slots.is_some_and(|slots| self.heard[&node].would_change(from, slots)) {
+            self.close(node, at);
+            self.heard.entry(node).or_default().since = at;
         }
-        peers.entry(from).or_default().heard_at = at;
+        let peers = self.heard.entry(node).or_default();
+        slots.into_iter().for_each(|slots| peers.claim(from, slots));
+        peers.all.entry(from).or_default().heard_at = at;
     }
 
     /// The node's process runs (again): it takes everybody for alive for a while.
     pub fn begin_anew(&mut self, node: NodeId, at: SimTime) {
-        let peers = self.heard.entry(node).or_default().values_mut();
+        let peers = self.heard.entry(node).or_default().all.values_mut();
         peers.for_each(|peer| peer.heard_at = peer.heard_at.max(at));
     }
 
@@ -81,12 +121,14 @@ impl Silences {
 
     /// Notes a span that ends now, if the node was out of touch with a majority until now.
     fn close(&mut self, node: NodeId, to: SimTime) {
-        let voters = self.heard[&node].values().filter(|peer| peer.slot.is_some());
+        let peers = &self.heard[&node];
+        let voters = peers.all.values().filter(|peer| peer.slot.is_some());
         let mut lost: Vec<SimTime> = voters.map(|peer| peer.heard_at + self.patience).collect();
         lost.sort_unstable();
         // The node itself is one of them. Half, rounded up, must be missing for the rest to be no majority.
         let missing = (lost.len() + 2) / 2;
-        let from = lost.get(missing - 1).copied();
+        // Before, others were to be missed.
+        let from = lost.get(missing - 1).map(|from| peers.since.max(*from));
         if let Some(from) = from.filter(|from| *from < to) {
             self.stopped.entry(node).or_default().push(Span { from, to });
         }
@@ -117,6 +159,14 @@ mod tests {
         let silences = heard(&[(2, 10), (3, 11), (2, 20)]);
         let from = at(11) + SimDuration::from_ms(3_200);
         assert_eq!(silences.of(NodeId(1)), [Span { from, to: at(20) }]);
+    }
+
+    #[test]
+    fn who_is_no_primary_any_more_was_one_until_then() {
+        let mut silences = heard(&[(2, 10), (3, 10), (3, 13), (3, 16), (3, 19)]);
+        silences.hear(NodeId(1), NodeId(3), at(20), Some(&[]));
+        silences.end(at(21));
+        assert_eq!(silences.of(NodeId(1)), [Span { from: at(20), to: at(21) }], "node-3 was there");
     }
 
     #[test]
