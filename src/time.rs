@@ -95,6 +95,11 @@ impl SimDuration {
         SimDuration(self.0.saturating_mul(count))
     }
 
+    /// Half of this duration.
+    pub fn half(self) -> Self {
+        SimDuration(self.0 / 2)
+    }
+
     /// Seconds, for people to read and scenarios to say; never for arithmetic.
     pub fn as_secs_f64(self) -> f64 {
         self.0 as f64 / 1e9

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::executions::Executions;
 use crate::event::{Body, Event};
+use crate::history::OpenOperations;
 use crate::id::{ActorId, ClientId};
 use crate::model;
 use crate::time::SimTime;
@@ -31,8 +32,8 @@ pub struct Invalidation {
 /// All of it.
 #[derive(Clone, Debug, Default)]
 pub struct Caches {
-    /// The tracked read that each client waits for: its number and key.
-    open: BTreeMap<ClientId, (u64, String)>,
+    /// The key of the tracked read that each client waits for.
+    open: OpenOperations<String>,
     /// With which event the answer to a tracked read reached its client.
     answered: BTreeMap<(ClientId, u64), u64>,
     /// What was read over which connection and not told of since then.
@@ -46,7 +47,7 @@ impl Caches {
         match &event.body {
             Body::Invoke { sequence, request } => {
                 if let Some(key) = model::tracked(request) {
-                    self.open.insert(client, (*sequence, key.to_owned()));
+                    self.open.begin((client, *sequence), key.to_owned());
                 }
             }
             Body::Complete { sequence, .. } => {
@@ -63,7 +64,7 @@ impl Caches {
     }
 
     fn complete(&mut self, client: ClientId, sequence: u64, reached: Option<(u64, u64)>) {
-        let Some((_, key)) = self.open.remove(&client).filter(|(open, _)| *open == sequence) else { return };
+        let Some(key) = self.open.end((client, sequence)) else { return };
         if let Some((deliver, conn)) = reached {
             self.answered.insert((client, sequence), deliver);
             self.kept.insert((conn, key));
@@ -79,7 +80,7 @@ impl Caches {
         for key in keys {
             let was_kept = self.kept.remove(&(conn, key.clone()));
             // What came together with the answer may stand behind it.
-            let is_asked = self.open.get(&client).is_some_and(|(_, asked)| asked == key);
+            let is_asked = self.open.of(client).is_some_and(|asked| asked == key);
             let word =
                 Invalidation { key: Some(key.clone()), is_unread: !was_kept && !is_asked, ..word.clone() };
             self.invalidations.push(word);

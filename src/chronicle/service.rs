@@ -56,7 +56,7 @@ pub enum Refusal {
 pub fn notices_within(node_timeout: SimDuration) -> SimDuration {
     // A cron at one hertz, once for the ping and once for the verdict.
     const CRONS: SimDuration = SimDuration::from_secs(2);
-    node_timeout + SimDuration::from_ns(node_timeout.as_ns() / 2) + CRONS
+    node_timeout + node_timeout.half() + CRONS
 }
 
 /// A process that writes nothing at all for so long may be busy, and notices later.

@@ -119,14 +119,9 @@ pub fn end(state: &State, who: u64, told: Option<&Reply>) -> Cells {
 
 /// What a cell may hold after commands that were sent in one go, command by command with what a client was told of each, or
 /// whatever it was told of all. Between `MULTI` and `EXEC` they happen together or not at all.
-pub fn call<'w, C: AsRef<[&'w str]>>(
-    state: State,
-    commands: &[C],
-    asker: Asker,
-    told: Option<&[Reply]>,
-) -> Option<Cells> {
+pub fn call(state: State, commands: &[Vec<&str>], asker: Asker, told: Option<&[Reply]>) -> Option<Cells> {
     let says = |place: usize, word: &str| {
-        let command = commands.get(place).map(AsRef::as_ref);
+        let command = commands.get(place);
         command.is_some_and(|command| command.len() == 1 && command[0].eq_ignore_ascii_case(word))
     };
     if commands.len() > 1 && says(0, "MULTI") && says(commands.len() - 1, "EXEC") {
@@ -136,12 +131,7 @@ pub fn call<'w, C: AsRef<[&'w str]>>(
     Some(cells.into_iter().map(served).collect())
 }
 
-fn in_turn<'w, C: AsRef<[&'w str]>>(
-    state: State,
-    commands: &[C],
-    asker: Asker,
-    told: Option<&[Reply]>,
-) -> Option<Cells> {
+fn in_turn(state: State, commands: &[Vec<&str>], asker: Asker, told: Option<&[Reply]>) -> Option<Cells> {
     if told.is_some_and(|told| told.len() != commands.len()) {
         return Some(Cells::new());
     }
@@ -149,19 +139,14 @@ fn in_turn<'w, C: AsRef<[&'w str]>>(
     for (place, command) in commands.iter().enumerate() {
         let mut next = Cells::new();
         for state in cells {
-            next.extend(step(state, command.as_ref(), asker, told.map(|told| &told[place]))?);
+            next.extend(step(state, command, asker, told.map(|told| &told[place]))?);
         }
         cells = next;
     }
     Some(cells)
 }
 
-fn transaction<'w, C: AsRef<[&'w str]>>(
-    state: State,
-    commands: &[C],
-    asker: Asker,
-    told: Option<&[Reply]>,
-) -> Option<Cells> {
+fn transaction(state: State, commands: &[Vec<&str>], asker: Asker, told: Option<&[Reply]>) -> Option<Cells> {
     let mut after = Cells::new();
     for state in state.at(asker.now) {
         after.extend(transaction_now(state, commands, asker, told)?);
@@ -170,9 +155,9 @@ fn transaction<'w, C: AsRef<[&'w str]>>(
 }
 
 /// The same, once what has expired until then is gone: a watched key that was there breaks it (`isWatchedKeyExpired`).
-fn transaction_now<'w, C: AsRef<[&'w str]>>(
+fn transaction_now(
     mut state: State,
-    commands: &[C],
+    commands: &[Vec<&str>],
     asker: Asker,
     told: Option<&[Reply]>,
 ) -> Option<Cells> {

@@ -252,7 +252,7 @@ impl Limits {
     /// began (`clusterHandleReplicaFailover`); until all have heard of something half of one may pass (`clusterCron`). A primary that
     /// nobody replaced is called failing for no more than two of them after it is back (`CLUSTER_FAIL_UNDO_TIME_MULT`).
     pub fn usual(node_timeout: SimDuration) -> Self {
-        let elected = SimDuration::from_ns(node_timeout.times(9).as_ns() / 2) + CONVERGENCE_ROOM;
+        let elected = node_timeout.times(9).half() + CONVERGENCE_ROOM;
         Limits { max_convergence_ns: CONVERGENCE.max(elected), ..Limits::default() }
     }
 }

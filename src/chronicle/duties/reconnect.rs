@@ -28,7 +28,7 @@ impl Reconnect {
         }
         let due = outbounds.of(node).filter_map(|(_, open)| asked_since(open, node_timeout));
         // What is asked from now on is due later.
-        let next = due.min().unwrap_or(at + half(node_timeout)).min(at + half(node_timeout));
+        let next = due.fold(at + node_timeout.half(), SimTime::min);
         self.none_due.insert(node, (node_timeout, next + ROOM));
         let mut found = Vec::new();
         for (to, open) in outbounds.of(node).filter(|(to, _)| *to != message.to) {
@@ -51,14 +51,10 @@ fn silent_since(
     // Only who was heard on it is known to have it: a dial that nobody answers has its own time.
     open.heard_at?;
     let heard_at = known.views.heard_at(node, to).unwrap_or(SimTime::ZERO);
-    Some(asked_since(open, node_timeout)?.max(heard_at + half(node_timeout)))
+    Some(asked_since(open, node_timeout)?.max(heard_at + node_timeout.half()))
 }
 
 /// The same, whatever else was heard.
 fn asked_since(open: &Outbound, node_timeout: SimDuration) -> Option<SimTime> {
-    Some((open.opened_at + node_timeout).max(open.asked_at? + half(node_timeout)))
-}
-
-fn half(node_timeout: SimDuration) -> SimDuration {
-    SimDuration::from_ns(node_timeout.as_ns() / 2)
+    Some((open.opened_at + node_timeout).max(open.asked_at? + node_timeout.half()))
 }

@@ -51,22 +51,23 @@ struct Peer {
 pub type Slots = [(u16, u16)];
 
 impl Peers {
+    /// The first slots of those that own none any more once one of them has claimed these.
+    fn losing(&self, from: NodeId, slots: &Slots) -> impl Iterator<Item = u16> {
+        let owners = slots.iter().flat_map(|(first, last)| self.owners.range(first..=last));
+        owners.filter(move |(_, owner)| **owner != from).map(|(slot, _)| *slot)
+    }
+
     /// Whether others own slots once one of them has claimed these.
     fn would_change(&self, from: NodeId, slots: &Slots) -> bool {
-        let of_others =
-            |(first, last): &(u16, u16)| self.owners.range(first..=last).any(|(_, owner)| *owner != from);
         let owns = self.all.get(&from).is_some_and(|peer| peer.slot.is_some());
-        owns == slots.is_empty() || slots.iter().any(of_others)
+        owns == slots.is_empty() || self.losing(from, slots).next().is_some()
     }
 
     /// One of them claims these slots: whoever had its first one there has none.
     fn claim(&mut self, from: NodeId, slots: &Slots) {
-        for (first, last) in slots {
-            let others = self.owners.range(first..=last).filter(|(_, owner)| **owner != from);
-            for slot in others.map(|(slot, _)| *slot).collect::<Vec<_>>() {
-                let loser = self.owners.remove(&slot).and_then(|loser| self.all.get_mut(&loser));
-                loser.into_iter().for_each(|loser| loser.slot = None);
-            }
+        for slot in self.losing(from, slots).collect::<Vec<_>>() {
+            let loser = self.owners.remove(&slot).and_then(|loser| self.all.get_mut(&loser));
+            loser.into_iter().for_each(|loser| loser.slot = None);
         }
         let peer = self.all.entry(from).or_default();
         let claimed = slots.first().map(|(first, _)| *first);
@@ -83,7 +84,7 @@ impl Peers {
 impl Silences {
     /// Nobody heard anything yet.
     pub fn new(node_timeout: SimDuration) -> Self {
-        let patience = node_timeout + SimDuration::from_ns(node_timeout.as_ns() / 2) + LOOKS;
+        let patience = node_timeout + node_timeout.half() + LOOKS;
         Silences { patience, heard: BTreeMap::new(), stopped: BTreeMap::new() }
     }
 
