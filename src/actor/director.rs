@@ -155,10 +155,11 @@ impl Director {
 }
 
 /// When the node at this place in the cluster is started. A large one is not started at one instant: all its links would
-/// be dialled, and their first messages under way, together.
+/// be dialled, and their first messages under way, together. Nor slowly: who runs dials each of the others every 100 ms
+/// until it is there (`clusterCron`).
 fn started_after(place: u64) -> SimDuration {
     const AT_ONCE: u64 = 48;
-    const APART: SimDuration = SimDuration::from_ms(20);
+    const APART: SimDuration = SimDuration::from_us(250);
     APART.times((place + 1).saturating_sub(AT_ONCE))
 }
 

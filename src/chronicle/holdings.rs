@@ -43,6 +43,8 @@ pub struct Look {
 #[derive(Clone, Debug, Default)]
 pub struct Holdings {
     conns: BTreeMap<u64, Conn>,
+    /// Whose ends they are.
+    of: BTreeMap<ActorId, BTreeSet<u64>>,
     /// So many connections are kept before those that are over are forgotten.
     enough: usize,
     processes: BTreeMap<NodeId, Process>,
@@ -119,6 +121,9 @@ impl Holdings {
                 let (dialler, acceptor) = (End::default(), End::default());
                 let dialled = Conn { from: *from, to: *to, port: *port, dialler, acceptor };
                 self.conns.insert(*conn, dialled);
+                for owner in [Some(*from), to.owner()].into_iter().flatten() {
+                    self.of.entry(owner).or_default().insert(*conn);
+                }
             }
             (owner, Body::Link { conn, state }) => self.changed(*conn, owner, *state, at),
             (_, Body::Closed { from, conn, how: Closing::Closed | Closing::Reset }) => {
@@ -164,8 +169,10 @@ impl Holdings {
 
     fn ended(&mut self, node: NodeId, at: SimTime) {
         self.processes.remove(&node);
-        for conn in self.conns.values_mut() {
-            if conn.from == ActorId::Node(node) {
+        let me = ActorId::Node(node);
+        for conn in self.of.get(&me).into_iter().flatten() {
+            let Some(conn) = self.conns.get_mut(conn) else { continue };
+            if conn.from == me {
                 conn.dialler.closed_at.get_or_insert(at);
             }
             // One that has not arrived yet reaches the next process.
@@ -178,16 +185,18 @@ impl Holdings {
     /// What is over makes no difference any more.
     fn forget(&mut self, at: SimTime) {
         self.conns.retain(|_, conn| !conn.is_over(at));
+        let kept = &self.conns;
+        self.of.values_mut().for_each(|conns| conns.retain(|conn| kept.contains_key(conn)));
     }
 
     fn asked(&mut self, event: &Event, node: NodeId, said: &Said) {
         let at = event.at;
-        self.forget(at);
         let Some(said) = numbers(said) else { return };
         let me = ActorId::Node(node);
         let margin = at.before(MARGIN);
-        let accepted = || self.conns.values().filter(|conn| conn.to == Host::Node(node) && conn.from != me);
-        let dialled = || self.conns.values().filter(|conn| conn.from == me);
+        let own = || self.of.get(&me).into_iter().flatten().filter_map(|conn| self.conns.get(conn));
+        let accepted = || own().filter(|conn| conn.from != me);
+        let dialled = || own().filter(|conn| conn.from == me);
         let by_clients = || accepted().filter(|conn| conn.port == CLIENT_PORT);
         let least = by_clients().filter(|conn| conn.acceptor.is_open_since(margin)).count();
         let most = by_clients().filter(|conn| conn.acceptor.was_open_since(margin)).count();

@@ -12,7 +12,7 @@ use super::Shared;
 /// First word of a page.
 pub const MAGIC: u64 = 0x766b_667a_7061_6765;
 /// Layout version; the shim refuses another one.
-pub const VERSION: u32 = 10;
+pub const VERSION: u32 = 11;
 /// The variable that names the page's descriptor to the shim.
 pub const PAGE_VARIABLE: &str = "VALKEY_FUZZER_PAGE";
 /// The variable that says which participant a program is that took another one's place.
@@ -135,12 +135,17 @@ pub struct Page {
     pub sockets_used: Shared<u32>,
     /// Every socket before this one is in use.
     pub sockets_full: Shared<u32>,
+    /// Sockets that somebody touched since a multiplexer found nothing to read at them and nothing wrong with them, bit by bit.
+    pub stirred: [Shared<u64>; SOCKETS / 64],
     /// The working directory as the server may know it, NUL-terminated.
     pub directory: Shared<[u8; 64]>,
     /// What the shim has to say when it gives up, NUL-terminated.
     pub text: Shared<[u8; TEXT_BYTES]>,
     pub participants: [Participant; PARTICIPANTS],
     pub sockets: [Socket; SOCKETS],
+    /// Descriptors that name each socket, by process: apart from the sockets, as few processes live at once and memory that is touched
+    /// counts.
+    pub socket_refs: [[Shared<u16>; SOCKETS]; PARTICIPANTS],
     pub pipes: [Pipe; PIPES],
     pub counters: [Counter; COUNTERS],
 }
@@ -349,8 +354,6 @@ pub struct Socket {
     pub receive_timeout_ns: Shared<u64>,
     /// How long a call may block to send; zero is for ever.
     pub send_timeout_ns: Shared<u64>,
-    /// Descriptors that name it, by process.
-    pub refs: [Shared<u16>; PARTICIPANTS],
 }
 
 /// A simulated pipe.

@@ -3,7 +3,6 @@
 //! Format: `clusterGenNodeDescription` of the server; it is the same from 8.0 to 9.1 and in Redis 7, but for what
 //! follows the host name. `nodes.conf` has the same lines and one that begins with `vars`, which is skipped.
 
-use std::collections::BTreeSet;
 use std::fmt;
 
 use super::{Role, SLOT_COUNT, SlotMap, SlotRange};
@@ -22,8 +21,8 @@ pub struct NodeEntry {
     pub id: String,
     /// Where it is.
     pub address: Address,
-    /// What it is.
-    pub flags: BTreeSet<NodeFlag>,
+    /// What it is, in the order of the text.
+    pub flags: Box<[NodeFlag]>,
     /// The id of its primary, if it is a replica and the primary is known.
     pub primary: Option<String>,
     /// When it was pinged and did not answer yet, in milliseconds of its viewer's clock; 0 if nothing is outstanding.
@@ -56,7 +55,7 @@ pub struct Address {
 }
 
 /// One flag of a node.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NodeFlag {
     /// The node is the viewer itself.
     Myself,

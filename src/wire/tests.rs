@@ -59,10 +59,10 @@ fn every_part_of_an_entry_is_read() {
                     hostname: "host1.example",
                     further: [],
                 },
-                flags: {
+                flags: [
                     Myself,
                     Primary,
-                },
+                ],
                 primary: None,
                 ping_sent_ms: 0,
                 pong_received_ms: 0,

@@ -57,10 +57,15 @@ struct State {
     entries: [Cell<Entry>; DESCRIPTORS],
     /// The null device, out of the way of the server's own numbers: what made-up files are backed by.
     null: Cell<i32>,
+    /// A real socket, likewise: what a server's simulated ones are backed by.
+    socket: Cell<i32>,
 }
 
-static STATE: Baton<State> =
-    Baton::new(State { entries: [const { Cell::new(REAL) }; DESCRIPTORS], null: Cell::new(-1) });
+static STATE: Baton<State> = Baton::new(State {
+    entries: [const { Cell::new(REAL) }; DESCRIPTORS],
+    null: Cell::new(-1),
+    socket: Cell::new(-1),
+});
 
 fn cell(fd: i32) -> Option<&'static Cell<Entry>> {
     STATE.entries.get(usize::try_from(fd).ok()?)
@@ -78,9 +83,21 @@ fn set_entry(fd: i32, entry: Entry) {
     }
 }
 
-/// A socket of the page.
+/// A socket of the page, to do something with it.
 pub fn socket(i: usize) -> &'static Socket {
-    &turn::page().sockets[i]
+    let page = turn::page();
+    page.stirred[i / 64].update(|bits| bits | 1 << (i % 64));
+    &page.sockets[i]
+}
+
+/// How many descriptors of this process name a socket.
+pub fn socket_refs(i: usize) -> &'static Shared<u16> {
+    &turn::page().socket_refs[turn::my_number()][i]
+}
+
+/// The same of every process.
+pub fn all_socket_refs(i: usize) -> impl Iterator<Item = &'static Shared<u16>> {
+    turn::page().socket_refs[..turn::participants().len()].iter().map(move |refs| &refs[i])
 }
 
 /// Which socket of the page a descriptor names.
@@ -116,20 +133,38 @@ pub fn adopt(fd: isize, kind: Kind, nonblocking: bool) -> i32 {
 
 /// A new descriptor for a made-up file, or a negative `errno`.
 pub fn new_file(kind: Kind, close_on_exec: bool) -> i32 {
-    let duplicate = if close_on_exec { libc::F_DUPFD_CLOEXEC } else { libc::F_DUPFD };
-    // SAFETY: a copy of the shim's own descriptor.
-    adopt(unsafe { sys!(sys::FCNTL, null(), duplicate, 0) }, kind, false)
+    // SAFETY: opens the null device.
+    let null = || unsafe {
+        sys!(sys::OPENAT, libc::AT_FDCWD, c"/dev/null".as_ptr(), libc::O_RDWR | libc::O_CLOEXEC)
+    };
+    adopt(another(&STATE.null, null, close_on_exec), kind, false)
 }
 
-fn null() -> i32 {
+/// A new real descriptor for a simulated socket of a server, or a negative `errno`. All name one socket that is never connected: the
+/// kernel keeps two kilobytes of each, and a large cluster has millions of ends.
+pub fn new_socket(close_on_exec: bool) -> isize {
+    another(&STATE.socket, || new_real_socket(true), close_on_exec)
+}
+
+/// A real socket that is never connected, or a negative `errno`.
+pub fn new_real_socket(close_on_exec: bool) -> isize {
+    let kind = libc::SOCK_STREAM | if close_on_exec { libc::SOCK_CLOEXEC } else { 0 };
+    // SAFETY: numbers only.
+    unsafe { sys!(libc::SYS_socket as usize, libc::AF_UNIX, kind, 0) }
+}
+
+/// A copy of the descriptor in `kept`, which is made the first time; or a negative `errno`.
+fn another(kept: &Cell<i32>, make: impl FnOnce() -> isize, close_on_exec: bool) -> isize {
     /// Higher than servers' numbers commonly come, and lower than the lowest limits (256): a number that only some
     /// hosts grant would move all others elsewhere.
     const OUT_OF_THE_WAY: i32 = 250;
-    if STATE.null.get() < 0 {
-        // SAFETY: opens the null device, and copies that descriptor to another number if there is one.
-        STATE.null.set(unsafe {
-            let low =
-                sys!(sys::OPENAT, libc::AT_FDCWD, c"/dev/null".as_ptr(), libc::O_RDWR | libc::O_CLOEXEC);
+    if kept.get() < 0 {
+        let low = make();
+        if low < 0 {
+            return low;
+        }
+        // SAFETY: copies the shim's own descriptor to another number, if there is one.
+        kept.set(unsafe {
             let high = sys!(sys::FCNTL, low, libc::F_DUPFD_CLOEXEC, OUT_OF_THE_WAY);
             if high >= 0 {
                 sys!(sys::CLOSE, low);
@@ -137,7 +172,9 @@ fn null() -> i32 {
             if high >= 0 { high as i32 } else { low as i32 }
         });
     }
-    STATE.null.get()
+    let duplicate = if close_on_exec { libc::F_DUPFD_CLOEXEC } else { libc::F_DUPFD };
+    // SAFETY: a copy of the shim's own descriptor.
+    unsafe { sys!(sys::FCNTL, kept.get(), duplicate, 0) }
 }
 
 /// Takes a descriptor out of the table; its number is the caller's business.
@@ -163,7 +200,7 @@ fn increase(count: &Shared<u16>) {
 fn add_reference(kind: Kind) {
     let (page, me) = (turn::page(), turn::my_number());
     match kind {
-        Kind::Socket(i) => increase(&page.sockets[i].refs[me]),
+        Kind::Socket(i) => increase(socket_refs(i)),
         Kind::PipeRead(i) => increase(&page.pipes[i].readers[me]),
         Kind::PipeWrite(i) => increase(&page.pipes[i].writers[me]),
         Kind::Pair(read, written) => {
@@ -184,8 +221,8 @@ pub fn is_named_elsewhere(fd: i32, kind: Kind) -> bool {
 /// The child of a fork names everything its parent names.
 pub fn share_with(child: usize) {
     let (page, me) = (turn::page(), turn::my_number());
-    for socket in turn::sockets() {
-        socket.refs[child].set(socket.refs[me].get());
+    for (refs, own) in page.socket_refs[child].iter().zip(&page.socket_refs[me]).take(turn::sockets().len()) {
+        refs.set(own.get());
     }
     for pipe in &page.pipes[..PIPES] {
         pipe.readers[child].set(pipe.readers[me].get());

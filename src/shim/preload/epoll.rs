@@ -6,7 +6,7 @@ use crate::baton::Baton;
 use crate::descriptor::{self, DESCRIPTORS, Kind, entry};
 use crate::give_up::give_up;
 use crate::life::alive;
-use crate::ready::{ERR, HUP, IN, INVALID, events_of, wait_until};
+use crate::ready::{ERR, HUP, IN, INVALID, OUT, events_of, is_still, wait_until};
 use crate::sys::{fail, kernel, reported, sys};
 use crate::thread::{NO_DEADLINE, Source, Wait};
 use crate::{kernel_pipe, thread, turn, work};
@@ -74,7 +74,10 @@ impl Instance {
     /// What is ready at a registered descriptor, of what was asked for; nothing where its one time is over.
     fn ready(&self, fd: usize, depth: u32) -> u32 {
         let wanted = self.by_descriptor[fd].get().events;
-        if wanted == ONCE { 0 } else { (wanted & !FLAGS | ERR | HUP) & events_within(fd as i32, depth) }
+        if wanted == ONCE || wanted & OUT == 0 && is_still(fd as i32) {
+            return 0;
+        }
+        (wanted & !FLAGS | ERR | HUP) & events_within(fd as i32, depth)
     }
 
     fn is_any_ready(&self, depth: u32) -> bool {

@@ -70,9 +70,8 @@ fn take_place() -> Option<usize> {
 
 /// Takes back what was prepared for a child that could not be forked.
 fn forget(child: usize) {
-    for socket in turn::sockets() {
-        socket.refs[child].set(0);
-    }
+    let used = turn::sockets().len();
+    turn::page().socket_refs[child][..used].iter().for_each(|count| count.set(0));
     for pipe in &turn::page().pipes {
         pipe.readers[child].set(0);
         pipe.writers[child].set(0);

@@ -4,8 +4,8 @@ use crate::descriptor::{self, Kind, entry, socket as at, socket_of as index_of};
 use crate::life::alive;
 use crate::option;
 use crate::page::{self, NOBODY, SOCKETS, Socket, record, socket_state as state};
-use crate::ready::{self, deadline_of, is_named, wait_for};
-use crate::sys::{fail, kernel, sys};
+use crate::ready::{self, deadline_of, wait_for};
+use crate::sys::{fail, kernel};
 use crate::{kernel_pipe, turn, unshared};
 
 const AF_INET: i32 = libc::AF_INET;
@@ -72,7 +72,7 @@ fn name_anew(s: &Socket) {
 /// The first free socket of the page, taken.
 fn take_free() -> Option<usize> {
     let (used, full) = (&turn::page().sockets_used, &turn::page().sockets_full);
-    let i = (full.get() as usize..SOCKETS).find(|i| at(*i).state.get() == state::FREE)?;
+    let i = (full.get() as usize..SOCKETS).find(|i| turn::page().sockets[*i].state.get() == state::FREE)?;
     full.set(i as u32 + 1);
     used.set(used.get().max(i as u32 + 1));
     Some(i)
@@ -95,7 +95,7 @@ fn allocate() -> Option<usize> {
     for word in [&s.tx_shut, &s.rx_more] {
         word.set(0);
     }
-    s.refs.iter().for_each(|count| count.set(0));
+    descriptor::all_socket_refs(i).for_each(|count| count.set(0));
     s.credit.set(0);
     s.error.set(0);
     s.local_port.set(0);
@@ -107,11 +107,14 @@ fn allocate() -> Option<usize> {
     Some(i)
 }
 
-/// What stands behind a simulated socket: a real one that is never connected.
+/// What stands behind a simulated socket. A guest has a real one for each: it may close what it does not know, and ask what a
+/// descriptor is.
 fn backing(flags: i32) -> isize {
-    let kind = libc::SOCK_STREAM | flags & libc::SOCK_CLOEXEC;
-    // SAFETY: numbers only.
-    unsafe { sys!(libc::SYS_socket as usize, libc::AF_UNIX, kind, 0) }
+    let close_on_exec = flags & libc::SOCK_CLOEXEC != 0;
+    match turn::is_guest() {
+        true => descriptor::new_real_socket(close_on_exec),
+        false => descriptor::new_socket(close_on_exec),
+    }
 }
 
 /// The `errno` for a socket that is none of TCP over IPv4.
@@ -149,7 +152,7 @@ unsafe extern "C" fn socket(domain: i32, kind: i32, protocol: i32) -> i32 {
         unsafe { kernel!(SYS_close, fd) };
         return fail(libc::ENFILE);
     };
-    at(i).refs[turn::my_number()].set(1);
+    descriptor::socket_refs(i).set(1);
     descriptor::adopt(fd, Kind::Socket(i), kind & libc::SOCK_NONBLOCK != 0)
 }
 
@@ -312,7 +315,7 @@ unsafe extern "C" fn accept4(fd: i32, address: *mut u8, len: *mut u32, flags: i3
     }
     let i = usize::from(at(listener).pending.get());
     unqueue(at(listener));
-    at(i).refs[turn::my_number()].set(1);
+    descriptor::socket_refs(i).set(1);
     // SAFETY: the caller's room for an address.
     unsafe { store_address(address, len, at(i).peer_address.get(), at(i).peer_port.get()) };
     descriptor::adopt(new, Kind::Socket(i), flags & libc::SOCK_NONBLOCK != 0)
@@ -351,8 +354,8 @@ unsafe extern "C" fn accept(fd: i32, address: *mut u8, len: *mut u32) -> i32 {
 /// Closes one descriptor of a socket; the last one closes the connection.
 pub fn close(i: usize) {
     let s = at(i);
-    s.refs[turn::my_number()].update(|count| count - 1);
-    if is_named(&s.refs) {
+    descriptor::socket_refs(i).update(|count| count - 1);
+    if descriptor::all_socket_refs(i).any(|count| count.get() > 0) {
         return;
     }
     match s.state.get() {

@@ -175,9 +175,9 @@ fn release_pipes(page: &mut SharedPage, participant: usize) {
 fn release_sockets(page: &mut SharedPage, sockets: &mut Sockets, participant: usize) -> Vec<Seen> {
     let mut seen = Vec::new();
     for slot in page.used_sockets() {
-        let socket = page.socket(slot);
-        let named = std::mem::take(&mut socket.refs[participant]) > 0;
-        if named && socket.refs.iter().all(|count| *count == 0) {
+        let named = std::mem::take(&mut page.get().socket_refs[participant][slot]) > 0;
+        if named && !page.is_named(slot) {
+            let socket = page.look_at(slot);
             seen.extend(sockets.close_seen(socket.handle, socket.rx_end > socket.rx_start));
             page.set_free(slot);
         }

@@ -64,6 +64,9 @@ pub struct Options<'a> {
     pub check: bool,
 }
 
+/// From more servers on memory matters more than time.
+const MANY: u16 = 200;
+
 /// Servers under virtual time.
 pub struct Simulated {
     // The processes end before the folder they live in goes.
@@ -90,6 +93,8 @@ pub struct Simulated {
     /// How many times slower yet some machines are.
     slowed: BTreeMap<NodeId, u64>,
     check: bool,
+    /// Whether servers are many, and memory matters more than time.
+    frugal: bool,
     /// Who lies how, about whom.
     lies: Vec<(NodeId, Lie, Option<NodeId>)>,
     turns: u64,
@@ -127,6 +132,7 @@ impl Simulated {
             times_slower: options.plan.cluster.cpu,
             slowed: BTreeMap::new(),
             check: options.check,
+            frugal: cluster.node_count() > MANY,
             lies: Vec::new(),
             turns: 0,
         })
@@ -152,8 +158,13 @@ impl Simulated {
         let epoch_ns = self.epoch_ns;
         self.machine(node, &directory)?.install(page.get(), epoch_ns);
         let arguments = [arguments::CONFIG_FILE.to_owned()];
-        let launch =
-            Launch { directory: &directory, arguments: &arguments, output: &output, page: page.fd() };
+        let launch = Launch {
+            directory: &directory,
+            arguments: &arguments,
+            output: &output,
+            page: page.fd(),
+            frugal: self.frugal,
+        };
         let other = self.installed.get(&node).and_then(|name| self.others.get(name));
         let leader =
             other.unwrap_or(&self.stage).launch(&launch).map_err(|e| system("start the server", e))?;

@@ -69,9 +69,22 @@ impl SharedPage {
         &mut page.participants[..page.participants_used as usize]
     }
 
-    /// One socket.
+    /// One socket, to do something with it.
     pub fn socket(&mut self, i: usize) -> &mut Socket {
-        &mut self.get().sockets[i]
+        let page = self.get();
+        page.stirred[i / 64] |= 1 << (i % 64);
+        &mut page.sockets[i]
+    }
+
+    /// How one socket is.
+    pub fn look_at(&mut self, i: usize) -> &Socket {
+        &self.get().sockets[i]
+    }
+
+    /// Whether any process has a descriptor that names the socket.
+    pub fn is_named(&mut self, i: usize) -> bool {
+        let page = self.get();
+        page.socket_refs[..page.participants_used as usize].iter().any(|refs| refs[i] > 0)
     }
 
     /// The turn word of a process, usable while the process has the turn.
@@ -195,7 +208,7 @@ impl SharedPage {
 
     /// Whether a socket has bytes in a receive area that it names.
     fn has_unread(&mut self, i: usize) -> bool {
-        let socket = self.socket(i);
+        let socket = self.look_at(i);
         socket.state != socket_state::FREE && socket.rx_end > socket.rx_start
     }
 
@@ -212,7 +225,7 @@ impl SharedPage {
 
     fn is_free_area(&mut self, area: usize) -> bool {
         let Some(holder) = self.holders.get(area).copied() else { return true };
-        !self.has_unread(holder) || self.socket(holder).rx_area as usize != area
+        !self.has_unread(holder) || self.look_at(holder).rx_area as usize != area
     }
 
     /// The shim's last words.

@@ -78,7 +78,7 @@ impl Sockets {
     }
 
     fn add(&mut self, page: &mut SharedPage, handle: u64, slot: usize, end: fn() -> LinkEnd) {
-        let socket = page.socket(slot);
+        let socket = page.look_at(slot);
         let on_bus = !self.of_guest && (socket.peer_port == BUS_PORT || socket.local_port == BUS_PORT);
         let peer = Host::from_address(socket.peer_address.into());
         let is_between_nodes = !self.of_guest && matches!(peer, Some(Host::Node(_)));
@@ -97,10 +97,10 @@ impl Sockets {
     /// The server dials: its socket gets a name in the network.
     pub fn dialled(&mut self, page: &mut SharedPage, handle: u64) {
         if let Some(slot) = page.used_sockets().find(|slot| {
-            let socket = page.socket(*slot);
+            let socket = page.look_at(*slot);
             socket.state != state::FREE && socket.handle == handle
         }) {
-            let Socket { local_port, peer_address, local_address, .. } = *page.socket(slot);
+            let Socket { local_port, peer_address, local_address, .. } = *page.look_at(slot);
             match page::is_loopback(peer_address) {
                 true => self.calls_home.insert(local_port, [peer_address, local_address]),
                 false => self.calls_home.remove(&local_port),
@@ -197,7 +197,7 @@ impl Sockets {
 
     /// How a socket keeps its connection alive, if it does.
     pub fn kept_alive(&self, page: &mut SharedPage, handle: u64) -> Option<Seen> {
-        let options = page.socket(self.links.get(&handle)?.slot).options;
+        let options = page.look_at(self.links.get(&handle)?.slot).options;
         let seconds = |at: usize| SimDuration::from_secs(options[at].max(0) as u64);
         let how = KeepAlive {
             idle: seconds(option_at::KEEP_IDLE),
@@ -210,7 +210,7 @@ impl Sockets {
     /// A new connection waits at a listening port.
     fn incoming(&mut self, page: &mut SharedPage, handle: u64, port: u16, peer: SocketAddrV4) {
         let listening = |page: &mut SharedPage, slot: &usize| {
-            page.socket(*slot).state == state::LISTENING && page.socket(*slot).local_port == port
+            page.look_at(*slot).state == state::LISTENING && page.look_at(*slot).local_port == port
         };
         let Some(listener) = page.used_sockets().find(|slot| listening(page, slot)) else {
             return;
@@ -220,7 +220,7 @@ impl Sockets {
         };
         // What was set at the listening socket holds for those accepted, as on Linux.
         let Socket { options, receive_timeout_ns, send_timeout_ns, linger_abort, .. } =
-            *page.socket(listener);
+            *page.look_at(listener);
         let ours = page.get().address;
         let calls_home =
             (u32::from(*peer.ip()) == ours).then(|| self.calls_home.remove(&peer.port())).flatten();
@@ -247,7 +247,6 @@ impl Sockets {
             options,
             receive_timeout_ns,
             send_timeout_ns,
-            refs: [0; page::PARTICIPANTS],
         };
         enqueue(page, listener, slot);
         self.add(page, handle, slot, LinkEnd::accepted);
@@ -259,7 +258,7 @@ impl Sockets {
         for i in 0..page.participants().len() {
             // A connection that waits to be accepted is named by nobody yet; a server is woken for it.
             let is_server = i == 0 && !self.of_guest;
-            if is_server || page.socket(slot).refs[i] > 0 {
+            if is_server || page.get().socket_refs[i][slot] > 0 {
                 page.participant(i).poked = 1;
             }
         }
@@ -277,12 +276,12 @@ impl Sockets {
         let mut seen = Vec::new();
         for handle in handles {
             let slot = self.links[&handle].slot;
-            let unread = page.socket(slot).rx_end > page.socket(slot).rx_start;
+            let unread = page.look_at(slot).rx_end > page.look_at(slot).rx_start;
             seen.extend(self.close_seen(handle, unread));
         }
         for slot in page.used_sockets() {
-            if page.socket(slot).state == state::LISTENING {
-                seen.push(Seen::Unlisten { port: page.socket(slot).local_port });
+            if page.look_at(slot).state == state::LISTENING {
+                seen.push(Seen::Unlisten { port: page.look_at(slot).local_port });
             }
         }
         seen
