@@ -11,6 +11,7 @@ use super::candidates::Candidates;
 use super::handover::Handovers;
 use super::members::Members;
 use super::operator::Asks;
+use super::pairs::Pairs;
 use super::state::WRITABLE_DELAY;
 use super::suspicion::Suspicions;
 use super::views::{Owners, READ_WITHIN, Views};
@@ -117,7 +118,7 @@ pub struct Elections {
     /// Whose votes reached a candidate, by epoch.
     counted: BTreeMap<(NodeId, u64), BTreeSet<NodeId>>,
     /// The config epoch in the last header of another node that reached a node, and since when it stands there.
-    claimed: BTreeMap<(NodeId, NodeId), (u64, SimTime)>,
+    claimed: Pairs<(u64, SimTime)>,
     /// The last word of each node on its role, and whom it followed: `None` for a primary with slots.
     roles: BTreeMap<NodeId, Role>,
 }
@@ -186,7 +187,7 @@ impl Elections {
             return;
         };
         let epoch = header.config_epoch;
-        let (claimed, since) = self.claimed.entry((*to, *from)).or_insert((epoch, heard.at));
+        let (claimed, since) = self.claimed.get_or_insert((*to, *from), (epoch, heard.at));
         if *claimed != epoch {
             (*claimed, *since) = (epoch, heard.at);
         }
@@ -216,7 +217,7 @@ impl Elections {
         let Some(by) = before(heard.at, READ_WITHIN).filter(|_| claims_slots && runs) else {
             return true;
         };
-        let is_read = |of: NodeId| self.claimed.get(&(*to, of)).is_some_and(|(_, since)| *since <= by);
+        let is_read = |of: NodeId| self.claimed.get((*to, of)).is_some_and(|(_, since)| *since <= by);
         let others = views.of(*to).map(|other| &other.message);
         let others = others.filter(|other| other.from != *from && is_read(other.from));
         // Of two who claim the same slots in one epoch either may have them: the voter comes first.

@@ -27,6 +27,7 @@ mod members;
 mod minority;
 mod moves;
 mod operator;
+mod pairs;
 mod pardon;
 mod raises;
 mod replica_links;

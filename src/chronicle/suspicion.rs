@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::bus::{Header, Heard, Message};
 use super::members::Members;
+use super::pairs::Pairs;
 use super::service::notices_within;
 use super::views::Views;
 use crate::event::{Body, Event, Gossiped, MessageType};
@@ -74,7 +75,7 @@ pub struct Suspicions {
     suspects_within: SimDuration,
     /// How long a report counts after it was read.
     lasts: SimDuration,
-    hearing: BTreeMap<(NodeId, NodeId), Hearing>,
+    hearing: Pairs<Hearing>,
     /// Who says that it suspects whom.
     doubting: BTreeSet<(NodeId, NodeId)>,
     unfounded: Vec<Unfounded>,
@@ -115,7 +116,7 @@ impl Suspicions {
         if let (ActorId::Node(node), Body::Start { .. }) = (event.actor, &event.body) {
             self.doubting.retain(|(by, _)| *by != node);
             // What no process was there to hear made no suspect.
-            self.hearing.retain(|(viewer, _), _| *viewer != node);
+            self.hearing.forget(node);
         }
     }
 
@@ -153,7 +154,7 @@ impl Suspicions {
             return;
         }
         let begins = self.doubting.insert((by, about));
-        let Some(hearing) = self.hearing.get(&(by, about)).filter(|_| begins && message.prompt) else {
+        let Some(hearing) = self.hearing.get((by, about)).filter(|_| begins && message.prompt) else {
             return;
         };
         // A suspicion is told within seconds of its silence, and ends with the next answer.
@@ -169,7 +170,7 @@ impl Suspicions {
     fn hears(&mut self, heard: &Heard) {
         let Message { from, to, .. } = &*heard.message;
         let fresh = Hearing { last: heard.at, silent_until: Some(heard.at), suspected_until: None };
-        let hearing = self.hearing.entry((*to, *from)).or_insert(fresh);
+        let hearing = self.hearing.get_or_insert((*to, *from), fresh);
         if heard.at.since(hearing.last) + ROUNDING >= self.node_timeout {
             hearing.silent_until = Some(heard.at);
         }
@@ -244,7 +245,7 @@ impl Suspicions {
     /// Until when a node had suspected another one for certain, of which it has heard again: a ping had been due for half a node
     /// timeout and unanswered for one.
     pub(super) fn suspected_until(&self, viewer: NodeId, about: NodeId) -> Option<SimTime> {
-        self.hearing.get(&(viewer, about))?.suspected_until
+        self.hearing.get((viewer, about))?.suspected_until
     }
 
     /// Every doubt without a reason, in order.

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::bus::{Header, Heard, Message};
+use super::pairs::Pairs;
 use crate::id::NodeId;
 use crate::op::share_slots;
 use crate::time::{SimDuration, SimTime};
@@ -19,11 +20,21 @@ pub(super) const READ_WITHIN: SimDuration = SimDuration::from_ms(200);
 #[derive(Clone, Debug, Default)]
 pub struct Views {
     /// The newest header that tells of slots, by who heard it and who sent it.
-    headers: BTreeMap<(NodeId, NodeId), Heard>,
+    headers: Pairs<Heard>,
+    /// What each of those headers claims at most.
+    reaches: Pairs<Reach>,
     /// When anything was heard last, by who heard it and who sent it.
-    heard_at: BTreeMap<(NodeId, NodeId), SimTime>,
+    heard_at: Pairs<SimTime>,
     /// The last offset that was told, by who heard it and whose it is.
-    offsets: BTreeMap<(NodeId, NodeId), (SimTime, u64)>,
+    offsets: Pairs<(SimTime, u64)>,
+}
+
+/// The epoch of a claim, and the first and the last slot of it, to pass over those that cannot matter without a look at them.
+#[derive(Clone, Copy, Debug)]
+struct Reach {
+    epoch: u64,
+    /// The first is beyond the last where nothing is claimed.
+    slots: (u16, u16),
 }
 
 /// Who owns slots, and whether it owns all that it claims: what is left of an old claim may have been another one's since,
@@ -46,38 +57,54 @@ impl Views {
             true => (known.current_epoch, known.config_epoch) <= (header.current_epoch, header.config_epoch),
             false => known.current_epoch <= header.current_epoch,
         };
-        let known = self.headers.get(&(*to, *from)).and_then(|known| known.message.header.as_ref());
+        let known = self.headers.get((*to, *from)).and_then(|known| known.message.header.as_ref());
         if known.is_none_or(is_later) {
+            self.reaches.insert((*to, *from), Reach::of(header));
             self.headers.insert((*to, *from), heard.clone());
         }
     }
 
     /// A node has forgotten whom it heard.
     pub(super) fn forget(&mut self, viewer: NodeId) {
-        self.headers.retain(|(by, _), _| *by != viewer);
-        self.heard_at.retain(|(by, _), _| *by != viewer);
-        self.offsets.retain(|(by, _), _| *by != viewer);
+        self.headers.forget(viewer);
+        self.reaches.forget(viewer);
+        self.heard_at.forget(viewer);
+        self.offsets.forget(viewer);
     }
 
     /// The offset that a node was told of another one's data last, and when: every whole header tells it.
     pub fn offset(&self, viewer: NodeId, speaker: NodeId) -> Option<(SimTime, u64)> {
-        self.offsets.get(&(viewer, speaker)).copied()
+        self.offsets.get((viewer, speaker)).copied()
     }
 
     /// When a node heard anything of another one last.
     pub fn heard_at(&self, viewer: NodeId, speaker: NodeId) -> Option<SimTime> {
-        self.heard_at.get(&(viewer, speaker)).copied()
+        self.heard_at.get((viewer, speaker)).copied()
     }
 
     /// The newest header of another node that reached one.
     pub fn last(&self, viewer: NodeId, speaker: NodeId) -> Option<&Heard> {
-        self.headers.get(&(viewer, speaker))
+        self.headers.get((viewer, speaker))
     }
 
     /// The newest headers that reached a node.
     pub fn of(&self, viewer: NodeId) -> impl Iterator<Item = &Heard> {
-        let all = (viewer, NodeId(u16::MIN))..=(viewer, NodeId(u16::MAX));
-        self.headers.range(all).map(|(_, heard)| heard)
+        self.headers.of(viewer).map(|(_, heard)| heard)
+    }
+
+    /// The newest headers that reached a node of those who claim any of an owner's slots in a newer epoch than it does.
+    pub(super) fn outranking(
+        &self,
+        viewer: NodeId,
+        claim: &Header,
+    ) -> impl Iterator<Item = (NodeId, &Heard)> {
+        let reach = Reach::of(claim);
+        let rivals = self.reaches.of(viewer).filter(move |(_, rival)| rival.may_outrank(&reach));
+        let heard = rivals.filter_map(move |(node, _)| Some((node, self.headers.get((viewer, node))?)));
+        heard.filter(|(_, heard)| {
+            let header = heard.message.header.as_ref();
+            header.is_some_and(|header| header.outranks(claim.config_epoch, &claim.claim.slots))
+        })
     }
 
     /// The primaries that own slots, as a node can know it: of several that claim a slot, the one with the highest epoch has
@@ -88,8 +115,7 @@ impl Views {
 
     /// Whether a node heard something since an instant of each whom it ever heard, so that nobody can be out of its reach.
     pub fn hears_all(&self, node: NodeId, since: SimTime) -> bool {
-        let all = (node, NodeId(u16::MIN))..=(node, NodeId(u16::MAX));
-        self.heard_at.range(all).all(|(_, at)| *at >= since)
+        self.heard_at.of(node).all(|(_, at)| *at >= since)
     }
 
     /// The nodes of which something reached `node` since an instant, through others or at once; itself included.
@@ -97,11 +123,23 @@ impl Views {
         let mut reached = BTreeSet::from([node]);
         let mut open = vec![node];
         while let Some(viewer) = open.pop() {
-            let all = (viewer, NodeId(u16::MIN))..=(viewer, NodeId(u16::MAX));
-            let fresh = self.heard_at.range(all).filter(|(_, at)| **at >= since);
-            open.extend(fresh.map(|((_, speaker), _)| *speaker).filter(|speaker| reached.insert(*speaker)));
+            let fresh = self.heard_at.of(viewer).filter(|(_, at)| **at >= since);
+            open.extend(fresh.map(|(speaker, _)| speaker).filter(|speaker| reached.insert(*speaker)));
         }
         reached
+    }
+}
+
+impl Reach {
+    fn of(header: &Header) -> Self {
+        let slots = header.claim.slots.iter().filter(|_| header.claim.owns_slots());
+        let wider = |(first, last): (u16, u16), range: &(u16, u16)| (first.min(range.0), last.max(range.1));
+        Reach { epoch: header.config_epoch, slots: slots.fold((u16::MAX, 0), wider) }
+    }
+
+    /// Nobody whose header outranks the other one's is told otherwise.
+    fn may_outrank(&self, other: &Reach) -> bool {
+        self.epoch > other.epoch && self.slots.0 <= other.slots.1 && other.slots.0 <= self.slots.1
     }
 }
 

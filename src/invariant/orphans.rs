@@ -46,7 +46,7 @@ fn check(case: &Case) -> Verdict {
     };
     for orphan in evidence.seen().filter(|node| !node.own_slots().is_empty() && had_replicas(evidence, node))
     {
-        if !replicas.contains_key(&orphan.node) {
+        if !replicas.contains_key(&orphan.node) && !was_left(evidence, orphan, goes) {
             let what =
                 format!("{} has no replica, and {} of {most} does not go there", orphan.node, goes.node);
             findings.wrong(evidence.broken_since(), what);
@@ -94,6 +94,16 @@ fn may_go(evidence: &Evidence, node: &NodeEvidence, siblings: usize) -> bool {
         && evidence.first_wrong_clock().is_none()
 }
 
+/// Whether the last replica did not fail but became a primary, to whoever should go: that ends the mark of those who had some
+/// (`clusterNodeRemoveReplica`). It is still of the primary's shard, and nobody who is gone is held for a replica.
+fn was_left(evidence: &Evidence, primary: &NodeEvidence, viewer: &NodeEvidence) -> bool {
+    let shard_id = |node: NodeId| evidence.accounts.get(&node).and_then(|account| account.shard_id.as_ref());
+    let mut others = evidence.seen().filter(|node| node.node != primary.node && node.primary.is_none());
+    let has_left =
+        others.any(|node| shard_id(node.node).is_some() && shard_id(node.node) == shard_id(primary.node));
+    has_left && !viewer.view.iter().any(|row| row.primary_id.is_some() && row.primary_id == primary.node_id)
+}
+
 /// Whether a primary had a replica once, or was one.
 fn had_replicas(evidence: &Evidence, primary: &NodeEvidence) -> bool {
     let cluster = &evidence.plan.cluster;
@@ -105,7 +115,7 @@ fn had_replicas(evidence: &Evidence, primary: &NodeEvidence) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{at, healthy_of, kill, promote};
+    use super::super::sample::{at, healthy_of, kill, promote, tell};
     use super::*;
 
     /// Three shards of three; the replicas of the first are dead since some second, and the run ends at 100 s.
@@ -124,6 +134,25 @@ mod tests {
             verdict.is_violated() && verdict.detail().starts_with("node-1 has no replica"),
             "{verdict:?}"
         );
+    }
+
+    #[test]
+    fn nobody_has_to_come_where_the_last_replica_became_a_primary() {
+        let mut evidence = bereft(20);
+        let one = evidence.nodes.iter().position(|node| node.node == NodeId(4)).expect("a primary");
+        tell(&mut evidence);
+        let id = evidence.accounts[&NodeId(1)].shard_id.clone();
+        assert!(id.is_some() && evidence.nodes[one].primary.is_none());
+        let account = evidence.accounts.get_mut(&NodeId(4)).expect("an account");
+        account.shard_id = id;
+        assert!(check(&Case::of(&evidence)).is_violated(), "the dead ones are its replicas still");
+        let gone = evidence.nodes[0].node_id.clone();
+        for row in evidence.nodes.iter_mut().flat_map(|node| &mut node.view) {
+            row.primary_id = row.primary_id.take().filter(|id| Some(id) != gone.as_ref());
+        }
+        assert_eq!(check(&Case::of(&evidence)).name(), "holds");
+        evidence.accounts.get_mut(&NodeId(4)).expect("an account").shard_id = None;
+        assert!(check(&Case::of(&evidence)).is_violated(), "nobody left it");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Duty, Known, Neglect};
 use crate::chronicle::bus::{Heard, Message};
+use crate::chronicle::pairs::Pairs;
 use crate::chronicle::views::READ_WITHIN;
 use crate::event::MessageType;
 use crate::id::NodeId;
@@ -14,13 +15,13 @@ use crate::time::SimTime;
 pub(super) struct Collide {
     told: BTreeMap<NodeId, (SimTime, u64, NodeId)>,
     /// The newest epoch that a node heard of another one.
-    newest: BTreeMap<(NodeId, NodeId), u64>,
+    newest: Pairs<u64>,
 }
 
 impl Collide {
     pub fn forget(&mut self, node: NodeId) {
         self.told.remove(&node);
-        self.newest.retain(|(to, _), _| *to != node);
+        self.newest.forget(node);
     }
 
     pub fn heard(&mut self, heard: &Heard, known: &Known) {
@@ -28,7 +29,7 @@ impl Collide {
         let Some(header) = header.as_ref().filter(|header| header.claim.is_primary()) else {
             return;
         };
-        let newest = self.newest.entry((*to, *from)).or_default();
+        let newest = self.newest.get_or_insert((*to, *from), 0);
         *newest = header.config_epoch.max(*newest);
         let is_newest = *newest == header.config_epoch;
         let own = known.members.get(*to).and_then(|member| member.header());

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::outbound::Outbounds;
 use super::{Duty, Known, Neglect};
 use crate::chronicle::bus::{Header, Heard, Message};
+use crate::chronicle::pairs::Pairs;
 use crate::chronicle::views::READ_WITHIN;
 use crate::event::MessageType;
 use crate::id::NodeId;
@@ -19,13 +20,13 @@ const SOON: SimDuration = SimDuration::from_secs(1);
 pub(super) struct Correct {
     owed: BTreeMap<(NodeId, NodeId), SimTime>,
     /// The newest epoch that a node heard another one claim slots in.
-    newest: BTreeMap<(NodeId, NodeId), u64>,
+    newest: Pairs<u64>,
 }
 
 impl Correct {
     pub fn forget(&mut self, node: NodeId) {
         self.owed.retain(|(to, from), _| *to != node && *from != node);
-        self.newest.retain(|(to, _), _| *to != node);
+        self.newest.forget(node);
     }
 
     pub fn heard(&mut self, heard: &Heard, known: &Known) {
@@ -36,7 +37,7 @@ impl Correct {
         let Some(header) = header.as_ref().filter(|header| header.claim.owns_slots()) else {
             return;
         };
-        let newest = self.newest.entry((*to, *from)).or_default();
+        let newest = self.newest.get_or_insert((*to, *from), 0);
         *newest = header.config_epoch.max(*newest);
         let is_stale = *newest == header.config_epoch && is_stale((*to, *from), header, heard.at, known);
         if is_stale {
@@ -70,10 +71,12 @@ impl Correct {
 /// Whether a node that hears this claim knows an owner of some of the slots in a newer epoch, be it itself.
 fn is_stale((to, from): (NodeId, NodeId), claim: &Header, now: SimTime, known: &Known) -> bool {
     let slots = &claim.claim.slots;
-    let is_newer = |header: &Header| header.outranks(claim.config_epoch, slots);
-    let told = known.views.of(to).filter(|heard| heard.message.from != from && heard.at + READ_WITHIN < now);
-    let mut told = told.filter_map(|heard| heard.message.header.as_ref());
-    let own = known.members.get(to).and_then(|member| member.last.as_ref());
-    let own = own.filter(|last| last.at + READ_WITHIN < now).and_then(|last| last.header.as_ref());
-    !known.is_by_hand(to, slots, now) && (told.any(is_newer) || own.is_some_and(is_newer))
+    let mut newer = known.views.outranking(to, claim);
+    let told = newer.any(|(node, heard)| node != from && heard.at + READ_WITHIN < now);
+    let own = || {
+        let own = known.members.get(to).and_then(|member| member.last.as_ref());
+        let own = own.filter(|last| last.at + READ_WITHIN < now).and_then(|last| last.header.as_ref());
+        own.is_some_and(|header| header.outranks(claim.config_epoch, slots))
+    };
+    (told || own()) && !known.is_by_hand(to, slots, now)
 }

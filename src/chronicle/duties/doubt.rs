@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use super::outbound::Outbounds;
 use super::{Duty, Known, Neglect};
 use crate::chronicle::bus::{Heard, Message};
+use crate::chronicle::pairs::Pairs;
 use crate::chronicle::service::notices_within;
 use crate::event::MessageType;
 use crate::id::NodeId;
@@ -24,7 +25,7 @@ pub(super) struct Doubt {
     /// When anything of a node was heard by anybody last.
     heard_at: BTreeMap<NodeId, SimTime>,
     /// When a node had an answer of another one, first and last.
-    answered: BTreeMap<(NodeId, NodeId), (SimTime, SimTime)>,
+    answered: Pairs<(SimTime, SimTime)>,
     /// When a node said last, or was told, that another one is doubted or fails.
     told_at: BTreeMap<(NodeId, NodeId), SimTime>,
     /// Nobody was heard of last before this.
@@ -35,7 +36,7 @@ impl Doubt {
     /// A node starts, ends, stops or goes on.
     pub fn changed(&mut self, node: NodeId, at: SimTime) {
         self.heard_at.insert(node, at);
-        self.answered.retain(|(viewer, _), _| *viewer != node);
+        self.answered.forget(node);
         self.told_at.retain(|(viewer, _), _| *viewer != node);
     }
 
@@ -46,7 +47,7 @@ impl Doubt {
         self.told_at
             .extend(failing.and_then(|id| known.members.named(id)).map(|node| ((*to, node), heard.at)));
         if *r#type == MessageType::PONG {
-            let first = self.answered.get(&(*to, *from)).map_or(heard.at, |(first, _)| *first);
+            let first = self.answered.get((*to, *from)).map_or(heard.at, |(first, _)| *first);
             self.answered.insert((*to, *from), (first, heard.at));
         }
     }
@@ -86,7 +87,7 @@ impl Doubt {
     /// Whether a node knew another one well before it was silent, and has not said since that it doubts it.
     fn owes(&self, (viewer, node): (NodeId, NodeId), silent_since: SimTime, known: &Known) -> bool {
         let node_timeout = known.node_timeout();
-        let knew = self.answered.get(&(viewer, node)).is_some_and(|(first, last)| {
+        let knew = self.answered.get((viewer, node)).is_some_and(|(first, last)| {
             *last + node_timeout.times(2) > silent_since && *first + node_timeout.times(2) < silent_since
         });
         let told_at = self.told_at.get(&(viewer, node));

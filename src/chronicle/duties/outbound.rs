@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::chronicle::bus::{Heard, Message};
+use crate::chronicle::pairs::Pairs;
 use crate::event::{Body, Event, LinkState, MessageType};
 use crate::id::{ActorId, Host, NodeId};
 use crate::time::SimTime;
@@ -24,7 +25,7 @@ pub(super) struct Outbounds {
     /// Between which nodes, and since when: from, to.
     dialled: BTreeMap<u64, (NodeId, NodeId, SimTime)>,
     /// By who made it and to whom.
-    open: BTreeMap<(NodeId, NodeId), Outbound>,
+    open: Pairs<Outbound>,
 }
 
 impl Outbounds {
@@ -46,9 +47,9 @@ impl Outbounds {
 
     fn ended(&mut self, conn: u64) {
         if let Some((from, to, _)) = self.dialled.remove(&conn)
-            && self.open.get(&(from, to)).is_some_and(|open| open.conn == conn)
+            && self.open.get((from, to)).is_some_and(|open| open.conn == conn)
         {
-            self.open.remove(&(from, to));
+            self.open.remove((from, to));
         }
     }
 
@@ -60,7 +61,7 @@ impl Outbounds {
             return;
         }
         let fresh = Outbound { conn: message.conn, opened_at, heard_at: None, asked_at: None };
-        let open = self.open.entry((from, to)).or_insert(fresh);
+        let open = self.open.get_or_insert((from, to), fresh);
         if open.conn != message.conn {
             *open = fresh;
         }
@@ -71,7 +72,7 @@ impl Outbounds {
 
     pub fn heard(&mut self, heard: &Heard) {
         let Message { from, to, conn, .. } = &*heard.message;
-        if let Some(open) = self.open.get_mut(&(*to, *from)).filter(|open| open.conn == *conn) {
+        if let Some(open) = self.open.get_mut((*to, *from)).filter(|open| open.conn == *conn) {
             open.heard_at = Some((open.heard_at.map_or(heard.at, |(first, _)| first), heard.at));
             open.asked_at = None;
         }
@@ -79,13 +80,12 @@ impl Outbounds {
 
     /// The connection that a node has made to another one and has used.
     pub fn get(&self, from: NodeId, to: NodeId) -> Option<&Outbound> {
-        self.open.get(&(from, to))
+        self.open.get((from, to))
     }
 
     /// Those of a node.
     pub fn of(&self, from: NodeId) -> impl Iterator<Item = (NodeId, &Outbound)> {
-        let all = (from, NodeId(u16::MIN))..=(from, NodeId(u16::MAX));
-        self.open.range(all).map(|((_, to), outbound)| (*to, outbound))
+        self.open.of(from)
     }
 
     /// Whether a node has had an answer of another one before an instant, on the connection that it has now: it knows it since.

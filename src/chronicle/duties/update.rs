@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use super::{Duty, Known, Neglect};
 use crate::chronicle::bus::{Header, Heard, Message};
+use crate::chronicle::pairs::Pairs;
 use crate::chronicle::views::READ_WITHIN;
 use crate::event::MessageType;
 use crate::id::NodeId;
@@ -17,19 +18,19 @@ use crate::time::SimTime;
 pub(super) struct Update {
     told: BTreeMap<NodeId, (SimTime, NodeId, Header)>,
     /// The newest epoch in which a node heard another one speak as a primary, whatever that spoke of.
-    epochs: BTreeMap<(NodeId, NodeId), u64>,
+    epochs: Pairs<u64>,
 }
 
 impl Update {
     pub fn forget(&mut self, node: NodeId) {
         self.told.remove(&node);
-        self.epochs.retain(|(to, _), _| *to != node);
+        self.epochs.forget(node);
     }
 
     pub fn heard(&mut self, heard: &Heard, known: &Known) {
         let Message { from, to, r#type, about, at, header, .. } = &*heard.message;
         if let Some(header) = header.as_ref().filter(|header| header.claim.is_primary()) {
-            let newest = self.epochs.entry((*to, *from)).or_default();
+            let newest = self.epochs.get_or_insert((*to, *from), 0);
             *newest = header.config_epoch.max(*newest);
         }
         let about = about.as_deref().filter(|_| *r#type == MessageType::UPDATE);
@@ -41,7 +42,7 @@ impl Update {
         // What speaks of a node that was never heard of says nothing.
         let knows = known.views.heard_at(*to, owner).is_some();
         // Of an epoch that it knows already, from any word of the owner's, it takes an UPDATE for nothing new.
-        let knew = self.epochs.get(&(*to, owner)).copied().unwrap_or(0);
+        let knew = self.epochs.get((*to, owner)).copied().unwrap_or(0);
         let is_news = |header: &Header| header.claim.owns_slots() && header.config_epoch > knew;
         if let Some(header) = told.filter(|header| knows && is_news(header)) {
             self.told.insert(*to, (heard.at, owner, header));
