@@ -75,7 +75,7 @@ mod tests {
         pairs.insert((a, b), 2);
         *pairs.get_or_insert((b, a), 3) += 1;
         *pairs.get_or_insert((b, a), 9) += 1;
-        *pairs.get_mut((a, b)).unwrap() += 5;
+        *pairs.get_mut((a, b)).expect("it was put there") += 5;
         assert_eq!(pairs.of(a).collect::<Vec<_>>(), [(b, &7), (c, &1)]);
         assert_eq!((pairs.get((b, a)), pairs.get((a, a)), pairs.get((c, a))), (Some(&5), None, None));
         pairs.remove((a, c));

@@ -19,10 +19,8 @@ pub(super) const READ_WITHIN: SimDuration = SimDuration::from_ms(200);
 /// Who heard what of whom.
 #[derive(Clone, Debug, Default)]
 pub struct Views {
-    /// The newest header that tells of slots, by who heard it and who sent it.
-    headers: Pairs<Heard>,
-    /// What each of those headers claims at most.
-    reaches: Pairs<Reach>,
+    /// The newest header that tells of slots, and what it claims at most, by who heard it and who sent it.
+    headers: Pairs<(Reach, Heard)>,
     /// When anything was heard last, by who heard it and who sent it.
     heard_at: Pairs<SimTime>,
     /// The last offset that was told, by who heard it and whose it is.
@@ -57,17 +55,15 @@ impl Views {
             true => (known.current_epoch, known.config_epoch) <= (header.current_epoch, header.config_epoch),
             false => known.current_epoch <= header.current_epoch,
         };
-        let known = self.headers.get((*to, *from)).and_then(|known| known.message.header.as_ref());
+        let known = self.last(*to, *from).and_then(|known| known.message.header.as_ref());
         if known.is_none_or(is_later) {
-            self.reaches.insert((*to, *from), Reach::of(header));
-            self.headers.insert((*to, *from), heard.clone());
+            self.headers.insert((*to, *from), (Reach::of(header), heard.clone()));
         }
     }
 
     /// A node has forgotten whom it heard.
     pub(super) fn forget(&mut self, viewer: NodeId) {
         self.headers.forget(viewer);
-        self.reaches.forget(viewer);
         self.heard_at.forget(viewer);
         self.offsets.forget(viewer);
     }
@@ -84,12 +80,12 @@ impl Views {
 
     /// The newest header of another node that reached one.
     pub fn last(&self, viewer: NodeId, speaker: NodeId) -> Option<&Heard> {
-        self.headers.get((viewer, speaker))
+        self.headers.get((viewer, speaker)).map(|(_, heard)| heard)
     }
 
     /// The newest headers that reached a node.
     pub fn of(&self, viewer: NodeId) -> impl Iterator<Item = &Heard> {
-        self.headers.of(viewer).map(|(_, heard)| heard)
+        self.headers.of(viewer).map(|(_, (_, heard))| heard)
     }
 
     /// The newest headers that reached a node of those who claim any of an owner's slots in a newer epoch than it does.
@@ -99,9 +95,8 @@ impl Views {
         claim: &Header,
     ) -> impl Iterator<Item = (NodeId, &Heard)> {
         let reach = Reach::of(claim);
-        let rivals = self.reaches.of(viewer).filter(move |(_, rival)| rival.may_outrank(&reach));
-        let heard = rivals.filter_map(move |(node, _)| Some((node, self.headers.get((viewer, node))?)));
-        heard.filter(|(_, heard)| {
+        let rivals = self.headers.of(viewer).filter(move |(_, (rival, _))| rival.may_outrank(&reach));
+        rivals.map(|(node, (_, heard))| (node, heard)).filter(|(_, heard)| {
             let header = heard.message.header.as_ref();
             header.is_some_and(|header| header.outranks(claim.config_epoch, &claim.claim.slots))
         })

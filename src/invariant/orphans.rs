@@ -1,10 +1,10 @@
 //! A primary that lost all its replicas gets one of another primary's that has enough of them.
 //!
 //! Source: `clusterHandleReplicaMigration`, `clusterCron`. A primary that had replicas and has none that works is an orphan, unless the
-//! last one became a primary (`clusterNodeRemoveReplica`); of the
-//! primaries with most replicas, at least two and more than the migration barrier, the replica with the smallest cluster id
-//! goes there five seconds later (`CLUSTER_REPLICA_MIGRATION_DELAY`). Judged is a cluster in which nothing has happened for so
-//! long, and since the last failure had to be known, that none has been touched by hand in.
+//! last one became a primary (`clusterNodeRemoveReplica`); of the primaries with most replicas, at least two and more than the
+//! migration barrier, the replica with the smallest cluster id goes there five seconds later (`CLUSTER_REPLICA_MIGRATION_DELAY`).
+//! Judged is a cluster in which nothing has happened for so long, and since the last failure had to be known, that none has been
+//! touched by hand in.
 
 use std::collections::BTreeMap;
 

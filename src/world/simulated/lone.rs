@@ -136,8 +136,7 @@ impl Lone {
                 check,
             },
         );
-        let (arguments, page_fd) = (guest.arguments, page.fd());
-        let launch = Launch { directory: &directory, arguments, output, page: page_fd, frugal: false };
+        let launch = Launch { directory: &directory, arguments: guest.arguments, output, page: page.fd() };
         let leader = stage.launch(&launch).map_err(|e| system("start the program", e))?;
         let mut process = Process::greet(HOST, page, leader, Output::to(log))?;
         process.stack_file = folder.join("stack.txt");

@@ -64,9 +64,6 @@ pub struct Options<'a> {
     pub check: bool,
 }
 
-/// From more servers on memory matters more than time.
-const MANY: u16 = 200;
-
 /// Servers under virtual time.
 pub struct Simulated {
     // The processes end before the folder they live in goes.
@@ -93,8 +90,6 @@ pub struct Simulated {
     /// How many times slower yet some machines are.
     slowed: BTreeMap<NodeId, u64>,
     check: bool,
-    /// Whether servers are many, and memory matters more than time.
-    frugal: bool,
     /// Who lies how, about whom.
     lies: Vec<(NodeId, Lie, Option<NodeId>)>,
     turns: u64,
@@ -106,7 +101,8 @@ impl Simulated {
         let cluster = &options.plan.cluster;
         let folder = ScratchFolder::in_memory().map_err(|e| system("make the run's folder", e))?;
         let lay_out = |place: &str, server: &Server| {
-            Stage::new(folder.path(), place, server).map_err(|e| system("lay out the server", e))
+            let stage = Stage::new(folder.path(), place, server, cluster.node_count());
+            stage.map_err(|e| system("lay out the server", e))
         };
         let stage = lay_out("", options.server)?;
         let others = (1..).zip(&options.server.beside);
@@ -132,7 +128,6 @@ impl Simulated {
             times_slower: options.plan.cluster.cpu,
             slowed: BTreeMap::new(),
             check: options.check,
-            frugal: cluster.node_count() > MANY,
             lies: Vec::new(),
             turns: 0,
         })
@@ -158,13 +153,8 @@ impl Simulated {
         let epoch_ns = self.epoch_ns;
         self.machine(node, &directory)?.install(page.get(), epoch_ns);
         let arguments = [arguments::CONFIG_FILE.to_owned()];
-        let launch = Launch {
-            directory: &directory,
-            arguments: &arguments,
-            output: &output,
-            page: page.fd(),
-            frugal: self.frugal,
-        };
+        let launch =
+            Launch { directory: &directory, arguments: &arguments, output: &output, page: page.fd() };
         let other = self.installed.get(&node).and_then(|name| self.others.get(name));
         let leader =
             other.unwrap_or(&self.stage).launch(&launch).map_err(|e| system("start the server", e))?;

@@ -49,6 +49,8 @@ pub struct Stage {
     shim: Option<OwnedFd>,
     /// Whether the host lets the layout of memory be the same every time.
     fixed_layout: bool,
+    /// What jemalloc is told.
+    malloc_conf: &'static str,
 }
 
 /// How the server's own loader is to be called.
@@ -67,8 +69,6 @@ pub struct Launch<'a> {
     pub output: &'a Path,
     /// The page's descriptor.
     pub page: i32,
-    /// Whether memory matters more than time.
-    pub frugal: bool,
 }
 
 const LOADER: &str = "ld.so";
@@ -79,6 +79,8 @@ const SHIM: &str = "shim.so";
 const FIRST_FD: libc::c_uint = 3;
 /// Enough for every simulated descriptor.
 const OPEN_FILES: u64 = 8192;
+/// With more nodes memory matters more than time.
+const MANY: u16 = 200;
 /// For jemalloc.
 const MALLOC_CONF: &str = "background_thread:false,narenas:1";
 /// For one that gives back what is freed, at a cost of 5 %. Else it keeps it for ten seconds in virtual time: each node of a large
@@ -87,8 +89,8 @@ const FRUGAL_MALLOC_CONF: &str = "background_thread:false,narenas:1,dirty_decay_
 const STACK_BYTES: u64 = 8 * 1024 * 1024;
 
 impl Stage {
-    /// Lays `server` and the shim out in a place below `folder`.
-    pub fn new(folder: &Path, place: &str, server: &Server) -> io::Result<Self> {
+    /// Lays `server` and the shim out in a place below `folder`, where so many nodes are to run it.
+    pub fn new(folder: &Path, place: &str, server: &Server, nodes: u16) -> io::Result<Self> {
         let (place, folder) = (PathBuf::from(place), &folder.join(place));
         fs::create_dir_all(folder)?;
         fs::write(folder.join(SHIM), shim::OBJECT)?;
@@ -98,7 +100,9 @@ impl Stage {
         raise_open_files();
         let argv0 = server.argv0().to_owned();
         let program = Path::new("..").join(&place).join(&argv0);
-        Ok(Stage { place, argv0, program, loader, shim: None, fixed_layout: can_fix_layout() })
+        let (shim, fixed_layout) = (None, can_fix_layout());
+        let malloc_conf = if nodes > MANY { FRUGAL_MALLOC_CONF } else { MALLOC_CONF };
+        Ok(Stage { place, argv0, program, loader, shim, fixed_layout, malloc_conf })
     }
 
     /// Lays a program of the host's own and the shim out below `folder`.
@@ -108,7 +112,8 @@ impl Stage {
         symlink(program, folder.join(&argv0))?;
         let program = Path::new("..").join(&argv0);
         let place = PathBuf::new();
-        Ok(Stage { place, argv0, program, loader: None, shim: None, fixed_layout: can_fix_layout() })
+        let (loader, shim, fixed_layout) = (None, None, can_fix_layout());
+        Ok(Stage { place, argv0, program, loader, shim, fixed_layout, malloc_conf: MALLOC_CONF })
     }
 
     /// Lays a guest's program out below `folder`. One that has no loader of its own is started where it is: some look
@@ -121,6 +126,7 @@ impl Stage {
             loader: None,
             shim: Some(in_memory(shim::OBJECT)?),
             fixed_layout: can_fix_layout(),
+            malloc_conf: MALLOC_CONF,
         };
         if let Some(loader) = &program.loader {
             symlink(&program.binary, folder.join(&program.name))?;
@@ -147,7 +153,7 @@ impl Stage {
             // What a Python writes beside its sources would be there the next time.
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .envs(launch.environment);
-        self.start(&mut command, launch.page, false)
+        self.start(&mut command, launch.page)
     }
 
     /// Starts a server.
@@ -161,11 +167,11 @@ impl Stage {
             .stderr(output.try_clone()?)
             .stdout(output)
             .env_clear();
-        self.start(&mut command, launch.page, launch.frugal)
+        self.start(&mut command, launch.page)
     }
 
     /// Starts a program under the shim, on the page with this descriptor.
-    fn start(&self, command: &mut Command, page: i32, frugal: bool) -> io::Result<Child> {
+    fn start(&self, command: &mut Command, page: i32) -> io::Result<Child> {
         let shim = self.shim.as_ref().map(|shim| shim.as_raw_fd());
         let (preload, number) = match shim {
             Some(_) => (PathBuf::from(format!("/proc/self/fd/{}", page::GUEST_SHIM_FD)), page::GUEST_PAGE_FD),
@@ -176,7 +182,7 @@ impl Stage {
             .env(page::PAGE_VARIABLE, format!("{number:010}"))
             .env("TZ", "UTC0")
             .env("LC_ALL", "C")
-            .env("MALLOC_CONF", if frugal { FRUGAL_MALLOC_CONF } else { MALLOC_CONF })
+            .env("MALLOC_CONF", self.malloc_conf)
             .env("MALLOC_ARENA_MAX", "1");
         let (parent, fixed_layout) = (std::process::id(), self.fixed_layout);
         // SAFETY: the closure makes system calls only; it neither allocates nor takes a lock.
