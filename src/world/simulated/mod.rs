@@ -2,6 +2,7 @@
 
 mod arguments;
 mod belongings;
+mod birth;
 mod children;
 mod copies;
 mod disk;

@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
-use std::process::{Child, ExitStatus};
+use std::process::ExitStatus;
 use std::rc::Rc;
 use std::sync::Once;
 use std::time::Duration;
@@ -14,6 +14,7 @@ use std::{fs, io};
 use nix::sys::signal::{self, Signal as UnixSignal};
 use nix::unistd::Pid;
 
+use super::birth::Leader;
 use super::children::Children;
 use super::disk::{Called, Disk};
 use super::limit::{DescriptorLimit, MemoryLimit};
@@ -67,7 +68,7 @@ pub struct Setting {
 pub struct Process {
     host: Host,
     page: SharedPage,
-    leader: Child,
+    leader: Leader,
     sockets: Sockets,
     log: LogTail,
     /// Where its standard error goes, if that is not its log.
@@ -151,7 +152,7 @@ impl Process {
     }
 
     /// Takes over a server that was just launched, once its shim has said hello.
-    pub fn greet(host: Host, page: SharedPage, leader: Child, output: Output) -> Result<Self, WorldError> {
+    pub fn greet(host: Host, page: SharedPage, leader: Leader, output: Output) -> Result<Self, WorldError> {
         let stack_file = PathBuf::new();
         let Output { log, errors, hidden } = output;
         let descriptors = DescriptorLimit::of(leader.id());

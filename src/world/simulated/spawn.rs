@@ -5,19 +5,19 @@
 //! is ordered by address.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::symlink;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::sync::Once;
 
 use nix::errno::Errno;
 use nix::sys::personality::{self, Persona};
 
-use super::seat::with_counter;
+use super::birth::{Image, Leader};
+use super::seat::allow_counter;
 use crate::servers::{self, Program, Server};
 use crate::shim::{self, page};
 
@@ -138,67 +138,64 @@ impl Stage {
     }
 
     /// Starts a guest's program.
-    pub fn launch_guest(&self, launch: &GuestLaunch) -> io::Result<Child> {
-        let mut command = self.command();
+    pub fn launch_guest(&self, launch: &GuestLaunch) -> io::Result<Leader> {
         let [stdin, stdout, stderr] = launch.files;
-        command
-            .args(launch.arguments)
-            .current_dir(launch.directory)
-            .stdin(File::open(stdin)?)
-            .stdout(open_log(stdout)?)
-            .stderr(open_log(stderr)?)
-            .env_clear()
-            .env("PATH", path_of(launch.tools))
-            .env("HOME", "/simulated")
+        let own = [
+            ("PATH", path_of(launch.tools)),
+            ("HOME", "/simulated".to_owned()),
             // What a Python writes beside its sources would be there the next time.
-            .env("PYTHONDONTWRITEBYTECODE", "1")
-            .envs(launch.environment);
-        self.start(&mut command, launch.page)
+            ("PYTHONDONTWRITEBYTECODE", "1".to_owned()),
+        ];
+        let own = own.map(|(name, value)| (name.into(), value.into()));
+        let given = launch.environment.iter().map(|(name, value)| (name.into(), value.into()));
+        let files = [File::open(stdin)?, open_log(stdout)?, open_log(stderr)?];
+        let environment = own.into_iter().chain(given).collect();
+        self.start(launch.directory, launch.arguments, environment, files, launch.page)
     }
 
     /// Starts a server.
-    pub fn launch(&self, launch: &Launch) -> io::Result<Child> {
-        let mut command = self.command();
+    pub fn launch(&self, launch: &Launch) -> io::Result<Leader> {
         let output = open_log(launch.output)?;
-        command
-            .args(launch.arguments)
-            .current_dir(launch.directory)
-            .stdin(Stdio::null())
-            .stderr(output.try_clone()?)
-            .stdout(output)
-            .env_clear();
-        self.start(&mut command, launch.page)
+        let files = [File::open("/dev/null")?, output.try_clone()?, output];
+        self.start(launch.directory, launch.arguments, BTreeMap::new(), files, launch.page)
     }
 
     /// Starts a program under the shim, on the page with this descriptor.
-    fn start(&self, command: &mut Command, page: i32) -> io::Result<Child> {
+    fn start(
+        &self,
+        directory: &Path,
+        arguments: &[String],
+        mut environment: BTreeMap<OsString, OsString>,
+        files: [File; 3],
+        page: i32,
+    ) -> io::Result<Leader> {
         let shim = self.shim.as_ref().map(|shim| shim.as_raw_fd());
         let (preload, number) = match shim {
             Some(_) => (PathBuf::from(format!("/proc/self/fd/{}", page::GUEST_SHIM_FD)), page::GUEST_PAGE_FD),
             None => (self.beside(SHIM), page),
         };
-        command
-            .env("LD_PRELOAD", preload)
-            .env(page::PAGE_VARIABLE, format!("{number:010}"))
-            .env("TZ", "UTC0")
-            .env("LC_ALL", "C")
-            .env("MALLOC_CONF", self.malloc_conf)
-            .env("MALLOC_ARENA_MAX", "1");
+        environment.insert("LD_PRELOAD".into(), preload.into());
+        environment.insert(page::PAGE_VARIABLE.into(), format!("{number:010}").into());
+        let fixed =
+            [("TZ", "UTC0"), ("LC_ALL", "C"), ("MALLOC_CONF", self.malloc_conf), ("MALLOC_ARENA_MAX", "1")];
+        environment.extend(fixed.map(|(name, value)| (name.into(), value.into())));
+        let (program, mut line) = self.command_line();
+        line.extend(arguments.iter().map(OsString::from));
+        let image = Image { program, arguments: line, environment, directory: directory.to_owned(), files };
         let (parent, fixed_layout) = (std::process::id(), self.fixed_layout);
-        // SAFETY: the closure makes system calls only; it neither allocates nor takes a lock.
-        unsafe {
-            command.pre_exec(move || {
-                isolate(parent, fixed_layout)?;
-                match shim {
-                    // Under these numbers only: one more would move those that the guest is given.
-                    Some(shim) => hand_down([(page, page::GUEST_PAGE_FD), (shim, page::GUEST_SHIM_FD)])?,
-                    // Its number is whatever was free; the shim closes it before the server opens anything.
-                    None => Errno::result(libc::fcntl(page, libc::F_SETFD, 0)).map(drop)?,
-                }
-                Ok(())
-            })
+        let prepare = move || {
+            allow_counter();
+            isolate(parent, fixed_layout)?;
+            match shim {
+                // Under these numbers only: one more would move those that the guest is given.
+                Some(shim) => hand_down([(page, page::GUEST_PAGE_FD), (shim, page::GUEST_SHIM_FD)]),
+                // Its number is whatever was free; the shim closes it before the server opens anything.
+                // SAFETY: a flag of a descriptor of the new process.
+                None => Errno::result(unsafe { libc::fcntl(page, libc::F_SETFD, 0) }).map(drop),
+            }
         };
-        with_counter(command).spawn()
+        // SAFETY: the closure makes system calls only; it neither allocates nor takes a lock.
+        unsafe { image.start(&prepare) }
     }
 
     /// What lies in its place, as seen from a node's working directory.
@@ -206,23 +203,20 @@ impl Stage {
         Path::new("..").join(&self.place).join(name)
     }
 
-    #[expect(clippy::disallowed_methods, reason = "the one place where servers are started")]
-    fn command(&self) -> Command {
+    /// The program that is started, and its arguments up to the server's own.
+    fn command_line(&self) -> (PathBuf, Vec<OsString>) {
         let Some(loader) = &self.loader else {
-            let mut command = Command::new(&self.program);
-            command.arg0(&self.argv0);
-            return command;
+            return (self.program.clone(), vec![self.argv0.clone().into()]);
         };
-        let mut command = Command::new(self.beside(LOADER));
-        command.arg0(LOADER);
+        let mut line = vec![LOADER.into()];
         if loader.takes_argv0 {
-            command.args(["--argv0", &self.argv0]);
+            line.extend(["--argv0", &self.argv0].map(OsString::from));
         }
         if !loader.library_path.is_empty() {
-            command.args(["--library-path", &loader.library_path]);
+            line.extend(["--library-path", &loader.library_path].map(OsString::from));
         }
-        command.arg(&self.program);
-        command
+        line.push(self.program.clone().into());
+        (self.beside(LOADER), line)
     }
 }
 
@@ -242,7 +236,7 @@ fn open_log(path: &Path) -> io::Result<File> {
 }
 
 /// Each descriptor has the number beside it in what this process becomes, whatever numbers they have now.
-fn hand_down(descriptors: [(i32, i32); 2]) -> io::Result<()> {
+fn hand_down(descriptors: [(i32, i32); 2]) -> Result<(), Errno> {
     let mut aside = [0; 2];
     // SAFETY: descriptors of this process.
     unsafe {
@@ -276,7 +270,7 @@ fn path_of(tools: &[PathBuf]) -> String {
 }
 
 /// Runs in the new process before the server: gives it no descriptors, a leader, a layout, and limits.
-fn isolate(parent: u32, fixed_layout: bool) -> io::Result<()> {
+fn isolate(parent: u32, fixed_layout: bool) -> Result<(), Errno> {
     // SAFETY: plain system calls on descriptors and on this process alone.
     unsafe {
         // Whatever the fuzzer itself was given would move the numbers of the server's own descriptors, which it logs.
