@@ -4,6 +4,7 @@
 
 mod body;
 
+use std::collections::BTreeSet;
 use std::net::SocketAddrV4;
 
 use crate::event::{BusSummary, ChildState, OutputStream, Replicated, SavedEpochs};
@@ -350,6 +351,8 @@ pub enum ValidatorMessage {
     NodePaused { node: NodeId, paused: bool },
     /// What stands in a node's `nodes.conf` right now, if there is one.
     NodesConf { node: NodeId, text: Option<String> },
+    /// Who did something that goes with another view of the cluster, since the validator asked for that last.
+    Stirred { nodes: BTreeSet<NodeId> },
     /// A timer of the validator's own.
     Tick { token: u64 },
 }

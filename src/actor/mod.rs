@@ -66,6 +66,8 @@ pub enum Act {
     LosePower { node: NodeId, remains: Remains },
     /// Tell the validator what stands in the node's `nodes.conf`, whether the node lives or not.
     ReadNodesConf { node: NodeId },
+    /// Tell the validator which nodes did something that goes with another view of the cluster, since it asked last.
+    AskWhoStirred,
     /// Something for a guest's processes.
     Guest { guest: GuestId, act: GuestAct },
     /// Here is what the validator found; it is judged with the log when the run ends.

@@ -156,6 +156,8 @@ pub enum Told {
         #[serde(skip_serializing_if = "Option::is_none", default)]
         text: Option<String>,
     },
+    /// To the validator: who wrote `nodes.conf`, logged a line, or said something new on the cluster bus since it asked last.
+    Stirred { nodes: Vec<NodeId> },
 
     /// To the director: the cluster is formed.
     Formed,

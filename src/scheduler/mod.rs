@@ -7,6 +7,7 @@ mod frozen;
 mod guests;
 mod queue;
 mod recorder;
+mod stir;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 pub use self::frozen::{AskError, Frozen};
 use self::queue::{Queue, Queued};
 pub use self::recorder::{Observer, Recorder};
+use self::stir::Stir;
 use crate::actor::chaos::Chaos;
 use crate::actor::client::Client;
 use crate::actor::director::Director;
@@ -124,6 +126,7 @@ pub struct Scheduler<W: World> {
     log: Rc<RefCell<Recorder>>,
     /// The number of the latest timer of each who has processes.
     timers: BTreeMap<ActorId, u64>,
+    stir: Stir,
     findings: Option<Findings>,
     finished: Option<Option<String>>,
     cease_at: Option<u64>,
@@ -143,6 +146,7 @@ impl<W: World> Scheduler<W> {
             world,
             log,
             timers: BTreeMap::new(),
+            stir: Stir::default(),
             findings: None,
             finished: None,
             cease_at: guide.cease_at,
@@ -310,6 +314,10 @@ impl<W: World> Scheduler<W> {
                 let message = ValidatorMessage::NodesConf { node, text };
                 self.push(now, ActorId::Validator, Some(event), Message::Validator(message));
             }
+            Act::AskWhoStirred => {
+                let message = ValidatorMessage::Stirred { nodes: self.stir.take() };
+                self.push(now, ActorId::Validator, Some(event), Message::Validator(message));
+            }
             Act::Guest { guest, act } => self.act_for_guest(now, event, guest, act)?,
             Act::Present { findings } => self.findings = Some(*findings),
             Act::Finish { unfinished } => self.finished = Some(unfinished),
@@ -328,6 +336,7 @@ impl<W: World> Scheduler<W> {
     /// Queues what was seen in a turn of a host's processes, and the next one.
     fn after_turn(&mut self, host: Host, event: u64, turn: Turn) {
         for seen in turn.seen {
+            self.stir.see(host, &seen);
             let (to, message) = seen.told(host);
             self.push(turn.ended_at, to, Some(event), message);
         }

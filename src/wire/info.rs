@@ -179,6 +179,12 @@ pub struct ClusterInfo {
 }
 
 impl ClusterInfo {
+    /// Whether the answer of `CLUSTER INFO` says that the cluster is well, and nothing else of it, which is quicker; nothing
+    /// if it does not say.
+    pub fn is_ok(text: &str) -> Option<bool> {
+        text.lines().find_map(|line| line.strip_prefix("cluster_state:")).map(|state| state.trim() == "ok")
+    }
+
     /// Reads the answer of `CLUSTER INFO`.
     pub fn parse(text: &str) -> Result<ClusterInfo, InfoError> {
         let info = Info::parse(text);

@@ -227,6 +227,8 @@ fn the_state_of_the_cluster_is_read() {
     assert_eq!((cluster.slots_ok, cluster.current_epoch, cluster.my_epoch), (16_380, 6, 4));
     assert_eq!(cluster.info.number("cluster_stats_messages_auth-req_received"), Ok(1));
     assert!(!ClusterInfo::parse(&text.replace(":ok", ":fail")).expect("an answer of a server").ok);
+    let said = [text, &text.replace(":ok", ":fail"), "cluster_size:3\r\n"].map(ClusterInfo::is_ok);
+    assert_eq!(said, [Some(true), Some(false), None]);
 }
 
 proptest! {

@@ -206,6 +206,7 @@ impl ValidatorMessage {
                 Told::NodePaused { node: *node, paused: *paused }
             }
             ValidatorMessage::NodesConf { node, text } => Told::NodesConf { node: *node, text: text.clone() },
+            ValidatorMessage::Stirred { nodes } => Told::Stirred { nodes: nodes.iter().copied().collect() },
             ValidatorMessage::Tick { token } => Told::Tick { token: *token },
         }
     }

@@ -7,20 +7,18 @@ use redis::Value;
 
 use super::job::Job;
 use super::progress::Progress;
-use super::{Desk, reply, sign};
+use super::{Desk, pace, reply, sign};
 use crate::actor::message::{ChaosMessage, Message};
 use crate::actor::session::{Answer, SessionError};
 use crate::event::Body;
 use crate::id::{ActorId, NodeId};
 use crate::op::{Ending, Expect, Op, OpId, Sign, Typed, is_shutdown};
-use crate::time::SimDuration;
+use crate::time::{SimDuration, SimTime};
 use crate::wire::cluster_nodes::ClusterNodes;
 use crate::wire::resp::ServerError;
 
 /// How long a node may take to answer, and then to show what the command did.
 const ANSWER_WITHIN: SimDuration = SimDuration::from_secs(10);
-/// How often a node's view is read.
-const LOOK_EVERY: SimDuration = SimDuration::from_ms(20);
 
 /// Commands that were sent.
 #[derive(Debug)]
@@ -28,6 +26,7 @@ struct Typing {
     op: OpId,
     expect: Option<Expect>,
     lines: Vec<Line>,
+    since: SimTime,
     /// The cluster took one of them.
     accepted: bool,
     /// When it is given up.
@@ -64,7 +63,7 @@ pub(super) fn start(op: &Op, desk: &mut Desk) -> (Box<dyn Job>, Progress) {
     let lines: Vec<Line> = typed.into_iter().map(|typed| send(op.id, typed, desk)).collect();
     let timer = desk.terminal.set_timer(ANSWER_WITHIN, "command: give up", desk.out);
     let (op, expect) = (op.id, op.expect.clone());
-    let typing = Typing { op, expect, lines, accepted: false, timer, pause: None };
+    let typing = Typing { op, expect, lines, since: desk.now, accepted: false, timer, pause: None };
     let progress = typing.progress();
     (Box::new(typing), progress)
 }
@@ -183,7 +182,8 @@ impl Typing {
             let text = line.sign.as_ref().map(sign::in_words).unwrap_or_default();
             line.state = State::Over(Ending::Done, format!("{} {text}", line.node));
         } else if self.pause.is_none() {
-            self.pause = Some(desk.terminal.set_timer(LOOK_EVERY, "command: look again", desk.out));
+            let pause = pace::pause(desk.now.since(self.since));
+            self.pause = Some(desk.terminal.set_timer(pause, "command: look again", desk.out));
         }
     }
 

@@ -9,7 +9,7 @@ use super::job::{Doing, Job};
 use super::lookup::{Found, Lookup};
 use super::progress::Progress;
 use super::roll::Views;
-use super::{Desk, reply};
+use super::{Desk, pace, reply};
 use crate::actor::message::{ChaosMessage, Message};
 use crate::actor::session::{Answer, SessionError};
 use crate::event::{Body, BusSummary, MessageType};
@@ -19,8 +19,6 @@ use crate::time::{SimDuration, SimTime};
 use crate::wire::Role;
 use crate::wire::cluster_nodes::ClusterNodes;
 
-/// How often the replica's view is read.
-const LOOK_EVERY: SimDuration = SimDuration::from_ms(20);
 /// Twice the time after which a replica gives a manual failover up (`CLUSTER_MF_TIMEOUT` of the server).
 const MANUAL_FAILOVER_MS: u64 = 10_000;
 /// How often the cluster is looked at again after the first time.
@@ -271,7 +269,8 @@ impl Failover {
         let view = text.and_then(|text| ClusterNodes::parse(&text).ok());
         let ended = view.and_then(|view| attempt.judge(&view, desk));
         if ended.is_none() {
-            attempt.look = desk.terminal.set_timer(LOOK_EVERY, "failover: look again", desk.out);
+            let pause = pace::pause(desk.now.since(attempt.since));
+            attempt.look = desk.terminal.set_timer(pause, "failover: look again", desk.out);
         }
         ended.unwrap_or(Progress::Working)
     }

@@ -1,7 +1,8 @@
 //! Forms the cluster, as a person with `valkey-cli` would: wait, name, meet, replicate, look.
 //!
 //! Each stage is a list of tasks, one command to one node each. All open tasks are asked at once, and those that
-//! failed are asked again after a pause, so that the number of round trips does not grow with the cluster. A stage
+//! failed are asked again after a pause: first one of them, and the others once that one is done, so that waiting costs
+//! no more in a large cluster. A stage
 //! is over when none of its tasks is open; whatever goes wrong, an instant comes at which it is given up.
 
 mod check;
@@ -31,6 +32,8 @@ pub(super) struct Form {
     tasks: Vec<Task>,
     /// The tasks that were asked and not answered, by the numbers of the asks.
     asked: BTreeMap<u64, usize>,
+    /// Only the first task was asked, in place of all.
+    first_alone: bool,
     ids: BTreeMap<NodeId, String>,
     retry: u64,
     deadline: u64,
@@ -78,9 +81,10 @@ impl Form {
     pub fn start(cluster: ClusterPlan, terminal: &mut Terminal, out: &mut Out) -> Self {
         let deadline = terminal.set_timer(FORM_WITHIN, "form: give up", out);
         let (tasks, asked, ids) = Default::default();
-        let mut form = Form { cluster, stage: Stage::Answer, tasks, asked, ids, retry: 0, deadline };
+        let mut form =
+            Form { cluster, stage: Stage::Answer, tasks, asked, first_alone: false, ids, retry: 0, deadline };
         form.tasks = form.tasks_of(Stage::Answer);
-        form.ask(terminal, out);
+        form.ask_all(terminal, out);
         form
     }
 
@@ -103,7 +107,7 @@ impl Form {
             return Forming::Failed(self.missing());
         }
         if token == self.retry {
-            self.ask(terminal, out);
+            self.ask_first(1, terminal, out);
         }
         Forming::Working
     }
@@ -118,23 +122,33 @@ impl Form {
     }
 
     fn end_round(&mut self, terminal: &mut Terminal, out: &mut Out) -> Forming {
+        let before = self.tasks.len();
         self.tasks.retain(|task| task.trouble.is_some());
+        let first_is_done = self.first_alone && self.tasks.len() < before;
         while self.tasks.is_empty() {
             let Some(next) = self.stage.next(self.cluster.formation) else {
                 return Forming::Formed(self.ids.clone());
             };
             self.stage = next;
             self.tasks = self.tasks_of(next);
-            self.ask(terminal, out);
+            self.ask_all(terminal, out);
         }
-        if self.asked.is_empty() {
+        if self.asked.is_empty() && first_is_done {
+            self.ask_all(terminal, out);
+        } else if self.asked.is_empty() {
             self.retry = terminal.set_timer(self.stage.pause(), "form: ask again", out);
         }
         Forming::Working
     }
 
-    fn ask(&mut self, terminal: &mut Terminal, out: &mut Out) {
-        for (index, task) in self.tasks.iter().enumerate() {
+    fn ask_all(&mut self, terminal: &mut Terminal, out: &mut Out) {
+        self.ask_first(self.tasks.len(), terminal, out);
+    }
+
+    /// Asks the first so many open tasks.
+    fn ask_first(&mut self, count: usize, terminal: &mut Terminal, out: &mut Out) {
+        self.first_alone = count < self.tasks.len();
+        for (index, task) in self.tasks.iter().enumerate().take(count) {
             self.asked.insert(terminal.ask(task.node, &task.args, out), index);
         }
     }

@@ -13,6 +13,7 @@ mod form;
 mod job;
 mod lookup;
 mod members;
+mod pace;
 mod progress;
 mod reply;
 mod reshard;

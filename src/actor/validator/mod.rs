@@ -84,9 +84,17 @@ impl Validator {
             ValidatorMessage::NodeStarted { node } => self.life(now, (node, true), out),
             ValidatorMessage::NodePaused { node, paused } => {
                 self.members.set_paused(node, paused);
+                self.watch.forget(node);
                 self.unsettle(now, out);
             }
             ValidatorMessage::NodesConf { node, text } => self.read(now, (node, text), out),
+            ValidatorMessage::Stirred { nodes } => {
+                if matches!(self.phase, Phase::Watching | Phase::Settling) {
+                    let scene = &mut scene(now, &mut self.members, &mut self.line, out);
+                    self.watch.stirred(&nodes, scene);
+                    self.take(now, &[], out);
+                }
+            }
             ValidatorMessage::Tick { token } => self.ticked(now, token, out),
         }
     }
@@ -101,6 +109,7 @@ impl Validator {
 
     fn life(&mut self, now: SimTime, (node, alive): (NodeId, bool), out: &mut Out) {
         self.members.set_alive(node, alive);
+        self.watch.forget(node);
         self.unsettle(now, out);
     }
 
@@ -148,7 +157,7 @@ impl Validator {
                 Timer::ReadOut | Timer::OffsetsOverdue => return reading.overdue(scene),
                 _ => {}
             },
-            (Timer::Survey, _) => self.watch.begin(scene),
+            (Timer::Survey, _) => self.watch.due(scene),
             (Timer::SurveyOverdue, _) => return self.watch.overdue(scene),
             (Timer::Offsets, _) => self.lag.begin(scene),
             (Timer::OffsetsOverdue, _) => return self.lag.overdue(scene),

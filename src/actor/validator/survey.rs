@@ -1,4 +1,6 @@
 //! One look at all live nodes: what each says of the cluster, as evidence, and whether they agree.
+//!
+//! It may leave out those who most probably have not changed their minds: of them holds what they said last.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +11,7 @@ use super::line::{Members, Scene};
 use crate::id::NodeId;
 use crate::invariant::evidence::{NodeEvidence, ViewEntry};
 use crate::invariant::{standing, views_agree};
-use crate::time::SimTime;
+use crate::time::{SimDuration, SimTime};
 use crate::wire::cluster_nodes::{ClusterNodes, Health, NodeEntry, NodeFlag, OpenDirection, OpenSlot};
 use crate::wire::info::ClusterInfo;
 
@@ -29,23 +31,55 @@ enum Question {
 }
 
 /// What one node said.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 struct Look {
+    asked_at: SimTime,
     replied: bool,
     nodes: Option<ClusterNodes>,
     ok: Option<bool>,
 }
 
+impl Look {
+    fn begin(asked_at: SimTime) -> Self {
+        Look { asked_at, replied: false, nodes: None, ok: None }
+    }
+
+    /// Whether every question was answered.
+    fn is_whole(&self) -> bool {
+        self.nodes.is_some() && self.ok.is_some()
+    }
+}
+
 impl Survey {
     /// Asks all live nodes.
     pub fn ask(scene: &mut Scene) -> Self {
-        let mut survey = Survey { asked_at: scene.now, open: BTreeMap::new(), looks: BTreeMap::new() };
-        for node in scene.members.live() {
+        Survey::of(scene.members.live(), BTreeMap::new(), scene)
+    }
+
+    /// The next look: asks the live nodes that stirred since this one, and who was not heard for so long. For all others
+    /// holds what they said before.
+    pub fn ask_again(self, stirred: &BTreeSet<NodeId>, within: SimDuration, scene: &mut Scene) -> Self {
+        let holds = |node: &NodeId| {
+            let look = self.looks.get(node).filter(|look| look.is_whole());
+            look.is_some_and(|look| scene.now < look.asked_at + within) && !stirred.contains(node)
+        };
+        let asked = scene.members.live().into_iter().filter(|node| !holds(node)).collect();
+        Survey::of(asked, self.looks, scene)
+    }
+
+    /// What a node said holds no more.
+    pub fn forget(&mut self, node: NodeId) {
+        self.looks.remove(&node);
+    }
+
+    fn of(asked: BTreeSet<NodeId>, looks: BTreeMap<NodeId, Look>, scene: &mut Scene) -> Self {
+        let mut survey = Survey { asked_at: scene.now, open: BTreeMap::new(), looks };
+        for node in asked {
             // In one go, so that a state and the view that it follows from are of one moment.
             let asks = ["NODES", "INFO"].map(|what| [b"CLUSTER".to_vec(), what.into()].to_vec());
             let tags = scene.ask_all(node, asks.to_vec());
             survey.open.extend(tags.into_iter().zip([(node, Question::Nodes), (node, Question::Info)]));
-            survey.looks.insert(node, Look::default());
+            survey.looks.insert(node, Look::begin(scene.now));
         }
         survey
     }
@@ -55,13 +89,15 @@ impl Survey {
         let Some((_, question)) = self.open.remove(&answer.tag) else {
             return;
         };
-        let look = self.looks.entry(answer.node).or_default();
+        let Some(look) = self.looks.get_mut(&answer.node) else {
+            return;
+        };
         look.replied |= answer.is_reply();
         let Some(text) = text_of(&answer.result) else {
             return;
         };
         match question {
-            Question::Info => look.ok = ClusterInfo::parse(&text).ok().map(|info| info.ok),
+            Question::Info => look.ok = ClusterInfo::is_ok(&text),
             Question::Nodes => look.nodes = ClusterNodes::parse(&text).ok(),
         }
         if let Some(myself) = look.nodes.as_ref().and_then(ClusterNodes::myself) {

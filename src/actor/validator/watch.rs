@@ -1,18 +1,23 @@
 //! Surveys over and over: often while something may have changed, seldom once all live nodes agree.
 
+use std::collections::BTreeSet;
 use std::mem;
 
+use super::super::Act;
 use super::super::session::Answer;
 use super::journal::Journal;
 use super::line::{Scene, Timer};
 use super::resources::Resources;
 use super::survey::{Survey, agreed, is_calm};
+use crate::id::NodeId;
 use crate::invariant::evidence::Agreement;
 use crate::plan::ClusterPlan;
 use crate::time::{SimDuration, SimTime};
 
 /// How many surveys in a row must agree before the cluster counts as settled.
 const SURVEYS_TO_SETTLE: u32 = 3;
+/// For how long a node that does not stir need not be asked, in surveys.
+const SURVEYS_UNASKED: u64 = 5;
 /// How often a settled cluster is surveyed.
 const SLOW: SimDuration = SimDuration::from_secs(2);
 /// How long a survey waits for answers.
@@ -23,6 +28,8 @@ pub(super) const PATIENCE: SimDuration = SimDuration::from_ms(500);
 pub(super) struct Watch {
     interval: SimDuration,
     survey: Option<Survey>,
+    /// The one before.
+    last: Option<Survey>,
     asked_at: Option<SimTime>,
     /// How many surveys in a row agreed and were calm.
     streak: u32,
@@ -40,6 +47,7 @@ impl Watch {
         Watch {
             interval: SimDuration::from_ms(100 * sixth),
             survey: None,
+            last: None,
             asked_at: None,
             streak: 0,
             agreed_since: SimTime::ZERO,
@@ -63,15 +71,45 @@ impl Watch {
         self.streak >= SURVEYS_TO_SETTLE
     }
 
+    /// How long after one survey the next one is due.
+    fn pause(&self) -> SimDuration {
+        if self.is_settled() { SLOW } else { self.interval }
+    }
+
     /// Since when all live nodes agree, if the cluster counts as settled.
     pub fn settled_since(&self) -> Option<SimTime> {
         self.is_settled().then_some(self.agreed_since)
     }
 
-    /// Begins a survey.
-    pub fn begin(&mut self, scene: &mut Scene) {
+    /// It is time for a survey. Only that which would settle the cluster needs everybody, the others those who may have
+    /// changed their minds.
+    pub fn due(&mut self, scene: &mut Scene) {
+        if self.streak + 1 == SURVEYS_TO_SETTLE || self.last.is_none() {
+            let survey = Survey::ask(scene);
+            return self.begin(survey, scene);
+        }
+        scene.out.act(Act::AskWhoStirred);
+    }
+
+    /// Begins a survey, now that it is known who stirred since the last.
+    pub fn stirred(&mut self, nodes: &BTreeSet<NodeId>, scene: &mut Scene) {
+        let within = self.pause().times(SURVEYS_UNASKED);
+        let survey = match self.last.take() {
+            Some(last) => last.ask_again(nodes, within, scene),
+            None => Survey::ask(scene),
+        };
+        self.begin(survey, scene);
+    }
+
+    /// What a node said holds no more: its process ended, was started or stopped, or runs again.
+    pub fn forget(&mut self, node: NodeId) {
+        [&mut self.survey, &mut self.last].into_iter().flatten().for_each(|survey| survey.forget(node));
+    }
+
+    fn begin(&mut self, survey: Survey, scene: &mut Scene) {
+        scene.line.cancel(Timer::Survey);
         self.asked_at = Some(scene.now);
-        self.survey = Some(Survey::ask(scene));
+        self.survey = Some(survey);
         scene.set(Timer::SurveyOverdue, PATIENCE);
         self.end_if_done(scene);
     }
@@ -100,8 +138,8 @@ impl Watch {
         if self.streak == SURVEYS_TO_SETTLE {
             self.resources.ask(scene);
         }
-        let interval = if self.is_settled() { SLOW } else { self.interval };
-        scene.set(Timer::Survey, (survey.asked_at + interval).since(scene.now));
+        scene.set(Timer::Survey, (survey.asked_at + self.pause()).since(scene.now));
+        self.last = Some(survey);
     }
 
     /// Records what a survey showed.
@@ -120,7 +158,7 @@ impl Watch {
 
     /// Ends the surveys.
     pub fn stop(&mut self, scene: &mut Scene) {
-        self.survey = None;
+        (self.survey, self.last) = (None, None);
         scene.line.cancel(Timer::Survey);
         scene.line.cancel(Timer::SurveyOverdue);
     }

@@ -22,6 +22,8 @@ pub struct Fake {
     pub judged: bool,
     /// Who listens at the other end of each of the validator's ends.
     ends: BTreeMap<u64, (NodeId, Decoder)>,
+    /// Those whom the test changed since the validator asked who stirred.
+    stirred: BTreeSet<NodeId>,
     /// Every command, with who got it.
     pub commands: Vec<(NodeId, String)>,
 }
@@ -78,11 +80,13 @@ impl Fake {
             acts: Vec::new(),
             judged: false,
             ends: BTreeMap::new(),
+            stirred: BTreeSet::new(),
             commands: Vec::new(),
         }
     }
 
     pub fn node(&mut self, node: u16) -> &mut FakeNode {
+        self.stirred.insert(NodeId(node));
         self.nodes.get_mut(&NodeId(node)).expect("a node of the plan")
     }
 
@@ -121,6 +125,10 @@ impl Fake {
         for act in out.acts {
             match act {
                 Act::ReadNodesConf { node } => self.read_nodes_conf(node),
+                Act::AskWhoStirred => {
+                    let nodes = std::mem::take(&mut self.stirred);
+                    self.push(SimDuration::ZERO, Message::Validator(ValidatorMessage::Stirred { nodes }));
+                }
                 act => self.acts.push(act),
             }
         }
