@@ -31,11 +31,11 @@ fn events(count: u64) -> Vec<Event> {
             to: Host::Node(NodeId(2)),
             len: 2568,
             digest: format!("{:016x}", i.wrapping_mul(0x9e37_79b9_7f4a_7c15)),
-            bus: Some(BusSummary {
+            bus: Some(Box::new(BusSummary {
                 current_epoch: Some(6),
                 config_epoch: Some(3),
                 ..BusSummary::of_type(MessageType::PING)
-            }),
+            })),
             repl: None,
         },
         2 => Body::Latency { conn: i % 60, ns: SimDuration::from_us(700 + i % 300) },

@@ -30,7 +30,7 @@ pub struct Chunk {
     /// The bytes as the log is told them, where there is something in them that differs from run to run: a path on the host.
     pub told: Option<Box<[u8]>>,
     /// What the cluster bus message says, if it is one.
-    pub bus: Option<BusSummary>,
+    pub bus: Option<Box<BusSummary>>,
     /// What it says of replication, if it does.
     pub repl: Option<Box<Replicated>>,
 }
@@ -308,7 +308,7 @@ pub enum OperatorMessage {
     /// Undo that.
     Restore { fault: FaultId },
     /// A message of the cluster bus went by that belongs to a failover.
-    BusSeen { node: NodeId, to: NodeId, summary: BusSummary },
+    BusSeen { node: NodeId, to: NodeId, summary: Box<BusSummary> },
     /// A node's process ended, or was started again.
     NodeLife { node: NodeId, alive: bool },
     /// A timer of the operator's own.

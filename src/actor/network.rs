@@ -189,7 +189,7 @@ impl Network {
         let of_interest = STEPS.contains(&summary.r#type) || summary.paused == Some(true);
         let hosts = self.connections[&conn].hosts;
         if let (true, Host::Node(node), Host::Node(to)) = (of_interest, hosts[side], hosts[ENDS - 1 - side]) {
-            let seen = OperatorMessage::BusSeen { node, to, summary: summary.brief() };
+            let seen = OperatorMessage::BusSeen { node, to, summary: Box::new(summary.brief()) };
             out.send(ActorId::Operator, Message::Operator(seen));
         }
     }

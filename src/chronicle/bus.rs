@@ -276,7 +276,7 @@ mod tests {
             i,
             ActorId::Network,
             None,
-            Body::Sent { from, conn: 7, channel, to, len: i, digest, bus, repl: None },
+            Body::Sent { from, conn: 7, channel, to, len: i, digest, bus: bus.map(Box::new), repl: None },
         )
     }
 

@@ -52,7 +52,7 @@ macro_rules! about_no_node {
 }
 
 about_no_node! {
-    bool, u8, u16, u32, u64, String, SimDuration, FaultId, FileCall, FileClass, OpId, Ending, Channel, Phase, LinkState, BusSummary, SavedEpochs, Request, Outcome, Closing, ChildState, Told, ViewState, ViewRow, Member, Topic, Said, Box<Replicated>, BusAct, OutputStream,
+    bool, u8, u16, u32, u64, String, SimDuration, FaultId, FileCall, FileClass, OpId, Ending, Channel, Phase, LinkState, SavedEpochs, Request, Outcome, Closing, ChildState, Told, ViewState, ViewRow, Member, Topic, Said, Box<BusSummary>, Box<Replicated>, BusAct, OutputStream,
 }
 
 /// The connection that a field names: the one with the name `conn` does.

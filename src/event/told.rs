@@ -121,7 +121,7 @@ pub enum Told {
     /// To the operator: undo that.
     Restore { fault: FaultId },
     /// To the operator: a message of the cluster bus went by that belongs to a failover.
-    BusSeen { node: NodeId, to: NodeId, bus: BusSummary },
+    BusSeen { node: NodeId, to: NodeId, bus: Box<BusSummary> },
     /// To the operator: a node's process ended, or was started again.
     NodeLife { node: NodeId, alive: bool },
 

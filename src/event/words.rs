@@ -170,7 +170,7 @@ words! {
         len: u64,
         digest: String,
         #[serde(skip_serializing_if = "Option::is_none", default)]
-        bus: Option<BusSummary>,
+        bus: Option<Box<BusSummary>>,
         #[serde(skip_serializing_if = "Option::is_none", default)]
         repl: Option<Box<Replicated>>,
     };

@@ -65,7 +65,7 @@ fn tells_less(recorded: &Event, event: &Event) -> bool {
     };
     let mut brief = event.clone();
     if let Body::Sent { bus, .. } = &mut brief.body {
-        *bus = Some(told.brief());
+        *bus = Some(Box::new(told.brief()));
     }
     brief == *recorded
 }

@@ -138,7 +138,7 @@ fn bodies(number: u64, small: u16, flag: bool, text: &str, host: Host) -> Vec<Bo
             to: host,
             len,
             digest: text(),
-            bus: flag.then_some(bus),
+            bus: flag.then_some(Box::new(bus)),
             repl: None,
         },
         Body::Closed { from: ActorId::Node(node), conn, how: Closing::HalfClosed },

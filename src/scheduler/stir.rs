@@ -61,7 +61,7 @@ mod tests {
     const NODE: Host = Host::Node(NodeId(1));
 
     fn sent(bus: BusSummary) -> Seen {
-        Seen::Sent { handle: 1, chunk: Chunk { bus: Some(bus), ..Chunk::plain(Vec::new()) } }
+        Seen::Sent { handle: 1, chunk: Chunk { bus: Some(Box::new(bus)), ..Chunk::plain(Vec::new()) } }
     }
 
     fn ping() -> BusSummary {

@@ -1,9 +1,9 @@
 //! Forms the cluster, as a person with `valkey-cli` would: wait, name, meet, replicate, look.
 //!
-//! Each stage is a list of tasks, one command to one node each. All open tasks are asked at once, and those that
-//! failed are asked again after a pause: first one of them, and the others once that one is done, so that waiting costs
-//! no more in a large cluster. A stage
-//! is over when none of its tasks is open; whatever goes wrong, an instant comes at which it is given up.
+//! Each stage is a list of tasks, one command to one node each. All of them are asked at once, and those that failed are
+//! asked again after a pause: first one of them, and the others once that one is done, so that neither the round trips
+//! nor the questions grow with the cluster while it takes its time. A stage is over when none of its tasks is open;
+//! whatever goes wrong, an instant comes at which it is given up.
 
 mod check;
 

@@ -41,7 +41,7 @@ fn sent(from: u16, to: u16, bus: BusSummary) -> Body {
         to: Host::Node(NodeId(to)),
         len: 10,
         digest: String::new(),
-        bus: Some(bus),
+        bus: Some(Box::new(bus)),
         repl: None,
     }
 }

@@ -200,7 +200,8 @@ fn a_replica_that_says_on_the_bus_whom_it_follows_takes_over_that_shard() {
     let bus = BusSummary { claim: Some(Box::new(claim)), ..BusSummary::of_type(MessageType::PING) };
     let (from, to) = (ActorId::Node(NodeId(2)), Host::Node(NodeId(5)));
     let (channel, digest) = (Channel::Bus, String::new());
-    let sent = Body::Sent { from, conn: 1, channel, to, len: 1, digest, bus: Some(bus), repl: None };
+    let sent =
+        Body::Sent { from, conn: 1, channel, to, len: 1, digest, bus: Some(Box::new(bus)), repl: None };
     feed.see(ActorId::Network, sent).log(2, "Failover election won: I'm the new primary.");
     let changes = feed.finish().primary_changes;
     assert_eq!((changes[0].shard, changes[0].from), (ShardId(2), NodeId(3)));

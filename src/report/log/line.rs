@@ -82,7 +82,7 @@ fn seen(body: &Body) -> String {
         Body::Dial { from, conn, to, port } => format!("{from} -> {to}:{port}, conn {conn}"),
         Body::Listen { node, port } => format!("{node}:{port}"),
         Body::Sent { from, conn, channel, to, len, bus, .. } => {
-            format!("{from} -> {to} {}, {len} bytes, conn {conn}", carried(*channel, bus.as_ref()))
+            format!("{from} -> {to} {}, {len} bytes, conn {conn}", carried(*channel, bus.as_deref()))
         }
         Body::Closed { from, conn, how } => format!("{from}, conn {conn}: {}", word(how)),
         Body::Child { pid, state } => format!("pid {pid}: {}", word(state)),

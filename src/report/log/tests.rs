@@ -42,7 +42,7 @@ fn events() -> Vec<Event> {
         (0, ActorId::Director, None, Body::Tell { message: Told::Begin }),
         (0, ActorId::Director, Some(0), Body::Phase { phase: Phase::Form }),
         (0, ActorId::Chaos, Some(0), Body::Timer { purpose: text("fire") }),
-        (5, ActorId::Network, Some(0), sent(Channel::Bus, Some(bus))),
+        (5, ActorId::Network, Some(0), sent(Channel::Bus, Some(Box::new(bus)))),
         (5, ActorId::Network, Some(3), Body::Latency { conn: 7, ns: SimDuration::from_us(712) }),
         (6, node, Some(3), Body::Deliver { conn: 7, len: 2568 }),
         (6, node, Some(5), Body::Log { line: text("a \u{1b}[31mred\u{1b}[0m word") }),

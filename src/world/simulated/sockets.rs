@@ -348,7 +348,7 @@ fn cut(
         let out = lie.unwrap_or_else(|| vec![bytes]);
         lost += wrote.saturating_sub(out.iter().map(Vec::len).sum()) as u64;
         for bytes in out {
-            let bus = teller.tell(&bytes);
+            let bus = teller.tell(&bytes).map(Box::new);
             chunks.push(Chunk { bus, ..Chunk::plain(bytes) });
         }
     }

@@ -95,7 +95,8 @@ impl Pair {
 
     /// The first node sends a message on one of its connections: the one that it dialled is 0.
     fn send(&mut self, link: usize, r#type: MessageType, number: u8) {
-        let chunk = Chunk { bus: Some(BusSummary::of_type(r#type)), ..Chunk::plain(vec![number; 10]) };
+        let chunk =
+            Chunk { bus: Some(Box::new(BusSummary::of_type(r#type))), ..Chunk::plain(vec![number; 10]) };
         self.tell(NetworkMessage::Sent { from: self.ends[link], chunk });
     }
 
