@@ -9,7 +9,7 @@ mod bus_messages;
 mod bus_rule;
 mod catalogue;
 mod children;
-mod clock;
+pub mod clock;
 mod compound;
 mod connection_refused;
 mod connection_reset;

@@ -1,7 +1,8 @@
 //! Candidates: who stands for election knows its rank, waits its turn, and has data that is young enough.
 //!
 //! Source: `clusterHandleReplicaFailover`, `clusterGetReplicaRank`. Ranks are held against the offsets that the replica had been
-//! told, its data's age against the last bytes of its primary that reached it.
+//! told, its data's age against the last bytes of its primary that reached it. Both it and its turn go by its wall clock: what
+//! a wrong one makes of them is no violation.
 
 use super::settings::Settings;
 use super::verdict::Findings;
@@ -36,7 +37,8 @@ fn check(case: &Case) -> Verdict {
             findings.broken_by((candidacy.at, candidacy.event), format!("{} {why}", candidacy.node));
         }
     }
-    for request in chronicle.elections.requests() {
+    let goes_right = |request: &&Request| !evidence.clock_misled(request.node, request.at);
+    for request in chronicle.elections.requests().iter().filter(goes_right) {
         if let Some(why) = too_soon(request, evidence).or_else(|| too_old(request, evidence)) {
             let what = format!("{} asked for votes in epoch {} {why}", request.node, request.epoch);
             findings.broken_by((request.at, request.event), what);
@@ -105,6 +107,8 @@ mod tests {
     use crate::chronicle::Chronicle;
     use crate::chronicle::sample::{Says, at, event, message, of_type};
     use crate::event::{Body, MessageType};
+    use crate::fault::clock::{Way, Wrong};
+    use crate::fault::{Clock, Fault, FaultAction, FaultId, Target, Trigger};
     use crate::id::{ActorId, NodeId};
 
     const NODE: ActorId = ActorId::Node(NodeId(4));
@@ -112,7 +116,10 @@ mod tests {
     /// Node 4 and another replica of node 1, which has more; the last word of the primary was at 5 s. It says so much at 10 s, and
     /// asks for votes at `asked_at`.
     fn judged(line: &str, asked_at: u64) -> Verdict {
-        let mut evidence = healthy();
+        judged_with(healthy(), line, asked_at)
+    }
+
+    fn judged_with(mut evidence: Evidence, line: &str, asked_at: u64) -> Verdict {
         evidence.chronicle = Chronicle::new(&evidence.plan);
         let chronicle = &mut evidence.chronicle;
         chronicle.see(&event(1, NODE, Body::Start { incarnation: 1 }));
@@ -159,6 +166,27 @@ mod tests {
     #[test]
     fn who_asks_before_its_time_is_seen() {
         assert!(detail(judged(SECOND, 11)).contains("before its own time"));
+    }
+
+    #[test]
+    fn a_clock_that_was_wrong_makes_its_own_node_no_liar() {
+        for (hit, is_excused) in [(4, true), (5, false)] {
+            let mut evidence = healthy();
+            let action = FaultAction::Clock(Clock {
+                target: Target::Node(NodeId(hit)),
+                how: Wrong::Jump,
+                way: Way::Back,
+                by_ns: SimDuration::from_secs(1),
+                every_ns: SimDuration::ZERO,
+                speed_percent: 100,
+                duration_ns: SimDuration::from_secs(2),
+            });
+            let trigger = Trigger::At { delay_ns: SimDuration::ZERO };
+            evidence.plan.faults = vec![Fault { id: FaultId(1), trigger, action }];
+            super::super::sample::hit(&mut evidence, NodeId(hit), 9, Some(11));
+            let holds = matches!(judged_with(evidence, SECOND, 11), Verdict::Holds { .. });
+            assert_eq!(holds, is_excused, "node-{hit}");
+        }
     }
 
     #[test]
