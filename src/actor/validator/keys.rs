@@ -159,7 +159,10 @@ impl KeyReader {
             (Ask::Get { key }, result) => self.value(key, result, scene)?,
             (Ask::Type { key }, result) => {
                 let kind = text_of(result)?;
-                self.digest(key, kind, scene);
+                // The last of its fields expired since it was found to be no text.
+                if kind != ABSENT {
+                    self.digest(key, kind, scene);
+                }
             }
             (Ask::Digest { key, kind }, result) if answer.is_reply() && kind == STREAM => {
                 let args = vec![b"XINFO".to_vec(), b"GROUPS".to_vec(), key.clone()];
@@ -280,6 +283,8 @@ impl KeyReader {
     }
 }
 
+/// What `TYPE` says of a key that is not there.
+const ABSENT: &str = "none";
 /// What `TYPE` says of a stream.
 const STREAM: &str = "stream";
 

@@ -158,6 +158,17 @@ fn a_key_that_expired_since_it_was_read_is_not_there() {
 }
 
 #[test]
+fn a_hash_whose_last_field_expired_before_its_type_was_asked_is_not_there() {
+    let mut fake = three();
+    let gone = (0..).map(|n| format!("gone:{n}")).find(|key| key_slot(key.as_bytes()) <= 5460).expect("one");
+    fake.node(1).lists = BTreeSet::from([gone.clone()]);
+    settle(&mut fake);
+    let keys = fake.findings(5).nodes[0].keys.clone();
+    assert_eq!(keys, Some(BTreeMap::new()));
+    assert!(fake.commands.iter().any(|(_, command)| *command == format!("TYPE {gone}")));
+}
+
+#[test]
 fn all_pages_of_keys_are_read_with_what_they_hold() {
     let mut fake = three();
     let keys = (0..100).map(|n| format!("key:{n}")).filter(|key| key_slot(key.as_bytes()) <= 5460);

@@ -229,6 +229,7 @@ impl Fake {
             ["SCAN", cursor, "COUNT", _] => page(fake, cursor.parse().expect("a cursor")),
             ["GET", key] => self.get(node, key),
             ["TYPE", key] if key.starts_with("stream") => "+stream\r\n".to_owned(),
+            ["TYPE", key] if key.starts_with("gone") => "+none\r\n".to_owned(),
             ["TYPE", _] => "+list\r\n".to_owned(),
             ["XINFO", "GROUPS", _] => {
                 let [name, group, pending, last, id] =
