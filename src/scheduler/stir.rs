@@ -41,8 +41,11 @@ impl Stir {
     /// Whether a node says what it has not said before.
     fn is_news(&mut self, node: NodeId, bus: &BusSummary) -> bool {
         let mut is_news = bus.claim.is_some() || bus.about.is_some();
+        if bus.gossip.is_empty() {
+            return is_news;
+        }
+        let said = self.doubts.entry(node).or_default();
         for Gossiped(id, flags) in &bus.gossip {
-            let said = self.doubts.entry(node).or_default();
             if said.get(id) != Some(flags) {
                 said.insert(id.clone(), *flags);
                 is_news = true;

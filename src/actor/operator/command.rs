@@ -26,6 +26,7 @@ struct Typing {
     op: OpId,
     expect: Option<Expect>,
     lines: Vec<Line>,
+    /// When they were sent.
     since: SimTime,
     /// The cluster took one of them.
     accepted: bool,

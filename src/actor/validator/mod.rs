@@ -84,8 +84,7 @@ impl Validator {
             ValidatorMessage::NodeStarted { node } => self.life(now, (node, true), out),
             ValidatorMessage::NodePaused { node, paused } => {
                 self.members.set_paused(node, paused);
-                self.watch.forget(node);
-                self.unsettle(now, out);
+                self.changed(now, node, out);
             }
             ValidatorMessage::NodesConf { node, text } => self.read(now, (node, text), out),
             ValidatorMessage::Stirred { nodes } => {
@@ -109,6 +108,11 @@ impl Validator {
 
     fn life(&mut self, now: SimTime, (node, alive): (NodeId, bool), out: &mut Out) {
         self.members.set_alive(node, alive);
+        self.changed(now, node, out);
+    }
+
+    /// What a node said before holds no more, and the cluster may have to converge again.
+    fn changed(&mut self, now: SimTime, node: NodeId, out: &mut Out) {
         self.watch.forget(node);
         self.unsettle(now, out);
     }

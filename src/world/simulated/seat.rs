@@ -3,7 +3,7 @@
 //! Servers fault when they read the counter (`shim/preload/counter.rs`). Where only they did, each hand-over between
 //! them and the scheduler would rewrite a control register, which on a virtual machine costs more than all the rest of
 //! the hand-over. So the thread faults as well, and its few looks at the counter (the wall clock's, through the vDSO)
-//! are answered with the real one. Whatever it starts must see the counter again before it runs: [`with_counter`].
+//! are answered with the real one. Whatever it starts must see the counter again before it runs: [`with_counter`], [`allow_counter`].
 
 use std::io;
 use std::os::unix::process::CommandExt;
